@@ -1,0 +1,44 @@
+/* crypto.h: the functions that the engine is lent: hash, random, sign, verify.
+ *
+ * Why a table: the engine decides what is hashed and signed; platform/keys.c decides how. The
+ * simulator lends a cheap, seeded table, so that a seed replays to the byte. */
+#ifndef HF_CRYPTO_H
+#define HF_CRYPTO_H
+
+#include "holdfast/record.h"
+
+enum {
+    HF_SIGNATURE_SIZE = 64,  /* P-256: r || s, 32 bytes each, big-endian */
+    HF_PUBLIC_KEY_MAX = 128, /* SubjectPublicKeyInfo, DER: 91 bytes for P-256 */
+    HF_NAME_SIZE = 128       /* a certificate's common name and its NUL */
+};
+
+/* What a certificate that chains to the pinned CA says. */
+typedef struct hf_certificate {
+    uint8_t key_id[HF_HASH_SIZE]; /* SHA-256 of the SubjectPublicKeyInfo */
+    uint8_t public_key[HF_PUBLIC_KEY_MAX];
+    size_t public_key_size;
+    char name[HF_NAME_SIZE];
+    bool is_hub; /* has serverAuth: its lane-0 entries count */
+} hf_certificate;
+
+typedef struct hf_crypto {
+    void *context;
+    /* SHA-256 over `count` pieces, one after the other. Cannot fail. */
+    void (*hash)(void *context, const hf_bytes *pieces, size_t count, uint8_t out[HF_HASH_SIZE]);
+    hf_status (*random)(void *context, uint8_t *out, size_t size);
+    /* Signs a 32-byte digest with this installation's own key. */
+    hf_status (*sign)(void *context, const uint8_t digest[HF_HASH_SIZE],
+                      uint8_t signature[HF_SIGNATURE_SIZE]);
+    /* HF_OK, or HF_ERR_PROTOCOL when the signature is not by `public_key` (SPKI DER). */
+    hf_status (*verify)(void *context, hf_bytes public_key, const uint8_t digest[HF_HASH_SIZE],
+                        const uint8_t signature[HF_SIGNATURE_SIZE]);
+    /* Checks that `der` chains to the pinned CA, without dates (DESIGN 4), and reads it.
+     * HF_ERR_PROTOCOL when it does not. */
+    hf_status (*certificate)(void *context, hf_bytes der, hf_certificate *out);
+    /* Our own certificate, DER, for as long as the table lives; empty before enrolment. */
+    hf_bytes own_certificate;
+    uint8_t own_key_id[HF_HASH_SIZE];
+} hf_crypto;
+
+#endif
