@@ -1,0 +1,76 @@
+/* hub.h: a whole hub, driven from the caller's own loop, as an edge is: many links instead of one.
+ *
+ * Each turn: hf_hub_recv for each message that came, on any link; hf_hub_turn once, which commits all
+ * of it in one transaction and only then acknowledges; then for each peer that hf_hub_next_ready
+ * names, hf_hub_send until it has nothing more. */
+#ifndef HOLDFAST_HUB_H
+#define HOLDFAST_HUB_H
+
+#include "holdfast/store.h"
+
+typedef struct hf_hub hf_hub;
+typedef struct hf_peer hf_peer; /* one device's session; owned by the hub, gone at link_down */
+
+typedef struct hf_hub_options {
+    const char *implementation;
+    uint32_t peers_max; /* more are told to come back later */
+} hf_hub_options;
+
+HF_MUST_CHECK hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **out);
+void hf_hub_free(hf_hub *hub);
+
+/* May a device with this key connect? By the hub's own table, at every connection. */
+bool hf_hub_admits(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE]);
+/* A link with an authenticated key. HF_ERR_DENIED: unknown or revoked; HF_ERR_LIMIT: full. */
+HF_MUST_CHECK hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE],
+                                       uint64_t now_ms, hf_peer **out);
+void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms);
+
+/* Statuses as hf_edge_recv: not HF_OK means send what is left, then close that link only. */
+HF_MUST_CHECK hf_status hf_hub_recv(hf_hub *hub, hf_peer *peer, hf_bytes message,
+                                    uint64_t now_ms);
+HF_MUST_CHECK hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms);
+/* A peer with something to send or to be closed, each once a turn; NULL when there is none. */
+hf_peer *hf_hub_next_ready(hf_hub *hub);
+HF_MUST_CHECK hf_status hf_hub_send(hf_hub *hub, hf_peer *peer, uint64_t now_ms,
+                                    hf_bytes *message);
+bool hf_hub_wants_close(const hf_hub *hub, const hf_peer *peer);
+uint64_t hf_hub_deadline_ms(const hf_hub *hub);
+void *hf_peer_context(const hf_peer *peer); /* the driver's own: its socket */
+void hf_peer_set_context(hf_peer *peer, void *context);
+
+/* A device as the control log has it. */
+typedef struct hf_device {
+    uint8_t key_id[HF_HASH_SIZE];
+    char name[128], force[64], unit[64];
+    bool revoked, is_hub;
+    uint32_t home;          /* the device's own scope */
+    uint32_t scopes[256];   /* granted, ascending, without home and common */
+    size_t scope_count;
+} hf_device;
+typedef hf_status (*hf_device_visitor)(void *context, const hf_device *device);
+HF_MUST_CHECK hf_status hf_hub_devices(hf_hub *hub, hf_device_visitor visit, void *context);
+
+/* Writes the device's control records; its scopes are made when they are new. Durable when HF_OK.
+ * The same key again: HF_OK and nothing changes. */
+HF_MUST_CHECK hf_status hf_hub_register(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE],
+                                        const char *name, const char *force, const char *unit,
+                                        const char *const *scope_names, size_t scope_count,
+                                        hf_bytes certificate, uint64_t wall_ms);
+/* Durable when HF_OK; the device's live session ends in the next turn. HF_ERR_NOT_FOUND. */
+HF_MUST_CHECK hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor,
+                                      const char *reason, uint64_t wall_ms);
+/* Publishes a compiled pack to every device. HF_ERR_INPUT: not newer, or would not converge. */
+HF_MUST_CHECK hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint64_t wall_ms);
+
+typedef struct hf_peer_status {
+    char name[128];
+    uint8_t key_id[HF_HASH_SIZE];
+    uint64_t connected_ms;      /* monotonic */
+    uint64_t fed_position;      /* durable at the device */
+    bool in_sync;               /* has all of the feed it may see */
+} hf_peer_status;
+typedef hf_status (*hf_peer_visitor)(void *context, const hf_peer_status *peer);
+HF_MUST_CHECK hf_status hf_hub_peers(hf_hub *hub, hf_peer_visitor visit, void *context);
+
+#endif

@@ -1,0 +1,70 @@
+/* log.h: logs as others ask for them: how far, from where, under which chain and signed head. */
+#ifndef HF_LOG_H
+#define HF_LOG_H
+
+#include "apply.h"
+
+typedef struct hf_log_state {
+    int64_t origin_no;
+    uint8_t lane;
+    uint64_t seq;                 /* last entry held; 0: none */
+    uint8_t chain[HF_HASH_SIZE];  /* of that entry, in its scope */
+    uint64_t acked;               /* highest seq any hub acknowledged; own logs only */
+} hf_log_state;
+typedef hf_status (*hf_log_visitor)(void *context, const hf_log_state *log);
+/* The logs of one origin, ascending by lane. */
+HF_MUST_CHECK hf_status hf_log_each(hf_store *store, int64_t origin_no, hf_log_visitor visit,
+                                    void *context);
+HF_MUST_CHECK hf_status hf_log_state_get(hf_store *store, int64_t origin_no, uint8_t lane,
+                                         hf_log_state *out); /* zeroed when there is no such log */
+/* Chain value of one entry; HF_ERR_NOT_FOUND when it is not held. */
+HF_MUST_CHECK hf_status hf_log_chain_at(hf_store *store, int64_t origin_no, uint8_t lane,
+                                        uint64_t seq, uint8_t out[HF_HASH_SIZE]);
+
+/* Entries of one whole log after `seq`, in seq order, at most `limit`: what an upload reads. */
+HF_MUST_CHECK hf_status hf_log_read(hf_store *store, int64_t origin_no, uint8_t lane, uint64_t seq,
+                                    uint32_t limit, hf_entry_visitor visit, void *context);
+/* The same, of one scope of the log: what answers a VECTOR. */
+HF_MUST_CHECK hf_status hf_log_read_scope(hf_store *store, int64_t origin_no, uint8_t lane,
+                                          uint32_t scope, uint64_t seq, uint32_t limit,
+                                          hf_entry_visitor visit, void *context);
+
+/* The vector of a scope: every log held in it, by (origin id, lane). */
+typedef struct hf_vector_item {
+    int64_t origin_no;
+    hf_origin_id origin;
+    uint8_t lane;
+    uint64_t seq;
+    uint8_t chain[HF_HASH_SIZE];
+} hf_vector_item;
+typedef hf_status (*hf_vector_visitor)(void *context, const hf_vector_item *item);
+/* After (origin, lane), which may be NULL for the start; at most `limit`. */
+HF_MUST_CHECK hf_status hf_vector_read(hf_store *store, uint32_t scope, const hf_origin_id *origin,
+                                       uint8_t lane, uint32_t limit, hf_vector_visitor visit,
+                                       void *context);
+
+typedef struct hf_hole {
+    hf_dot dot;
+    uint32_t scope;
+    uint64_t pseq;
+    uint32_t reason;
+    bool held; /* we have the entry's body */
+    char text[256];
+} hf_hole;
+typedef hf_status (*hf_hole_visitor)(void *context, const hf_hole *hole);
+HF_MUST_CHECK hf_status hf_hole_each(hf_store *store, hf_hole_visitor visit, void *context);
+
+/* Signs a head over our own log as it stands at `seq` (an entry's seq we hold). */
+HF_MUST_CHECK hf_status hf_head_sign(hf_store *store, uint8_t lane, uint64_t seq, hf_head *out);
+/* Merkle root over a log's scopes as they stood at `seq`; leaves ascending by scope. */
+HF_MUST_CHECK hf_status hf_head_leaves(hf_store *store, int64_t origin_no, uint8_t lane,
+                                       uint64_t seq, hf_head_leaf leaves[HF_LOG_SCOPES_MAX],
+                                       size_t *count, uint8_t root[HF_HASH_SIZE]);
+/* The newest accepted head of each log whose acceptance number is above `after`, in that order; and
+ * their numbers. A hub passes heads on by this. */
+typedef hf_status (*hf_head_visitor)(void *context, uint64_t number, const hf_head *head,
+                                     uint64_t position);
+HF_MUST_CHECK hf_status hf_head_each(hf_store *store, uint64_t after, uint32_t limit,
+                                     hf_head_visitor visit, void *context);
+
+#endif
