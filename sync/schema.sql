@@ -1,0 +1,87 @@
+-- schema.sql: every table, and who writes it. docs/schema.md tells the same in prose.
+-- `log` is a local number: origin.no * 8 + lane. Blobs marked (sealed) end with an 8-byte checksum.
+
+CREATE TABLE meta(              -- store.c: named values
+    key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE origin(            -- origin.c: installations; key_id empty while only cited
+    no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, key_id BLOB NOT NULL,
+    incarnation BLOB NOT NULL, certificate BLOB NOT NULL, name TEXT NOT NULL,
+    is_hub INTEGER NOT NULL);
+
+CREATE TABLE vector(            -- vector.c: how far each log is held in each scope
+    scope INTEGER NOT NULL, log INTEGER NOT NULL, seq INTEGER NOT NULL, chain BLOB NOT NULL,
+    PRIMARY KEY(log, scope)) WITHOUT ROWID;
+CREATE INDEX vector_scope ON vector(scope);
+
+CREATE TABLE hole(              -- vector.c: dots stepped over; held = we have the entry's body
+    log INTEGER NOT NULL, seq INTEGER NOT NULL, scope INTEGER NOT NULL, pseq INTEGER NOT NULL,
+    hash BLOB NOT NULL, reason INTEGER NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY(log, seq)) WITHOUT ROWID;
+
+CREATE TABLE entry(             -- apply.c: every entry, verbatim, in the order it came
+    position INTEGER PRIMARY KEY, log INTEGER NOT NULL, seq INTEGER NOT NULL,
+    scope INTEGER NOT NULL, hlc INTEGER NOT NULL, withheld INTEGER NOT NULL,
+    opened INTEGER,             -- position of the verdict that made it count again
+    chain BLOB NOT NULL, feed_chain BLOB NOT NULL, body BLOB NOT NULL); -- body (sealed)
+CREATE UNIQUE INDEX entry_log ON entry(log, seq);
+CREATE INDEX entry_opened ON entry(opened) WHERE opened IS NOT NULL;
+
+CREATE TABLE record(            -- record.c: the fold of its live writes
+    no INTEGER PRIMARY KEY, type INTEGER NOT NULL, id BLOB NOT NULL, scope INTEGER NOT NULL,
+    deleted INTEGER NOT NULL, position INTEGER NOT NULL, state BLOB NOT NULL); -- state (sealed)
+CREATE UNIQUE INDEX record_id ON record(type, id);
+
+CREATE TABLE record_entry(      -- record.c: which entries touch a record, for history and refolding
+    record INTEGER NOT NULL, position INTEGER NOT NULL,
+    PRIMARY KEY(record, position)) WITHOUT ROWID;
+
+CREATE TABLE element(           -- record.c: live elements of append fields and of large sets
+    record INTEGER NOT NULL, field INTEGER NOT NULL, hlc INTEGER NOT NULL, log INTEGER NOT NULL,
+    seq INTEGER NOT NULL, ordinal INTEGER NOT NULL, quality INTEGER NOT NULL,
+    prefix BLOB NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY(record, field, log, seq, ordinal)) WITHOUT ROWID;
+
+CREATE TABLE conflict(          -- record.c: open conflicts; field 0: edited while deleted
+    record INTEGER NOT NULL, field INTEGER NOT NULL, since INTEGER NOT NULL,
+    PRIMARY KEY(record, field)) WITHOUT ROWID;
+
+CREATE TABLE head(              -- head.c: newest signed head of each log, with its leaves
+    log INTEGER PRIMARY KEY, number INTEGER NOT NULL UNIQUE, position INTEGER NOT NULL,
+    seq INTEGER NOT NULL, hlc INTEGER NOT NULL, root BLOB NOT NULL, signature BLOB NOT NULL,
+    leaves BLOB NOT NULL);
+
+CREATE TABLE cursor(            -- apply.c: how far we are in a hub's feed
+    hub BLOB PRIMARY KEY, epoch BLOB NOT NULL, position INTEGER NOT NULL, chain BLOB NOT NULL,
+    scopes BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE ack(               -- apply.c: what a hub says it holds durably of our logs
+    hub BLOB NOT NULL, log INTEGER NOT NULL, durable INTEGER NOT NULL, central INTEGER NOT NULL,
+    PRIMARY KEY(hub, log)) WITHOUT ROWID;
+
+CREATE TABLE granted(           -- control.c: at an edge, the scopes that WELCOME named
+    scope INTEGER PRIMARY KEY, may_write INTEGER NOT NULL, name TEXT NOT NULL);
+
+CREATE TABLE device(            -- control.c: fold of the _device records, by key
+    key_id BLOB PRIMARY KEY, type INTEGER NOT NULL, id BLOB NOT NULL, name TEXT NOT NULL)
+    WITHOUT ROWID;
+CREATE INDEX device_name ON device(name);
+
+CREATE TABLE scope_name(        -- control.c: fold of the _scope records
+    number INTEGER PRIMARY KEY, name TEXT NOT NULL);
+
+CREATE TABLE clock_cap(         -- control.c: fold of the _clock records
+    log INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, quality INTEGER NOT NULL,
+    PRIMARY KEY(log, first, last)) WITHOUT ROWID;
+
+CREATE TABLE token(             -- hub/enroll.c: one-time enrolment tokens; the secret is never kept
+    id INTEGER PRIMARY KEY, secret_hash BLOB NOT NULL UNIQUE, name TEXT NOT NULL,
+    force TEXT NOT NULL, unit TEXT NOT NULL, scopes TEXT NOT NULL, expires_ms INTEGER NOT NULL,
+    key_id BLOB NOT NULL, certificate BLOB NOT NULL);
+
+CREATE TABLE import_row(        -- edge/import.c: rows already taken, so a second run makes nothing
+    digest BLOB PRIMARY KEY) WITHOUT ROWID;
+
+CREATE TABLE word(              -- find.c: derived; built behind the write
+    word TEXT NOT NULL, record INTEGER NOT NULL, PRIMARY KEY(word, record)) WITHOUT ROWID;
+CREATE INDEX word_record ON word(record);

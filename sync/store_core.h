@@ -1,0 +1,190 @@
+/* store_core.h: the open store, as the files that make up the store see it. No one else includes it.
+ *
+ * Why one struct for several files: store, record, log, vector and apply are one module cut into
+ * screens; they share a connection, prepared statements and small caches, and one thread. */
+#ifndef HF_STORE_CORE_H
+#define HF_STORE_CORE_H
+
+#include "apply.h"
+#include "log.h"
+#include "merge.h"
+#include "store.h"
+
+#include <sqlite3.h>
+
+/* Every statement the engine runs; its text stands in statements.c. */
+typedef enum hf_sql_id {
+#define HF_SQL(name, text) name,
+#include "statements.inc"
+#undef HF_SQL
+    HF_SQL_COUNT
+} hf_sql_id;
+
+typedef struct hf_vector_slot { /* one (log, scope), cached while a batch is open */
+    int64_t log;
+    uint32_t scope;
+    uint64_t seq;
+    uint8_t chain[HF_HASH_SIZE];
+    bool known, dirty;
+} hf_vector_slot;
+
+enum { HF_VECTOR_SLOTS = 64, HF_LOG_SLOTS = 64, HF_GUARD_SIZE = 40 };
+
+typedef struct hf_log_slot { /* last seq of a whole log, over all its scopes */
+    int64_t log;
+    uint64_t seq;
+    bool known;
+} hf_log_slot;
+
+struct hf_store {
+    sqlite3 *db;
+    sqlite3_stmt *statements[HF_SQL_COUNT];
+    const hf_crypto *crypto;
+    char *path, *vfs;
+    bool is_hub, read_only;
+    bool damaged;            /* bytes on disk are wrong: reads go on, writes are refused */
+    hf_pack *pack;
+    hf_origin_row **origins; /* by no - 1; rows never move */
+    size_t origin_count, origin_capacity;
+    hf_origin_row *own;
+    uint8_t epoch[16];
+    uint64_t position;       /* of the last entry in our feed */
+    uint8_t feed_chain[16];
+    hf_hlc hlc;              /* our clock's last value */
+    uint64_t reserved;       /* own seqs may go up to here, guard file and store agree */
+    uint8_t guard[HF_GUARD_SIZE];
+    hf_vector_slot vectors[HF_VECTOR_SLOTS];
+    hf_log_slot logs[HF_LOG_SLOTS];
+    hf_batch *batch;         /* the open one, or NULL */
+    hf_txn *txn;
+    bool pack_changed;       /* in the open batch: swap it in once committed */
+    uint64_t head_number;    /* last acceptance number given to a head */
+    char problem[512];
+};
+
+/* ---- store.c ---- */
+/* The statement, reset and unbound; NULL when it could not be prepared (hf_store_status says why). */
+sqlite3_stmt *hf_sql(hf_store *store, hf_sql_id id);
+/* Maps SQLite's last result to a status and writes the sentence. SQLite's codes stop here. */
+hf_status hf_store_fault(hf_store *store, int code);
+/* Writes the sentence for people; returns `status`. */
+hf_status hf_store_say(hf_store *store, hf_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Steps a statement that returns no row. */
+HF_MUST_CHECK hf_status hf_sql_run(hf_store *store, sqlite3_stmt *statement);
+/* Steps to a row: *row tells whether there is one. */
+HF_MUST_CHECK hf_status hf_sql_row(hf_store *store, sqlite3_stmt *statement, bool *row);
+HF_MUST_CHECK hf_status hf_sql_exec(hf_store *store, const char *sql);
+void hf_bind_bytes(sqlite3_stmt *statement, int index, const void *data, size_t size);
+hf_bytes hf_column_bytes(sqlite3_stmt *statement, int index); /* borrowed until the next step */
+/* Copies a blob of exactly `size`; HF_ERR_CORRUPT otherwise. */
+HF_MUST_CHECK hf_status hf_column_exact(hf_store *store, sqlite3_stmt *statement, int index,
+                                        uint8_t *out, size_t size);
+/* Sealed blobs: content and its checksum. hf_unseal gives the content or HF_ERR_CORRUPT. */
+void hf_seal(hf_buffer *buffer);
+HF_MUST_CHECK hf_status hf_unseal(hf_store *store, hf_bytes sealed, hf_bytes *content);
+HF_MUST_CHECK hf_status hf_store_writable(hf_store *store); /* not damaged, not read-only */
+
+/* ---- guard.c: has this store been copied or set back? ---- */
+HF_MUST_CHECK hf_status hf_guard_check(hf_store *store); /* at open: mints when they disagree */
+/* Makes sure that `count` more seqs of any own log may be used. Not inside a transaction. */
+HF_MUST_CHECK hf_status hf_guard_reserve(hf_store *store, uint64_t last_seq, uint64_t count);
+
+/* ---- origin.c ---- */
+HF_MUST_CHECK hf_status hf_origins_load(hf_store *store);
+/* Finds or makes the row of an origin that may only be cited so far. */
+HF_MUST_CHECK hf_status hf_origin_intern(hf_store *store, const hf_origin_id *id,
+                                         hf_origin_row **out);
+HF_MUST_CHECK hf_status hf_origin_mint(hf_store *store); /* a new incarnation becomes `own` */
+static inline int64_t hf_log_no(int64_t origin_no, uint8_t lane)
+{
+    return origin_no * 8 + lane;
+}
+
+/* ---- vector.c ---- */
+HF_MUST_CHECK hf_status hf_vector_get(hf_store *store, int64_t log, uint32_t scope,
+                                      hf_vector_slot **out); /* good until the next call */
+HF_MUST_CHECK hf_status hf_log_last(hf_store *store, int64_t log, hf_log_slot **out);
+HF_MUST_CHECK hf_status hf_vectors_flush(hf_store *store); /* at commit: dirty slots to rows */
+void hf_vectors_forget(hf_store *store);                   /* after a rollback */
+/* Steps the vector over the holes that follow it. */
+HF_MUST_CHECK hf_status hf_vector_step(hf_store *store, int64_t log, uint32_t scope);
+HF_MUST_CHECK hf_status hf_hole_get(hf_store *store, int64_t log, uint64_t seq, uint32_t *reason,
+                                    uint8_t hash[HF_HASH_SIZE]); /* reason 0: no hole */
+/* Folded here already: held by the vector of its scope and not a hole. */
+HF_MUST_CHECK hf_status hf_dot_seen(hf_store *store, const hf_dot *dot, bool *seen);
+void hf_chain_next(const hf_crypto *crypto, uint8_t chain[HF_HASH_SIZE],
+                   const uint8_t hash[HF_HASH_SIZE]); /* chain = H(01 || chain || hash) */
+
+/* ---- entry.c: bodies and parts ---- */
+typedef struct hf_part {
+    bool erased;
+    uint8_t hash[HF_HASH_SIZE];
+    hf_record_id record;
+    hf_reader ops;           /* at the first op; op_count of them */
+    size_t op_count;
+    hf_origin_id logs[HF_PART_LOGS_MAX]; /* cited logs */
+    uint8_t lanes[HF_PART_LOGS_MAX];
+    size_t log_count;
+} hf_part;
+typedef struct hf_op {
+    uint32_t field, ordinal;
+    hf_cite cites[HF_OVERWRITTEN_MAX];
+    size_t cite_count;
+    hf_bytes value;          /* data NULL: none */
+    hf_bytes reason;
+} hf_op;
+/* Reads the next part of `parts`; own log is (origin, lane). */
+HF_MUST_CHECK hf_status hf_part_next(const hf_crypto *crypto, hf_reader *parts, hf_part *out);
+HF_MUST_CHECK hf_status hf_op_next(hf_part *part, const hf_origin_id *origin, uint8_t lane,
+                                   hf_op *out);
+
+/* ---- record.c ---- */
+typedef struct hf_record_field {
+    uint32_t number;
+    hf_cell cell;        /* values borrow from the record's blob or from the entry */
+    bool rows;           /* its elements are rows of `element`; the cell has only pending */
+} hf_record_field;
+typedef struct hf_record { /* a record being folded */
+    int64_t no;          /* 0: not yet stored */
+    hf_record_id id;
+    uint32_t scope;
+    bool deleted, edited_deleted;
+    hf_record_field *fields; /* ascending by number */
+    size_t field_count, field_capacity;
+    hf_buffer blob;
+} hf_record;
+/* Loads, or starts an empty one (no == 0). `rows`: also read element rows into the cells. */
+HF_MUST_CHECK hf_status hf_record_load(hf_store *store, const hf_record_id *id, bool rows,
+                                       hf_record *out);
+HF_MUST_CHECK hf_status hf_record_load_no(hf_store *store, int64_t no, bool rows, hf_record *out);
+void hf_record_clear(hf_record *record);
+HF_MUST_CHECK hf_status hf_record_field_at(hf_record *record, uint32_t number,
+                                           hf_record_field **out); /* finds or adds */
+/* Folds one part in and stores the record: state, index, conflicts. */
+HF_MUST_CHECK hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *entry,
+                                       const hf_origin_id *origin, uint8_t lane,
+                                       const uint8_t hash[HF_HASH_SIZE], uint64_t position);
+/* Folds a record anew from its entries: after a verdict. */
+HF_MUST_CHECK hf_status hf_record_refold(hf_store *store, int64_t no);
+/* Every record that the entry at `position` touches. */
+HF_MUST_CHECK hf_status hf_record_refold_entry(hf_store *store, uint64_t position);
+/* Folds from entries into `out` without storing: what verify compares with. */
+HF_MUST_CHECK hf_status hf_record_rebuild(hf_store *store, int64_t no, hf_record *out);
+
+/* ---- apply.c ---- */
+/* Reads an entry row; body unsealed and checked. HF_ERR_NOT_FOUND. Borrowed until the next call. */
+HF_MUST_CHECK hf_status hf_entry_at(hf_store *store, uint64_t position, hf_entry *out,
+                                    int64_t *origin_no);
+HF_MUST_CHECK hf_status hf_entry_by_dot(hf_store *store, int64_t log, uint64_t seq, hf_entry *out);
+
+/* ---- control.c ---- */
+/* A record of a system type changed in the open batch: brings its table up to date. */
+HF_MUST_CHECK hf_status hf_control_fold(hf_store *store, const hf_record_id *id);
+HF_MUST_CHECK hf_status hf_pack_load(hf_store *store); /* newest `_pack` held becomes the pack */
+HF_MUST_CHECK hf_status hf_may_write(hf_store *store, uint32_t scope, bool *may);
+/* min of the entry's quality and any cap on its dot */
+HF_MUST_CHECK hf_status hf_clock_quality(hf_store *store, int64_t log, uint64_t seq,
+                                         uint8_t *quality);
+
+#endif
