@@ -15,7 +15,8 @@
 /* Every statement the engine runs; its text stands in statements.c. */
 typedef enum hf_sql_id {
 #define HF_SQL(name, text) name,
-#include "statements.inc"
+#include "statements.inc"      /* writing: open, apply, fold */
+#include "statements_read.inc" /* reading: views, find, feed, verify, control */
 #undef HF_SQL
     HF_SQL_COUNT
 } hf_sql_id;
