@@ -1,0 +1,63 @@
+/* keys.h: this installation's key, and the table of functions that the engine is lent.
+ *
+ * An installation has three PEM files: its key (P-256, mode 0600), its certificate once it is
+ * enrolled, and the certificate of the one CA it trusts. A hub has the same, and the CA's key
+ * besides (ca.h). Private keys are wiped from memory when they are closed. */
+#ifndef HF_PLATFORM_KEYS_H
+#define HF_PLATFORM_KEYS_H
+
+#include "sync/crypto.h"
+
+enum {
+    HF_CERTIFICATE_DER_MAX = 4096, /* longer ones are refused unread */
+    HF_PEM_MAX = 16 * 1024,        /* a PEM file */
+    HF_CSR_DER_MAX = 4096,
+    HF_FINGERPRINT_SIZE = 2 * HF_HASH_SIZE + 1 /* hex and NUL */
+};
+
+/* Where the three files are. Borrowed by each call for as long as it runs. */
+typedef struct hf_key_paths {
+    const char *key;
+    const char *certificate;
+    const char *ca;
+} hf_key_paths;
+
+typedef struct hf_keys hf_keys;
+
+/* Makes a new P-256 key and writes it to `path`, mode 0600.
+ * Errors: HF_ERR_BUSY when a file is there already, which is never replaced; else as
+ *         hf_file_create. */
+HF_MUST_CHECK hf_status hf_keys_create(const char *path);
+
+/* Opens the key, and the two certificates as far as they are there: without its own an
+ * installation cannot be told apart yet, and without the CA's it believes no certificate.
+ * Errors: HF_ERR_NOT_FOUND (no key); HF_ERR_CORRUPT (a file that is not what it should be, a key
+ *         not on P-256, a certificate for another key or not by this CA); HF_ERR_DENIED,
+ *         HF_ERR_IO, HF_ERR_NOMEM. */
+HF_MUST_CHECK hf_status hf_keys_open(const hf_key_paths *paths, hf_keys **out);
+void hf_keys_close(hf_keys *keys);
+
+/* The table for the engine; lives as long as `keys`, and belongs to the same thread, except
+ * `hash`, which any thread may call. Signatures are deterministic (RFC 6979). */
+const hf_crypto *hf_keys_crypto(hf_keys *keys);
+
+/* Our SubjectPublicKeyInfo, DER; as long as `keys`. */
+hf_bytes hf_keys_public(const hf_keys *keys);
+
+/* The CA's certificate, DER; as long as `keys`; empty when there is none. */
+hf_bytes hf_keys_ca(const hf_keys *keys);
+
+/* Writes a certificate request for our key, DER, to `out`. Its subject says nothing: who a device
+ * is comes from the hub's token, never from the device (DESIGN 7).
+ * Errors: HF_ERR_NOMEM, HF_ERR_IO (no random bytes). */
+HF_MUST_CHECK hf_status hf_keys_request(hf_keys *keys, uint8_t out[HF_CSR_DER_MAX], size_t *size);
+
+/* SHA-256 of a certificate's DER as lower-case hex: what a token carries for the CA. */
+void hf_certificate_fingerprint(hf_bytes der, char out[HF_FINGERPRINT_SIZE]);
+
+/* PEM to DER and back, for `CERTIFICATE` and `CERTIFICATE REQUEST`. *size is room in, used out.
+ * Errors: HF_ERR_INPUT (not one PEM block of that label), HF_ERR_LIMIT (no room). */
+HF_MUST_CHECK hf_status hf_pem_decode(const char *label, hf_bytes pem, uint8_t *out, size_t *size);
+HF_MUST_CHECK hf_status hf_pem_encode(const char *label, hf_bytes der, char *out, size_t *size);
+
+#endif

@@ -1,0 +1,29 @@
+/* keys_private.h: what keys.c and ca.c share. For these two only. */
+#ifndef HF_PLATFORM_KEYS_PRIVATE_H
+#define HF_PLATFORM_KEYS_PRIVATE_H
+
+#include "keys.h"
+
+#include <mbedtls/pk.h>
+#include <mbedtls/x509_crt.h>
+
+enum { HF_SPKI_SIZE = 91 }; /* a P-256 SubjectPublicKeyInfo with an uncompressed point */
+
+/* mbedTLS's form of hf_entropy_fill; `unused` is its context. */
+int hf_keys_rng(void *unused, unsigned char *out, size_t size);
+
+/* `generic` unless mbedTLS's code says no memory or no random bytes. */
+hf_status hf_keys_status(int code, hf_status generic);
+
+/* A new P-256 key in `key`, and as PEM in `path`, which must not be there yet. */
+HF_MUST_CHECK hf_status hf_keys_make(mbedtls_pk_context *key, const char *path);
+
+/* Reads a P-256 private key, or one certificate, from a PEM file into an initialised context. */
+HF_MUST_CHECK hf_status hf_keys_load_key(const char *path, mbedtls_pk_context *key);
+HF_MUST_CHECK hf_status hf_keys_load_certificate(const char *path, mbedtls_x509_crt *certificate);
+
+/* Reads a public key from exactly the one encoding that we accept. HF_ERR_INPUT if it is not. */
+HF_MUST_CHECK hf_status hf_keys_public_read(hf_bytes spki, mbedtls_ecp_group *group,
+                                            mbedtls_ecp_point *point);
+
+#endif
