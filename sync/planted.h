@@ -1,0 +1,34 @@
+/* planted.h: mistakes on purpose, to prove that the simulator and the demo would notice them.
+ *
+ * Each stands at the one line where the real mistake would be made. A release has none of them:
+ * without HF_PLANTED_BUGS the test is the constant 0 and the compiler drops the wrong branch. */
+#ifndef HF_PLANTED_H
+#define HF_PLANTED_H
+
+typedef enum hf_planted_name {
+    HF_PLANTED_NONE = 0,
+    /* session, edge and hub */
+    HF_PLANTED_ACK_BEFORE_COMMIT,      /* hub: acknowledged a turn before it is on disk */
+    HF_PLANTED_CURSOR_BEFORE_DATA,     /* client: the cursor is committed first, then the data */
+    HF_PLANTED_FEED_SKIPS_FILTERED,    /* hub: the feed moves past an entry it did not send */
+    HF_PLANTED_FEED_ACK_BEFORE_COMMIT, /* client: says "applied" before it is on disk */
+    HF_PLANTED_LANE_ORDER,             /* client: the least urgent lane goes first */
+    HF_PLANTED_CREDIT_IGNORED,         /* client: sends past its window */
+    HF_PLANTED_NO_ORIGIN_CHECK,        /* hub: takes anything from anyone it knows */
+    HF_PLANTED_WITHHELD_BLOCKS,        /* hub: what follows a withheld entry waits for ever */
+    HF_PLANTED_WITHHELD_FED,           /* hub: a withheld entry is sent to others */
+    HF_PLANTED_RESYNC_FROM_ZERO,       /* hub: forgets where the client was */
+    HF_PLANTED_DROP_ENTRY,             /* hub: a pushed entry is passed over */
+    /* store */
+    HF_PLANTED_GUARD_IGNORED,          /* a restored copy goes on under its old name */
+    HF_PLANTED_COUNT
+} hf_planted_name;
+
+#ifdef HF_PLANTED_BUGS
+extern hf_planted_name hf_planted_bug; /* defined by the test build that plants */
+#define HF_PLANTED(name) (hf_planted_bug == HF_PLANTED_##name)
+#else
+#define HF_PLANTED(name) 0
+#endif
+
+#endif
