@@ -54,10 +54,11 @@ typedef struct hf_field {
     hf_rule rule;
     hf_value_kind kind;
     uint8_t scale;        /* of HF_VALUE_DECIMAL */
-    const char **codes;   /* strictest: least severe first; state: the states; code: the list */
+    const char *const *codes; /* strictest: least severe first; state: the states; else: the list */
     size_t code_count;
     const uint8_t *join;  /* state: code_count x code_count; a state's index, or HF_DISPUTED */
     const uint8_t *moves; /* state: code_count x code_count; 1 where a step is declared */
+    const hf_bytes *code_values; /* the codes, encoded: what a joined state borrows */
 } hf_field;
 
 enum { HF_DISPUTED = 255 };

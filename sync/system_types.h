@@ -1,0 +1,47 @@
+/* system_types.h: the record types that the system itself keeps, and their fields' numbers.
+ *
+ * They are built in, so that a node can read who is enrolled before it has any pack. The numbers are
+ * wire format: append, never renumber. */
+#ifndef HF_SYSTEM_TYPES_H
+#define HF_SYSTEM_TYPES_H
+
+#include "pack.h"
+
+enum { /* HF_TYPE_PACK */
+    HF_PACK_VERSION = 1,
+    HF_PACK_BODY = 2 /* bytes: as compiled */
+};
+
+enum { /* HF_TYPE_SCOPE */
+    HF_SCOPE_NUMBER = 1,
+    HF_SCOPE_NAME = 2
+};
+
+enum { /* HF_TYPE_DEVICE */
+    HF_DEVICE_KEY_ID = 1, /* bytes: SHA-256 of the public key */
+    HF_DEVICE_NAME = 2,
+    HF_DEVICE_FORCE = 3,
+    HF_DEVICE_UNIT = 4,
+    HF_DEVICE_ROLES = 5,
+    HF_DEVICE_SCOPES = 6,   /* numbers */
+    HF_DEVICE_STANDING = 7, /* "active" -> "revoked" */
+    HF_DEVICE_CERTIFICATE = 8,
+    HF_DEVICE_HOME = 9, /* number of the device's own scope */
+    HF_DEVICE_IS_HUB = 10
+};
+
+enum { /* HF_TYPE_VERDICT */
+    HF_VERDICT_TARGET = 1,   /* [origin, lane, seq, scope, pseq, entry hash] */
+    HF_VERDICT_STANDING = 2, /* 0: the entry counts; else why it is withheld, 600 and above */
+    HF_VERDICT_TEXT = 3
+};
+
+enum { /* HF_TYPE_CLOCK */
+    HF_CLOCK_RANGE = 1, /* [origin, lane, from seq, to seq] */
+    HF_CLOCK_QUALITY = 2
+};
+
+/* Ascending by number. */
+const hf_type *hf_system_types(size_t *count);
+
+#endif
