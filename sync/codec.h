@@ -6,7 +6,8 @@
  * is allocated by a reader.
  *
  * Readers are sticky: after the first error each call returns zero or empty and `status` keeps
- * HF_ERR_PROTOCOL (or HF_ERR_LIMIT for depth), so a parser checks once, at hf_reader_end. */
+ * HF_ERR_PROTOCOL (or HF_ERR_LIMIT: nested too deep, or more items than the caller's `max`), so a
+ * parser checks once, at hf_reader_end. */
 #ifndef HF_CODEC_H
 #define HF_CODEC_H
 
@@ -73,6 +74,9 @@ typedef struct hf_buffer {
 void hf_buffer_free(hf_buffer *buffer);  /* wipes nothing; NULL data is fine */
 void hf_buffer_clear(hf_buffer *buffer); /* size 0 and status HF_OK; keeps the memory */
 hf_bytes hf_buffer_bytes(const hf_buffer *buffer); /* borrowed until the next write */
+/* Room for `size` bytes behind what is there, for the caller to fill and then add to `size`; NULL
+ * when there is no memory (or was none before). */
+uint8_t *hf_buffer_reserve(hf_buffer *buffer, size_t size);
 void hf_write_raw(hf_buffer *buffer, hf_bytes bytes); /* bytes as they are: an encoded item */
 void hf_write_uint(hf_buffer *buffer, uint64_t value);
 void hf_write_int(hf_buffer *buffer, int64_t value);

@@ -1,0 +1,528 @@
+/* codec.c: strict deterministic CBOR, read and checked one head at a time; the writers.
+ *
+ * libcbor says what one head means and that its bytes are there. All that makes an encoding the
+ * only one of its value (RFC 8949 4.2.1) is checked here, because hashes and signatures cover these
+ * bytes: two spellings of one value would be two entries. Nesting and order are item.c's. */
+#include "codec_head.h"
+
+#include <assert.h>
+#include <cbor.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    HEAD_SIZE_MAX = 9, /* an initial byte and its 64-bit argument */
+    BUFFER_CAPACITY_MIN = 256,
+    INFO_INDEFINITE = 31,
+    SIMPLE_ONE_BYTE = 0xf8
+};
+
+/* ---- one head, by libcbor ---- */
+
+static void put(void *out, hf_kind kind, uint64_t argument)
+{
+    hf_cbor_head *head = out;
+    head->kind = kind;
+    head->argument = argument;
+}
+
+static void on_uint8(void *out, uint8_t value)
+{
+    put(out, HF_KIND_UINT, value);
+}
+
+static void on_uint16(void *out, uint16_t value)
+{
+    put(out, HF_KIND_UINT, value);
+}
+
+static void on_uint32(void *out, uint32_t value)
+{
+    put(out, HF_KIND_UINT, value);
+}
+
+static void on_uint64(void *out, uint64_t value)
+{
+    put(out, HF_KIND_UINT, value);
+}
+
+static void on_nint8(void *out, uint8_t value)
+{
+    put(out, HF_KIND_NINT, value);
+}
+
+static void on_nint16(void *out, uint16_t value)
+{
+    put(out, HF_KIND_NINT, value);
+}
+
+static void on_nint32(void *out, uint32_t value)
+{
+    put(out, HF_KIND_NINT, value);
+}
+
+static void on_nint64(void *out, uint64_t value)
+{
+    put(out, HF_KIND_NINT, value);
+}
+
+static void on_bytes(void *out, cbor_data data, size_t size)
+{
+    put(out, HF_KIND_BYTES, size);
+    ((hf_cbor_head *)out)->data = data;
+}
+
+static void on_text(void *out, cbor_data data, size_t size)
+{
+    put(out, HF_KIND_TEXT, size);
+    ((hf_cbor_head *)out)->data = data;
+}
+
+static void on_array(void *out, size_t count)
+{
+    put(out, HF_KIND_ARRAY, count);
+}
+
+static void on_map(void *out, size_t count)
+{
+    put(out, HF_KIND_MAP, count);
+}
+
+static void on_tag(void *out, uint64_t value)
+{
+    put(out, HF_KIND_OTHER, value);
+}
+
+static void on_float(void *out, float value)
+{
+    (void)value; /* its bits are taken from the input: a NaN's payload must count */
+    put(out, HF_KIND_OTHER, 0);
+}
+
+static void on_double(void *out, double value)
+{
+    (void)value;
+    put(out, HF_KIND_OTHER, 0);
+}
+
+static void on_undefined(void *out)
+{
+    put(out, HF_KIND_UNDEFINED, 0);
+}
+
+static void on_null(void *out)
+{
+    put(out, HF_KIND_NULL, 0);
+}
+
+static void on_bool(void *out, bool value)
+{
+    put(out, HF_KIND_BOOL, value);
+}
+
+static void on_indefinite(void *out)
+{
+    put(out, HF_KIND_END, 0); /* hf_take_head refuses these before libcbor sees them */
+}
+
+static const struct cbor_callbacks HEAD_CALLBACKS = {
+    .uint8 = on_uint8,
+    .uint16 = on_uint16,
+    .uint32 = on_uint32,
+    .uint64 = on_uint64,
+    .negint8 = on_nint8,
+    .negint16 = on_nint16,
+    .negint32 = on_nint32,
+    .negint64 = on_nint64,
+    .byte_string_start = on_indefinite,
+    .byte_string = on_bytes,
+    .string = on_text,
+    .string_start = on_indefinite,
+    .indef_array_start = on_indefinite,
+    .array_start = on_array,
+    .indef_map_start = on_indefinite,
+    .map_start = on_map,
+    .tag = on_tag,
+    .float2 = on_float,
+    .float4 = on_float,
+    .float8 = on_double,
+    .undefined = on_undefined,
+    .null = on_null,
+    .boolean = on_bool,
+    .indef_break = on_indefinite,
+};
+
+/* ---- shortest forms ---- */
+
+static bool argument_is_shortest(uint8_t info, uint64_t argument)
+{
+    switch (info) {
+    case 24: return argument >= 24;
+    case 25: return argument > UINT8_MAX;
+    case 26: return argument > UINT16_MAX;
+    case 27: return argument > UINT32_MAX;
+    default: return info < 24;
+    }
+}
+
+typedef struct float_shape {
+    unsigned exponent_bits, mantissa_bits;
+    unsigned spare_bits;        /* of the mantissa, that the next narrower format lacks */
+    int narrow_min, narrow_max; /* exponents of its normal numbers */
+} float_shape;
+
+/* Would the next narrower format hold the same value? Infinities and NaN: yes, all. */
+static bool float_fits_narrower(const float_shape *shape, uint64_t bits)
+{
+    uint64_t mantissa = bits & ((UINT64_C(1) << shape->mantissa_bits) - 1);
+    unsigned all_ones = (1U << shape->exponent_bits) - 1;
+    unsigned biased = (unsigned)(bits >> shape->mantissa_bits) & all_ones;
+    if (biased == all_ones) return true;
+    if (biased == 0) return mantissa == 0; /* a subnormal is far below the narrower range */
+    int exponent = (int)biased - (int)(all_ones >> 1);
+    if (exponent > shape->narrow_max) return false;
+    unsigned lost = shape->spare_bits;
+    if (exponent < shape->narrow_min) lost += (unsigned)(shape->narrow_min - exponent);
+    if (lost > shape->mantissa_bits) return false;
+    return (mantissa & ((UINT64_C(1) << lost) - 1)) == 0;
+}
+
+/* `at` is a float's head, of which libcbor has said that it is complete. */
+static bool float_is_shortest(const uint8_t *at, uint64_t *bits)
+{
+    static const float_shape single = {8, 23, 13, -14, 15};
+    static const float_shape wide = {11, 52, 29, -126, 127};
+    size_t size = (size_t)1 << (*at - 0xf8); /* f9, fa, fb: 2, 4, 8 bytes */
+    *bits = 0;
+    for (size_t i = 1; i <= size; i++) *bits = *bits << 8 | at[i];
+    if (size == 4) return !float_fits_narrower(&single, *bits);
+    if (size == 8) return !float_fits_narrower(&wide, *bits);
+    bool is_nan = (*bits & 0x7c00) == 0x7c00 && (*bits & 0x03ff) != 0;
+    return !is_nan || *bits == 0x7e00; /* RFC 8949 4.2.2: one NaN, the preferred one */
+}
+
+/* ---- reading ---- */
+
+hf_reader hf_reader_open(hf_bytes bytes)
+{
+    static const uint8_t nothing[1] = {0}; /* arithmetic on NULL is undefined, even + 0 */
+    assert(bytes.data != NULL || bytes.size == 0);
+    const uint8_t *at = bytes.data != NULL ? bytes.data : nothing;
+    return (hf_reader){at, at + bytes.size, HF_OK, HF_CBOR_DEPTH_MAX};
+}
+
+void hf_reader_fail(hf_reader *reader, hf_status status)
+{
+    assert(status != HF_OK);
+    if (reader->status == HF_OK) reader->status = status;
+}
+
+static bool malformed(hf_reader *reader)
+{
+    hf_reader_fail(reader, HF_ERR_PROTOCOL);
+    return false;
+}
+
+/* Is this a head that libcbor refuses, good or bad: tags 0 to 23 (it takes some of them) and
+ * simple values without a meaning of their own? */
+static bool is_unassigned(uint8_t initial)
+{
+    return (initial >= 0xc0 && initial <= 0xd7) || (initial >= 0xe0 && initial <= 0xf3) ||
+           initial == SIMPLE_ONE_BYTE;
+}
+
+static bool take_unassigned(hf_reader *reader, hf_cbor_head *out)
+{
+    out->kind = HF_KIND_OTHER;
+    out->argument = out->initial & 31;
+    size_t size = out->initial == SIMPLE_ONE_BYTE ? 2 : 1;
+    if (size > hf_reader_left(reader)) return malformed(reader);
+    if (size == 2 && reader->at[1] < 32) return malformed(reader); /* RFC 8949 3.3 */
+    reader->at += size;
+    return true;
+}
+
+bool hf_take_head(hf_reader *reader, hf_cbor_head *out)
+{
+    if (reader->status != HF_OK) return false;
+    if (reader->at == reader->end) return malformed(reader);
+    *out = (hf_cbor_head){HF_KIND_END, *reader->at, 0, NULL};
+    uint8_t info = out->initial & 31;
+    if (info == INFO_INDEFINITE) return malformed(reader);
+    if (is_unassigned(out->initial)) return take_unassigned(reader, out);
+    struct cbor_decoder_result result =
+        cbor_stream_decode(reader->at, hf_reader_left(reader), &HEAD_CALLBACKS, out);
+    if (result.status != CBOR_DECODER_FINISHED) return malformed(reader);
+    assert(result.read > 0);
+    assert(result.read <= hf_reader_left(reader));
+    if (out->initial > SIMPLE_ONE_BYTE) {
+        if (!float_is_shortest(reader->at, &out->argument)) return malformed(reader);
+    } else if (out->initial < 0xe0 && !argument_is_shortest(info, out->argument)) {
+        return malformed(reader);
+    }
+    reader->at += result.read;
+    return true;
+}
+
+bool hf_take_kind(hf_reader *reader, hf_kind kind, hf_cbor_head *out)
+{
+    if (!hf_take_head(reader, out)) return false;
+    return out->kind == kind || malformed(reader);
+}
+
+hf_kind hf_reader_kind(const hf_reader *reader)
+{
+    static const uint8_t majors[7] = {HF_KIND_UINT,  HF_KIND_NINT, HF_KIND_BYTES, HF_KIND_TEXT,
+                                      HF_KIND_ARRAY, HF_KIND_MAP,  HF_KIND_OTHER};
+    if (reader->status != HF_OK || reader->at == reader->end) return HF_KIND_END;
+    uint8_t initial = *reader->at;
+    if (initial >> 5 <= HF_CBOR_MAJOR_TAG) return (hf_kind)majors[initial >> 5];
+    switch (initial) {
+    case 0xf4:
+    case 0xf5: return HF_KIND_BOOL;
+    case 0xf6: return HF_KIND_NULL;
+    case 0xf7: return HF_KIND_UNDEFINED;
+    default: return HF_KIND_OTHER;
+    }
+}
+
+uint64_t hf_read_uint(hf_reader *reader)
+{
+    hf_cbor_head next;
+    return hf_take_kind(reader, HF_KIND_UINT, &next) ? next.argument : 0;
+}
+
+uint64_t hf_read_uint_max(hf_reader *reader, uint64_t max)
+{
+    uint64_t value = hf_read_uint(reader);
+    if (value <= max) return value;
+    malformed(reader);
+    return 0;
+}
+
+int64_t hf_read_int(hf_reader *reader)
+{
+    hf_cbor_head next;
+    if (!hf_take_head(reader, &next)) return 0;
+    bool is_int = next.kind == HF_KIND_UINT || next.kind == HF_KIND_NINT;
+    if (!is_int || next.argument > INT64_MAX) {
+        malformed(reader);
+        return 0;
+    }
+    int64_t value = (int64_t)next.argument;
+    return next.kind == HF_KIND_UINT ? value : -1 - value;
+}
+
+bool hf_read_bool(hf_reader *reader)
+{
+    hf_cbor_head next;
+    return hf_take_kind(reader, HF_KIND_BOOL, &next) && next.argument != 0;
+}
+
+void hf_read_null(hf_reader *reader)
+{
+    hf_cbor_head next;
+    (void)hf_take_kind(reader, HF_KIND_NULL, &next);
+}
+
+void hf_read_undefined(hf_reader *reader)
+{
+    hf_cbor_head next;
+    (void)hf_take_kind(reader, HF_KIND_UNDEFINED, &next);
+}
+
+hf_bytes hf_read_bytes(hf_reader *reader)
+{
+    hf_cbor_head next;
+    if (!hf_take_kind(reader, HF_KIND_BYTES, &next)) return (hf_bytes){NULL, 0};
+    return (hf_bytes){next.data, (size_t)next.argument};
+}
+
+void hf_read_bytes_exact(hf_reader *reader, uint8_t *out, size_t size)
+{
+    hf_bytes bytes = hf_read_bytes(reader);
+    memset(out, 0, size);
+    if (reader->status != HF_OK) return;
+    if (bytes.size != size) {
+        malformed(reader);
+        return;
+    }
+    memcpy(out, bytes.data, size);
+}
+
+hf_bytes hf_read_text(hf_reader *reader)
+{
+    hf_cbor_head next;
+    if (!hf_take_kind(reader, HF_KIND_TEXT, &next)) return (hf_bytes){NULL, 0};
+    hf_bytes text = {next.data, (size_t)next.argument};
+    if (hf_utf8_valid(text)) return text;
+    malformed(reader);
+    return (hf_bytes){NULL, 0};
+}
+
+bool hf_count_is_possible(const hf_reader *reader, const hf_cbor_head *container)
+{
+    uint64_t most = hf_reader_left(reader);
+    if (container->kind == HF_KIND_MAP) most /= 2;
+    return container->argument <= most;
+}
+
+static size_t read_container(hf_reader *reader, hf_kind kind, size_t max)
+{
+    hf_cbor_head next;
+    if (!hf_take_kind(reader, kind, &next)) return 0;
+    if (!hf_count_is_possible(reader, &next)) {
+        malformed(reader);
+        return 0;
+    }
+    if (next.argument > max) {
+        hf_reader_fail(reader, HF_ERR_LIMIT);
+        return 0;
+    }
+    return (size_t)next.argument;
+}
+
+size_t hf_read_array(hf_reader *reader, size_t max)
+{
+    return read_container(reader, HF_KIND_ARRAY, max);
+}
+
+size_t hf_read_map(hf_reader *reader, size_t max)
+{
+    return read_container(reader, HF_KIND_MAP, max);
+}
+
+hf_status hf_reader_end(const hf_reader *reader)
+{
+    if (reader->status != HF_OK) return reader->status;
+    return reader->at == reader->end ? HF_OK : HF_ERR_PROTOCOL;
+}
+
+/* ---- writing ---- */
+
+void hf_buffer_free(hf_buffer *buffer)
+{
+    free(buffer->data);
+    *buffer = (hf_buffer){0};
+}
+
+void hf_buffer_clear(hf_buffer *buffer)
+{
+    buffer->size = 0;
+    buffer->status = HF_OK;
+}
+
+hf_bytes hf_buffer_bytes(const hf_buffer *buffer)
+{
+    return (hf_bytes){buffer->data, buffer->size};
+}
+
+uint8_t *hf_buffer_reserve(hf_buffer *buffer, size_t size)
+{
+    if (buffer->status != HF_OK) return NULL;
+    if (size <= buffer->capacity - buffer->size && buffer->data != NULL)
+        return buffer->data + buffer->size;
+    size_t capacity =
+        buffer->capacity < BUFFER_CAPACITY_MIN ? BUFFER_CAPACITY_MIN : buffer->capacity;
+    while (capacity - buffer->size < size && capacity <= SIZE_MAX / 2) capacity *= 2;
+    uint8_t *data = NULL;
+    if (capacity - buffer->size >= size) data = realloc(buffer->data, capacity);
+    if (data == NULL) {
+        buffer->status = HF_ERR_NOMEM;
+        return NULL;
+    }
+    buffer->data = data;
+    buffer->capacity = capacity;
+    return data + buffer->size;
+}
+
+static void append(hf_buffer *buffer, const void *data, size_t size)
+{
+    uint8_t *to = hf_buffer_reserve(buffer, size);
+    if (to == NULL || size == 0) return; /* memcpy may not be given NULL, even for 0 bytes */
+    memcpy(to, data, size);
+    buffer->size += size;
+}
+
+typedef size_t (*encode_number)(uint64_t, unsigned char *, size_t);
+typedef size_t (*encode_start)(size_t, unsigned char *, size_t);
+typedef size_t (*encode_simple)(unsigned char *, size_t);
+
+static void write_number(hf_buffer *buffer, encode_number encode, uint64_t value)
+{
+    uint8_t *to = hf_buffer_reserve(buffer, HEAD_SIZE_MAX);
+    if (to != NULL) buffer->size += encode(value, to, HEAD_SIZE_MAX);
+}
+
+static void write_start(hf_buffer *buffer, encode_start encode, size_t count)
+{
+    uint8_t *to = hf_buffer_reserve(buffer, HEAD_SIZE_MAX);
+    if (to != NULL) buffer->size += encode(count, to, HEAD_SIZE_MAX);
+}
+
+static void write_simple(hf_buffer *buffer, encode_simple encode)
+{
+    uint8_t *to = hf_buffer_reserve(buffer, HEAD_SIZE_MAX);
+    if (to != NULL) buffer->size += encode(to, HEAD_SIZE_MAX);
+}
+
+void hf_write_raw(hf_buffer *buffer, hf_bytes bytes)
+{
+    append(buffer, bytes.data, bytes.size);
+}
+
+void hf_write_uint(hf_buffer *buffer, uint64_t value)
+{
+    write_number(buffer, cbor_encode_uint, value);
+}
+
+void hf_write_int(hf_buffer *buffer, int64_t value)
+{
+    if (value >= 0)
+        write_number(buffer, cbor_encode_uint, (uint64_t)value);
+    else
+        write_number(buffer, cbor_encode_negint, (uint64_t)(-1 - value));
+}
+
+void hf_write_bool(hf_buffer *buffer, bool value)
+{
+    uint8_t *to = hf_buffer_reserve(buffer, HEAD_SIZE_MAX);
+    if (to != NULL) buffer->size += cbor_encode_bool(value, to, HEAD_SIZE_MAX);
+}
+
+void hf_write_null(hf_buffer *buffer)
+{
+    write_simple(buffer, cbor_encode_null);
+}
+
+void hf_write_undefined(hf_buffer *buffer)
+{
+    write_simple(buffer, cbor_encode_undef);
+}
+
+void hf_write_bytes(hf_buffer *buffer, const void *data, size_t size)
+{
+    write_start(buffer, cbor_encode_bytestring_start, size);
+    append(buffer, data, size);
+}
+
+void hf_write_text(hf_buffer *buffer, const char *text, size_t size)
+{
+    write_start(buffer, cbor_encode_string_start, size);
+    append(buffer, text, size);
+}
+
+void hf_write_string(hf_buffer *buffer, const char *text)
+{
+    hf_write_text(buffer, text, strlen(text));
+}
+
+void hf_write_array(hf_buffer *buffer, size_t count)
+{
+    write_start(buffer, cbor_encode_array_start, count);
+}
+
+void hf_write_map(hf_buffer *buffer, size_t count)
+{
+    write_start(buffer, cbor_encode_map_start, count);
+}
