@@ -38,7 +38,7 @@ HF_MUST_CHECK hf_status hf_report_withheld(hf_store *store, bool own, size_t lim
 /* entries, chains, heads, heads_unproved, faults, first_fault. */
 void hf_report_verify(const hf_verify_report *report, hf_json *json);
 
-/* The live values of a field, each distinct one once, in the order that conflicts numbers them from 1.
+/* The live values of a field, each distinct one once, as conflicts numbers them from 1.
  * HF_ERR_NOT_FOUND when there are not so many. Borrowed from the view. */
 HF_MUST_CHECK hf_status hf_field_choice(const hf_field_view *field, size_t number, hf_bytes *out);
 
