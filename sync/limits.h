@@ -19,6 +19,10 @@ enum {
     HF_SCOPES_MAX = 256,                    /* scopes one device may hold */
     HF_TEXT_MAX = 256,                      /* name, actor, implementation: bytes */
     HF_CERTIFICATE_MAX = 4096,              /* DER bytes */
+    HF_GRANTS_MAX = HF_SCOPES_MAX + 2,      /* scopes in WELCOME: with home and common */
+    HF_ORIGIN_INDEX_MAX = (1 << 20) - 1,    /* of an origin that a hub names on a connection */
+    HF_INBOX_BYTES_MAX = 8 * 1024 * 1024,   /* received, not yet applied: per session and turn */
+    HF_HUB_INBOX_BYTES_MAX = 64 * 1024 * 1024, /* the same, all sessions: ERROR 400, come back */
 
     /* Entry: at a peer, ERROR 103; at our own writer, HF_ERR_LIMIT before anything is written. */
     HF_ENTRY_SIZE_MAX = 64 * 1024,          /* body bytes */
@@ -26,7 +30,7 @@ enum {
     HF_ENTRY_PARTS_MAX = 256,
     HF_VALUE_SIZE_MAX = 16 * 1024,          /* one field's value, encoded */
     HF_REASON_SIZE_MAX = 1024,              /* why a correction or resolution was made: bytes */
-    HF_OVERWRITTEN_MAX = 64,                /* dots that one write may list */
+    HF_OVERWRITTEN_MAX = 256,               /* dots that one write may list */
     HF_PART_LOGS_MAX = 256,                 /* logs that one part may cite */
     HF_LOG_SCOPES_MAX = 64,                 /* scopes one log may write in: Merkle path of 6 */
     HF_TRANSACTION_RECORDS_MAX = 4096,      /* records one local transaction may touch */
@@ -36,6 +40,15 @@ enum {
     HF_CREDIT_BYTES = 1024 * 1024,          /* unacknowledged body bytes per lane, at WELCOME */
     HF_FEED_WINDOW_BYTES = 1024 * 1024,     /* fed but not yet FEED_ACKed, per session */
     HF_FEED_READ_MAX = 512,                 /* entries one feed read returns */
+    HF_FEED_FRAMES_MAX = 64,                /* FEED frames not yet FEED_ACKed, per session */
+    HF_FEED_LAG_MAX = 1024,                 /* filtered positions, and the client is told */
+    HF_PUSHES_MAX = 512,                    /* PUSH frames not yet acknowledged, per session */
+    HF_PUSH_SIZE_MIN = 2 * 1024,            /* PUSH frames on the slowest link, raw */
+    HF_PUSH_SLOW_MS = 1000,                 /* acknowledged later than this: smaller frames */
+    HF_PUSH_FAST_MS = 250,                  /* sooner than this: larger ones */
+    HF_NOTICES_MAX = 64,                    /* notices in one ACK; the verdicts tell them all */
+    HF_PEER_FRAMES_PER_TURN = 32,           /* frames one session may send before the next may */
+    HF_VECTOR_PASSES_MAX = 4,               /* passes over the vectors before a gap is an error */
 
     /* Time, in milliseconds. */
     HF_HLC_AHEAD_MAX_MS = 60 * 1000,        /* how far a peer's clock may pull ours */
@@ -53,7 +66,11 @@ enum {
     HF_PACK_SIZE_MAX = 15 * 1024,           /* compiled pack, which is one field of one entry */
     HF_PACK_TYPES_MAX = 256,
     HF_PACK_FIELDS_MAX = 256,               /* per type */
-    HF_PACK_STATES_MAX = 64                 /* per state field: the compiler checks all triples */
+    HF_PACK_STATES_MAX = 64,                /* per state field: the compiler checks all triples */
+    HF_PACK_CODES_MAX = 250,                /* per code list; an index is never HF_DISPUTED */
+    HF_PACK_NAME_MAX = 32,                  /* type and field names: a record's id as text must fit */
+    HF_PACK_LABEL_MAX = 64,                 /* labels and codes: bytes */
+    HF_PACK_SCALE_MAX = 9                   /* digits after the point of a decimal */
 };
 
 _Static_assert(HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX < HF_FRAME_SIZE_MAX, "a full frame fits");

@@ -15,16 +15,11 @@
 
 enum {
     PACK_FORMAT = 1,
-    NAME_MAX = 32,   /* so that a record's text id fits HF_RECORD_TEXT_SIZE */
-    LABEL_MAX = 64,
-    CODE_MAX = 64,
-    CODES_MAX = 250, /* below HF_DISPUTED */
-    JOINS_MAX = HF_PACK_STATES_MAX * (HF_PACK_STATES_MAX - 1) / 2, /* every pair */
-    SCALE_MAX = 9
+    JOINS_MAX = HF_PACK_STATES_MAX * (HF_PACK_STATES_MAX - 1) / 2 /* every pair */
 };
 
-_Static_assert(NAME_MAX + 1 + 26 < HF_RECORD_TEXT_SIZE, "a record's id as text");
-_Static_assert((int)CODES_MAX < (int)HF_DISPUTED, "a code's index is never HF_DISPUTED");
+_Static_assert(HF_PACK_NAME_MAX + 1 + 26 < HF_RECORD_TEXT_SIZE, "a record's id as text");
+_Static_assert((int)HF_PACK_CODES_MAX < (int)HF_DISPUTED, "a code's index is never HF_DISPUTED");
 
 /* What the pack's tables are made of: blocks that live as long as it does. */
 typedef struct block {
@@ -102,7 +97,7 @@ static const char *read_text(parser *p, size_t max)
 /* a-z first, then also 0-9 and single underscores: safe in an id, a URL and a column name. */
 static const char *read_name(parser *p)
 {
-    const char *name = read_text(p, NAME_MAX);
+    const char *name = read_text(p, HF_PACK_NAME_MAX);
     if (name == NULL) return NULL;
     require(p, name[0] >= 'a' && name[0] <= 'z');
     for (size_t i = 0; name[i] != '\0'; i++) {
@@ -118,12 +113,12 @@ static const char *read_name(parser *p)
 
 static void read_codes(parser *p, hf_field *field)
 {
-    size_t count = hf_read_array(&p->in, CODES_MAX);
+    size_t count = hf_read_array(&p->in, HF_PACK_CODES_MAX);
     const char **codes = take(p, count, sizeof *codes);
     hf_bytes *values = take(p, count, sizeof *values);
     for (size_t i = 0; i < count && p->in.status == HF_OK; i++) {
         const uint8_t *start = p->in.at;
-        codes[i] = read_text(p, CODE_MAX);
+        codes[i] = read_text(p, HF_PACK_LABEL_MAX);
         values[i] = (hf_bytes){start, (size_t)(p->in.at - start)};
         for (size_t j = 0; j < i; j++) require(p, !hf_bytes_equal(values[i], values[j]));
     }
@@ -200,11 +195,11 @@ static void read_field(parser *p, hf_field *field)
     field->rule = known_rule(hf_read_uint(&p->in));
     field->kind = known_kind(hf_read_uint(&p->in));
     field->name = read_name(p);
-    field->label = read_text(p, LABEL_MAX);
+    field->label = read_text(p, HF_PACK_LABEL_MAX);
     require(p, field->number > 0);
     items -= 5;
     if (items > 0) {
-        field->scale = (uint8_t)hf_read_uint_max(&p->in, SCALE_MAX);
+        field->scale = (uint8_t)hf_read_uint_max(&p->in, HF_PACK_SCALE_MAX);
         items--;
     }
     if (items > 0) {
@@ -250,7 +245,7 @@ static void read_type(parser *p, hf_type *type)
     type->lane = (uint8_t)hf_read_uint_max(&p->in, HF_LANE_COUNT - 1);
     uint32_t title = (uint32_t)hf_read_uint_max(&p->in, UINT16_MAX);
     type->name = read_name(p);
-    type->label = read_text(p, LABEL_MAX);
+    type->label = read_text(p, HF_PACK_LABEL_MAX);
     read_fields(p, type);
     require(p, type->number >= HF_TYPE_FIRST_PACK);
     require(p, type->lane != HF_LANE_CONTROL);
