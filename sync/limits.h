@@ -62,6 +62,7 @@ enum {
 
     /* Store. */
     HF_SEQ_RESERVE = 1000,                  /* seqs reserved at a time in the file beside the store */
+    HF_BATCH_CONTROL_MAX = 65536,           /* a hub's own entries in one batch; then HF_ERR_LIMIT */
     HF_ELEMENT_INLINE_MAX = 64,             /* larger sets, and append fields, live in rows */
     HF_PACK_SIZE_MAX = 15 * 1024,           /* compiled pack, which is one field of one entry */
     HF_PACK_TYPES_MAX = 256,

@@ -4,6 +4,8 @@
  * rules, values or clocks; what a write overwrites is all that counts here (protocol.md 6). */
 #include "merge.h"
 
+#include "planted.h"
+
 #include "codec.h"
 
 #include <assert.h>
@@ -133,7 +135,7 @@ hf_status hf_cell_merge(hf_cell *cell, const hf_write *write, hf_seen seen, void
         size_t at = live_find(cell, &cite->dot);
         if (at < cell->live_count) {
             bool true_to_it = memcmp(cell->live[at].at.prefix, cite->prefix, HF_PREFIX_SIZE) == 0;
-            if (true_to_it) live_remove(cell, at);
+            if (true_to_it || HF_PLANTED(PREFIX_IGNORED)) live_remove(cell, at);
         } else if (!seen(context, &cite->dot)) {
             pending_insert(cell, cite);
         } /* else it was overwritten before, or never wrote here: nothing to do */

@@ -30,7 +30,7 @@ CREATE INDEX entry_opened ON entry(opened) WHERE opened IS NOT NULL;
 CREATE TABLE record(            -- record.c: the fold of its live writes
     no INTEGER PRIMARY KEY, type INTEGER NOT NULL, id BLOB NOT NULL, scope INTEGER NOT NULL,
     deleted INTEGER NOT NULL, position INTEGER NOT NULL, state BLOB NOT NULL); -- state (sealed)
-CREATE UNIQUE INDEX record_id ON record(type, id);
+CREATE UNIQUE INDEX record_id ON record(type, id, scope); -- a record lives in one scope
 
 CREATE TABLE record_entry(      -- record.c: which entries touch a record, for history and refolding
     record INTEGER NOT NULL, position INTEGER NOT NULL,

@@ -18,6 +18,7 @@ typedef struct hf_origin_row {
     uint8_t incarnation[HF_INCARNATION_SIZE];
     char name[HF_NAME_SIZE]; /* "" until its certificate is known */
     bool own;                /* the incarnation that writes now */
+    bool known;              /* key and incarnation are known; else it was only cited */
     bool is_hub;
 } hf_origin_row;
 

@@ -8,6 +8,7 @@
 #include "apply.h"
 #include "log.h"
 #include "merge.h"
+#include "planted.h"
 #include "store.h"
 
 #include <sqlite3.h>
@@ -47,6 +48,8 @@ struct hf_store {
     hf_pack *pack;
     hf_origin_row **origins; /* by no - 1; rows never move */
     size_t origin_count, origin_capacity;
+    hf_origin_row **origin_table; /* by the id's first bytes, open addressing */
+    size_t origin_table_size;     /* a power of two, or 0 */
     hf_origin_row *own;
     uint8_t epoch[16];
     uint64_t position;       /* of the last entry in our feed */
@@ -54,10 +57,12 @@ struct hf_store {
     hf_hlc hlc;              /* our clock's last value */
     uint64_t reserved;       /* own seqs may go up to here, guard file and store agree */
     uint8_t guard[HF_GUARD_SIZE];
+    char *guard_name;        /* of the guard file, while it is open */
     hf_vector_slot vectors[HF_VECTOR_SLOTS];
     hf_log_slot logs[HF_LOG_SLOTS];
     hf_batch *batch;         /* the open one, or NULL */
     hf_txn *txn;
+    bool clock_caps;         /* clock_cap has rows: qualities must be looked up */
     bool pack_changed;       /* in the open batch: swap it in once committed */
     uint64_t head_number;    /* last acceptance number given to a head */
     char problem[512];
@@ -97,6 +102,8 @@ HF_MUST_CHECK hf_status hf_origins_load(hf_store *store);
 HF_MUST_CHECK hf_status hf_origin_intern(hf_store *store, const hf_origin_id *id,
                                          hf_origin_row **out);
 HF_MUST_CHECK hf_status hf_origin_mint(hf_store *store); /* a new incarnation becomes `own` */
+HF_MUST_CHECK hf_status hf_origin_own_certificate(hf_store *store); /* once enrolled */
+void hf_origins_cut(hf_store *store, size_t count); /* after a rollback: forget later ones */
 static inline int64_t hf_log_no(int64_t origin_no, uint8_t lane)
 {
     return origin_no * 8 + lane;
@@ -112,8 +119,22 @@ void hf_vectors_forget(hf_store *store);                   /* after a rollback *
 HF_MUST_CHECK hf_status hf_vector_step(hf_store *store, int64_t log, uint32_t scope);
 HF_MUST_CHECK hf_status hf_hole_get(hf_store *store, int64_t log, uint64_t seq, uint32_t *reason,
                                     uint8_t hash[HF_HASH_SIZE]); /* reason 0: no hole */
-/* Folded here already: held by the vector of its scope and not a hole. */
-HF_MUST_CHECK hf_status hf_dot_seen(hf_store *store, const hf_dot *dot, bool *seen);
+/* The only way a vector moves: from the entry's predecessor, which the caller has checked. */
+HF_MUST_CHECK hf_status hf_vector_advance(hf_store *store, int64_t log, uint32_t scope,
+                                          uint64_t seq, const uint8_t hash[HF_HASH_SIZE]);
+typedef struct hf_hole_row {
+    int64_t log;
+    uint64_t seq, pseq;
+    uint32_t scope, reason; /* protocol.md 5, or HF_HOLE_AWAITED */
+    const uint8_t *hash;    /* 32 bytes */
+    const char *text;
+} hf_hole_row;
+enum { HF_HOLE_AWAITED = 1 }; /* a verdict opened it, and its body has not come yet */
+HF_MUST_CHECK hf_status hf_hole_set(hf_store *store, const hf_hole_row *hole);
+HF_MUST_CHECK hf_status hf_hole_delete(hf_store *store, int64_t log, uint64_t seq);
+/* Folded here already: held by the vector of `scope` and not a hole. */
+HF_MUST_CHECK hf_status hf_dot_seen(hf_store *store, uint32_t scope, const hf_dot *dot,
+                                    bool *seen);
 void hf_chain_next(const hf_crypto *crypto, uint8_t chain[HF_HASH_SIZE],
                    const uint8_t hash[HF_HASH_SIZE]); /* chain = H(01 || chain || hash) */
 
@@ -122,8 +143,10 @@ typedef struct hf_part {
     bool erased;
     uint8_t hash[HF_HASH_SIZE];
     hf_record_id record;
-    hf_reader ops;           /* at the first op; op_count of them */
-    size_t op_count;
+    hf_reader ops;           /* at the next op; op_left of them */
+    size_t op_left;
+    uint32_t last_field, last_ordinal; /* ops ascend by field; equal ones count up */
+    bool started;
     hf_origin_id logs[HF_PART_LOGS_MAX]; /* cited logs */
     uint8_t lanes[HF_PART_LOGS_MAX];
     size_t log_count;
@@ -144,7 +167,8 @@ HF_MUST_CHECK hf_status hf_op_next(hf_part *part, const hf_origin_id *origin, ui
 typedef struct hf_record_field {
     uint32_t number;
     hf_cell cell;        /* values borrow from the record's blob or from the entry */
-    bool rows;           /* its elements are rows of `element`; the cell has only pending */
+    bool rows;           /* its elements are rows of `element`; the cell has only pending... */
+    bool loaded;         /* ...until they are read into it */
 } hf_record_field;
 typedef struct hf_record { /* a record being folded */
     int64_t no;          /* 0: not yet stored */
@@ -153,15 +177,31 @@ typedef struct hf_record { /* a record being folded */
     bool deleted, edited_deleted;
     hf_record_field *fields; /* ascending by number */
     size_t field_count, field_capacity;
-    hf_buffer blob;
+    hf_buffer blob;      /* the state as stored: what the cells' values borrow from */
+    uint8_t **kept;      /* bodies that a rebuild's values borrow from */
+    size_t kept_count;
 } hf_record;
 /* Loads, or starts an empty one (no == 0). `rows`: also read element rows into the cells. */
 HF_MUST_CHECK hf_status hf_record_load(hf_store *store, const hf_record_id *id, bool rows,
                                        hf_record *out);
+/* The one in `scope`: what folding goes by, as a record belongs to the scope of its entries. */
+HF_MUST_CHECK hf_status hf_record_load_scope(hf_store *store, const hf_record_id *id,
+                                             uint32_t scope, hf_record *out);
+enum { HF_SHOWN = 0, HF_SHOWN_DELETED = 1, HF_SHOWN_EDITED_DELETED = 2 }; /* record.deleted */
+/* Writes the row, new or not, and the element rows of its `rows` fields. */
+HF_MUST_CHECK hf_status hf_record_store(hf_store *store, hf_record *record);
+HF_MUST_CHECK hf_status hf_element_delete(hf_store *store, int64_t record, uint32_t field,
+                                          const hf_cite *cite, bool *was_live);
 HF_MUST_CHECK hf_status hf_record_load_no(hf_store *store, int64_t no, bool rows, hf_record *out);
 void hf_record_clear(hf_record *record);
 HF_MUST_CHECK hf_status hf_record_field_at(hf_record *record, uint32_t number,
                                            hf_record_field **out); /* finds or adds */
+/* Reads a field's element rows into its cell, once. */
+HF_MUST_CHECK hf_status hf_elements_load(hf_store *store, hf_record *record,
+                                         hf_record_field *field);
+/* The next entries that touch a record, ascending, at most 64; *count 0: no more. */
+HF_MUST_CHECK hf_status hf_record_entries(hf_store *store, int64_t no, uint64_t after,
+                                          uint64_t positions[64], size_t *count);
 /* Folds one part in and stores the record: state, index, conflicts. */
 HF_MUST_CHECK hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *entry,
                                        const hf_origin_id *origin, uint8_t lane,
@@ -174,10 +214,43 @@ HF_MUST_CHECK hf_status hf_record_refold_entry(hf_store *store, uint64_t positio
 HF_MUST_CHECK hf_status hf_record_rebuild(hf_store *store, int64_t no, hf_record *out);
 
 /* ---- apply.c ---- */
+struct hf_batch {
+    hf_store *store;
+    uint64_t wall_ms;
+    hf_hlc hlc;              /* our clock as this batch raises it */
+    uint64_t position;       /* to come back to, should the batch be rolled back */
+    uint8_t feed_chain[16];
+    uint64_t head_number;
+    size_t origin_count;
+    hf_buffer scratch;
+    bool failed;             /* something in it went wrong: it can only be rolled back */
+};
 /* Reads an entry row; body unsealed and checked. HF_ERR_NOT_FOUND. Borrowed until the next call. */
 HF_MUST_CHECK hf_status hf_entry_at(hf_store *store, uint64_t position, hf_entry *out,
                                     int64_t *origin_no);
+/* The same from a row of (position, log, seq, scope, hlc, withheld, body). */
+HF_MUST_CHECK hf_status hf_entry_from_row(hf_store *store, sqlite3_stmt *statement, hf_entry *out,
+                                          int64_t *origin_no);
 HF_MUST_CHECK hf_status hf_entry_by_dot(hf_store *store, int64_t log, uint64_t seq, hf_entry *out);
+/* One draft of an entry of our own, as write.c and control entries make them: parts are encoded. */
+typedef struct hf_draft {
+    uint32_t scope;
+    uint8_t lane;
+    const char *actor;
+    uint8_t quality;
+    hf_bytes transaction;    /* 8 bytes, or empty */
+    hf_bytes parts;          /* the encoded array */
+} hf_draft;
+/* Gives the draft its seq, hlc and place, and applies it like any other entry. */
+HF_MUST_CHECK hf_status hf_batch_own(hf_batch *batch, const hf_draft *draft, hf_dot *dot);
+/* As hf_batch_begin, but reserves `own_entries` seqs of our own first. */
+HF_MUST_CHECK hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms,
+                                           uint64_t own_entries, hf_batch **out);
+
+/* ---- write.c ---- */
+/* The parts that `changes` make, each folded over what the store holds; one entry per (scope, lane). */
+HF_MUST_CHECK hf_status hf_write_changes(hf_batch *batch, const hf_author *author,
+                                         const hf_change *changes, size_t count);
 
 /* ---- control.c ---- */
 /* A record of a system type changed in the open batch: brings its table up to date. */

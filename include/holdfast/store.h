@@ -70,6 +70,12 @@ HF_MUST_CHECK hf_status hf_txn_new_id(hf_txn *txn, uint32_t type, hf_record_id *
  * no write access to the scope), HF_ERR_NOT_FOUND (no such record to change), HF_ERR_LIMIT.
  * After any of these the transaction stands as before the call; hf_store_problem says why. */
 HF_MUST_CHECK hf_status hf_txn_change(hf_txn *txn, const hf_change *change);
+/* Ends the current entry: later changes go to a new one, in the same durable commit. For imports, which
+ * write one entry per record. */
+void hf_txn_next_entry(hf_txn *txn);
+/* Marks an imported row as taken, in the same commit; and asks whether one was. */
+HF_MUST_CHECK hf_status hf_txn_mark_import(hf_txn *txn, const uint8_t digest[16]);
+HF_MUST_CHECK hf_status hf_import_seen(hf_store *store, const uint8_t digest[16], bool *seen);
 /* HF_OK means durable: the officer may be told "saved on this device". `first` and `count`, when
  * not NULL, receive the entries' dots (at most `*count` of them; *count becomes how many there were).
  * On error nothing is written and the transaction is gone. */
