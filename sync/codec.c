@@ -13,6 +13,7 @@
 enum {
     HEAD_SIZE_MAX = 9, /* an initial byte and its 64-bit argument */
     BUFFER_CAPACITY_MIN = 256,
+    BUFFER_CAPACITY_MAX = 1 << 30, /* bytes; far above any frame: more is a mistake of ours */
     INFO_INDEFINITE = 31,
     SIMPLE_ONE_BYTE = 0xf8
 };
@@ -420,13 +421,14 @@ hf_bytes hf_buffer_bytes(const hf_buffer *buffer)
 uint8_t *hf_buffer_reserve(hf_buffer *buffer, size_t size)
 {
     if (buffer->status != HF_OK) return NULL;
-    if (size <= buffer->capacity - buffer->size && buffer->data != NULL)
+    if (buffer->data != NULL && size <= buffer->capacity - buffer->size)
         return buffer->data + buffer->size;
-    size_t capacity =
-        buffer->capacity < BUFFER_CAPACITY_MIN ? BUFFER_CAPACITY_MIN : buffer->capacity;
-    while (capacity - buffer->size < size && capacity <= SIZE_MAX / 2) capacity *= 2;
+    size_t capacity = buffer->capacity > 0 ? buffer->capacity : BUFFER_CAPACITY_MIN;
     uint8_t *data = NULL;
-    if (capacity - buffer->size >= size) data = realloc(buffer->data, capacity);
+    if (size <= BUFFER_CAPACITY_MAX - buffer->size) {
+        while (capacity - buffer->size < size) capacity *= 2;
+        data = realloc(buffer->data, capacity);
+    }
     if (data == NULL) {
         buffer->status = HF_ERR_NOMEM;
         return NULL;

@@ -1,0 +1,187 @@
+/* frame.c: frames in and out of zlib, with every size checked before it is believed.
+ *
+ * Why not permessage-deflate: it keeps a window per connection (256 KiB), and it compresses what
+ * different scopes hold in one context, where sizes tell. A preset dictionary gives short frames
+ * most of what a window would. */
+#include "frame.h"
+
+#include "embedded.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+enum {
+    FRAME_Z = 60,
+    DICTIONARY_1 = 1,
+    Z_ITEMS = 3,          /* after the type: dictionary, raw length, deflate */
+    Z_OVERHEAD_MAX = 14,  /* bytes of a Z frame that are not deflate: 1 + 2 + 1 + 5 + 5 */
+    DEFLATE_LEVEL = 1,    /* DESIGN 8: a hub spends its time elsewhere */
+    DEFLATE_WINDOW = -15, /* 32 KiB, raw: CBOR has the length, TLS has the checksum */
+    DEFLATE_MEMORY = 8    /* zlib's default */
+};
+
+struct hf_deflater {
+    z_stream deflate, inflate;
+    bool deflate_ready, inflate_ready;
+    hf_buffer packed;
+};
+
+hf_status hf_deflater_new(hf_deflater **out)
+{
+    *out = NULL;
+    hf_deflater *deflater = calloc(1, sizeof *deflater);
+    if (deflater == NULL) return HF_ERR_NOMEM;
+    int code = deflateInit2(&deflater->deflate, DEFLATE_LEVEL, Z_DEFLATED, DEFLATE_WINDOW,
+                            DEFLATE_MEMORY, Z_DEFAULT_STRATEGY);
+    deflater->deflate_ready = code == Z_OK;
+    if (code == Z_OK) code = inflateInit2(&deflater->inflate, DEFLATE_WINDOW);
+    deflater->inflate_ready = code == Z_OK;
+    if (code != Z_OK) {
+        assert(code == Z_MEM_ERROR); /* else zlib.h and zlib are of different versions */
+        hf_deflater_free(deflater);
+        return HF_ERR_NOMEM;
+    }
+    *out = deflater;
+    return HF_OK;
+}
+
+void hf_deflater_free(hf_deflater *deflater)
+{
+    if (deflater == NULL) return;
+    if (deflater->deflate_ready) (void)deflateEnd(&deflater->deflate);
+    if (deflater->inflate_ready) (void)inflateEnd(&deflater->inflate);
+    hf_buffer_free(&deflater->packed);
+    free(deflater);
+}
+
+hf_status hf_frame_head(hf_bytes raw, uint64_t *type, hf_reader *body, size_t *items)
+{
+    *type = 0;
+    *items = 0;
+    *body = hf_reader_open(raw);
+    size_t count = hf_read_array(body, SIZE_MAX);
+    if (body->status == HF_OK && count == 0) hf_reader_fail(body, HF_ERR_PROTOCOL);
+    uint64_t number = hf_read_uint(body);
+    if (body->status != HF_OK) return body->status;
+    *type = number;
+    *items = count - 1;
+    return HF_OK;
+}
+
+/* Deflates `raw` into deflater->packed, which stays empty when the Z frame would not be smaller, or
+ * would break a limit of the reader. */
+static hf_status frame_deflate(hf_deflater *deflater, hf_bytes raw)
+{
+    hf_buffer *packed = &deflater->packed;
+    z_stream *stream = &deflater->deflate;
+    size_t room = raw.size - Z_OVERHEAD_MAX;
+    if (room > HF_FRAME_SIZE_MAX - Z_OVERHEAD_MAX) room = HF_FRAME_SIZE_MAX - Z_OVERHEAD_MAX;
+    hf_buffer_clear(packed);
+    if (hf_buffer_reserve(packed, room) == NULL) return HF_ERR_NOMEM;
+    int code = deflateReset(stream);
+    assert(code == Z_OK);
+    code = deflateSetDictionary(stream, hf_dictionary_1, (uInt)hf_dictionary_1_size);
+    assert(code == Z_OK);
+    stream->next_in = (z_const Bytef *)raw.data;
+    stream->avail_in = (uInt)raw.size;
+    stream->next_out = packed->data;
+    stream->avail_out = (uInt)room;
+    code = deflate(stream, Z_FINISH);
+    assert(code == Z_STREAM_END || code == Z_OK || code == Z_BUF_ERROR);
+    if (code != Z_STREAM_END) return HF_OK; /* it needed more room than it saves */
+    size_t size = room - stream->avail_out;
+    if (raw.size <= size * HF_FRAME_RATIO_MAX) packed->size = size;
+    return HF_OK;
+}
+
+hf_status hf_frame_seal(hf_deflater *deflater, hf_bytes raw, hf_buffer *out)
+{
+    assert(raw.size > 0);
+    hf_buffer_clear(out);
+    if (raw.size > HF_FRAME_INFLATED_MAX) return HF_ERR_LIMIT;
+    hf_buffer_clear(&deflater->packed);
+    if (raw.size > HF_FRAME_DEFLATE_MIN) {
+        hf_status status = frame_deflate(deflater, raw);
+        if (status != HF_OK) return status;
+    }
+    hf_bytes packed = hf_buffer_bytes(&deflater->packed);
+    if (packed.size > 0) {
+        hf_write_array(out, 1 + Z_ITEMS);
+        hf_write_uint(out, FRAME_Z);
+        hf_write_uint(out, DICTIONARY_1);
+        hf_write_uint(out, raw.size);
+        hf_write_bytes(out, packed.data, packed.size);
+    } else {
+        if (raw.size > HF_FRAME_SIZE_MAX) return HF_ERR_LIMIT;
+        hf_write_raw(out, raw);
+    }
+    if (out->status == HF_OK) return HF_OK;
+    out->size = 0;
+    return out->status;
+}
+
+/* Inflates to exactly `size` bytes. What would be more is never written: it is malformed. */
+static hf_status frame_inflate(hf_deflater *deflater, hf_bytes packed, size_t size,
+                               hf_buffer *scratch)
+{
+    z_stream *stream = &deflater->inflate;
+    hf_buffer_clear(scratch);
+    uint8_t *to = hf_buffer_reserve(scratch, size);
+    if (to == NULL) return HF_ERR_NOMEM;
+    int code = inflateReset(stream);
+    assert(code == Z_OK);
+    code = inflateSetDictionary(stream, hf_dictionary_1, (uInt)hf_dictionary_1_size);
+    if (code == Z_MEM_ERROR) return HF_ERR_NOMEM; /* zlib takes its window here, the first time */
+    assert(code == Z_OK);
+    stream->next_in = (z_const Bytef *)packed.data;
+    stream->avail_in = (uInt)packed.size;
+    stream->next_out = to;
+    stream->avail_out = (uInt)size;
+    code = inflate(stream, Z_FINISH);
+    if (code == Z_MEM_ERROR) return HF_ERR_NOMEM;
+    if (code != Z_STREAM_END) return HF_ERR_PROTOCOL;
+    if (stream->avail_in != 0 || stream->avail_out != 0) return HF_ERR_PROTOCOL;
+    scratch->size = size;
+    return HF_OK;
+}
+
+/* `body` stands behind the type of a Z frame. */
+static hf_status frame_unpack(hf_deflater *deflater, hf_reader *body, size_t items,
+                              hf_buffer *scratch)
+{
+    if (items != Z_ITEMS) return HF_ERR_PROTOCOL;
+    uint64_t dictionary = hf_read_uint(body);
+    uint64_t size = hf_read_uint(body);
+    hf_bytes packed = hf_read_bytes(body);
+    hf_status status = hf_reader_end(body);
+    if (status != HF_OK) return status;
+    if (dictionary != DICTIONARY_1 || size == 0) return HF_ERR_PROTOCOL;
+    if (size > HF_FRAME_INFLATED_MAX) return HF_ERR_LIMIT;
+    if (size > packed.size * HF_FRAME_RATIO_MAX) return HF_ERR_LIMIT;
+    status = frame_inflate(deflater, packed, (size_t)size, scratch);
+    if (status != HF_OK) return status;
+    uint64_t type;
+    hf_reader inner;
+    status = hf_frame_head(hf_buffer_bytes(scratch), &type, &inner, &items);
+    if (status == HF_OK && type == FRAME_Z) status = HF_ERR_PROTOCOL; /* no bomb in a bomb */
+    return status;
+}
+
+hf_status hf_frame_open(hf_deflater *deflater, hf_bytes message, hf_buffer *scratch, hf_bytes *raw)
+{
+    *raw = (hf_bytes){NULL, 0};
+    if (message.size > HF_FRAME_SIZE_MAX) return HF_ERR_LIMIT;
+    uint64_t type;
+    hf_reader body;
+    size_t items;
+    hf_status status = hf_frame_head(message, &type, &body, &items);
+    if (status != HF_OK) return status;
+    if (type != FRAME_Z) {
+        *raw = message;
+        return HF_OK;
+    }
+    status = frame_unpack(deflater, &body, items, scratch);
+    if (status == HF_OK) *raw = hf_buffer_bytes(scratch);
+    return status;
+}
