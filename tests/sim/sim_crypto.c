@@ -1,0 +1,151 @@
+/* sim_crypto.c: hashes, signatures and chance for one simulated installation: cheap and seeded. */
+#include "sim_crypto.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BLOCK = 32, NAME_AT = 48, NAME_ROOM = 64 };
+
+typedef struct hasher {
+    uint64_t lanes[4];
+    uint8_t block[BLOCK];
+    size_t filled;
+    uint64_t size;
+} hasher;
+
+static uint64_t turn(uint64_t x, unsigned bits)
+{
+    return x << bits | x >> (64 - bits);
+}
+
+static void absorb(hasher *h, const uint8_t *block)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t word;
+        memcpy(&word, block + 8 * i, 8);
+        h->lanes[i] = turn((h->lanes[i] ^ word) * 0x9e3779b97f4a7c15u, 29);
+    }
+    h->lanes[0] += turn(h->lanes[1], 17) ^ h->lanes[3];
+    h->lanes[2] += turn(h->lanes[3], 41) ^ h->lanes[1];
+    h->lanes[1] ^= h->lanes[2] * 0xbf58476d1ce4e5b9u;
+    h->lanes[3] ^= h->lanes[0] * 0x94d049bb133111ebu;
+}
+
+static void feed(hasher *h, hf_bytes piece)
+{
+    h->size += piece.size;
+    while (piece.size) {
+        if (!h->filled && piece.size >= BLOCK) {
+            absorb(h, piece.data);
+            piece.data += BLOCK;
+            piece.size -= BLOCK;
+            continue;
+        }
+        size_t take = BLOCK - h->filled < piece.size ? BLOCK - h->filled : piece.size;
+        memcpy(h->block + h->filled, piece.data, take);
+        h->filled += take;
+        piece.data += take;
+        piece.size -= take;
+        if (h->filled < BLOCK) continue;
+        absorb(h, h->block);
+        h->filled = 0;
+    }
+}
+
+void sim_hash(const hf_bytes *pieces, size_t count, uint8_t out[HF_HASH_SIZE])
+{
+    hasher h = {.lanes = {1, 2, 3, 4}};
+    for (size_t i = 0; i < count; i++) feed(&h, pieces[i]);
+    memset(h.block + h.filled, 0, BLOCK - h.filled);
+    absorb(&h, h.block);
+    h.lanes[0] ^= h.size; /* pieces may end anywhere: only all of it together counts */
+    for (int round = 0; round < 2; round++)
+        for (unsigned i = 0; i < 4; i++) h.lanes[i] = sim_mix(h.lanes[i] + h.lanes[(i + 1) & 3]);
+    memcpy(out, h.lanes, HF_HASH_SIZE);
+}
+
+static void table_hash(void *context, const hf_bytes *pieces, size_t count,
+                       uint8_t out[HF_HASH_SIZE])
+{
+    (void)context;
+    sim_hash(pieces, count, out);
+}
+
+static hf_status table_random(void *context, uint8_t *out, size_t size)
+{
+    sim_random_fill(&((sim_crypto *)context)->random, out, size);
+    return HF_OK;
+}
+
+static void signature_of(hf_bytes key, const uint8_t digest[HF_HASH_SIZE],
+                         uint8_t signature[HF_SIGNATURE_SIZE])
+{
+    hf_bytes pieces[] = {{(const uint8_t *)"sign", 4}, key, {digest, HF_HASH_SIZE}};
+    sim_hash(pieces, 3, signature);
+    pieces[0].data = (const uint8_t *)"ngis";
+    sim_hash(pieces, 3, signature + HF_HASH_SIZE);
+}
+
+static hf_status table_sign(void *context, const uint8_t digest[HF_HASH_SIZE],
+                            uint8_t signature[HF_SIGNATURE_SIZE])
+{
+    const sim_crypto *crypto = context;
+    signature_of((hf_bytes){crypto->key, SIM_KEY_SIZE}, digest, signature);
+    return HF_OK;
+}
+
+static hf_status table_verify(void *context, hf_bytes public_key,
+                              const uint8_t digest[HF_HASH_SIZE],
+                              const uint8_t signature[HF_SIGNATURE_SIZE])
+{
+    (void)context;
+    uint8_t expected[HF_SIGNATURE_SIZE];
+    signature_of(public_key, digest, expected);
+    return memcmp(expected, signature, sizeof expected) == 0 ? HF_OK : HF_ERR_PROTOCOL;
+}
+
+/* A certificate: "SIMC", is it a hub's, 3 bytes of nothing, the key, the name. */
+static hf_status table_certificate(void *context, hf_bytes der, hf_certificate *out)
+{
+    (void)context;
+    memset(out, 0, sizeof *out);
+    if (der.size != SIM_CERTIFICATE_SIZE || memcmp(der.data, "SIMC", 4) != 0)
+        return HF_ERR_PROTOCOL;
+    out->is_hub = der.data[4] == 1;
+    out->public_key_size = SIM_KEY_SIZE;
+    memcpy(out->public_key, der.data + 8, SIM_KEY_SIZE);
+    memcpy(out->name, der.data + NAME_AT, NAME_ROOM);
+    out->name[NAME_ROOM] = 0;
+    hf_bytes key = {out->public_key, SIM_KEY_SIZE};
+    sim_hash(&key, 1, out->key_id);
+    return HF_OK;
+}
+
+void sim_crypto_init(sim_crypto *crypto, uint64_t seed, const char *name, bool is_hub)
+{
+    memset(crypto, 0, sizeof *crypto);
+    hf_bytes label = {(const uint8_t *)name, strlen(name)};
+    uint8_t hash[HF_HASH_SIZE];
+    sim_hash(&label, 1, hash);
+    uint64_t number;
+    memcpy(&number, hash, sizeof number);
+    crypto->random = sim_random_from(seed, number);
+    sim_random_fill(&crypto->random, crypto->key, SIM_KEY_SIZE);
+    memcpy(crypto->certificate, "SIMC", 4);
+    crypto->certificate[4] = is_hub;
+    memcpy(crypto->certificate + 8, crypto->key, SIM_KEY_SIZE);
+    assert(label.size < NAME_ROOM);
+    memcpy(crypto->certificate + NAME_AT, name, label.size);
+    crypto->table = (hf_crypto){
+        .context = crypto,
+        .hash = table_hash,
+        .random = table_random,
+        .sign = table_sign,
+        .verify = table_verify,
+        .certificate = table_certificate,
+        .own_certificate = {crypto->certificate, SIM_CERTIFICATE_SIZE},
+    };
+    hf_bytes key = {crypto->key, SIM_KEY_SIZE};
+    sim_hash(&key, 1, crypto->table.own_key_id);
+}
