@@ -4,7 +4,6 @@
  * find "ZOË O’BRIEN". What is stored stays as entered; only the index and the question fold. */
 #include "words.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <utf8proc.h>
 
@@ -55,7 +54,7 @@ static utf8proc_int32_t next_point(hf_bytes text, size_t *at)
 hf_status hf_text_fold(hf_bytes text, hf_buffer *out)
 {
     if (text.size == 0) return out->status;
-    if (text.size > INT_MAX / 32) return HF_ERR_INPUT; /* utf8proc's own arithmetic */
+    if (text.size > INT32_MAX / 32) return HF_ERR_INPUT; /* utf8proc's own arithmetic */
     const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_COMPOSE |
                                       UTF8PROC_CASEFOLD | UTF8PROC_STRIPMARK | UTF8PROC_IGNORE;
     utf8proc_uint8_t *mapped = NULL;

@@ -6,7 +6,7 @@
  * in the order of their numbers: the layout of the file does not change the bytes. */
 #include "compile.h"
 
-#include "pack.h"
+#include "../pack.h"
 #include "source.h"
 #include "states.h"
 

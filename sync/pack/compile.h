@@ -4,7 +4,7 @@
 #ifndef HF_PACK_COMPILE_H
 #define HF_PACK_COMPILE_H
 
-#include "codec.h"
+#include "../codec.h"
 
 /* Appends the compiled pack to `out`. The same types, fields and rules give the same bytes, however
  * the JSON is laid out or ordered. `file` is named in errors.

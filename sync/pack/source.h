@@ -2,7 +2,7 @@
 #ifndef HF_PACK_SOURCE_H
 #define HF_PACK_SOURCE_H
 
-#include "codec.h"
+#include "../codec.h"
 
 #include <jansson.h>
 

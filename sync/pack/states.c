@@ -4,7 +4,7 @@
  * make her see two, that met in another order. */
 #include "states.h"
 
-#include "lattice.h"
+#include "../lattice.h"
 
 #include <assert.h>
 #include <stdio.h>
