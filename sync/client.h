@@ -1,0 +1,45 @@
+/* client.h: a session to a hub, joined to a store: what an edge has, and a station's upstream.
+ *
+ * Frames that came are queued by hf_client_recv and applied by hf_client_turn in one batch; what
+ * answers them can be had from hf_client_send only after that batch is on disk. Uploading and
+ * being fed are two machines that share a link, so that neither ever waits for the other. */
+#ifndef HF_CLIENT_H
+#define HF_CLIENT_H
+
+#include "session.h"
+
+typedef struct hf_client hf_client;
+
+/* `implementation` is copied, at most HF_TEXT_MAX bytes of it. */
+HF_MUST_CHECK hf_status hf_client_new(hf_store *store, const char *implementation,
+                                      hf_client **out);
+void hf_client_free(hf_client *client);
+
+void hf_client_link_up(hf_client *client, uint64_t now_ms);
+void hf_client_link_down(hf_client *client);
+
+/* As in holdfast/edge.h. */
+HF_MUST_CHECK hf_status hf_client_recv(hf_client *client, hf_bytes message, uint64_t now_ms);
+HF_MUST_CHECK hf_status hf_client_turn(hf_client *client, uint64_t now_ms, uint64_t wall_ms);
+HF_MUST_CHECK hf_status hf_client_send(hf_client *client, uint64_t now_ms, hf_bytes *message);
+uint64_t hf_client_deadline_ms(const hf_client *client);
+
+const hf_session *hf_client_session(const hf_client *client);
+bool hf_client_caught_up(const hf_client *client);  /* the feed, as far as WELCOME announced it */
+bool hf_client_uploaded(const hf_client *client);   /* all of ours, acknowledged by this hub */
+/* The newest sentence about an entry of ours that the hub withholds; "" when there is none. */
+const char *hf_client_notice(const hf_client *client);
+/* The hub refuses our log as it stands (behind, fork): a new incarnation writes since. */
+bool hf_client_renewed(const hf_client *client);
+
+/* The hub's clock: Unix time `hub_ms` when the monotonic clock stood at `at_ms`. */
+typedef struct hf_hub_time {
+    bool known;
+    uint64_t hub_ms, at_ms;
+} hf_hub_time;
+hf_hub_time hf_client_hub_time(const hf_client *client);
+/* The same from the last session that a former run had: the hub's Unix time and ours at one moment. */
+HF_MUST_CHECK hf_status hf_client_stored_time(hf_store *store, uint64_t *hub_ms, uint64_t *wall_ms,
+                                              bool *found);
+
+#endif

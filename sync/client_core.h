@@ -1,0 +1,97 @@
+/* client_core.h: the client as the files that make it up see it. No one else includes it. */
+#ifndef HF_CLIENT_CORE_H
+#define HF_CLIENT_CORE_H
+
+#include "client.h"
+#include "frame.h"
+#include "log.h"
+#include "upload.h"
+
+typedef enum hf_phase {
+    HF_PHASE_WAITING, /* no WELCOME yet */
+    HF_PHASE_VECTORS, /* asking scope by scope for what we lack */
+    HF_PHASE_START,   /* nothing is lacking: START is to be sent */
+    HF_PHASE_FEED,
+    HF_PHASE_RENEW    /* behind or forked: this session is of no more use */
+} hf_phase;
+
+/* How far we are with what the hub sends. Copied before a batch and put back if it is undone, so
+ * it always tells what the store tells. */
+typedef struct hf_download {
+    hf_phase phase;
+    hf_cursor cursor;      /* where we are; in VECTORS: where we shall be when all came */
+    bool cursor_moved;     /* since the last commit */
+    uint64_t heads;        /* acceptance number of the newest head of the hub's that we hold */
+    bool heads_moved;
+    uint64_t announced;    /* WELCOME's position: there we are caught up */
+    uint32_t scopes[HF_GRANTS_MAX];
+    size_t scope_count, scope_at; /* scope_at: being asked for */
+    unsigned pass;
+    bool gap;              /* an entry stood behind a hole that we do not know yet: one more pass */
+    bool asked;            /* a VECTOR is out */
+    hf_log_name from, to;  /* of that VECTOR, or from where the next goes on */
+    hf_resume_verdict verdict;
+    uint64_t heads_up[HF_LANE_COUNT]; /* newest heads of ours that this hub holds */
+    bool heads_up_moved;
+} hf_download;
+
+typedef struct hf_known { /* an origin that the hub named on this connection */
+    uint32_t index;
+    bool fresh;            /* in the open batch: gone again if that is undone */
+    const hf_origin_row *row;
+} hf_known;
+
+struct hf_client {
+    hf_store *store;
+    char implementation[HF_TEXT_MAX + 1];
+    hf_deflater *deflater;
+    hf_session session;
+    hf_inbox inbox;
+
+    const hf_origin_row *own[HF_HELLO_ORIGINS_MAX]; /* as in our HELLO */
+    size_t own_count;
+    hf_upload upload;
+
+    hf_download download;
+    hf_known *known;       /* ascending by index */
+    size_t known_count, known_capacity;
+    uint64_t fed_acked;    /* position of our last FEED_ACK */
+    bool resuming;         /* what HELLO said: */
+    hf_cursor resume;
+    bool postponed;        /* planted mistakes only: what came is applied a turn late */
+    uint64_t claimed;      /* planted mistakes only: position acknowledged before its time */
+
+    uint64_t hello_at_ms, welcome_at_ms, wall_now_ms, wall_ms; /* wall_ms stood at wall_now_ms */
+    hf_hub_time hub_time;
+    bool renewed;
+    char notice[160];
+
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    hf_buffer inflated, raw, items, sealed; /* items: of a list in the frame being written */
+};
+
+/* ---- client_apply.c ---- */
+/* Applies everything in the inbox, in one batch. A frame that turns out bad fails the session; what
+ * came before it still counts. Not HF_OK: nothing counts. */
+HF_MUST_CHECK hf_status hf_client_apply(hf_client *client);
+
+/* ---- client_send.c ---- */
+/* Writes the next frame of ours into client->raw; empty when there is none. */
+HF_MUST_CHECK hf_status hf_client_write(hf_client *client, uint64_t now_ms);
+
+/* ---- client_greet.c ---- */
+HF_MUST_CHECK hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms);
+HF_MUST_CHECK hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch,
+                                             const hf_welcome *welcome);
+/* Once WELCOME is committed: the upload starts from what the hub says it has. */
+HF_MUST_CHECK hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome);
+/* Remembers that an own, forked log is never to be sent again. */
+HF_MUST_CHECK hf_status hf_client_leave(hf_store *store, const hf_origin_id *origin);
+/* Where we are with heads, both ways: in the batch of the frame that says so. */
+HF_MUST_CHECK hf_status hf_client_keep_heads(hf_client *client);
+
+/* ---- client_renew.c ---- */
+/* Mints a new incarnation and, after a fork, writes again under it what no hub is known to hold. */
+HF_MUST_CHECK hf_status hf_client_renew(hf_client *client);
+
+#endif

@@ -1,0 +1,334 @@
+/* client_greet.c: what we say we have, and what the hub makes of it: protocol.md 4, HELLO and WELCOME. */
+#include "client_core.h"
+
+#include "control.h"
+#include "feed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Named values in the store: meta keys. */
+static const char META_HUB[] = "hub";     /* 16 bytes: the last hub that welcomed us */
+static const char META_HEADS[] = "heads"; /* [hub, epoch, number, own origin, [seq, ...]] */
+static const char META_CLOCK[] = "clock"; /* [hub's wall ms, our wall ms then] */
+static const char META_LEFT[] = "left";   /* origins of ours that forked: never sent again */
+
+/* ---- our own origins ---- */
+
+typedef struct own_walk {
+    hf_client *client;
+    hf_buffer logs, claims;
+    size_t log_count, claim_count;
+    bool waiting; /* an entry of this origin is not known to be at any hub */
+} own_walk;
+
+static hf_status claim_log(void *context, const hf_log_state *log)
+{
+    own_walk *walk = context;
+    if (log->seq == 0) return HF_OK;
+    hf_claimed_log claimed = {.lane = log->lane, .seq = log->seq};
+    memcpy(claimed.chain, log->chain, HF_HASH_SIZE);
+    hf_write_claimed_log(&walk->logs, &claimed);
+    walk->log_count++;
+    if (log->acked < log->seq) walk->waiting = true;
+    return HF_OK;
+}
+
+static hf_status claim_origin(void *context, const hf_origin_row *origin)
+{
+    own_walk *walk = context;
+    hf_client *client = walk->client;
+    hf_buffer_clear(&walk->logs);
+    walk->log_count = 0;
+    walk->waiting = false;
+    hf_status status = hf_log_each(client->store, origin->no, claim_log, walk);
+    if (status != HF_OK) return status;
+    bool first = client->own_count == 0;
+    if (!first && walk->log_count == 0) return HF_OK;
+    /* More lives than one HELLO may name: those with nothing to send wait for another day. */
+    if (client->own_count >= HF_HELLO_ORIGINS_MAX / 2 && !walk->waiting) return HF_OK;
+    if (client->own_count == HF_HELLO_ORIGINS_MAX) return HF_OK;
+    hf_claim claim = {.logs = {hf_buffer_bytes(&walk->logs), walk->log_count}};
+    memcpy(claim.incarnation, origin->incarnation, HF_INCARNATION_SIZE);
+    hf_write_claim(&walk->claims, &claim);
+    client->own[client->own_count++] = origin;
+    return walk->logs.status;
+}
+
+/* ---- stored places ---- */
+
+static hf_status heads_get(hf_client *client, const hf_cursor *cursor, hf_download *out)
+{
+    hf_buffer stored = {0};
+    hf_status status = hf_meta_get(client->store, META_HEADS, &stored);
+    hf_reader reader = hf_reader_open(hf_buffer_bytes(&stored));
+    uint8_t hub[HF_ORIGIN_SIZE], epoch[16], own[HF_ORIGIN_SIZE];
+    uint64_t up[HF_LANE_COUNT] = {0};
+    (void)hf_read_array(&reader, 5);
+    hf_read_bytes_exact(&reader, hub, sizeof hub);
+    hf_read_bytes_exact(&reader, epoch, sizeof epoch);
+    uint64_t number = hf_read_uint(&reader);
+    hf_read_bytes_exact(&reader, own, sizeof own);
+    size_t count = hf_read_array(&reader, HF_LANE_COUNT);
+    for (size_t i = 0; i < count; i++) up[i] = hf_read_uint(&reader);
+    bool ours = status == HF_OK && stored.size && hf_reader_end(&reader) == HF_OK &&
+                memcmp(hub, cursor->hub.bytes, sizeof hub) == 0 &&
+                memcmp(epoch, cursor->epoch, sizeof epoch) == 0;
+    if (ours) out->heads = number;
+    if (ours && memcmp(own, hf_store_own_origin(client->store)->id.bytes, sizeof own) == 0)
+        memcpy(out->heads_up, up, sizeof up);
+    hf_buffer_free(&stored);
+    return status;
+}
+
+hf_status hf_client_keep_heads(hf_client *client)
+{
+    const hf_download *download = &client->download;
+    if (!download->heads_moved && !download->heads_up_moved) return HF_OK;
+    hf_buffer *out = &client->items;
+    hf_buffer_clear(out);
+    hf_write_array(out, 5);
+    hf_write_bytes(out, download->cursor.hub.bytes, HF_ORIGIN_SIZE);
+    hf_write_bytes(out, download->cursor.epoch, sizeof download->cursor.epoch);
+    hf_write_uint(out, download->heads);
+    hf_write_bytes(out, hf_store_own_origin(client->store)->id.bytes, HF_ORIGIN_SIZE);
+    hf_write_array(out, HF_LANE_COUNT);
+    for (size_t i = 0; i < HF_LANE_COUNT; i++) hf_write_uint(out, download->heads_up[i]);
+    if (out->status != HF_OK) return out->status;
+    return hf_meta_set(client->store, META_HEADS, hf_buffer_bytes(out));
+}
+
+static hf_status clock_keep(hf_client *client)
+{
+    if (!client->hub_time.known) return HF_OK;
+    hf_buffer *out = &client->items;
+    hf_buffer_clear(out);
+    hf_write_array(out, 2);
+    hf_write_uint(out, client->hub_time.hub_ms);
+    hf_write_uint(out, client->wall_ms - (client->wall_now_ms - client->hub_time.at_ms));
+    if (out->status != HF_OK) return out->status;
+    return hf_meta_set(client->store, META_CLOCK, hf_buffer_bytes(out));
+}
+
+hf_status hf_client_stored_time(hf_store *store, uint64_t *hub_ms, uint64_t *wall_ms, bool *found)
+{
+    hf_buffer stored = {0};
+    hf_status status = hf_meta_get(store, META_CLOCK, &stored);
+    hf_reader reader = hf_reader_open(hf_buffer_bytes(&stored));
+    (void)hf_read_array(&reader, 2);
+    *hub_ms = hf_read_uint(&reader);
+    *wall_ms = hf_read_uint(&reader);
+    *found = status == HF_OK && stored.size && hf_reader_end(&reader) == HF_OK;
+    hf_buffer_free(&stored);
+    return status;
+}
+
+static hf_status resume_get(hf_client *client)
+{
+    hf_buffer hub = {0};
+    client->resume = (hf_cursor){.position = 0};
+    hf_status status = hf_meta_get(client->store, META_HUB, &hub);
+    client->resuming = status == HF_OK && hub.size == HF_ORIGIN_SIZE;
+    if (client->resuming) {
+        hf_origin_id id;
+        bool found;
+        memcpy(id.bytes, hub.data, sizeof id.bytes);
+        status = hf_cursor_get(client->store, &id, &client->resume, &found);
+        if (!found) client->resume = (hf_cursor){.position = 0}; /* we hold data: zeros, not null */
+    }
+    hf_buffer_free(&hub);
+    return status;
+}
+
+/* ---- HELLO ---- */
+
+hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
+{
+    own_walk walk = {.client = client};
+    client->own_count = 0;
+    hf_status status = hf_origin_each_own(client->store, claim_origin, &walk);
+    if (status == HF_OK) status = walk.claims.status;
+    if (status == HF_OK) status = resume_get(client);
+    hf_download stored = {.heads = 0};
+    if (status == HF_OK) status = heads_get(client, &client->resume, &stored);
+    hf_message message = {.type = HF_FRAME_HELLO};
+    message.as.hello = (hf_hello){
+        .protocol_min = HF_PROTOCOL,
+        .protocol_max = HF_PROTOCOL,
+        .implementation = {(const uint8_t *)client->implementation,
+                           strlen(client->implementation)},
+        .origins = {hf_buffer_bytes(&walk.claims), client->own_count},
+        .pack_version = hf_pack_version(hf_store_pack(client->store)),
+        .resuming = client->resuming,
+        .resume = client->resume,
+        .wall_ms = client->wall_ms + (now_ms - client->wall_now_ms),
+        .heads = stored.heads,
+    };
+    if (status == HF_OK) hf_message_write(&client->raw, &message);
+    hf_buffer_free(&walk.logs);
+    hf_buffer_free(&walk.claims);
+    if (status != HF_OK) return status;
+    client->hello_at_ms = now_ms;
+    hf_session_greeted(&client->session);
+    return HF_OK;
+}
+
+/* ---- WELCOME ---- */
+
+static hf_status take_scopes(hf_client *client, hf_batch *batch, const hf_welcome *welcome)
+{
+    hf_download *download = &client->download;
+    hf_grant *grants = calloc(HF_GRANTS_MAX, sizeof *grants);
+    if (!grants) return HF_ERR_NOMEM;
+    hf_scope_item scope;
+    size_t count = 0;
+    hf_status status = HF_OK;
+    for (hf_list walk = welcome->scopes; hf_next_scope(&walk, &scope); count++) {
+        hf_grant *grant = &grants[count];
+        if (scope.name.size >= sizeof grant->name) status = HF_ERR_LIMIT;
+        if (status != HF_OK) break;
+        grant->number = download->scopes[count] = scope.number;
+        grant->may_write = scope.may_write;
+        if (scope.name.size) memcpy(grant->name, scope.name.data, scope.name.size);
+    }
+    download->scope_count = count;
+    if (status == HF_OK) status = hf_batch_grants(batch, grants, count);
+    free(grants);
+    hf_scope_set_hash(hf_store_crypto(client->store), download->scopes, count,
+                      download->cursor.scopes);
+    return status;
+}
+
+static hf_status take_yours(hf_client *client, hf_batch *batch, const hf_welcome *welcome)
+{
+    hf_yours yours;
+    hf_status status = HF_OK;
+    for (hf_list walk = welcome->yours; status == HF_OK && hf_next_yours(&walk, &yours);) {
+        if (yours.origin >= client->own_count) return HF_ERR_PROTOCOL;
+        hf_log_state log;
+        status = hf_log_state_get(client->store, client->own[yours.origin]->no, yours.lane, &log);
+        if (status != HF_OK) return status;
+        /* More than we hold is not ours to count, whatever the verdict says. */
+        if (yours.origin == 0 && yours.durable > log.seq) client->download.phase = HF_PHASE_RENEW;
+        if (yours.durable > log.seq) continue;
+        status = hf_batch_acked(batch, &welcome->hub, client->own[yours.origin], yours.lane,
+                                yours.durable, yours.central);
+    }
+    return status;
+}
+
+static hf_status place_by_verdict(hf_client *client, const hf_welcome *welcome)
+{
+    hf_download *download = &client->download;
+    switch (welcome->verdict) {
+    case HF_RESUME:
+        download->phase = HF_PHASE_FEED;
+        download->cursor.position = client->resuming ? client->resume.position : 0;
+        memcpy(download->cursor.chain,
+               client->resuming ? client->resume.chain : welcome->epoch, 16);
+        if (!client->resuming) download->cursor_moved = true; /* from now on we have a place */
+        if (client->resuming &&
+            (memcmp(&client->resume.hub, &welcome->hub, sizeof welcome->hub) != 0 ||
+             memcmp(client->resume.epoch, welcome->epoch, sizeof welcome->epoch) != 0)) {
+            hf_session_fail(&client->session, HF_CODE_EPOCH, "resumes a feed we did not name");
+            return HF_ERR_PROTOCOL;
+        }
+        return client->resuming ? heads_get(client, &download->cursor, download) : HF_OK;
+    case HF_VECTORS:
+        download->phase = HF_PHASE_VECTORS;
+        if (download->scope_count == 0) download->phase = HF_PHASE_START;
+        download->cursor.position = welcome->position;
+        memcpy(download->cursor.chain, welcome->chain, sizeof welcome->chain);
+        return HF_OK;
+    default: download->phase = HF_PHASE_RENEW; return HF_OK;
+    }
+}
+
+hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch, const hf_welcome *welcome)
+{
+    hf_download *download = &client->download;
+    if (welcome->protocol != HF_PROTOCOL) {
+        hf_session_fail(&client->session, HF_CODE_VERSION, "protocol %u is not spoken here",
+                        welcome->protocol);
+        return HF_ERR_PROTOCOL;
+    }
+    download->cursor.hub = welcome->hub;
+    memcpy(download->cursor.epoch, welcome->epoch, sizeof welcome->epoch);
+    download->announced = welcome->position;
+    download->verdict = (hf_resume_verdict)welcome->verdict;
+    hf_status status = take_scopes(client, batch, welcome);
+    if (status == HF_OK) status = place_by_verdict(client, welcome);
+    if (status == HF_OK && welcome->verdict <= HF_VECTORS)
+        status = take_yours(client, batch, welcome);
+    if (status == HF_OK)
+        status = hf_meta_set(client->store, META_HUB,
+                             (hf_bytes){welcome->hub.bytes, HF_ORIGIN_SIZE});
+    if (status == HF_OK) status = clock_keep(client);
+    if (status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT)
+        hf_session_fail_status(&client->session, status, "WELCOME");
+    return status;
+}
+
+/* ---- logs that were left ---- */
+
+hf_status hf_client_leave(hf_store *store, const hf_origin_id *origin)
+{
+    hf_buffer left = {0};
+    hf_status status = hf_meta_get(store, META_LEFT, &left);
+    hf_write_raw(&left, (hf_bytes){origin->bytes, HF_ORIGIN_SIZE});
+    if (status == HF_OK) status = left.status;
+    if (status == HF_OK) status = hf_meta_set(store, META_LEFT, hf_buffer_bytes(&left));
+    hf_buffer_free(&left);
+    return status;
+}
+
+static bool is_left(const hf_buffer *left, const hf_origin_id *origin)
+{
+    for (size_t at = 0; at + HF_ORIGIN_SIZE <= left->size; at += HF_ORIGIN_SIZE)
+        if (memcmp(left->data + at, origin->bytes, HF_ORIGIN_SIZE) == 0) return true;
+    return false;
+}
+
+/* ---- the upload begins ---- */
+
+static hf_status upload_log(void *context, const hf_log_state *log)
+{
+    hf_upload_log *logs = context;
+    logs[log->lane].last = log->seq;
+    return HF_OK;
+}
+
+static void upload_from(hf_client *client, const hf_welcome *welcome)
+{
+    hf_yours yours;
+    for (hf_list walk = welcome->yours; hf_next_yours(&walk, &yours);) {
+        hf_upload_log *log =
+            &client->upload.logs[(size_t)yours.origin * HF_LANE_COUNT + yours.lane];
+        log->sent = log->durable = yours.durable;
+        if (log->last < yours.durable) log->last = yours.durable; /* a former life, held better */
+    }
+    for (size_t lane = 0; lane < HF_LANE_COUNT; lane++) {
+        hf_upload_log *log = &client->upload.logs[lane];
+        log->head_sent = log->head_durable = client->download.heads_up[lane];
+    }
+}
+
+hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome)
+{
+    hf_upload_free(&client->upload);
+    if (client->download.phase == HF_PHASE_RENEW) return HF_OK;
+    hf_buffer left = {0};
+    hf_status status = hf_upload_open(&client->upload, client->own_count);
+    if (status == HF_OK) status = hf_meta_get(client->store, META_LEFT, &left);
+    for (size_t i = 0; i < client->own_count && status == HF_OK; i++) {
+        if (is_left(&left, &client->own[i]->id)) continue;
+        status = hf_log_each(client->store, client->own[i]->no, upload_log,
+                             &client->upload.logs[i * HF_LANE_COUNT]);
+    }
+    hf_buffer_free(&left);
+    if (status != HF_OK) return status;
+    upload_from(client, welcome);
+    for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++)
+        hf_upload_window(&client->upload, lane, welcome->window_entries, welcome->window_bytes);
+    return HF_OK;
+}

@@ -1,0 +1,147 @@
+/* client_renew.c: our log and the hub's have parted (a restored or copied device): we go on under a
+ * new name, and what the hub may lack of the old one is written again, saying where it comes from.
+ *
+ * Why again and not sent as it is: its dots are taken at the hub by other entries, and a dot means
+ * one entry for ever. The person who wrote, and the value, stay; the entry is a new one. */
+#include "client_core.h"
+
+#include "planted.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { RENEW_ENTRIES_MAX = 256 }; /* read at a time, so that memory stays bounded */
+
+typedef struct renew_walk {
+    hf_client *client;
+    const hf_origin_row *old;
+    uint8_t lane;
+    uint64_t seq;    /* of the last entry read */
+    size_t count;
+    hf_buffer bodies; /* an array's items: bodies, kept until their statement is done */
+} renew_walk;
+
+static hf_status keep_body(void *context, const hf_entry *entry)
+{
+    renew_walk *walk = context;
+    hf_write_bytes(&walk->bodies, entry->body.data, entry->body.size);
+    walk->seq = entry->dot.seq;
+    walk->count++;
+    return walk->bodies.status;
+}
+
+static hf_change change_of(hf_store *store, const hf_record_id *record, uint32_t field,
+                           hf_bytes value)
+{
+    hf_change change = {.record = *record, .field = field, .value = value};
+    const hf_field *rule = hf_pack_field(hf_store_pack(store), record->type, field);
+    bool elements = rule->rule == HF_RULE_SET || rule->rule == HF_RULE_APPEND;
+    change.kind = elements ? HF_CHANGE_ADD : HF_CHANGE_SET;
+    if (field == HF_FIELD_DELETED) change.kind = HF_CHANGE_DELETE;
+    return change;
+}
+
+/* One op: [field, citations, value] or with a reason. A write without a value only took others away;
+ * that has happened here, and its author sees it, so only values are written again. */
+static hf_status again(hf_txn *txn, hf_store *store, const hf_record_id *record, uint32_t scope,
+                       hf_reader *ops, const char *reason)
+{
+    size_t count = hf_read_array(ops, 4);
+    uint32_t field = (uint32_t)hf_read_uint_max(ops, UINT32_MAX);
+    (void)hf_read_item(ops);
+    bool has_value = hf_reader_kind(ops) != HF_KIND_UNDEFINED;
+    hf_bytes value = {NULL, 0};
+    if (has_value)
+        value = hf_read_item(ops);
+    else
+        hf_read_undefined(ops);
+    if (count == 4) (void)hf_read_text(ops);
+    if (ops->status != HF_OK || !has_value) return ops->status;
+    hf_change change = change_of(store, record, field, value);
+    change.scope = scope;
+    change.reason = (hf_bytes){(const uint8_t *)reason, strlen(reason)};
+    hf_status status = hf_txn_change(txn, &change);
+    /* What the rules refuse now (a right taken away, say) stays in the old log, for a person. */
+    bool refused = status == HF_ERR_DENIED || status == HF_ERR_INPUT || status == HF_ERR_NOT_FOUND;
+    return refused ? HF_OK : status;
+}
+
+static hf_status part_again(hf_txn *txn, hf_store *store, const hf_entry_body *entry,
+                            hf_reader *parts, const char *reason)
+{
+    if (hf_reader_kind(parts) != HF_KIND_BYTES) { /* erased: nothing is left to write */
+        (void)hf_read_item(parts);
+        return parts->status;
+    }
+    hf_bytes part = hf_read_bytes(parts);
+    if (part.size < 8) return HF_ERR_CORRUPT;
+    hf_reader ops = hf_reader_open((hf_bytes){part.data + 8, part.size - 8});
+    hf_record_id record;
+    (void)hf_read_array(&ops, 4);
+    record.type = (uint32_t)hf_read_uint_max(&ops, UINT32_MAX);
+    hf_read_bytes_exact(&ops, record.bytes, sizeof record.bytes);
+    (void)hf_read_item(&ops);
+    size_t count = hf_read_array(&ops, HF_ENTRY_OPS_MAX);
+    hf_status status = ops.status;
+    for (size_t i = 0; i < count && status == HF_OK; i++)
+        status = again(txn, store, &record, entry->scope, &ops, reason);
+    return status;
+}
+
+static hf_status entry_again(renew_walk *walk, hf_bytes body)
+{
+    hf_store *store = walk->client->store;
+    hf_entry_body entry;
+    hf_status status = hf_entry_parse(body, &entry);
+    if (status != HF_OK) return status;
+    char actor[HF_TEXT_MAX + 1], reason[96];
+    (void)snprintf(actor, sizeof actor, "%.*s", (int)entry.actor.size,
+                   entry.actor.size ? (const char *)entry.actor.data : "");
+    const uint8_t *id = walk->old->id.bytes;
+    (void)snprintf(reason, sizeof reason, "Written again from %02x%02x%02x%02x/%u/%llu", id[0],
+                   id[1], id[2], id[3], walk->lane, (unsigned long long)entry.seq);
+    hf_author author = {.actor = actor, .wall_ms = entry.hlc >> 16, .quality = entry.quality};
+    hf_txn *txn;
+    status = hf_txn_begin(store, &author, &txn);
+    if (status != HF_OK) return status;
+    hf_reader parts = hf_reader_open(entry.parts);
+    size_t count = hf_read_array(&parts, HF_ENTRY_PARTS_MAX);
+    for (size_t i = 0; i < count && status == HF_OK; i++)
+        status = part_again(txn, store, &entry, &parts, reason);
+    if (status == HF_OK) return hf_txn_commit(txn, NULL, NULL);
+    hf_txn_rollback(txn);
+    return status;
+}
+
+/* Everything of one old log above `after`. */
+static hf_status log_again(renew_walk *walk, uint64_t after)
+{
+    walk->seq = after;
+    hf_status status;
+    do {
+        hf_buffer_clear(&walk->bodies);
+        walk->count = 0;
+        status = hf_log_read(walk->client->store, walk->old->no, walk->lane, walk->seq,
+                             RENEW_ENTRIES_MAX, keep_body, walk);
+        hf_reader bodies = hf_reader_open(hf_buffer_bytes(&walk->bodies));
+        for (size_t i = 0; i < walk->count && status == HF_OK; i++)
+            status = entry_again(walk, hf_read_bytes(&bodies));
+    } while (status == HF_OK && walk->count == RENEW_ENTRIES_MAX);
+    return status;
+}
+
+hf_status hf_client_renew(hf_client *client)
+{
+    renew_walk walk = {.client = client, .old = hf_store_own_origin(client->store)};
+    bool forked = client->download.verdict == HF_FORKED;
+    hf_status status = HF_OK;
+    if (forked) status = hf_client_leave(client->store, &walk.old->id);
+    if (status == HF_OK) status = hf_store_new_incarnation(client->store);
+    for (walk.lane = 0; forked && walk.lane < HF_LANE_COUNT && status == HF_OK; walk.lane++) {
+        hf_log_state log;
+        status = hf_log_state_get(client->store, walk.old->no, walk.lane, &log);
+        if (status == HF_OK && log.acked < log.seq) status = log_again(&walk, log.acked);
+    }
+    hf_buffer_free(&walk.bodies);
+    return status;
+}

@@ -1,0 +1,145 @@
+/* client_send.c: what goes up next. Entries are read from the log only now, so nothing waits in
+ * memory and a custody entry written a moment ago goes before a note written an hour ago. */
+#include "client_core.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ---- PUSH ---- */
+
+typedef struct push_walk {
+    hf_client *client;
+    hf_upload_next next;
+    uint64_t seq; /* of the last entry taken */
+    uint32_t entries;
+    size_t bytes;
+} push_walk;
+
+static hf_status push_entry(void *context, const hf_entry *entry)
+{
+    push_walk *walk = context;
+    if (walk->entries > 0 && walk->bytes + entry->body.size > walk->next.bytes)
+        return HF_ERR_LIMIT; /* full: the walk ends here */
+    hf_write_raw(&walk->client->items, entry->body);
+    walk->seq = entry->dot.seq;
+    walk->entries++;
+    walk->bytes += entry->body.size;
+    return walk->client->items.status;
+}
+
+static hf_status write_push(hf_client *client, uint64_t now_ms)
+{
+    push_walk walk = {.client = client};
+    if (!hf_upload_choose(&client->upload, &walk.next)) return HF_OK;
+    size_t origin = walk.next.log / HF_LANE_COUNT;
+    uint8_t lane = (uint8_t)(walk.next.log % HF_LANE_COUNT);
+    hf_buffer_clear(&client->items);
+    hf_status status = hf_log_read(client->store, client->own[origin]->no, lane, walk.next.after,
+                                   walk.next.entries, push_entry, &walk);
+    if (status == HF_ERR_LIMIT && walk.entries > 0) status = HF_OK;
+    if (status != HF_OK) return status;
+    if (walk.entries == 0) return HF_ERR_CORRUPT; /* the log's vector counts it, its row is gone */
+    hf_message message = {.type = HF_FRAME_PUSH};
+    message.as.push = (hf_push){.origin = (uint8_t)origin,
+                                .lane = lane,
+                                .bodies = {hf_buffer_bytes(&client->items), walk.entries}};
+    hf_message_write(&client->raw, &message);
+    hf_upload_sent(&client->upload, walk.next.log, walk.seq, walk.entries, walk.bytes, now_ms);
+    return HF_OK;
+}
+
+static hf_status write_head(hf_client *client, size_t log, uint64_t now_ms)
+{
+    hf_message message = {.type = HF_FRAME_HEAD};
+    hf_head_item *item = &message.as.head;
+    hf_status status = hf_head_sign(client->store, (uint8_t)log, client->upload.logs[log].sent,
+                                    &item->head);
+    if (status != HF_OK) return status;
+    hf_message_write(&client->raw, &message);
+    hf_upload_head_sent(&client->upload, log, now_ms);
+    return HF_OK;
+}
+
+/* ---- VECTOR and START ---- */
+
+typedef struct vector_walk {
+    hf_client *client;
+    size_t count;
+    hf_log_name last;
+} vector_walk;
+
+static hf_status vector_item(void *context, const hf_vector_item *item)
+{
+    vector_walk *walk = context;
+    hf_held held = {.log = {.set = true, .origin = item->origin, .lane = item->lane},
+                    .seq = item->seq};
+    hf_write_held(&walk->client->items, &held);
+    walk->last = held.log;
+    walk->count++;
+    return walk->client->items.status;
+}
+
+static hf_status write_vector(hf_client *client)
+{
+    hf_download *download = &client->download;
+    vector_walk walk = {.client = client};
+    uint32_t scope = download->scopes[download->scope_at];
+    hf_buffer_clear(&client->items);
+    hf_status status = hf_vector_read(client->store, scope,
+                                      download->from.set ? &download->from.origin : NULL,
+                                      download->from.lane, HF_VECTOR_LOGS_MAX, vector_item, &walk);
+    if (status != HF_OK) return status;
+    download->to = (hf_log_name){.set = false};
+    if (walk.count == HF_VECTOR_LOGS_MAX) download->to = walk.last; /* there may be more */
+    hf_message message = {.type = HF_FRAME_VECTOR};
+    message.as.vector = (hf_vector){.scope = scope,
+                                    .from = download->from,
+                                    .to = download->to,
+                                    .logs = {hf_buffer_bytes(&client->items), walk.count}};
+    hf_message_write(&client->raw, &message);
+    download->asked = true;
+    return HF_OK;
+}
+
+static void write_start(hf_client *client)
+{
+    hf_message message = {.type = HF_FRAME_START};
+    message.as.start.position = client->download.cursor.position;
+    memcpy(message.as.start.chain, client->download.cursor.chain, 16);
+    hf_message_write(&client->raw, &message);
+    client->download.phase = HF_PHASE_FEED;
+    client->fed_acked = client->download.cursor.position;
+}
+
+static void write_feed_ack(hf_client *client, uint64_t position)
+{
+    hf_message message = {.type = HF_FRAME_FEED_ACK, .as.position = position};
+    hf_message_write(&client->raw, &message);
+    client->fed_acked = position;
+}
+
+/* The position that we may say is applied: it is in the store when download says so. */
+static uint64_t applied_position(const hf_client *client)
+{
+    uint64_t position = client->download.cursor.position;
+    return client->claimed > position ? client->claimed : position;
+}
+
+hf_status hf_client_write(hf_client *client, uint64_t now_ms)
+{
+    const hf_download *download = &client->download;
+    if (client->session.state == HF_SESSION_GREETING) return hf_client_write_hello(client, now_ms);
+    if (client->session.state != HF_SESSION_OPEN) return HF_OK;
+    if (download->phase == HF_PHASE_FEED && applied_position(client) > client->fed_acked) {
+        write_feed_ack(client, applied_position(client));
+        return HF_OK;
+    }
+    if (download->phase == HF_PHASE_START) {
+        write_start(client);
+        return HF_OK;
+    }
+    if (download->phase == HF_PHASE_VECTORS && !download->asked) return write_vector(client);
+    size_t log;
+    if (hf_upload_head_due(&client->upload, now_ms, &log)) return write_head(client, log, now_ms);
+    return client->upload.logs ? write_push(client, now_ms) : HF_OK;
+}

@@ -1,0 +1,535 @@
+/* messages.c: frames read. Every byte of a frame is checked here, once, before anyone acts on it.
+ *
+ * Why lists are walked twice: the first walk proves that each item is what protocol.md 4 says, so
+ * that whoever acts on the frame later cannot meet a malformed item half way through. */
+#include "messages.h"
+
+#include "frame.h"
+
+#include <string.h>
+
+enum { CODE_MAX = 0xffff };
+
+typedef bool (*item_reader)(hf_reader *reader, void *out);
+
+/* A count above its bound is the peer's limit, not its malformation: ERROR 103, not 101. */
+static size_t read_count(hf_reader *reader, size_t max)
+{
+    size_t count = hf_read_array(reader, SIZE_MAX);
+    if (count > max) hf_reader_fail(reader, HF_ERR_LIMIT);
+    return reader->status == HF_OK ? count : 0;
+}
+
+/* An array of exactly `count` items. */
+static void read_tuple(hf_reader *reader, size_t count)
+{
+    if (hf_read_array(reader, SIZE_MAX) != count) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+}
+
+static uint8_t read_lane(hf_reader *reader)
+{
+    return (uint8_t)hf_read_uint_max(reader, HF_LANE_COUNT - 1);
+}
+
+static uint8_t read_own_index(hf_reader *reader)
+{
+    return (uint8_t)hf_read_uint_max(reader, HF_HELLO_ORIGINS_MAX - 1);
+}
+
+static uint32_t read_u32(hf_reader *reader)
+{
+    return (uint32_t)hf_read_uint_max(reader, UINT32_MAX);
+}
+
+/* Seqs and positions are stored as signed 64-bit; one above that was never ours or anyone's. */
+static uint64_t read_seq(hf_reader *reader)
+{
+    return hf_read_uint_max(reader, INT64_MAX);
+}
+
+static hf_bytes read_short_text(hf_reader *reader, size_t max)
+{
+    hf_bytes text = hf_read_text(reader);
+    if (text.size > max) hf_reader_fail(reader, HF_ERR_LIMIT);
+    return text;
+}
+
+/* Reads a list to its end and leaves in `list` where its items lie. `item` is scratch for one. */
+static void read_list(hf_reader *reader, size_t max, hf_list *list, item_reader read, void *item)
+{
+    list->count = read_count(reader, max);
+    const uint8_t *start = reader->at;
+    for (size_t i = 0; i < list->count && reader->status == HF_OK; i++)
+        if (!read(reader, item)) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+    list->items.data = start;
+    list->items.size = reader->status == HF_OK ? (size_t)(reader->at - start) : 0;
+}
+
+/* Takes the first item off a list that read_list has checked. */
+static bool list_next(hf_list *list, item_reader read, void *item)
+{
+    if (list->count == 0) return false;
+    hf_reader reader = hf_reader_open(list->items);
+    if (!read(&reader, item) || reader.status != HF_OK) {
+        list->count = 0;
+        return false;
+    }
+    list->items.size = (size_t)(reader.end - reader.at);
+    list->items.data = reader.at;
+    list->count--;
+    return true;
+}
+
+/* ---- items ---- */
+
+static bool read_claimed_log(hf_reader *reader, void *out)
+{
+    hf_claimed_log *log = out;
+    read_tuple(reader, 3);
+    log->lane = read_lane(reader);
+    log->seq = read_seq(reader);
+    hf_read_bytes_exact(reader, log->chain, HF_HASH_SIZE);
+    return log->seq > 0;
+}
+
+static bool read_claim(hf_reader *reader, void *out)
+{
+    hf_claim *claim = out;
+    read_tuple(reader, 2);
+    hf_read_bytes_exact(reader, claim->incarnation, HF_INCARNATION_SIZE);
+    hf_claimed_log log;
+    read_list(reader, HF_LANE_COUNT, &claim->logs, read_claimed_log, &log);
+    int last_lane = -1;
+    for (hf_list walk = claim->logs; hf_next_claimed_log(&walk, &log); last_lane = log.lane)
+        if (log.lane <= last_lane) return false;
+    return true;
+}
+
+static bool read_yours(hf_reader *reader, void *out)
+{
+    hf_yours *yours = out;
+    read_tuple(reader, 4);
+    yours->origin = read_own_index(reader);
+    yours->lane = read_lane(reader);
+    yours->durable = read_seq(reader);
+    yours->central = read_seq(reader);
+    return true;
+}
+
+static bool read_scope_item(hf_reader *reader, void *out)
+{
+    hf_scope_item *scope = out;
+    read_tuple(reader, 3);
+    scope->number = read_u32(reader);
+    scope->name = read_short_text(reader, HF_TEXT_MAX);
+    scope->may_write = hf_read_bool(reader);
+    return true;
+}
+
+static void read_log_name(hf_reader *reader, hf_log_name *name)
+{
+    name->set = true;
+    hf_read_bytes_exact(reader, name->origin.bytes, HF_ORIGIN_SIZE);
+    name->lane = read_lane(reader);
+}
+
+static void read_range_end(hf_reader *reader, hf_log_name *name)
+{
+    memset(name, 0, sizeof *name);
+    if (hf_reader_kind(reader) == HF_KIND_NULL) {
+        hf_read_null(reader);
+        return;
+    }
+    read_tuple(reader, 2);
+    read_log_name(reader, name);
+}
+
+static bool read_held(hf_reader *reader, void *out)
+{
+    hf_held *held = out;
+    read_tuple(reader, 3);
+    read_log_name(reader, &held->log);
+    held->seq = read_seq(reader);
+    return true;
+}
+
+static bool read_acked(hf_reader *reader, void *out)
+{
+    hf_acked *acked = out;
+    read_tuple(reader, 5);
+    acked->origin = read_own_index(reader);
+    acked->lane = read_lane(reader);
+    acked->durable = read_seq(reader);
+    acked->central = read_seq(reader);
+    acked->head = read_seq(reader);
+    return true;
+}
+
+static bool read_notice(hf_reader *reader, void *out)
+{
+    hf_notice *notice = out;
+    read_tuple(reader, 5);
+    notice->origin = read_own_index(reader);
+    notice->lane = read_lane(reader);
+    notice->seq = read_seq(reader);
+    notice->code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
+    notice->text = read_short_text(reader, HF_TEXT_MAX);
+    return true;
+}
+
+static bool read_leaf(hf_reader *reader, void *out)
+{
+    hf_head_leaf *leaf = out;
+    memset(leaf, 0, sizeof *leaf);
+    read_tuple(reader, 5);
+    leaf->scope = read_u32(reader);
+    leaf->seq = read_seq(reader);
+    leaf->index = (uint32_t)hf_read_uint_max(reader, HF_LOG_SCOPES_MAX - 1);
+    leaf->count = (uint32_t)hf_read_uint_max(reader, HF_LOG_SCOPES_MAX);
+    leaf->path_count = read_count(reader, sizeof leaf->path / sizeof leaf->path[0]);
+    for (size_t i = 0; i < leaf->path_count; i++)
+        hf_read_bytes_exact(reader, leaf->path[i], HF_HASH_SIZE);
+    return leaf->index < leaf->count && leaf->seq > 0;
+}
+
+/* What HEAD and an item of HEADS share. */
+static void read_head_fields(hf_reader *reader, hf_head_item *out)
+{
+    memset(out, 0, sizeof *out);
+    out->origin = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
+    out->head.lane = read_lane(reader);
+    out->head.seq = read_seq(reader);
+    out->head.hlc = hf_read_uint(reader);
+    hf_read_bytes_exact(reader, out->head.root, HF_HASH_SIZE);
+    hf_read_bytes_exact(reader, out->head.signature, HF_SIGNATURE_SIZE);
+    if (out->head.seq == 0) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+}
+
+static bool read_head_item(hf_reader *reader, void *out)
+{
+    hf_head_item *item = out;
+    read_tuple(reader, 7);
+    read_head_fields(reader, item);
+    hf_head_leaf leaf;
+    read_list(reader, HF_LOG_SCOPES_MAX, &item->leaves, read_leaf, &leaf);
+    return true;
+}
+
+static bool read_body(hf_reader *reader, void *out)
+{
+    (void)out;
+    hf_bytes body = hf_read_item(reader);
+    if (body.size > HF_ENTRY_SIZE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+    return true;
+}
+
+typedef struct run_item {
+    uint32_t origin;
+    uint8_t lane;
+    hf_list bodies;
+    size_t total; /* over the runs so far: a frame's bound is on their sum */
+} run_item;
+
+static bool read_run(hf_reader *reader, void *out)
+{
+    run_item *run = out;
+    read_tuple(reader, 3);
+    run->origin = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
+    run->lane = read_lane(reader);
+    read_list(reader, HF_FRAME_ENTRIES_MAX, &run->bodies, read_body, NULL);
+    run->total += run->bodies.count;
+    if (run->total > HF_FRAME_ENTRIES_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+    return run->bodies.count > 0;
+}
+
+bool hf_next_claim(hf_list *list, hf_claim *out) { return list_next(list, read_claim, out); }
+bool hf_next_claimed_log(hf_list *list, hf_claimed_log *out)
+{
+    return list_next(list, read_claimed_log, out);
+}
+bool hf_next_yours(hf_list *list, hf_yours *out) { return list_next(list, read_yours, out); }
+bool hf_next_scope(hf_list *list, hf_scope_item *out)
+{
+    return list_next(list, read_scope_item, out);
+}
+bool hf_next_held(hf_list *list, hf_held *out) { return list_next(list, read_held, out); }
+bool hf_next_acked(hf_list *list, hf_acked *out) { return list_next(list, read_acked, out); }
+bool hf_next_notice(hf_list *list, hf_notice *out) { return list_next(list, read_notice, out); }
+bool hf_next_head(hf_list *list, hf_head_item *out)
+{
+    return list_next(list, read_head_item, out);
+}
+bool hf_next_leaf(hf_list *list, hf_head_leaf *out) { return list_next(list, read_leaf, out); }
+
+hf_bodies hf_bodies_of_push(const hf_push *push)
+{
+    hf_bodies walk = {.reader = hf_reader_open(push->bodies.items), .left = push->bodies.count};
+    walk.origin = push->origin;
+    walk.lane = push->lane;
+    return walk;
+}
+
+hf_bodies hf_bodies_of_runs(const hf_list *runs)
+{
+    return (hf_bodies){.reader = hf_reader_open(runs->items), .runs = runs->count};
+}
+
+bool hf_next_body(hf_bodies *walk)
+{
+    if (walk->left == 0 && walk->runs > 0) {
+        read_tuple(&walk->reader, 3);
+        walk->origin = read_u32(&walk->reader);
+        walk->lane = read_lane(&walk->reader);
+        walk->left = hf_read_array(&walk->reader, SIZE_MAX);
+        walk->runs--;
+    }
+    if (walk->left == 0 || walk->reader.status != HF_OK) return false;
+    walk->body = hf_read_item(&walk->reader);
+    walk->left--;
+    return walk->reader.status == HF_OK;
+}
+
+int hf_log_name_compare(const hf_log_name *a, const hf_log_name *b)
+{
+    int order = memcmp(a->origin.bytes, b->origin.bytes, HF_ORIGIN_SIZE);
+    return order ? order : (a->lane > b->lane) - (a->lane < b->lane);
+}
+
+/* ---- frames ---- */
+
+static void read_resume(hf_reader *reader, hf_hello *hello)
+{
+    memset(&hello->resume, 0, sizeof hello->resume);
+    hello->resuming = hf_reader_kind(reader) != HF_KIND_NULL;
+    if (!hello->resuming) {
+        hf_read_null(reader);
+        return;
+    }
+    read_tuple(reader, 5);
+    hf_read_bytes_exact(reader, hello->resume.hub.bytes, HF_ORIGIN_SIZE);
+    hf_read_bytes_exact(reader, hello->resume.epoch, sizeof hello->resume.epoch);
+    hello->resume.position = read_seq(reader);
+    hf_read_bytes_exact(reader, hello->resume.chain, sizeof hello->resume.chain);
+    hf_read_bytes_exact(reader, hello->resume.scopes, sizeof hello->resume.scopes);
+}
+
+static void read_hello(hf_reader *reader, hf_message *out)
+{
+    hf_hello *hello = &out->as.hello;
+    hello->protocol_min = read_u32(reader);
+    hello->protocol_max = read_u32(reader);
+    hello->implementation = read_short_text(reader, HF_TEXT_MAX);
+    hf_claim claim;
+    read_list(reader, HF_HELLO_ORIGINS_MAX, &hello->origins, read_claim, &claim);
+    hello->pack_version = read_u32(reader);
+    read_resume(reader, hello);
+    hello->wall_ms = hf_read_uint(reader);
+    hello->heads = read_seq(reader);
+    if (hello->protocol_min > hello->protocol_max || hello->origins.count == 0)
+        hf_reader_fail(reader, HF_ERR_PROTOCOL);
+}
+
+static void read_welcome(hf_reader *reader, hf_message *out)
+{
+    hf_welcome *welcome = &out->as.welcome;
+    welcome->protocol = read_u32(reader);
+    welcome->implementation = read_short_text(reader, HF_TEXT_MAX);
+    hf_read_bytes_exact(reader, welcome->hub.bytes, HF_ORIGIN_SIZE);
+    hf_read_bytes_exact(reader, welcome->epoch, sizeof welcome->epoch);
+    welcome->position = read_seq(reader);
+    hf_read_bytes_exact(reader, welcome->chain, sizeof welcome->chain);
+    welcome->wall_ms = hf_read_uint_max(reader, INT64_MAX);
+    hf_yours yours;
+    read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &welcome->yours, read_yours, &yours);
+    hf_scope_item scope;
+    read_list(reader, HF_GRANTS_MAX, &welcome->scopes, read_scope_item, &scope);
+    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_FORKED);
+    read_tuple(reader, 2);
+    welcome->window_entries = read_u32(reader);
+    welcome->window_bytes = read_u32(reader);
+    welcome->pack_version = read_u32(reader);
+    int64_t last = -1;
+    for (hf_list walk = welcome->scopes; hf_next_scope(&walk, &scope); last = scope.number)
+        if ((int64_t)scope.number <= last) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+}
+
+static void read_vector(hf_reader *reader, hf_message *out)
+{
+    hf_vector *vector = &out->as.vector;
+    vector->scope = read_u32(reader);
+    read_range_end(reader, &vector->from);
+    read_range_end(reader, &vector->to);
+    hf_held held;
+    read_list(reader, HF_VECTOR_LOGS_MAX, &vector->logs, read_held, &held);
+    hf_log_name last = vector->from;
+    for (hf_list walk = vector->logs; hf_next_held(&walk, &held); last = held.log)
+        if (last.set && hf_log_name_compare(&held.log, &last) <= 0)
+            hf_reader_fail(reader, HF_ERR_PROTOCOL);
+    if (last.set && vector->to.set && hf_log_name_compare(&last, &vector->to) > 0)
+        hf_reader_fail(reader, HF_ERR_PROTOCOL);
+}
+
+static void read_runs(hf_reader *reader, hf_list *runs)
+{
+    run_item run = {0};
+    read_list(reader, HF_FRAME_ENTRIES_MAX, runs, read_run, &run);
+}
+
+static void read_entries(hf_reader *reader, hf_message *out)
+{
+    memset(&out->as.feed, 0, sizeof out->as.feed);
+    read_runs(reader, &out->as.feed.runs);
+}
+
+static void read_vector_done(hf_reader *reader, hf_message *out)
+{
+    out->as.done.scope = read_u32(reader);
+    read_range_end(reader, &out->as.done.to);
+}
+
+static void read_start(hf_reader *reader, hf_message *out)
+{
+    out->as.start.position = read_seq(reader);
+    hf_read_bytes_exact(reader, out->as.start.chain, sizeof out->as.start.chain);
+}
+
+static void read_origin(hf_reader *reader, hf_message *out)
+{
+    hf_origin_frame *origin = &out->as.origin;
+    origin->index = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
+    hf_read_bytes_exact(reader, origin->key_id, HF_HASH_SIZE);
+    hf_read_bytes_exact(reader, origin->incarnation, HF_INCARNATION_SIZE);
+    origin->certificate = hf_read_bytes(reader);
+    if (origin->certificate.size > HF_CERTIFICATE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+}
+
+static void read_push(hf_reader *reader, hf_message *out)
+{
+    hf_push *push = &out->as.push;
+    push->origin = read_own_index(reader);
+    push->lane = read_lane(reader);
+    read_list(reader, HF_FRAME_ENTRIES_MAX, &push->bodies, read_body, NULL);
+    if (push->bodies.count == 0) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+}
+
+static void read_ack(hf_reader *reader, hf_message *out)
+{
+    hf_acked acked;
+    read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &out->as.ack.logs, read_acked, &acked);
+    hf_notice notice;
+    read_list(reader, HF_FRAME_ENTRIES_MAX, &out->as.ack.notices, read_notice, &notice);
+}
+
+static void read_feed(hf_reader *reader, hf_message *out)
+{
+    hf_feed *feed = &out->as.feed;
+    feed->from = read_seq(reader);
+    feed->to = read_seq(reader);
+    hf_read_bytes_exact(reader, feed->chain, sizeof feed->chain);
+    read_runs(reader, &feed->runs);
+    if (feed->to < feed->from) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+}
+
+static void read_feed_ack(hf_reader *reader, hf_message *out)
+{
+    out->as.position = read_seq(reader);
+}
+
+static void read_head(hf_reader *reader, hf_message *out)
+{
+    read_head_fields(reader, &out->as.head);
+    if (out->as.head.origin >= HF_HELLO_ORIGINS_MAX) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+}
+
+static void read_heads(hf_reader *reader, hf_message *out)
+{
+    hf_head_item item;
+    read_list(reader, HF_FRAME_ENTRIES_MAX, &out->as.heads.heads, read_head_item, &item);
+    out->as.heads.number = read_seq(reader);
+}
+
+static void read_credit(hf_reader *reader, hf_message *out)
+{
+    out->as.credit.lane = read_lane(reader);
+    out->as.credit.entries = read_u32(reader);
+    out->as.credit.bytes = read_u32(reader);
+}
+
+static void read_ping(hf_reader *reader, hf_message *out)
+{
+    out->as.ping.nonce = hf_read_uint(reader);
+    out->as.ping.wall_ms = 0;
+}
+
+static void read_pong(hf_reader *reader, hf_message *out)
+{
+    out->as.ping.nonce = hf_read_uint(reader);
+    out->as.ping.wall_ms = hf_read_uint_max(reader, INT64_MAX);
+}
+
+static void read_error(hf_reader *reader, hf_message *out)
+{
+    out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
+    out->as.farewell.text = read_short_text(reader, HF_TEXT_MAX);
+    out->as.farewell.retry_after_ms = 0;
+}
+
+static void read_bye(hf_reader *reader, hf_message *out)
+{
+    out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
+    out->as.farewell.text = (hf_bytes){NULL, 0};
+    out->as.farewell.retry_after_ms = hf_read_uint_max(reader, UINT32_MAX);
+}
+
+typedef struct frame_kind {
+    uint8_t type, items; /* items after the type; more may follow */
+    void (*read)(hf_reader *reader, hf_message *out);
+} frame_kind;
+
+static const frame_kind KINDS[] = {
+    {HF_FRAME_HELLO, 8, read_hello},
+    {HF_FRAME_WELCOME, 12, read_welcome},
+    {HF_FRAME_VECTOR, 4, read_vector},
+    {HF_FRAME_ENTRIES, 1, read_entries},
+    {HF_FRAME_VECTOR_DONE, 2, read_vector_done},
+    {HF_FRAME_START, 2, read_start},
+    {HF_FRAME_ORIGIN, 4, read_origin},
+    {HF_FRAME_PUSH, 3, read_push},
+    {HF_FRAME_ACK, 2, read_ack},
+    {HF_FRAME_FEED, 4, read_feed},
+    {HF_FRAME_FEED_ACK, 1, read_feed_ack},
+    {HF_FRAME_HEAD, 6, read_head},
+    {HF_FRAME_HEADS, 2, read_heads},
+    {HF_FRAME_CREDIT, 3, read_credit},
+    {HF_FRAME_PING, 1, read_ping},
+    {HF_FRAME_PONG, 2, read_pong},
+    {HF_FRAME_ERROR, 2, read_error},
+    {HF_FRAME_BYE, 2, read_bye},
+};
+
+static const frame_kind *kind_of(uint64_t type)
+{
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++)
+        if (KINDS[i].type == type) return &KINDS[i];
+    return NULL;
+}
+
+hf_status hf_message_read(hf_bytes raw, hf_message *out)
+{
+    out->type = HF_FRAME_NONE;
+    hf_reader reader;
+    uint64_t type;
+    size_t items;
+    hf_status status = hf_frame_head(raw, &type, &reader, &items);
+    if (status != HF_OK) return status;
+    const frame_kind *kind = kind_of(type);
+    if (!kind && type < 128) return HF_ERR_PROTOCOL;
+    if (kind && items < kind->items) return HF_ERR_PROTOCOL;
+    if (kind) kind->read(&reader, out);
+    /* What a later version adds is skipped, but is still checked to be the CBOR we speak. */
+    for (size_t i = kind ? kind->items : 0; i < items && reader.status == HF_OK; i++)
+        (void)hf_read_item(&reader);
+    status = hf_reader_end(&reader);
+    if (status == HF_OK && kind) out->type = kind->type;
+    return status;
+}

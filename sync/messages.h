@@ -1,0 +1,275 @@
+/* messages.h: each frame of protocol.md 4 as a struct, read from and written to strict CBOR.
+ *
+ * Why one shape for both ways: what is read can be written again to the same bytes, which is
+ * what the frozen vectors in tests/vectors prove. Lists stay encoded in the frame and are walked
+ * item by item, so that reading a frame allocates nothing however much it claims to hold. */
+#ifndef HF_MESSAGES_H
+#define HF_MESSAGES_H
+
+#include "apply.h"
+
+typedef enum hf_frame_type { /* wire format */
+    HF_FRAME_NONE = 0, /* of an unknown type that may be ignored */
+    HF_FRAME_HELLO = 1,
+    HF_FRAME_WELCOME = 2,
+    HF_FRAME_VECTOR = 3,
+    HF_FRAME_ENTRIES = 4,
+    HF_FRAME_VECTOR_DONE = 5,
+    HF_FRAME_START = 6,
+    HF_FRAME_ORIGIN = 7,
+    HF_FRAME_PUSH = 10,
+    HF_FRAME_ACK = 11,
+    HF_FRAME_FEED = 12,
+    HF_FRAME_FEED_ACK = 13,
+    HF_FRAME_HEAD = 14,
+    HF_FRAME_HEADS = 15,
+    HF_FRAME_CREDIT = 40,
+    HF_FRAME_PING = 50,
+    HF_FRAME_PONG = 51,
+    HF_FRAME_ERROR = 62,
+    HF_FRAME_BYE = 63
+} hf_frame_type;
+
+typedef enum hf_resume_verdict { /* WELCOME's verdict: wire format */
+    HF_RESUME = 0,
+    HF_VECTORS = 1,
+    HF_BEHIND = 2,
+    HF_FORKED = 3
+} hf_resume_verdict;
+
+enum {
+    HF_PROTOCOL = 1,
+    HF_CODE_VERSION = 100,
+    HF_CODE_MALFORMED = 101,
+    HF_CODE_CANONICAL = 102,
+    HF_CODE_LIMIT = 103,
+    HF_CODE_TURN = 104,
+    HF_CODE_UNKNOWN = 200,
+    HF_CODE_REVOKED = 202,
+    HF_CODE_SCOPE = 203,
+    HF_CODE_GAP = 300,
+    HF_CODE_FORK = 301,
+    HF_CODE_CHAIN = 303,
+    HF_CODE_SIGNATURE = 304,
+    HF_CODE_EPOCH = 305,
+    HF_CODE_BUSY = 400,
+    HF_CODE_FULL = 402,
+    HF_CODE_READ_ONLY = 403,
+    HF_CODE_INTERNAL = 500,
+    HF_REASON_NO_GRANT = 600,
+    HF_REASON_LANE = 601,
+    HF_REASON_HUB_ONLY = 602,
+    HF_REASON_MALFORMED = 603,
+    HF_REASON_OPERATOR = 604
+};
+
+/* `count` encoded items, one after the other, without the array's head. A copy of a list is a
+ * place in it: the hf_next_ functions take the first item off and answer false at the end. */
+typedef struct hf_list {
+    hf_bytes items;
+    size_t count;
+} hf_list;
+
+typedef struct hf_hello {
+    uint32_t protocol_min, protocol_max;
+    hf_bytes implementation; /* text */
+    hf_list origins;         /* hf_next_claim */
+    uint32_t pack_version;
+    bool resuming;           /* false: resume is null on the wire */
+    hf_cursor resume;
+    uint64_t wall_ms;
+    uint64_t heads;          /* of this hub's, held up to this number */
+} hf_hello;
+typedef struct hf_claim { /* an incarnation of the device and how far it has its logs */
+    uint8_t incarnation[HF_INCARNATION_SIZE];
+    hf_list logs; /* hf_next_claimed_log; lanes ascending */
+} hf_claim;
+typedef struct hf_claimed_log {
+    uint8_t lane;
+    uint64_t seq;
+    uint8_t chain[HF_HASH_SIZE];
+} hf_claimed_log;
+bool hf_next_claim(hf_list *list, hf_claim *out);
+bool hf_next_claimed_log(hf_list *list, hf_claimed_log *out);
+
+typedef struct hf_welcome {
+    uint32_t protocol;
+    hf_bytes implementation;
+    hf_origin_id hub;
+    uint8_t epoch[16];
+    uint64_t position;
+    uint8_t chain[16]; /* of the feed, at position */
+    uint64_t wall_ms;
+    hf_list yours;     /* hf_next_yours */
+    hf_list scopes;    /* hf_next_scope */
+    uint8_t verdict;   /* hf_resume_verdict */
+    uint32_t window_entries, window_bytes;
+    uint32_t pack_version;
+} hf_welcome;
+typedef struct hf_yours { /* how far the hub has one of the client's logs */
+    uint8_t origin; /* index in HELLO */
+    uint8_t lane;
+    uint64_t durable, central;
+} hf_yours;
+typedef struct hf_scope_item {
+    uint32_t number;
+    hf_bytes name;
+    bool may_write;
+} hf_scope_item;
+bool hf_next_yours(hf_list *list, hf_yours *out);
+bool hf_next_scope(hf_list *list, hf_scope_item *out);
+
+typedef struct hf_log_name { /* one end of a range; !set: null, the open end */
+    bool set;
+    hf_origin_id origin;
+    uint8_t lane;
+} hf_log_name;
+int hf_log_name_compare(const hf_log_name *a, const hf_log_name *b); /* both set */
+typedef struct hf_vector {
+    uint32_t scope;
+    hf_log_name from, to;
+    hf_list logs; /* hf_next_held, ascending, inside (from, to] */
+} hf_vector;
+typedef struct hf_held {
+    hf_log_name log;
+    uint64_t seq;
+} hf_held;
+bool hf_next_held(hf_list *list, hf_held *out);
+
+typedef struct hf_vector_done {
+    uint32_t scope;
+    hf_log_name to;
+} hf_vector_done;
+typedef struct hf_start {
+    uint64_t position;
+    uint8_t chain[16];
+} hf_start;
+
+typedef struct hf_origin_frame {
+    uint32_t index;
+    uint8_t key_id[HF_HASH_SIZE];
+    uint8_t incarnation[HF_INCARNATION_SIZE];
+    hf_bytes certificate; /* may be empty */
+} hf_origin_frame;
+
+typedef struct hf_push {
+    uint8_t origin; /* index in HELLO */
+    uint8_t lane;
+    hf_list bodies;
+} hf_push;
+typedef struct hf_feed {
+    uint64_t from, to;
+    uint8_t chain[16]; /* at `to` */
+    hf_list runs;      /* of ENTRIES, too: [origin index, lane, [body, ...]] */
+} hf_feed;
+
+/* Walks the bodies of a PUSH, or of all the runs of a FEED or ENTRIES, in order. */
+typedef struct hf_bodies {
+    hf_reader reader;
+    size_t runs, left; /* runs after this one; bodies left in this one */
+    uint32_t origin;
+    uint8_t lane;
+    hf_bytes body;
+} hf_bodies;
+hf_bodies hf_bodies_of_push(const hf_push *push);
+hf_bodies hf_bodies_of_runs(const hf_list *runs);
+bool hf_next_body(hf_bodies *walk);
+
+typedef struct hf_ack {
+    hf_list logs;    /* hf_next_acked */
+    hf_list notices; /* hf_next_notice */
+} hf_ack;
+typedef struct hf_acked {
+    uint8_t origin; /* index in HELLO */
+    uint8_t lane;
+    uint64_t durable, central;
+    uint64_t head; /* newest head of this log taken in this session; 0: none */
+} hf_acked;
+typedef struct hf_notice {
+    uint8_t origin, lane;
+    uint64_t seq;
+    uint32_t code;
+    hf_bytes text;
+} hf_notice;
+bool hf_next_acked(hf_list *list, hf_acked *out);
+bool hf_next_notice(hf_list *list, hf_notice *out);
+
+typedef struct hf_head_item { /* in HEAD and HEADS: a head whose origin goes by an index */
+    uint32_t origin;
+    hf_head head; /* head.origin is for the caller to fill in */
+    hf_list leaves; /* HEADS only: hf_next_leaf; `chain` is not sent */
+} hf_head_item;
+typedef struct hf_heads {
+    hf_list heads; /* hf_next_head */
+    uint64_t number; /* of the last one: for the next HELLO */
+} hf_heads;
+bool hf_next_head(hf_list *list, hf_head_item *out);
+bool hf_next_leaf(hf_list *list, hf_head_leaf *out);
+
+typedef struct hf_credit {
+    uint8_t lane;
+    uint32_t entries, bytes;
+} hf_credit;
+typedef struct hf_pong { /* PING too, without the time */
+    uint64_t nonce, wall_ms;
+} hf_pong;
+typedef struct hf_farewell { /* ERROR and BYE */
+    uint32_t code;
+    hf_bytes text;           /* ERROR */
+    uint64_t retry_after_ms; /* BYE */
+} hf_farewell;
+
+typedef struct hf_message {
+    uint8_t type; /* hf_frame_type; NONE: ignore it */
+    union {
+        hf_hello hello;
+        hf_welcome welcome;
+        hf_vector vector;
+        hf_feed feed; /* FEED, ENTRIES (runs only) */
+        hf_vector_done done;
+        hf_start start;
+        hf_origin_frame origin;
+        hf_push push;
+        hf_ack ack;
+        uint64_t position; /* FEED_ACK */
+        hf_head_item head;
+        hf_heads heads;
+        hf_credit credit;
+        hf_pong ping;
+        hf_farewell farewell;
+    } as;
+} hf_message;
+
+/* Reads one frame (already out of its Z). All of it is checked, every list to its end; only what an
+ * entry's body holds is left to hf_entry_parse. Borrows from `raw`.
+ * Errors: HF_ERR_PROTOCOL (ERROR 101), HF_ERR_LIMIT (ERROR 103). */
+HF_MUST_CHECK hf_status hf_message_read(hf_bytes raw, hf_message *out);
+
+/* Appends one frame. An allocation that failed shows in out->status. */
+void hf_message_write(hf_buffer *out, const hf_message *message);
+
+/* The items of lists, for frames to be written. */
+void hf_write_claim(hf_buffer *out, const hf_claim *claim);
+void hf_write_claimed_log(hf_buffer *out, const hf_claimed_log *log);
+void hf_write_yours(hf_buffer *out, const hf_yours *yours);
+void hf_write_scope_item(hf_buffer *out, const hf_scope_item *scope);
+void hf_write_held(hf_buffer *out, const hf_held *held);
+void hf_write_acked(hf_buffer *out, const hf_acked *acked);
+void hf_write_notice(hf_buffer *out, const hf_notice *notice);
+void hf_write_head_item(hf_buffer *out, const hf_head_item *item);
+void hf_write_leaf(hf_buffer *out, const hf_head_leaf *leaf);
+
+/* Collects bodies into runs of one log each. Zero-initialise. */
+typedef struct hf_runs {
+    hf_buffer done, bodies;
+    size_t run_count, body_count; /* finished runs; bodies of the open one */
+    size_t total, bytes;          /* over all runs */
+    uint32_t origin;
+    uint8_t lane;
+} hf_runs;
+void hf_runs_clear(hf_runs *runs);
+void hf_runs_free(hf_runs *runs);
+void hf_runs_add(hf_runs *runs, uint32_t origin, uint8_t lane, hf_bytes body);
+hf_list hf_runs_end(hf_runs *runs); /* borrowed until the next clear; see runs->done.status */
+
+#endif

@@ -1,0 +1,163 @@
+/* upload.c: strict order between lanes, seq order within; a window that the hub sets per lane. */
+#include "upload.h"
+
+#include "planted.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+hf_status hf_upload_open(hf_upload *upload, size_t origin_count)
+{
+    assert(origin_count > 0 && origin_count <= HF_HELLO_ORIGINS_MAX);
+    memset(upload, 0, sizeof *upload);
+    upload->logs = calloc(origin_count * HF_LANE_COUNT, sizeof *upload->logs);
+    if (!upload->logs) return HF_ERR_NOMEM;
+    upload->origin_count = origin_count;
+    upload->frame_size = HF_FRAME_TARGET_SIZE / 4; /* until the link has shown what it can do */
+    return HF_OK;
+}
+
+void hf_upload_free(hf_upload *upload)
+{
+    free(upload->logs);
+    memset(upload, 0, sizeof *upload);
+}
+
+void hf_upload_window(hf_upload *upload, uint8_t lane, uint32_t entries, uint32_t bytes)
+{
+    upload->lanes[lane].window_entries = entries;
+    upload->lanes[lane].window_bytes = bytes;
+}
+
+/* How much of the lane's window is left. An empty lane may always send one entry, whatever its
+ * size, unless the hub closed the lane: else a window below one entry would hold it for ever. */
+static bool lane_room(const hf_upload *upload, uint8_t lane, hf_upload_next *out)
+{
+    uint32_t entries = upload->lanes[lane].entries, bytes = upload->lanes[lane].bytes;
+    uint32_t most = upload->lanes[lane].window_entries, room = upload->lanes[lane].window_bytes;
+    out->entries = HF_FRAME_ENTRIES_MAX;
+    out->bytes = upload->frame_size;
+    if (HF_PLANTED(CREDIT_IGNORED)) return true;
+    if (entries >= most || room == 0) return false;
+    if (entries > 0 && bytes + (uint64_t)HF_ENTRY_SIZE_MAX > room) return false;
+    if (most - entries < out->entries) out->entries = most - entries;
+    if (bytes < room && room - bytes < out->bytes) out->bytes = room - bytes;
+    return true;
+}
+
+bool hf_upload_choose(const hf_upload *upload, hf_upload_next *out)
+{
+    if (upload->flight_count == HF_PUSHES_MAX) return false;
+    for (uint8_t i = 0; i < HF_LANE_COUNT; i++) {
+        uint8_t lane = HF_PLANTED(LANE_ORDER) ? (uint8_t)(HF_LANE_COUNT - 1 - i) : i;
+        for (size_t origin = 0; origin < upload->origin_count; origin++) {
+            out->log = origin * HF_LANE_COUNT + lane;
+            const hf_upload_log *log = &upload->logs[out->log];
+            out->after = log->sent;
+            if (log->sent < log->last && lane_room(upload, lane, out)) return true;
+        }
+    }
+    return false;
+}
+
+void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entries, size_t bytes,
+                    uint64_t now_ms)
+{
+    assert(upload->flight_count < HF_PUSHES_MAX);
+    assert(seq > upload->logs[log].sent);
+    size_t slot = (upload->first + upload->flight_count++) % HF_PUSHES_MAX;
+    upload->flights[slot] = (hf_flight){.log = (uint16_t)log, .seq = seq, .entries = entries,
+                                        .bytes = (uint32_t)bytes, .at_ms = now_ms};
+    upload->lanes[log % HF_LANE_COUNT].entries += entries;
+    upload->lanes[log % HF_LANE_COUNT].bytes += (uint32_t)bytes;
+    upload->logs[log].sent = seq;
+}
+
+/* Halves or doubles what one frame holds by how long its acknowledgement took. On a thin link a
+ * frame then fills about the wire's quarter of a second, and an urgent entry waits no longer. */
+static void pace(hf_upload *upload, const hf_flight *flight, uint64_t now_ms)
+{
+    uint64_t took_ms = now_ms - flight->at_ms;
+    if (took_ms > HF_PUSH_SLOW_MS) {
+        upload->frame_size /= 2;
+        if (upload->frame_size < HF_PUSH_SIZE_MIN) upload->frame_size = HF_PUSH_SIZE_MIN;
+    } else if (took_ms < HF_PUSH_FAST_MS && flight->bytes * 2 > upload->frame_size) {
+        upload->frame_size *= 2;
+        if (upload->frame_size > HF_FRAME_TARGET_SIZE) upload->frame_size = HF_FRAME_TARGET_SIZE;
+    }
+}
+
+/* Takes off every flight of `log` up to `seq`, keeping the others in order. */
+static void land(hf_upload *upload, size_t log, uint64_t seq, uint64_t now_ms)
+{
+    size_t kept = 0;
+    uint8_t lane = (uint8_t)(log % HF_LANE_COUNT);
+    for (size_t i = 0; i < upload->flight_count; i++) {
+        hf_flight flight = upload->flights[(upload->first + i) % HF_PUSHES_MAX];
+        if (flight.log == log && flight.seq <= seq) {
+            upload->lanes[lane].entries -= flight.entries;
+            upload->lanes[lane].bytes -= flight.bytes;
+            pace(upload, &flight, now_ms);
+        } else {
+            upload->flights[(upload->first + kept++) % HF_PUSHES_MAX] = flight;
+        }
+    }
+    upload->flight_count = kept;
+}
+
+bool hf_upload_admits(const hf_upload *upload, const hf_acked *acked)
+{
+    if (acked->origin >= upload->origin_count) return false;
+    const hf_upload_log *log =
+        &upload->logs[(size_t)acked->origin * HF_LANE_COUNT + acked->lane];
+    return acked->durable <= log->sent && acked->head <= log->head_sent;
+}
+
+void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms)
+{
+    assert(hf_upload_admits(upload, acked));
+    size_t index = (size_t)acked->origin * HF_LANE_COUNT + acked->lane;
+    hf_upload_log *log = &upload->logs[index];
+    if (acked->durable > log->durable) log->durable = acked->durable;
+    if (acked->head > log->head_durable) log->head_durable = acked->head;
+    land(upload, index, log->durable, now_ms);
+}
+
+/* Earliest time for the next head of this log; UINT64_MAX when it owes none. */
+static uint64_t head_time(const hf_upload_log *log)
+{
+    if (log->sent == 0 || log->head_sent >= log->sent) return UINT64_MAX;
+    return log->head_at_ms ? log->head_at_ms + HF_HEAD_INTERVAL_MS : 0;
+}
+
+bool hf_upload_head_due(const hf_upload *upload, uint64_t now_ms, size_t *log)
+{
+    for (size_t i = 0; i < HF_LANE_COUNT && upload->logs; i++) {
+        if (head_time(&upload->logs[i]) > now_ms) continue;
+        *log = i;
+        return true;
+    }
+    return false;
+}
+
+void hf_upload_head_sent(hf_upload *upload, size_t log, uint64_t now_ms)
+{
+    upload->logs[log].head_sent = upload->logs[log].sent;
+    upload->logs[log].head_at_ms = now_ms ? now_ms : 1;
+}
+
+uint64_t hf_upload_deadline_ms(const hf_upload *upload)
+{
+    uint64_t deadline = UINT64_MAX;
+    for (size_t i = 0; i < HF_LANE_COUNT && upload->logs; i++)
+        if (head_time(&upload->logs[i]) < deadline) deadline = head_time(&upload->logs[i]);
+    return deadline;
+}
+
+bool hf_upload_done(const hf_upload *upload)
+{
+    for (size_t i = 0; i < upload->origin_count * HF_LANE_COUNT; i++)
+        if (upload->logs[i].durable < upload->logs[i].last) return false;
+    return true;
+}
