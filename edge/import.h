@@ -1,9 +1,9 @@
 /* import.h: rows of a table become records, each exactly once.
  *
- * A row's record has an id that follows from the row itself (its key by the mapping, else its digest
- * and its ordinal among equal rows), and a ledger of digests, written in the same transaction,
- * says which rows were taken. So an import that was killed is simply run again, and two devices that
- * import the same file make the same records. */
+ * A row's record has an id that follows from the row itself (its key by the mapping, else its
+ * digest and its ordinal among equal rows), and a ledger of digests, written in the same
+ * transaction, says which rows were taken. So an import that was killed is simply run again, and
+ * two devices that import the same file make the same records. */
 #ifndef HF_EDGE_IMPORT_H
 #define HF_EDGE_IMPORT_H
 

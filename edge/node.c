@@ -1,0 +1,249 @@
+/* node.c: one edge: when to dial the hub, what time it really is, and where we stand.
+ *
+ * The conversation itself is sync/client.c, which a station's upstream shares. What is left here
+ * is what makes an edge an edge: it keeps trying for as long as the shift lasts, spread out so that
+ * nine forces do not knock at once, and it knows whether its clock can be believed. */
+#include "holdfast/edge.h"
+
+#include "sync/client.h"
+#include "sync/store.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HOUR_MS = 60 * 60 * 1000, DAY_HOURS = 24, WEEK_HOURS = 7 * 24, SYNCED_EVERY_MS = 60 * 1000 };
+
+static const char META_SYNCED[] = "synced"; /* hub's wall ms when we were last in sync */
+
+struct hf_edge {
+    hf_store *store;
+    hf_client *client;
+    bool linked, ended_well; /* ended_well: the session was of use, so tries start anew */
+    unsigned tries;          /* links in a row that came to nothing */
+    uint64_t redial_at_ms;   /* 0: now */
+    hf_link_state state;
+    uint64_t since_ms;
+    uint64_t wall_ms, wall_now_ms; /* as of the last turn */
+    bool stored_known;             /* clock anchor of a former run */
+    uint64_t stored_hub_ms, stored_wall_ms;
+    uint64_t synced_wall_ms, synced_saved_ms; /* last in sync; what of it is stored */
+    char last_error[160];
+};
+
+static hf_status load(hf_edge *edge)
+{
+    hf_buffer stored = {0};
+    hf_status status = hf_client_stored_time(edge->store, &edge->stored_hub_ms,
+                                             &edge->stored_wall_ms, &edge->stored_known);
+    if (status == HF_OK) status = hf_meta_get(edge->store, META_SYNCED, &stored);
+    hf_reader reader = hf_reader_open(hf_buffer_bytes(&stored));
+    uint64_t synced_ms = hf_read_uint(&reader);
+    if (status == HF_OK && stored.size && hf_reader_end(&reader) == HF_OK)
+        edge->synced_wall_ms = edge->synced_saved_ms = synced_ms;
+    hf_buffer_free(&stored);
+    return status;
+}
+
+hf_status hf_edge_new(hf_store *store, const hf_edge_options *options, hf_edge **out)
+{
+    *out = NULL;
+    hf_edge *edge = calloc(1, sizeof *edge);
+    if (!edge) return HF_ERR_NOMEM;
+    edge->store = store;
+    hf_status status = hf_client_new(store, options->implementation, &edge->client);
+    if (status == HF_OK) status = load(edge);
+    if (status != HF_OK) {
+        hf_edge_free(edge);
+        return status;
+    }
+    *out = edge;
+    return HF_OK;
+}
+
+void hf_edge_free(hf_edge *edge)
+{
+    if (!edge) return;
+    hf_client_free(edge->client);
+    free(edge);
+}
+
+/* ---- dialling ---- */
+
+bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms)
+{
+    return !edge->linked && now_ms >= edge->redial_at_ms;
+}
+
+static void enter(hf_edge *edge, hf_link_state state, uint64_t now_ms)
+{
+    if (edge->state == state) return;
+    edge->state = state;
+    edge->since_ms = now_ms;
+}
+
+void hf_edge_link_up(hf_edge *edge, uint64_t now_ms)
+{
+    edge->linked = true;
+    edge->ended_well = false;
+    edge->redial_at_ms = 0;
+    hf_client_link_up(edge->client, now_ms);
+    enter(edge, HF_LINK_GREETING, now_ms);
+}
+
+/* A number in [0, below]; the whole of it if there is no randomness to be had. */
+static uint64_t random_below(hf_edge *edge, uint64_t below)
+{
+    const hf_crypto *crypto = hf_store_crypto(edge->store);
+    uint8_t bytes[8];
+    if (crypto->random(crypto->context, bytes, sizeof bytes) != HF_OK) return below;
+    uint64_t number = 0;
+    for (size_t i = 0; i < sizeof bytes; i++) number = number << 8 | bytes[i];
+    return number % (below + 1);
+}
+
+/* Full jitter: after an outage all devices come back, and must not come at once. */
+static uint64_t redial_delay(hf_edge *edge)
+{
+    unsigned shift = edge->tries < 16 ? edge->tries : 16;
+    uint64_t most_ms = (uint64_t)HF_REDIAL_MIN_MS << shift;
+    if (most_ms > HF_REDIAL_MAX_MS) most_ms = HF_REDIAL_MAX_MS;
+    return random_below(edge, most_ms);
+}
+
+static void note_end(hf_edge *edge)
+{
+    const hf_session *session = hf_client_session(edge->client);
+    if (session->code == 0)
+        (void)snprintf(edge->last_error, sizeof edge->last_error, "the link was lost");
+    else
+        (void)snprintf(edge->last_error, sizeof edge->last_error, "%s %u: %.120s",
+                       session->by_peer ? "the hub said" : "we told the hub", session->code,
+                       session->text);
+}
+
+void hf_edge_link_down(hf_edge *edge, uint64_t now_ms)
+{
+    const hf_session *session = hf_client_session(edge->client);
+    uint64_t delay_ms = 0;
+    if (edge->linked) note_end(edge);
+    if (!edge->linked) (void)snprintf(edge->last_error, sizeof edge->last_error,
+                                      "the hub could not be reached");
+    if (edge->ended_well) edge->tries = 0;
+    delay_ms = redial_delay(edge);
+    if (edge->linked && session->by_peer && session->retry_after_ms > 0)
+        delay_ms = session->retry_after_ms + random_below(edge, session->retry_after_ms / 4);
+    if (edge->linked && session->by_peer && session->code == HF_CODE_REVOKED)
+        delay_ms = HF_REDIAL_MAX_MS; /* only a person can change that */
+    if (edge->tries < 16) edge->tries++;
+    edge->linked = false;
+    edge->redial_at_ms = now_ms + delay_ms;
+    hf_client_link_down(edge->client);
+    enter(edge, HF_LINK_DOWN, now_ms);
+}
+
+/* ---- a turn ---- */
+
+hf_status hf_edge_recv(hf_edge *edge, hf_bytes message, uint64_t now_ms)
+{
+    return hf_client_recv(edge->client, message, now_ms);
+}
+
+/* Once a minute is enough: it only has to be right within a shift after a power cut. */
+static hf_status keep_synced(hf_edge *edge)
+{
+    if (edge->synced_wall_ms < edge->synced_saved_ms + SYNCED_EVERY_MS) return HF_OK;
+    hf_buffer out = {0};
+    hf_write_uint(&out, edge->synced_wall_ms);
+    hf_status status = out.status;
+    if (status == HF_OK) status = hf_meta_set(edge->store, META_SYNCED, hf_buffer_bytes(&out));
+    hf_buffer_free(&out);
+    if (status == HF_OK) edge->synced_saved_ms = edge->synced_wall_ms;
+    return status;
+}
+
+hf_status hf_edge_turn(hf_edge *edge, uint64_t now_ms, uint64_t wall_ms)
+{
+    edge->wall_ms = wall_ms;
+    edge->wall_now_ms = now_ms;
+    hf_status status = hf_client_turn(edge->client, now_ms, wall_ms);
+    if (!edge->linked) return status;
+    const hf_session *session = hf_client_session(edge->client);
+    bool in_sync = hf_client_caught_up(edge->client) && hf_client_uploaded(edge->client);
+    if (session->state != HF_SESSION_OPEN) {
+        if (edge->state != HF_LINK_GREETING) enter(edge, HF_LINK_CATCHING_UP, now_ms);
+        return status;
+    }
+    enter(edge, in_sync ? HF_LINK_IN_SYNC : HF_LINK_CATCHING_UP, now_ms);
+    if (!in_sync || status != HF_OK) return status;
+    edge->ended_well = true;
+    uint8_t quality;
+    hf_edge_clock(edge, now_ms, wall_ms, &edge->synced_wall_ms, &quality);
+    return keep_synced(edge);
+}
+
+hf_status hf_edge_send(hf_edge *edge, uint64_t now_ms, hf_bytes *message)
+{
+    return hf_client_send(edge->client, now_ms, message);
+}
+
+bool hf_edge_wants_close(const hf_edge *edge)
+{
+    return edge->linked && hf_session_over(hf_client_session(edge->client));
+}
+
+uint64_t hf_edge_deadline_ms(const hf_edge *edge)
+{
+    return edge->linked ? hf_client_deadline_ms(edge->client) : edge->redial_at_ms;
+}
+
+/* ---- the clock ---- */
+
+static uint8_t quality_at_age(uint64_t age_ms)
+{
+    uint64_t hours = age_ms / HOUR_MS;
+    return hours < DAY_HOURS ? 3 : hours < WEEK_HOURS ? 2 : 1;
+}
+
+/* Within a run the hub's time is carried on by the monotonic clock, which no one can set. After a
+ * restart only the difference between the hub's clock and ours is left; if ours now stands before
+ * the moment we last heard from the hub, it has been set back and is known to be wrong. */
+void hf_edge_clock(const hf_edge *edge, uint64_t now_ms, uint64_t wall_ms, uint64_t *true_ms,
+                   uint8_t *quality)
+{
+    hf_hub_time heard = hf_client_hub_time(edge->client);
+    if (heard.known) {
+        *true_ms = heard.hub_ms + (now_ms - heard.at_ms);
+        *quality = quality_at_age(now_ms - heard.at_ms);
+        return;
+    }
+    *true_ms = wall_ms;
+    *quality = 1;
+    if (!edge->stored_known) return;
+    if (wall_ms < edge->stored_wall_ms) {
+        *quality = 0;
+        return;
+    }
+    *true_ms = edge->stored_hub_ms + (wall_ms - edge->stored_wall_ms);
+    *quality = quality_at_age(wall_ms - edge->stored_wall_ms);
+}
+
+void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out)
+{
+    memset(out, 0, sizeof *out);
+    out->link = edge->state;
+    out->since_ms = edge->since_ms;
+    out->redial_at_ms = edge->linked ? 0 : edge->redial_at_ms;
+    out->last_sync_wall_ms = edge->synced_wall_ms;
+    hf_hub_time heard = hf_client_hub_time(edge->client);
+    out->clock_known = heard.known || edge->stored_known;
+    uint64_t true_ms;
+    uint8_t quality;
+    hf_edge_clock(edge, edge->wall_now_ms, edge->wall_ms, &true_ms, &quality);
+    if (out->clock_known) out->clock_offset_ms = (int64_t)(true_ms - edge->wall_ms);
+    /* A refused entry matters more to its author than a link that came and went. */
+    const char *notice = hf_client_notice(edge->client);
+    (void)snprintf(out->last_error, sizeof out->last_error, "%s",
+                   notice[0] ? notice : edge->last_error);
+}
