@@ -1,7 +1,7 @@
 /* show.c: JSON documents to tables.
  *
- * Why from JSON and not from the store: a daemon may hold the store, and then its answer is all that
- * the command has. */
+ * Why from JSON and not from the store: a daemon may hold the store, and then its answer is all
+ * that the command has. */
 #include "show.h"
 
 #include "cli.h"

@@ -1,0 +1,294 @@
+/* api_devices.c: who may connect, who is connected, who is behind; tokens, revocation, packs.
+ *
+ * Why "last seen" is kept here and not in the control log: it changes at every connection and is
+ * nobody's evidence, so it must not be fed to every device. */
+#include "api_call.h"
+
+#include "sync/control.h"
+#include "sync/feed.h"
+#include "sync/render.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEEN_KEY_SIZE = 5 + 2 * HF_HASH_SIZE + 1 };
+
+typedef struct seen_row {
+    uint64_t wall_ms, position;
+} seen_row;
+
+/* ---- when a device was last here ---- */
+
+static void seen_key(const uint8_t key_id[HF_HASH_SIZE], char out[SEEN_KEY_SIZE])
+{
+    int used = snprintf(out, SEEN_KEY_SIZE, "seen/");
+    for (size_t i = 0; i < HF_HASH_SIZE; i++) {
+        used += snprintf(out + used, SEEN_KEY_SIZE - (size_t)used, "%02x", key_id[i]);
+    }
+}
+
+hf_status hf_hub_api_seen(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], uint64_t wall_ms,
+                          uint64_t position)
+{
+    char key[SEEN_KEY_SIZE];
+    hf_buffer value = {0};
+    seen_key(key_id, key);
+    hf_write_array(&value, 2);
+    hf_write_uint(&value, wall_ms);
+    hf_write_uint(&value, position);
+    hf_status status = value.status;
+    if (status == HF_OK) status = hf_meta_set(store, key, hf_buffer_bytes(&value));
+    hf_buffer_free(&value);
+    return status;
+}
+
+static hf_status seen_read(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], seen_row *out)
+{
+    char key[SEEN_KEY_SIZE];
+    hf_buffer value = {0};
+    *out = (seen_row){0, 0};
+    seen_key(key_id, key);
+    hf_status status = hf_meta_get(store, key, &value);
+    if (status == HF_OK && value.size) {
+        hf_reader reader = hf_reader_open(hf_buffer_bytes(&value));
+        if (hf_read_array(&reader, 2) != 2) hf_reader_fail(&reader, HF_ERR_CORRUPT);
+        out->wall_ms = hf_read_uint(&reader);
+        out->position = hf_read_uint(&reader);
+        if (hf_reader_end(&reader) != HF_OK) status = HF_ERR_CORRUPT;
+    }
+    hf_buffer_free(&value);
+    return status;
+}
+
+/* ---- the fleet ---- */
+
+typedef struct fleet {
+    hf_buffer devices; /* hf_device, one behind the other */
+    hf_buffer peers;   /* hf_peer_status */
+} fleet;
+
+static hf_status on_device(void *context, const hf_device *device)
+{
+    fleet *f = context;
+    if (device->is_hub) return HF_OK;
+    hf_write_raw(&f->devices, (hf_bytes){(const uint8_t *)device, sizeof *device});
+    return f->devices.status;
+}
+
+static hf_status on_peer(void *context, const hf_peer_status *peer)
+{
+    fleet *f = context;
+    hf_write_raw(&f->peers, (hf_bytes){(const uint8_t *)peer, sizeof *peer});
+    return f->peers.status;
+}
+
+static hf_status fleet_read(api_call *call, fleet *out)
+{
+    hf_status status = hf_hub_devices(call->api->hub, on_device, out);
+    if (status == HF_OK) status = hf_hub_peers(call->api->hub, on_peer, out);
+    return status;
+}
+
+static void fleet_free(fleet *f)
+{
+    hf_buffer_free(&f->devices);
+    hf_buffer_free(&f->peers);
+}
+
+static size_t fleet_size(const fleet *f)
+{
+    return f->devices.size / sizeof(hf_device);
+}
+
+static void fleet_device(const fleet *f, size_t index, hf_device *out)
+{
+    memcpy(out, f->devices.data + index * sizeof *out, sizeof *out);
+}
+
+static bool fleet_peer(const fleet *f, const uint8_t key_id[HF_HASH_SIZE], hf_peer_status *out)
+{
+    for (size_t i = 0; i < f->peers.size / sizeof *out; i++) {
+        memcpy(out, f->peers.data + i * sizeof *out, sizeof *out);
+        if (memcmp(out->key_id, key_id, HF_HASH_SIZE) == 0) return true;
+    }
+    return false;
+}
+
+hf_status api_fleet_count(api_call *call, api_fleet *out)
+{
+    fleet f = {{0}, {0}};
+    *out = (api_fleet){0, 0, 0, 0};
+    hf_status status = fleet_read(call, &f);
+    for (size_t i = 0; status == HF_OK && i < fleet_size(&f); i++) {
+        hf_device device;
+        hf_peer_status peer;
+        fleet_device(&f, i, &device);
+        out->enrolled += !device.revoked;
+        out->revoked += device.revoked;
+        if (!fleet_peer(&f, device.key_id, &peer)) continue;
+        out->connected++;
+        out->in_sync += peer.in_sync;
+    }
+    fleet_free(&f);
+    return status;
+}
+
+/* ---- devices ---- */
+
+static hf_status json_scopes(api_call *call, const hf_device *device)
+{
+    char name[64];
+    hf_status status = HF_OK;
+    hf_json_array(&call->json, "scopes");
+    for (size_t i = 0; i < device->scope_count && status == HF_OK; i++) {
+        status = hf_scope_name(call->api->store, device->scopes[i], name, sizeof name);
+        if (status == HF_OK) hf_json_string(&call->json, NULL, name);
+        if (status == HF_ERR_NOT_FOUND) status = HF_OK;
+    }
+    hf_json_end(&call->json);
+    return status;
+}
+
+/* The device's record was made when it was enrolled, and its id says when. */
+static hf_status enrolled_ms(api_call *call, const hf_device *device, uint64_t *out)
+{
+    hf_device same;
+    hf_record_id record;
+    *out = 0;
+    hf_status status = hf_device_by_name(call->api->store, device->name, &same, &record);
+    if (status == HF_ERR_NOT_FOUND) return HF_OK;
+    for (int i = 0; status == HF_OK && i < 6; i++) *out = *out << 8 | record.bytes[i];
+    return status;
+}
+
+static hf_status json_device(api_call *call, const fleet *f, const hf_device *device)
+{
+    hf_json *json = &call->json;
+    hf_peer_status peer = {.fed_position = 0};
+    seen_row seen;
+    uint64_t enrolled, position = hf_feed_position(call->api->store);
+    bool connected = fleet_peer(f, device->key_id, &peer);
+    hf_status status = seen_read(call->api->store, device->key_id, &seen);
+    if (status == HF_OK) status = enrolled_ms(call, device, &enrolled);
+    if (status != HF_OK) return status;
+    uint64_t fed = connected ? peer.fed_position : seen.position;
+    hf_json_object(json, NULL);
+    hf_json_string(json, "name", device->name);
+    hf_json_string(json, "force", device->force);
+    hf_json_string(json, "unit", device->unit);
+    hf_json_hex(json, "key_id", (hf_bytes){device->key_id, HF_HASH_SIZE});
+    status = json_scopes(call, device);
+    hf_json_time(json, "enrolled", enrolled);
+    hf_json_bool(json, "revoked", device->revoked);
+    hf_json_bool(json, "connected", connected);
+    hf_json_time(json, "last_seen", connected ? call->api->wall_ms : seen.wall_ms);
+    hf_json_bool(json, "in_sync", connected && peer.in_sync);
+    hf_json_uint(json, "behind", (connected && peer.in_sync) || fed > position ? 0
+                                                                              : position - fed);
+    hf_json_end(json);
+    return status;
+}
+
+hf_status api_devices(api_call *call)
+{
+    fleet f = {{0}, {0}};
+    hf_status status = fleet_read(call, &f);
+    hf_json_string(&call->json, "schema", "holdfast.devices/1");
+    hf_json_array(&call->json, "devices");
+    for (size_t i = 0; status == HF_OK && i < fleet_size(&f); i++) {
+        hf_device device;
+        fleet_device(&f, i, &device);
+        status = json_device(call, &f, &device);
+    }
+    hf_json_end(&call->json);
+    fleet_free(&f);
+    return status;
+}
+
+/* ---- token, revoke, pack ---- */
+
+hf_status api_token(api_call *call)
+{
+    const char *scopes[HF_TOKEN_SCOPES_MAX];
+    const json_t *names = json_object_get(call->request, "scopes");
+    json_int_t lasts_ms = json_integer_value(json_object_get(call->request, "lasts_ms"));
+    hf_token token;
+    hf_buffer text = {0};
+    char comment[256];
+    hf_token_grant grant = {.name = api_text(call, "name"),
+                            .force = api_text(call, "force"),
+                            .unit = api_text(call, "unit"),
+                            .scopes = scopes,
+                            .lasts_ms = lasts_ms < 0 ? 0 : (uint64_t)lasts_ms};
+    for (size_t i = 0; i < json_array_size(names) && i < HF_TOKEN_SCOPES_MAX; i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        scopes[grant.scope_count++] = name ? name : "";
+    }
+    hf_status status = hf_enroll_token(call->api->enroll, &grant, call->api->wall_ms, &token,
+                                       call->why, sizeof call->why);
+    if (status != HF_OK) return status;
+    (void)snprintf(comment, sizeof comment, "enrols %s once. Keep it secret, then delete it.",
+                   grant.name);
+    hf_token_write(&token, comment, &text);
+    hf_json_string(&call->json, "schema", "holdfast.token/1");
+    hf_json_string(&call->json, "name", grant.name);
+    hf_json_time(&call->json, "expires", token.expires_ms);
+    hf_json_text(&call->json, "token", hf_buffer_bytes(&text));
+    status = text.status;
+    hf_buffer_free(&text);
+    return status;
+}
+
+hf_status api_revoke(api_call *call)
+{
+    const char *name = api_text(call, "name"), *reason = api_text(call, "reason");
+    const char *actor = *api_text(call, "actor") ? api_text(call, "actor") : call->api->name;
+    hf_device device;
+    hf_record_id record;
+    fleet f = {{0}, {0}};
+    hf_peer_status peer;
+    if (!*reason)
+        return api_fail(call, HF_ERR_INPUT, "A revocation needs its reason, for those who come "
+                                            "after: --reason \"lost on patrol\".");
+    hf_status status = hf_device_by_name(call->api->store, name, &device, &record);
+    if (status == HF_OK && device.revoked)
+        return api_fail(call, HF_ERR_INPUT, "\"%.127s\" is revoked already.", name);
+    if (status == HF_OK) status = fleet_read(call, &f);
+    bool connected = status == HF_OK && fleet_peer(&f, device.key_id, &peer);
+    fleet_free(&f);
+    if (status == HF_OK)
+        status = hf_hub_revoke(call->api->hub, name, actor, reason, call->api->wall_ms);
+    if (status == HF_ERR_NOT_FOUND)
+        return api_fail(call, status, "No device is called \"%.127s\". \"holdfast-hub devices\" "
+                                      "lists them.", name);
+    if (status != HF_OK) return status;
+    hf_json_string(&call->json, "schema", "holdfast.revoked/1");
+    hf_json_string(&call->json, "name", name);
+    hf_json_uint(&call->json, "sessions_closed", connected ? 1 : 0);
+    return HF_OK;
+}
+
+hf_status api_pack(api_call *call)
+{
+    const char *hex = api_text(call, "hex");
+    size_t size = strlen(hex) / 2;
+    uint8_t *bytes = malloc(size + 1);
+    if (!bytes) return HF_ERR_NOMEM;
+    hf_status status = strlen(hex) % 2 ? HF_ERR_INPUT : HF_OK;
+    for (size_t i = 0; i < size && status == HF_OK; i++) {
+        unsigned value = 0;
+        if (sscanf(hex + 2 * i, "%2x", &value) != 1) status = HF_ERR_INPUT;
+        bytes[i] = (uint8_t)value;
+    }
+    if (status == HF_OK)
+        status = hf_hub_publish_pack(call->api->hub, (hf_bytes){bytes, size}, call->api->wall_ms);
+    free(bytes);
+    if (status == HF_ERR_INPUT || status == HF_ERR_PROTOCOL)
+        return api_fail(call, HF_ERR_INPUT, "This is not a compiled pack, or it is not newer than "
+                                            "the one in use. The one in use stays.");
+    if (status != HF_OK) return status;
+    hf_json_string(&call->json, "schema", "holdfast.pack/1");
+    hf_json_uint(&call->json, "version", hf_pack_version(hf_store_pack(call->api->store)));
+    return HF_OK;
+}
