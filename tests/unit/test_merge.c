@@ -1,0 +1,511 @@
+/* test_merge.c: single promises of live writes, folds, refusals and deletes. All small merges together
+ * are in test_merge_exhaustive.c. */
+#include "sync/merge.h"
+
+#include "sync/codec.h"
+#include "sync/lattice.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* ---- a small language for writes ---- */
+
+static const uint8_t TRUE_VALUE[] = {0xf5};
+
+static hf_cite cite(uint8_t origin, uint64_t seq)
+{
+    hf_cite made = {.dot = {.lane = HF_LANE_CRIME, .seq = seq}};
+    memset(made.dot.origin.bytes, origin, HF_ORIGIN_SIZE);
+    made.prefix[0] = origin;
+    made.prefix[3] = (uint8_t)seq;
+    return made;
+}
+
+static bool not_seen(void *context, const hf_dot *dot)
+{
+    (void)context;
+    (void)dot;
+    return false;
+}
+
+static bool all_seen(void *context, const hf_dot *dot)
+{
+    (void)context;
+    (void)dot;
+    return true;
+}
+
+static void merge(hf_cell *cell, hf_cite at, const hf_cite *over, size_t count)
+{
+    hf_write write = {.overwritten = over, .overwritten_count = count};
+    write.write.at = at;
+    write.write.value = (hf_bytes){TRUE_VALUE, sizeof TRUE_VALUE};
+    assert_int_equal(hf_cell_merge(cell, &write, not_seen, NULL), HF_OK);
+}
+
+static bool is_live(const hf_cell *cell, hf_cite at)
+{
+    for (size_t i = 0; i < cell->live_count; i++) {
+        if (hf_dot_compare(&cell->live[i].at.dot, &at.dot) == 0) return true;
+    }
+    return false;
+}
+
+/* ---- live writes ---- */
+
+static void a_write_replaces_what_it_cites(void **state)
+{
+    (void)state;
+    hf_cell cell = {0};
+    hf_cite first = cite(1, 1), second = cite(2, 1);
+    merge(&cell, first, NULL, 0);
+    merge(&cell, second, &first, 1);
+    assert_int_equal(cell.live_count, 1);
+    assert_true(is_live(&cell, second));
+    assert_int_equal(cell.pending_count, 0);
+    hf_cell_free(&cell);
+}
+
+static void writes_that_did_not_see_each_other_both_stand(void **state)
+{
+    (void)state;
+    hf_cell cell = {0};
+    hf_cite first = cite(1, 1), second = cite(2, 1), third = cite(3, 1);
+    merge(&cell, first, NULL, 0);
+    merge(&cell, second, &first, 1);
+    merge(&cell, third, &first, 1);
+    assert_int_equal(cell.live_count, 2);
+    assert_true(is_live(&cell, second));
+    assert_true(is_live(&cell, third));
+    hf_cell_free(&cell);
+}
+
+static void a_write_overwritten_before_it_arrives_never_shows(void **state)
+{
+    (void)state;
+    hf_cell cell = {0};
+    hf_cite first = cite(1, 1), second = cite(2, 1);
+    merge(&cell, second, &first, 1);
+    assert_int_equal(cell.pending_count, 1);
+    merge(&cell, first, NULL, 0);
+    assert_int_equal(cell.live_count, 1);
+    assert_true(is_live(&cell, second));
+    assert_int_equal(cell.pending_count, 0);
+    hf_cell_free(&cell);
+}
+
+static void nobody_suppresses_a_write_he_has_not_seen(void **state)
+{
+    (void)state;
+    hf_cell cell = {0};
+    hf_cite first = cite(1, 1), guess = first;
+    guess.prefix[2] ^= 0x40;
+    merge(&cell, cite(2, 1), &guess, 1);
+    merge(&cell, first, NULL, 0);
+    assert_true(is_live(&cell, first)); /* the guess came before */
+    merge(&cell, cite(2, 2), &guess, 1);
+    assert_true(is_live(&cell, first)); /* and after */
+    assert_int_equal(cell.pending_count, 0);
+    hf_cell_free(&cell);
+}
+
+static void a_true_citation_holds_beside_a_false_one(void **state)
+{
+    (void)state;
+    hf_cell cell = {0};
+    hf_cite first = cite(1, 1), guess = first;
+    guess.prefix[0] ^= 1;
+    merge(&cell, cite(2, 1), &guess, 1);
+    merge(&cell, cite(3, 1), &first, 1);
+    assert_int_equal(cell.pending_count, 2);
+    merge(&cell, first, NULL, 0);
+    assert_false(is_live(&cell, first));
+    assert_int_equal(cell.live_count, 2);
+    assert_int_equal(cell.pending_count, 0);
+    hf_cell_free(&cell);
+}
+
+static void what_was_seen_and_is_gone_is_not_waited_for(void **state)
+{
+    (void)state;
+    hf_cell cell = {0};
+    hf_cite gone = cite(1, 1);
+    hf_write write = {.overwritten = &gone, .overwritten_count = 1};
+    write.write.at = cite(2, 1);
+    assert_int_equal(hf_cell_merge(&cell, &write, all_seen, NULL), HF_OK);
+    assert_int_equal(cell.pending_count, 0);
+    assert_int_equal(cell.live_count, 0); /* it had no value: it only overwrites */
+    hf_cell_free(&cell);
+}
+
+static void two_elements_of_one_entry_are_two_writes(void **state)
+{
+    (void)state;
+    hf_cell cell = {0};
+    hf_cite first = cite(1, 1), second = first;
+    second.dot.ordinal = 1;
+    merge(&cell, first, NULL, 0);
+    merge(&cell, second, NULL, 0);
+    assert_int_equal(cell.live_count, 2);
+    merge(&cell, cite(1, 2), &first, 1);
+    assert_false(is_live(&cell, first));
+    assert_true(is_live(&cell, second));
+    hf_cell_free(&cell);
+}
+
+static void hundreds_of_live_writes_stay_in_order_and_go_in_one_write(void **state)
+{
+    (void)state;
+    enum { MANY = 300 };
+    hf_cell cell = {0};
+    hf_cite all[MANY];
+    for (size_t i = 0; i < MANY; i++) {
+        all[i] = cite((uint8_t)(i * 7 % 251), i + 1);
+        merge(&cell, all[i], NULL, 0);
+    }
+    assert_int_equal(cell.live_count, MANY);
+    for (size_t i = 1; i < MANY; i++) {
+        assert_true(hf_dot_compare(&cell.live[i - 1].at.dot, &cell.live[i].at.dot) < 0);
+    }
+    merge(&cell, cite(255, 1), all, MANY);
+    assert_int_equal(cell.live_count, 1);
+    hf_cell_free(&cell);
+    assert_null(cell.live);
+}
+
+/* ---- folds: what the exhaustive test does not reach ---- */
+
+static hf_live live_at(uint64_t seq, const char *cbor, size_t size)
+{
+    hf_live made = {.at = cite(1, seq), .hlc = seq, .quality = 3};
+    made.value = (hf_bytes){(const uint8_t *)cbor, size};
+    return made;
+}
+#define LIVE(seq, cbor) live_at(seq, cbor, sizeof(cbor) - 1)
+
+static void an_empty_field_shows_nothing(void **state)
+{
+    (void)state;
+    for (int rule = HF_RULE_KEEP; rule <= HF_RULE_STRICTEST; rule++) {
+        hf_field field = {.rule = (hf_rule)rule};
+        hf_fold fold;
+        hf_fold_live(&field, NULL, 0, NULL, &fold);
+        assert_null(fold.value.data);
+        assert_true(fold.shown == SIZE_MAX);
+        assert_int_equal(fold.groups, 0);
+        assert_false(fold.conflict);
+    }
+}
+
+static void equal_values_are_no_conflict(void **state)
+{
+    (void)state;
+    hf_field field = {.rule = HF_RULE_KEEP};
+    hf_live live[] = {LIVE(1, "\x61" "x"), LIVE(2, "\x61" "x")};
+    size_t order[2];
+    hf_fold fold;
+    hf_fold_live(&field, live, 2, order, &fold);
+    assert_int_equal(fold.groups, 1);
+    assert_false(fold.conflict);
+}
+
+/* Encoded bytes of numbers of both signs do not lie in the order of the numbers. */
+static void numbers_of_any_size_and_sign_are_weighed_as_numbers(void **state)
+{
+    (void)state;
+    static const char *const rising[] = {
+        "\x09\x3b\xff\xff\xff\xff\xff\xff\xff\xff", /* -2^64 */
+        "\x09\x3b\x7f\xff\xff\xff\xff\xff\xff\xff", /* -2^63 */
+        "\x03\x39\x01\x00", "\x02\x38\xff", "\x01\x37", "\x01\x20", /* -257 -256 -24 -1 */
+        "\x01\x00", "\x01\x17", "\x02\x18\x18", "\x02\x18\xff", "\x03\x19\x01\x00",
+        "\x09\x1b\x7f\xff\xff\xff\xff\xff\xff\xff", "\x09\x1b\xff\xff\xff\xff\xff\xff\xff\xff"};
+    enum { COUNT = sizeof rising / sizeof *rising };
+    hf_field most = {.rule = HF_RULE_MAX, .kind = HF_VALUE_INT};
+    hf_field least = {.rule = HF_RULE_MIN, .kind = HF_VALUE_INT};
+    for (size_t a = 0; a < COUNT; a++) {
+        for (size_t b = 0; b < COUNT; b++) {
+            hf_live live[] = {live_at(1, rising[a] + 1, (size_t)rising[a][0]),
+                              live_at(2, rising[b] + 1, (size_t)rising[b][0])};
+            size_t order[2];
+            hf_fold fold;
+            hf_fold_live(&most, live, 2, order, &fold);
+            assert_int_equal(fold.shown, a > b ? 0 : 1);
+            hf_fold_live(&least, live, 2, order, &fold);
+            assert_int_equal(fold.shown, a < b ? 0 : 1);
+        }
+    }
+}
+
+static void a_long_log_is_shown_in_the_order_it_was_written(void **state)
+{
+    (void)state;
+    enum { LINES = 1000 };
+    static hf_live live[LINES];
+    static size_t order[LINES];
+    hf_field field = {.rule = HF_RULE_APPEND, .kind = HF_VALUE_TEXT};
+    for (size_t i = 0; i < LINES; i++) {
+        live[i] = LIVE(i * 373 % LINES + 1, "\x61" "x");
+        live[i].quality = (uint8_t)(i % 4); /* a doubtful clock does not move a line */
+    }
+    hf_fold fold;
+    hf_fold_live(&field, live, LINES, order, &fold);
+    for (size_t i = 0; i < LINES; i++) assert_int_equal(live[order[i]].hlc, i + 1);
+    assert_int_equal(fold.groups, 1);
+    assert_null(fold.value.data);
+}
+
+/* ---- refusals ---- */
+
+static const char *const CODES[] = {"new", "open", "charged", "dropped"};
+static const hf_bytes CODE_VALUES[] = {{(const uint8_t *)"\x63" "new", 4},
+                                       {(const uint8_t *)"\x64" "open", 5},
+                                       {(const uint8_t *)"\x67" "charged", 8},
+                                       {(const uint8_t *)"\x67" "dropped", 8}};
+static const uint8_t MOVES[] = {0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0};
+
+static hf_field coded(hf_rule rule, uint8_t join[16])
+{
+    hf_field field = {.name = "status", .rule = rule, .kind = HF_VALUE_CODE, .codes = CODES,
+                      .code_count = 4, .code_values = CODE_VALUES, .moves = MOVES, .join = join};
+    assert_int_equal(hf_lattice_build(4, MOVES, NULL, 0, join).kind, HF_LATTICE_SOUND);
+    return field;
+}
+
+static const hf_bytes NO_REASON = {NULL, 0};
+static const hf_bytes REASON = {(const uint8_t *)"misheard", 8};
+
+static hf_status admits(const hf_field *field, const hf_live *live, size_t count, hf_bytes value,
+                        hf_bytes reason, char why[256])
+{
+    return hf_rule_admits(field, live, count, value, reason, why, 256);
+}
+
+#define TEXT(cbor) ((hf_bytes){(const uint8_t *)(cbor), sizeof(cbor) - 1})
+
+static void what_is_written_once_changes_only_for_a_reason(void **state)
+{
+    (void)state;
+    char why[256];
+    hf_field field = {.name = "crime_ref", .rule = HF_RULE_ONCE, .kind = HF_VALUE_TEXT};
+    hf_live live[] = {LIVE(1, "\x62" "A1")};
+    assert_int_equal(admits(&field, NULL, 0, TEXT("\x62" "A1"), NO_REASON, why), HF_OK);
+    assert_int_equal(admits(&field, live, 1, TEXT("\x62" "A1"), NO_REASON, why), HF_OK);
+    assert_int_equal(admits(&field, live, 1, TEXT("\x62" "A2"), NO_REASON, why), HF_ERR_DENIED);
+    assert_string_equal(
+        why, "crime_ref is written once, and is \"A1\". To correct it, give a reason.");
+    assert_int_equal(admits(&field, live, 1, TEXT("\x62" "A2"), REASON, why), HF_OK);
+    assert_string_equal(why, "");
+}
+
+static void a_state_moves_along_declared_steps_only(void **state)
+{
+    (void)state;
+    char why[256];
+    uint8_t join[16];
+    hf_field field = coded(HF_RULE_STATE, join);
+    hf_live is_new[] = {LIVE(1, "\x63" "new")}, open[] = {LIVE(1, "\x64" "open")};
+    assert_int_equal(admits(&field, NULL, 0, CODE_VALUES[2], NO_REASON, why), HF_OK);
+    assert_int_equal(admits(&field, is_new, 1, CODE_VALUES[1], NO_REASON, why), HF_OK);
+    assert_int_equal(admits(&field, is_new, 1, CODE_VALUES[3], NO_REASON, why), HF_OK); /* a path */
+    assert_int_equal(admits(&field, is_new, 1, CODE_VALUES[0], NO_REASON, why), HF_OK);
+    assert_int_equal(admits(&field, open, 1, CODE_VALUES[0], NO_REASON, why), HF_ERR_DENIED);
+    assert_string_equal(why, "status is \"open\" and cannot become \"new\": the next step is charged "
+                             "or dropped. To correct it, give a reason.");
+    assert_int_equal(admits(&field, open, 1, CODE_VALUES[0], REASON, why), HF_OK);
+    assert_int_equal(admits(&field, open, 1, TEXT("\x63" "odd"), REASON, why), HF_ERR_DENIED);
+    assert_string_equal(why, "status has no state \"odd\".");
+    hf_live charged[] = {LIVE(1, "\x67" "charged")};
+    assert_int_equal(admits(&field, charged, 1, CODE_VALUES[3], NO_REASON, why), HF_ERR_DENIED);
+    assert_non_null(strstr(why, "no further step is declared"));
+}
+
+static void a_disputed_state_is_settled_by_a_person_with_a_reason(void **state)
+{
+    (void)state;
+    char why[256];
+    uint8_t join[16];
+    hf_field field = coded(HF_RULE_STATE, join);
+    hf_live live[] = {LIVE(1, "\x67" "charged"), LIVE(2, "\x67" "dropped")};
+    assert_int_equal(admits(&field, live, 2, CODE_VALUES[2], NO_REASON, why), HF_ERR_DENIED);
+    assert_string_equal(why, "status is disputed; choose a state and give a reason.");
+    assert_int_equal(admits(&field, live, 2, CODE_VALUES[2], REASON, why), HF_OK);
+}
+
+static void lattices_go_one_way_without_a_reason(void **state)
+{
+    (void)state;
+    char why[256];
+    uint8_t join[16];
+    hf_field most = {.name = "harm", .rule = HF_RULE_MAX, .kind = HF_VALUE_INT};
+    hf_field least = {.name = "due", .rule = HF_RULE_MIN, .kind = HF_VALUE_DATE};
+    hf_field strictest = coded(HF_RULE_STRICTEST, join);
+    hf_live seven[] = {LIVE(1, "\x07")}, day[] = {LIVE(1, "\x6a" "2019-10-21")};
+    hf_live open[] = {LIVE(1, "\x64" "open")};
+    assert_int_equal(admits(&most, seven, 1, TEXT("\x08"), NO_REASON, why), HF_OK);
+    assert_int_equal(admits(&most, seven, 1, TEXT("\x07"), NO_REASON, why), HF_OK);
+    assert_int_equal(admits(&most, seven, 1, TEXT("\x06"), NO_REASON, why), HF_ERR_DENIED);
+    assert_string_equal(why, "harm is 7 and may only go up. To correct it, give a reason.");
+    assert_int_equal(admits(&most, seven, 1, TEXT("\x06"), REASON, why), HF_OK);
+    assert_int_equal(admits(&least, day, 1, TEXT("\x6a" "2019-10-20"), NO_REASON, why), HF_OK);
+    assert_int_equal(admits(&least, day, 1, TEXT("\x6a" "2019-10-22"), NO_REASON, why),
+                     HF_ERR_DENIED);
+    assert_string_equal(
+        why, "due is \"2019-10-21\" and may only go down. To correct it, give a reason.");
+    assert_int_equal(admits(&strictest, open, 1, CODE_VALUES[2], NO_REASON, why), HF_OK);
+    assert_int_equal(admits(&strictest, open, 1, CODE_VALUES[0], NO_REASON, why), HF_ERR_DENIED);
+    assert_non_null(strstr(why, "to a stricter one"));
+}
+
+static void other_rules_take_any_write(void **state)
+{
+    (void)state;
+    char why[256];
+    static const hf_rule rules[] = {HF_RULE_KEEP, HF_RULE_LAST, HF_RULE_LAST_REVIEW,
+                                    HF_RULE_APPEND, HF_RULE_SET, (hf_rule)99};
+    hf_live live[] = {LIVE(1, "\x61" "z")};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        hf_field field = {.rule = rules[i]};
+        assert_int_equal(admits(&field, live, 1, TEXT("\x61" "a"), NO_REASON, why), HF_OK);
+        assert_int_equal(admits(&field, live, 1, (hf_bytes){NULL, 0}, NO_REASON, why), HF_OK);
+    }
+}
+
+static void a_refusal_fits_any_room_and_never_splits_a_letter(void **state)
+{
+    (void)state;
+    char value[2 + 120];
+    value[0] = 0x78;
+    value[1] = 120;
+    for (size_t i = 0; i < 60; i++) memcpy(value + 2 + 2 * i, "\xc5\xb5", 2); /* ŵ */
+    hf_field field = {.rule = HF_RULE_ONCE, .kind = HF_VALUE_TEXT};
+    hf_live live[] = {live_at(1, value, sizeof value)};
+    char why[256];
+    for (size_t room = 1; room <= sizeof why; room++) {
+        memset(why, '#', sizeof why);
+        hf_status status =
+            hf_rule_admits(&field, live, 1, TEXT("\x61" "a"), NO_REASON, why, room);
+        assert_int_equal(status, HF_ERR_DENIED);
+        assert_true(strlen(why) < room);
+        assert_true(room == sizeof why || why[room] == '#');
+    }
+    assert_true(hf_utf8_valid((hf_bytes){(const uint8_t *)why, strlen(why)}));
+    assert_non_null(strstr(why, "…"));
+}
+
+/* ---- deletes ---- */
+
+/* [[origin of ones, 3, 10, [4, 7]], [origin of twos, 3, 5, []]] */
+static void write_context(hf_buffer *out)
+{
+    uint8_t ones[HF_ORIGIN_SIZE], twos[HF_ORIGIN_SIZE];
+    memset(ones, 1, sizeof ones);
+    memset(twos, 2, sizeof twos);
+    hf_write_array(out, 2);
+    hf_write_array(out, 4);
+    hf_write_bytes(out, ones, sizeof ones);
+    hf_write_uint(out, 3);
+    hf_write_uint(out, 10);
+    hf_write_array(out, 2);
+    hf_write_uint(out, 4);
+    hf_write_uint(out, 7);
+    hf_write_array(out, 4);
+    hf_write_bytes(out, twos, sizeof twos);
+    hf_write_uint(out, 3);
+    hf_write_uint(out, 5);
+    hf_write_array(out, 0);
+}
+
+static bool covers(hf_bytes context, uint8_t origin, uint8_t lane, uint64_t seq)
+{
+    hf_dot dot = cite(origin, seq).dot;
+    dot.lane = lane;
+    bool covered = false;
+    assert_int_equal(hf_delete_covers(context, &dot, &covered), HF_OK);
+    return covered;
+}
+
+static void a_delete_covers_what_its_writer_had_seen(void **state)
+{
+    (void)state;
+    hf_buffer context = {0};
+    write_context(&context);
+    hf_bytes bytes = hf_buffer_bytes(&context);
+    assert_true(covers(bytes, 1, 3, 1));
+    assert_true(covers(bytes, 1, 3, 10));
+    assert_true(covers(bytes, 2, 3, 5));
+    assert_false(covers(bytes, 1, 3, 11)); /* written later */
+    assert_false(covers(bytes, 1, 3, 4));  /* a hole */
+    assert_false(covers(bytes, 1, 3, 7));
+    assert_true(covers(bytes, 1, 3, 5));
+    assert_false(covers(bytes, 1, 2, 1)); /* another lane */
+    assert_false(covers(bytes, 3, 3, 1)); /* another origin */
+    hf_buffer_free(&context);
+}
+
+/* Not a prefix, no byte more, no disorder: a delete that can be read two ways would diverge. */
+static void a_malformed_delete_is_refused(void **state)
+{
+    (void)state;
+    hf_buffer context = {0};
+    write_context(&context);
+    hf_write_uint(&context, 0);
+    hf_dot dot = cite(1, 1).dot;
+    bool covered = true;
+    for (size_t size = 0; size <= context.size; size++) {
+        if (size == context.size - 1) continue; /* the sound one */
+        hf_bytes part = {context.data, size};
+        assert_int_equal(hf_delete_covers(part, &dot, &covered), HF_ERR_PROTOCOL);
+        assert_false(covered);
+    }
+    hf_bytes sound = {context.data, context.size - 1};
+    const size_t second_origin = 3 + HF_ORIGIN_SIZE + 6; /* its byte string */
+    const struct { size_t at; uint8_t byte; } faults[] = {
+        {2 + HF_ORIGIN_SIZE + 1, 7},                     /* a lane that is none */
+        {2 + HF_ORIGIN_SIZE + 4, 7},                     /* holes 7, 7 */
+        {2 + HF_ORIGIN_SIZE + 4, 0},                     /* hole 0 */
+        {2 + HF_ORIGIN_SIZE + 5, 11},                    /* a hole past the end */
+        {second_origin, 0x41},                           /* an origin too short */
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        uint8_t kept = context.data[faults[i].at];
+        context.data[faults[i].at] = faults[i].byte;
+        assert_int_equal(hf_delete_covers(sound, &dot, &covered), HF_ERR_PROTOCOL);
+        context.data[faults[i].at] = kept;
+    }
+    memset(context.data + second_origin + 1, 1, HF_ORIGIN_SIZE); /* the same log twice */
+    assert_int_equal(hf_delete_covers(sound, &dot, &covered), HF_ERR_PROTOCOL);
+    memset(context.data + second_origin + 1, 0, HF_ORIGIN_SIZE); /* out of order */
+    assert_int_equal(hf_delete_covers(sound, &dot, &covered), HF_ERR_PROTOCOL);
+    hf_buffer_free(&context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_write_replaces_what_it_cites),
+        cmocka_unit_test(writes_that_did_not_see_each_other_both_stand),
+        cmocka_unit_test(a_write_overwritten_before_it_arrives_never_shows),
+        cmocka_unit_test(nobody_suppresses_a_write_he_has_not_seen),
+        cmocka_unit_test(a_true_citation_holds_beside_a_false_one),
+        cmocka_unit_test(what_was_seen_and_is_gone_is_not_waited_for),
+        cmocka_unit_test(two_elements_of_one_entry_are_two_writes),
+        cmocka_unit_test(hundreds_of_live_writes_stay_in_order_and_go_in_one_write),
+        cmocka_unit_test(an_empty_field_shows_nothing),
+        cmocka_unit_test(equal_values_are_no_conflict),
+        cmocka_unit_test(numbers_of_any_size_and_sign_are_weighed_as_numbers),
+        cmocka_unit_test(a_long_log_is_shown_in_the_order_it_was_written),
+        cmocka_unit_test(what_is_written_once_changes_only_for_a_reason),
+        cmocka_unit_test(a_state_moves_along_declared_steps_only),
+        cmocka_unit_test(a_disputed_state_is_settled_by_a_person_with_a_reason),
+        cmocka_unit_test(lattices_go_one_way_without_a_reason),
+        cmocka_unit_test(other_rules_take_any_write),
+        cmocka_unit_test(a_refusal_fits_any_room_and_never_splits_a_letter),
+        cmocka_unit_test(a_delete_covers_what_its_writer_had_seen),
+        cmocka_unit_test(a_malformed_delete_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
