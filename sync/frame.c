@@ -156,7 +156,7 @@ static hf_status frame_unpack(hf_deflater *deflater, hf_reader *body, size_t ite
     hf_bytes packed = hf_read_bytes(body);
     hf_status status = hf_reader_end(body);
     if (status != HF_OK) return status;
-    if (dictionary != DICTIONARY_1 || size == 0) return HF_ERR_PROTOCOL;
+    if (dictionary != DICTIONARY_1) return HF_ERR_PROTOCOL;
     if (size > HF_FRAME_INFLATED_MAX) return HF_ERR_LIMIT;
     if (size > packed.size * HF_FRAME_RATIO_MAX) return HF_ERR_LIMIT;
     status = frame_inflate(deflater, packed, (size_t)size, scratch);

@@ -65,10 +65,21 @@ static void a_float_that_fits_half_is_refused_wider(void **state)
         assert_int_equal(check_float(0xfa, single), HF_ERR_PROTOCOL);
         assert_int_equal(check_float(0xfb, bits), HF_ERR_PROTOCOL);
         if ((half & 0x7c00) == 0x7c00) continue;
-        /* Its neighbour in single precision is no half; in double, no single. */
-        assert_int_equal(check_float(0xfa, single | 1), HF_OK);
+        /* Its neighbours in single precision are no halves; in double, no singles. */
+        for (unsigned bit = 0; bit < 13; bit++)
+            assert_int_equal(check_float(0xfa, single | 1U << bit), HF_OK);
         assert_int_equal(check_float(0xfb, bits | 1), HF_OK);
     }
+}
+
+static void a_float_beyond_half_is_taken_as_single(void **state)
+{
+    (void)state;
+    assert_int_equal(check_float(0xfa, 0x47800000), HF_OK); /* 65536: one above the largest half */
+    assert_int_equal(check_float(0xfa, 0x477fe000), HF_ERR_PROTOCOL); /* 65504: the largest */
+    assert_int_equal(check_float(0xfa, 0x33000000), HF_OK);           /* 2^-25 */
+    assert_int_equal(check_float(0xfa, 0x33800000), HF_ERR_PROTOCOL); /* 2^-24: the smallest */
+    assert_int_equal(check_float(0xfa, 0x00000001), HF_OK);           /* 2^-149 */
 }
 
 static void a_double_that_fits_single_is_refused(void **state)
@@ -144,10 +155,11 @@ static void the_first_failure_sticks(void **state)
 {
     (void)state;
     uint8_t bytes[HEX_MAX], exact[2] = {9, 9};
-    hf_reader in = reader_of("0160f54101f6f780a000", bytes);
-    assert_int_equal(hf_read_text(&in).size, 0); /* a uint stands there */
-    assert_int_equal(hf_reader_kind(&in), HF_KIND_END);
+    /* What each of the calls below would take, in their order. */
+    hf_reader in = reader_of("010220f5f6f741ff6161038100a100004205060a", bytes);
     hf_reader_fail(&in, HF_ERR_LIMIT);
+    hf_reader_fail(&in, HF_ERR_PROTOCOL);
+    assert_int_equal(hf_reader_kind(&in), HF_KIND_END);
     assert_int_equal(hf_read_uint(&in), 0);
     assert_int_equal(hf_read_uint_max(&in, 9), 0);
     assert_int_equal(hf_read_int(&in), 0);
@@ -155,12 +167,14 @@ static void the_first_failure_sticks(void **state)
     hf_read_null(&in);
     hf_read_undefined(&in);
     assert_null(hf_read_bytes(&in).data);
+    assert_null(hf_read_text(&in).data);
     assert_null(hf_read_item(&in).data);
     assert_int_equal(hf_read_array(&in, 9), 0);
     assert_int_equal(hf_read_map(&in, 9), 0);
     hf_read_bytes_exact(&in, exact, 2);
     assert_int_equal(exact[0] + exact[1], 0);
-    assert_int_equal(hf_reader_end(&in), HF_ERR_PROTOCOL);
+    assert_ptr_equal(in.at, bytes);
+    assert_int_equal(hf_reader_end(&in), HF_ERR_LIMIT);
 }
 
 static void a_reader_refuses_another_kind(void **state)
@@ -219,6 +233,9 @@ static void readers_check_what_they_are_told(void **state)
     assert_int_equal(in.status, HF_ERR_PROTOCOL);
     in = reader_of("bb800000000000000100", bytes);
     assert_int_equal(hf_read_map(&in, SIZE_MAX), 0);
+    assert_int_equal(in.status, HF_ERR_PROTOCOL);
+    in = reader_of("a2000000", bytes); /* two pairs are four items */
+    assert_int_equal(hf_read_map(&in, 9), 0);
     assert_int_equal(in.status, HF_ERR_PROTOCOL);
     in = reader_of("0000", bytes);
     (void)hf_read_uint(&in);
@@ -297,6 +314,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_float_that_fits_half_is_refused_wider),
+        cmocka_unit_test(a_float_beyond_half_is_taken_as_single),
         cmocka_unit_test(a_double_that_fits_single_is_refused),
         cmocka_unit_test(a_reader_takes_what_a_writer_wrote),
         cmocka_unit_test(the_first_failure_sticks),

@@ -15,8 +15,9 @@
 #ifndef HF_SOURCE_DIR
 #define HF_SOURCE_DIR "." /* run from the project's root */
 #endif
-#define PUBLISHED HF_SOURCE_DIR "/../shared/data/cbor/" /* no licence: it may not be copied here   \
-                                                         */
+#define PUBLISHED                                                                                  \
+    HF_SOURCE_DIR "/../shared/data/cbor/" /* no licence: it may not be copied here                 \
+                                           */
 
 /* NULL: there is no such file. Integers as reals: some of the published ones are above 2^63. */
 static json_t *load(const char *path)
