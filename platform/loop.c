@@ -175,8 +175,8 @@ void hf_loop_vhost(hf_loop *loop, struct lws_context_creation_info *info)
     info->ka_interval = KEEPALIVE_INTERVAL_S;
 }
 
-/* lws says only that it could not; binding ourselves says why. */
-static hf_status listen_failure(hf_loop *loop, const char *address, uint16_t port)
+/* Binds as lws will, and lets go. lws itself says only that it could not, and leaks when it does. */
+static hf_status listen_try(hf_loop *loop, const char *address, uint16_t port)
 {
     char service[8];
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
@@ -193,23 +193,25 @@ static hf_status listen_failure(hf_loop *loop, const char *address, uint16_t por
     if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen)) error = errno;
     if (fd >= 0) close(fd);
     freeaddrinfo(found);
+    if (!error) return HF_OK;
     return hf_loop_fail(loop, error == EADDRINUSE ? HF_ERR_BUSY : HF_ERR_IO,
-                        "cannot listen on %s port %u: %s", shown, port,
-                        error ? strerror(error) : "libwebsockets refuses");
+                        "cannot listen on %s port %u: %s", shown, port, strerror(error));
 }
 
 hf_status hf_loop_listen(hf_loop *loop, struct lws_context_creation_info *info, const char *address,
                          uint16_t port, struct lws_vhost **out)
 {
+    *out = NULL;
     if (address && (strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0)) address = NULL;
+    hf_status status = listen_try(loop, address, port);
+    if (status != HF_OK) return status;
     info->port = port;
     info->iface = address; /* lws keeps the pointer */
     info->options |= LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
     if (address && !strchr(address, ':')) info->options |= LWS_SERVER_OPTION_DISABLE_IPV6;
-    loop->error[0] = 0;
     *out = lws_create_vhost(loop->lws, info);
     if (*out) return HF_OK;
-    return listen_failure(loop, address, port);
+    return hf_loop_fail(loop, HF_ERR_IO, "cannot listen on port %u: libwebsockets refuses", port);
 }
 
 static hf_status lws_start(hf_loop *loop)
@@ -233,6 +235,7 @@ static hf_status lws_start(hf_loop *loop)
         return hf_loop_fail(loop, HF_ERR_IO, "libwebsockets does not start%s",
                             loop->many ? "; is libwebsockets-evlib-uv installed?" : "");
     }
+    info.options &= ~(uint64_t)LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT; /* it speaks no TLS itself */
     info.vhost_name = "base";
     info.protocols = BASE_PROTOCOLS;
     info.user = loop;
@@ -286,11 +289,19 @@ hf_status hf_loop_new(const hf_loop_options *options, hf_loop **out)
     return status;
 }
 
-/* libuv closes handles in later rounds; lws is gone only when its last one is. */
+static void uv_drain(hf_loop *loop)
+{
+    for (int i = 0; i < UV_CLOSE_ROUNDS_MAX && uv_run(&loop->uv, UV_RUN_NOWAIT); i++) continue;
+}
+
+/* libuv closes handles in later rounds, and lws frees what belonged to them only when it is told a
+ * second time that it is to go. */
 static void uv_finish(hf_loop *loop)
 {
     uv_close((uv_handle_t *)&loop->timer, NULL);
-    for (int i = 0; i < UV_CLOSE_ROUNDS_MAX && uv_run(&loop->uv, UV_RUN_NOWAIT); i++) continue;
+    uv_drain(loop);
+    if (loop->lws) lws_context_destroy(loop->lws);
+    uv_drain(loop);
     uv_loop_close(&loop->uv);
 }
 

@@ -68,7 +68,7 @@ void hf_loop_vhost(hf_loop *loop, struct lws_context_creation_info *info);
  * nothing and is never freed. Its context, at the end, frees all. */
 void hf_endpoint_close(hf_endpoint *endpoint, const char *reason);
 
-/* Opens a listening vhost; on failure finds out why. */
+/* Opens a listening vhost, or says why not in hf_loop_error. */
 hf_status hf_loop_listen(hf_loop *loop, struct lws_context_creation_info *info,
                          const char *address, uint16_t port, struct lws_vhost **out);
 

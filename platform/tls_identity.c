@@ -97,6 +97,16 @@ hf_status hf_tls_serve(void *ssl_ctx, const hf_key_paths *paths, bool mutual,
     return HF_OK;
 }
 
+hf_status hf_tls_check(const hf_key_paths *paths)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    if (!ctx) return HF_ERR_NOMEM;
+    hf_status status = load_own(ctx, paths);
+    if (status == HF_OK) status = load_trust(ctx, paths->ca);
+    SSL_CTX_free(ctx);
+    return status;
+}
+
 /* --- client -------------------------------------------------------------------------------- */
 
 /* Two jobs that lws has no hook for: the ticket must be set before the hello is built, and an

@@ -19,6 +19,9 @@ typedef struct hf_tls_listener {
 HF_MUST_CHECK hf_status hf_tls_serve(void *ssl_ctx, const hf_key_paths *paths, bool mutual,
                                      const hf_tls_listener *listener);
 
+/* Whether the three files are there and fit each other: what hf_tls_serve would say. */
+HF_MUST_CHECK hf_status hf_tls_check(const hf_key_paths *paths);
+
 typedef struct hf_tls_client hf_tls_client;
 
 /* A client's context: trusts the one CA, whatever the dates; insists that the server's certificate

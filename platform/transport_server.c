@@ -18,7 +18,6 @@ struct hf_server {
     hf_key_paths paths; /* for the time of hf_server_open only */
     char address[ADDRESS_SIZE];
     char name[32]; /* lws keeps the pointer */
-    hf_status tls_status;
     hf_tls_listener listener;
     bool failed_open; /* the caller frees it, not lws */
 };
@@ -117,8 +116,7 @@ static int on_session(struct lws *wsi, enum lws_callback_reasons reason, void *u
 static int on_context(hf_server *server, void *ssl_ctx)
 {
     server->listener = (hf_tls_listener){on_tls_refused, server};
-    server->tls_status = hf_tls_serve(ssl_ctx, &server->paths, true, &server->listener);
-    return server->tls_status == HF_OK ? 0 : -1;
+    return hf_tls_serve(ssl_ctx, &server->paths, true, &server->listener) == HF_OK ? 0 : -1;
 }
 
 /* Whatever is no `holdfast.1`: plain HTTP, another subprotocol, and the connections' birth and
@@ -164,18 +162,22 @@ static void on_finalize(struct lws_vhost *vhost, void *context)
     if (!server->failed_open) free(server);
 }
 
-static hf_status failure_text(hf_loop *loop, const hf_server *server, hf_status status)
+/* Asked first, for lws leaks the vhost that it cannot set up. */
+static hf_status check_files(hf_loop *loop, const hf_key_paths *paths)
 {
-    if (server->tls_status == HF_OK) return status; /* hf_loop_listen has said why */
-    return hf_loop_fail(loop, server->tls_status,
+    hf_status status = hf_tls_check(paths);
+    if (status == HF_OK) return HF_OK;
+    return hf_loop_fail(loop, status,
                         "the hub's key, certificate and CA cannot be read or do not match: %s, "
                         "%s, %s",
-                        server->paths.key, server->paths.certificate, server->paths.ca);
+                        paths->key, paths->certificate, paths->ca);
 }
 
 hf_status hf_server_open(hf_loop *loop, const hf_server_options *options, hf_server **out)
 {
     *out = NULL;
+    hf_status status = check_files(loop, &options->paths);
+    if (status != HF_OK) return status;
     hf_server *server = calloc(1, sizeof *server);
     if (!server) return HF_ERR_NOMEM;
     server->endpoint = (hf_endpoint){.kind = HF_ENDPOINT_SERVER,
@@ -196,10 +198,9 @@ hf_status hf_server_open(hf_loop *loop, const hf_server_options *options, hf_ser
     info.user = server;
     info.finalize = on_finalize;
     info.finalize_arg = server;
-    hf_status status = hf_loop_listen(loop, &info, server->address[0] ? server->address : NULL,
-                                      options->port, &server->vhost);
+    status = hf_loop_listen(loop, &info, server->address[0] ? server->address : NULL,
+                            options->port, &server->vhost);
     if (status != HF_OK) {
-        status = failure_text(loop, server, status);
         free(server);
         return status;
     }

@@ -543,16 +543,15 @@ static void a_taken_port_is_named(void **state)
                                  .port = hf_server_port(b->server),
                                  .paths = b->made->hub.paths,
                                  .message_size_max = MESSAGE_MAX};
-    hf_loop *other = NULL;
-    hf_loop_options plain = {.many = false};
-    assert_int_equal(hf_loop_new(&plain, &other), HF_OK);
-    assert_int_equal(hf_server_open(other, &options, &second), HF_ERR_BUSY);
-    assert_non_null(strstr(hf_loop_error(other), "Address already in use"));
+    assert_int_equal(hf_server_open(b->loop, &options, &second), HF_ERR_BUSY);
+    assert_non_null(strstr(hf_loop_error(b->loop), "Address already in use"));
+    options.address = "not an address";
+    assert_int_equal(hf_server_open(b->loop, &options, &second), HF_ERR_INPUT);
+    options.address = "127.0.0.1";
     options.port = 0;
     options.paths.key = b->made->one.key; /* not the certificate's */
-    assert_int_equal(hf_server_open(other, &options, &second), HF_ERR_CORRUPT);
-    assert_non_null(strstr(hf_loop_error(other), b->made->one.key));
-    hf_loop_free(other);
+    assert_int_equal(hf_server_open(b->loop, &options, &second), HF_ERR_CORRUPT);
+    assert_non_null(strstr(hf_loop_error(b->loop), b->made->one.key));
 }
 
 /* --- raw clients: what our own client would never do --------------------------------------- */
