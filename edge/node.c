@@ -176,8 +176,9 @@ hf_status hf_edge_turn(hf_edge *edge, uint64_t now_ms, uint64_t wall_ms)
         return status;
     }
     enter(edge, in_sync ? HF_LINK_IN_SYNC : HF_LINK_CATCHING_UP, now_ms);
+    edge->last_error[0] = 0;
+    if (in_sync || now_ms - session->opened_at_ms >= HF_PING_AFTER_MS) edge->ended_well = true;
     if (!in_sync || status != HF_OK) return status;
-    edge->ended_well = true;
     uint8_t quality;
     hf_edge_clock(edge, now_ms, wall_ms, &edge->synced_wall_ms, &quality);
     return keep_synced(edge);

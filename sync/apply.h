@@ -46,6 +46,10 @@ typedef struct hf_applied_entry {
 typedef struct hf_batch hf_batch;
 
 HF_MUST_CHECK hf_status hf_batch_begin(hf_store *store, uint64_t wall_ms, hf_batch **out);
+/* The same for a batch that will write up to `own_entries` entries of our own (verdicts and other
+ * control records): their seqs are reserved first, which cannot be done once it is open. */
+HF_MUST_CHECK hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, uint64_t own_entries,
+                                           hf_batch **out);
 /* Applies one entry of `origin`'s log in `lane`. `withhold` 0, or the reason code (protocol.md 5) for
  * which it is stored as a hole; the hub's ingest decides that and issues the verdict.
  * Errors: HF_ERR_PROTOCOL/HF_ERR_LIMIT (malformed: the batch is poisoned, roll it back), HF_ERR_IO,

@@ -40,7 +40,7 @@ enum {
     HF_CREDIT_BYTES = 1024 * 1024,          /* unacknowledged body bytes per lane, at WELCOME */
     HF_FEED_WINDOW_BYTES = 1024 * 1024,     /* fed but not yet FEED_ACKed, per session */
     HF_FEED_READ_MAX = 512,                 /* entries one feed read returns */
-    HF_FEED_FRAMES_MAX = 64,                /* FEED frames not yet FEED_ACKed, per session */
+    HF_FEED_FRAMES_MAX = 32,                /* FEED frames not yet FEED_ACKed, per session */
     HF_FEED_LAG_MAX = 1024,                 /* filtered positions, and the client is told */
     HF_PUSHES_MAX = 512,                    /* PUSH frames not yet acknowledged, per session */
     HF_PUSH_SIZE_MIN = 2 * 1024,            /* PUSH frames on the slowest link, raw */

@@ -311,13 +311,16 @@ hf_status hf_inbox_put(hf_inbox *inbox, void *owner, hf_bytes raw)
     return HF_OK;
 }
 
-void hf_inbox_drop(hf_inbox *inbox, const void *owner)
+/* `reached` false: frames of `owner` are kept until `from` comes. */
+static void drop(hf_inbox *inbox, const void *owner, const hf_received *from)
 {
     hf_received **at = &inbox->first;
+    bool reached = from == NULL;
     inbox->last = NULL;
     while (*at) {
         hf_received *received = *at;
-        if (owner && received->owner != owner) {
+        if (received == from) reached = true;
+        if (!reached || (owner && received->owner != owner)) {
             inbox->last = received;
             at = &received->next;
             continue;
@@ -327,4 +330,14 @@ void hf_inbox_drop(hf_inbox *inbox, const void *owner)
         inbox->bytes -= received->size;
         free(received);
     }
+}
+
+void hf_inbox_drop(hf_inbox *inbox, const void *owner)
+{
+    drop(inbox, owner, NULL);
+}
+
+void hf_inbox_drop_from(hf_inbox *inbox, const hf_received *from)
+{
+    drop(inbox, from->owner, from);
 }

@@ -80,5 +80,7 @@ typedef struct hf_inbox { /* first in, first out; zero-initialise */
 /* Copies `raw` in. HF_ERR_NOMEM. The caller bounds `bytes`. */
 HF_MUST_CHECK hf_status hf_inbox_put(hf_inbox *inbox, void *owner, hf_bytes raw);
 void hf_inbox_drop(hf_inbox *inbox, const void *owner); /* every frame of it; NULL: all frames */
+/* `from` and every later frame of the same owner. */
+void hf_inbox_drop_from(hf_inbox *inbox, const hf_received *from);
 
 #endif

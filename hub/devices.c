@@ -1,0 +1,214 @@
+/* devices.c: who is enrolled, with what, and no longer: control records, written by the hub alone.
+ *
+ * They are ordinary records in the hub's own log, so they are chained, signed and backed up like all
+ * else; the tables that are asked at every connection are folded from them. */
+#include "peer.h"
+
+#include "sync/control.h"
+#include "sync/ids.h"
+#include "sync/system_types.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CHANGES_MAX = HF_SCOPES_MAX + 16, SCOPE_NAME_SIZE = 64 }; /* as hf_scope_view has it */
+
+/* Changes of one record being put together; their values lie in `values`, one after the other. */
+typedef struct drafting {
+    hf_record_id record;
+    uint32_t scope;
+    hf_change changes[CHANGES_MAX];
+    size_t starts[CHANGES_MAX];
+    size_t count;
+    hf_buffer values;
+} drafting;
+
+static void draft(drafting *drafts, uint32_t field, hf_change_kind kind)
+{
+    drafts->starts[drafts->count] = drafts->values.size;
+    drafts->changes[drafts->count++] = (hf_change){
+        .record = drafts->record, .scope = drafts->scope, .field = field, .kind = kind};
+}
+
+static void draft_text(drafting *drafts, uint32_t field, const char *text)
+{
+    draft(drafts, field, HF_CHANGE_SET);
+    hf_write_string(&drafts->values, text);
+}
+
+static void draft_number(drafting *drafts, uint32_t field, hf_change_kind kind, uint64_t number)
+{
+    draft(drafts, field, kind);
+    hf_write_uint(&drafts->values, number);
+}
+
+static void draft_bytes(drafting *drafts, uint32_t field, hf_bytes bytes)
+{
+    draft(drafts, field, HF_CHANGE_SET);
+    hf_write_bytes(&drafts->values, bytes.data, bytes.size);
+}
+
+/* Writes what was drafted as one entry, and empties the draft. */
+static hf_status draft_write(drafting *drafts, hf_batch *batch, const char *actor,
+                             uint64_t wall_ms)
+{
+    hf_status status = drafts->values.status;
+    for (size_t i = 0; i < drafts->count; i++) {
+        size_t end = i + 1 < drafts->count ? drafts->starts[i + 1] : drafts->values.size;
+        drafts->changes[i].value =
+            (hf_bytes){drafts->values.data + drafts->starts[i], end - drafts->starts[i]};
+    }
+    hf_author author = {.actor = actor, .wall_ms = wall_ms, .quality = 3};
+    if (status == HF_OK)
+        status = hf_batch_control(batch, drafts->scope, &author, drafts->changes, drafts->count);
+    drafts->count = 0;
+    hf_buffer_clear(&drafts->values);
+    return status;
+}
+
+static hf_status new_record(hf_hub *hub, drafting *drafts, uint32_t type, uint32_t scope,
+                            uint64_t wall_ms)
+{
+    drafts->scope = scope;
+    return hf_record_id_new(hf_store_crypto(hub->store), type, wall_ms, &drafts->record);
+}
+
+/* ---- scopes ---- */
+
+static hf_status make_scope(hf_hub *hub, drafting *drafts, hf_batch *batch, const char *name,
+                            uint64_t wall_ms, uint32_t *number)
+{
+    hf_status status = hf_scope_next(hub->store, number);
+    if (status == HF_OK)
+        status = new_record(hub, drafts, HF_TYPE_SCOPE, HF_SCOPE_COMMON, wall_ms);
+    if (status != HF_OK) return status;
+    draft_number(drafts, HF_SCOPE_NUMBER, HF_CHANGE_SET, *number);
+    draft_text(drafts, HF_SCOPE_NAME, name);
+    return draft_write(drafts, batch, "hub", wall_ms);
+}
+
+static hf_status find_scope(hf_hub *hub, drafting *drafts, hf_batch *batch, const char *name,
+                            uint64_t wall_ms, uint32_t *number)
+{
+    hf_status status = hf_scope_by_name(hub->store, name, number);
+    return status == HF_ERR_NOT_FOUND ? make_scope(hub, drafts, batch, name, wall_ms, number)
+                                      : status;
+}
+
+/* ---- devices ---- */
+
+typedef struct registration {
+    const uint8_t *key_id;
+    const char *name, *force, *unit;
+    const char *const *scope_names;
+    size_t scope_count;
+    hf_bytes certificate;
+    uint64_t wall_ms;
+} registration;
+
+static hf_status write_device(hf_hub *hub, drafting *drafts, hf_batch *batch,
+                              const registration *in)
+{
+    uint32_t scopes[HF_SCOPES_MAX], home;
+    char home_name[SCOPE_NAME_SIZE];
+    const uint8_t *key = in->key_id; /* not the name: two devices may come to bear the same */
+    (void)snprintf(home_name, sizeof home_name, "home %02x%02x%02x%02x%02x%02x", key[0], key[1],
+                   key[2], key[3], key[4], key[5]);
+    hf_status status = make_scope(hub, drafts, batch, home_name, in->wall_ms, &home);
+    for (size_t i = 0; i < in->scope_count && status == HF_OK; i++)
+        status = find_scope(hub, drafts, batch, in->scope_names[i], in->wall_ms, &scopes[i]);
+    if (status == HF_OK)
+        status = new_record(hub, drafts, HF_TYPE_DEVICE, HF_SCOPE_CONTROL, in->wall_ms);
+    if (status != HF_OK) return status;
+    draft_bytes(drafts, HF_DEVICE_KEY_ID, (hf_bytes){in->key_id, HF_HASH_SIZE});
+    draft_text(drafts, HF_DEVICE_NAME, in->name);
+    draft_text(drafts, HF_DEVICE_FORCE, in->force);
+    draft_text(drafts, HF_DEVICE_UNIT, in->unit);
+    draft_text(drafts, HF_DEVICE_STANDING, "active");
+    if (in->certificate.size) draft_bytes(drafts, HF_DEVICE_CERTIFICATE, in->certificate);
+    draft_number(drafts, HF_DEVICE_HOME, HF_CHANGE_SET, home);
+    for (size_t i = 0; i < in->scope_count; i++)
+        draft_number(drafts, HF_DEVICE_SCOPES, HF_CHANGE_ADD, scopes[i]);
+    return draft_write(drafts, batch, "hub", in->wall_ms);
+}
+
+static hf_status commit(hf_batch *batch, hf_status status)
+{
+    if (status == HF_OK) return hf_batch_commit(batch);
+    hf_batch_rollback(batch);
+    return status;
+}
+
+hf_status hf_hub_register(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], const char *name,
+                          const char *force, const char *unit, const char *const *scope_names,
+                          size_t scope_count, hf_bytes certificate, uint64_t wall_ms)
+{
+    hf_device known;
+    hf_status status = hf_device_by_key(hub->store, key_id, &known);
+    if (status != HF_ERR_NOT_FOUND) return status;
+    if (scope_count > HF_SCOPES_MAX || certificate.size > HF_CERTIFICATE_MAX) return HF_ERR_LIMIT;
+    for (size_t i = 0; i < scope_count; i++)
+        if (strlen(scope_names[i]) >= SCOPE_NAME_SIZE) return HF_ERR_LIMIT;
+    drafting drafts = {.count = 0};
+    registration in = {.key_id = key_id, .name = name, .force = force, .unit = unit,
+                       .scope_names = scope_names, .scope_count = scope_count,
+                       .certificate = certificate, .wall_ms = wall_ms};
+    hf_batch *batch;
+    status = hf_batch_begin_own(hub->store, wall_ms, scope_count + 2, &batch);
+    if (status != HF_OK) return status;
+    status = commit(batch, write_device(hub, &drafts, batch, &in));
+    hf_buffer_free(&drafts.values);
+    return status;
+}
+
+hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor, const char *reason,
+                        uint64_t wall_ms)
+{
+    hf_device device;
+    drafting drafts = {.scope = HF_SCOPE_CONTROL};
+    hf_status status = hf_device_by_name(hub->store, name, &device, &drafts.record);
+    if (status != HF_OK) return status;
+    hf_batch *batch;
+    if (!device.revoked) {
+        status = hf_batch_begin_own(hub->store, wall_ms, 1, &batch);
+        if (status != HF_OK) return status;
+        draft_text(&drafts, HF_DEVICE_STANDING, "revoked");
+        drafts.changes[0].reason = (hf_bytes){(const uint8_t *)reason, strlen(reason)};
+        status = commit(batch, draft_write(&drafts, batch, actor, wall_ms));
+        hf_buffer_free(&drafts.values);
+    }
+    for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {
+        if (memcmp(peer->key_id, device.key_id, HF_HASH_SIZE) != 0) continue;
+        hf_inbox_drop(&hub->inbox, peer); /* nothing of it counts from now on */
+        hf_session_fail(&peer->session, HF_CODE_REVOKED, "this device was revoked");
+        hf_peer_wake(peer);
+    }
+    return status;
+}
+
+hf_status hf_hub_devices(hf_hub *hub, hf_device_visitor visit, void *context)
+{
+    return hf_device_each(hub->store, visit, context);
+}
+
+hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint64_t wall_ms)
+{
+    if (compiled.size > HF_PACK_SIZE_MAX) return HF_ERR_LIMIT;
+    hf_pack *pack;
+    hf_status status = hf_pack_open(compiled, &pack);
+    if (status == HF_ERR_PROTOCOL) return HF_ERR_INPUT;
+    if (status != HF_OK) return status;
+    uint32_t version = hf_pack_version(pack);
+    hf_pack_close(pack);
+    if (version <= hf_pack_version(hf_store_pack(hub->store))) return HF_ERR_INPUT;
+    drafting drafts = {.count = 0};
+    hf_batch *batch;
+    status = new_record(hub, &drafts, HF_TYPE_PACK, HF_SCOPE_COMMON, wall_ms);
+    if (status == HF_OK) status = hf_batch_begin_own(hub->store, wall_ms, 1, &batch);
+    if (status != HF_OK) return status;
+    draft_number(&drafts, HF_PACK_VERSION, HF_CHANGE_SET, version);
+    draft_bytes(&drafts, HF_PACK_BODY, compiled);
+    status = commit(batch, draft_write(&drafts, batch, "hub", wall_ms));
+    hf_buffer_free(&drafts.values);
+    return status;
+}

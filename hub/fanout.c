@@ -1,0 +1,283 @@
+/* fanout.c: the feed, cut to what each peer may see, never faster than it says it has stored it.
+ *
+ * Why from the store and not from memory: a peer that was away for a week and one that is waiting are
+ * served by the same few lines, and a slow one holds nothing but its own place. */
+#include "fanout.h"
+
+#include "vectors.h"
+
+#include "sync/planted.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { READS_PER_FRAME = 8, HEADS_PER_FRAME = 32 }; /* bounds on one peer's turn at the store */
+
+/* ---- waking ---- */
+
+static bool is_touched(const hf_hub *hub, const hf_peer *peer)
+{
+    if (hub->touched_count > HF_HUB_TOUCHED_MAX) return true;
+    for (size_t i = 0; i < hub->touched_count; i++)
+        if (hf_peer_holds(peer, hub->touched[i])) return true;
+    return false;
+}
+
+void hf_fanout_wake(hf_hub *hub, bool all)
+{
+    uint64_t position = hf_feed_position(hub->store);
+    bool moved = position != hub->position;
+    for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
+        if (peer->fed != HF_FED_FEED || peer->session.state != HF_SESSION_OPEN) continue;
+        /* Nothing new in its scopes: it is as far as the feed goes without a look. */
+        if (moved && peer->at_end && !all && !is_touched(hub, peer)) peer->scanned = position;
+        bool lags = peer->scanned - peer->told >= HF_FEED_LAG_MAX;
+        bool owed = peer->scanned < position || lags || peer->heads_looked != hub->heads_taken;
+        if (peer->scanned < position) peer->at_end = false;
+        if (owed) hf_peer_wake(peer);
+    }
+    hub->position = position;
+}
+
+/* ---- ORIGIN ---- */
+
+bool hf_fanout_named(hf_peer *peer, int64_t origin_no)
+{
+    size_t byte = (size_t)origin_no / 8;
+    if (byte < peer->named_size && peer->named[byte] & 1u << (origin_no % 8)) return true;
+    for (size_t i = 0; i < peer->wanted_count; i++)
+        if (peer->wanted[i] == origin_no) return false;
+    if (peer->wanted_count < HF_PEER_WANTED_MAX) peer->wanted[peer->wanted_count++] = origin_no;
+    return false;
+}
+
+static hf_status name(hf_peer *peer, int64_t origin_no)
+{
+    size_t byte = (size_t)origin_no / 8;
+    if (byte >= peer->named_size) {
+        size_t size = byte + 16;
+        uint8_t *named = realloc(peer->named, size);
+        if (!named) return HF_ERR_NOMEM;
+        memset(named + peer->named_size, 0, size - peer->named_size);
+        peer->named = named;
+        peer->named_size = size;
+    }
+    peer->named[byte] |= (uint8_t)(1u << (origin_no % 8));
+    return HF_OK;
+}
+
+static hf_status write_origin(hf_hub *hub, hf_peer *peer)
+{
+    int64_t origin_no = peer->wanted[--peer->wanted_count];
+    const hf_origin_row *row = hf_origin_by_no(hub->store, origin_no);
+    assert(row && origin_no <= HF_ORIGIN_INDEX_MAX);
+    hf_status status = hf_origin_certificate(hub->store, origin_no, &hub->bytes);
+    if (status == HF_OK) status = name(peer, origin_no);
+    if (status != HF_OK) return status;
+    hf_message message = {.type = HF_FRAME_ORIGIN};
+    message.as.origin.index = (uint32_t)origin_no;
+    memcpy(message.as.origin.key_id, row->key_id, HF_HASH_SIZE);
+    memcpy(message.as.origin.incarnation, row->incarnation, HF_INCARNATION_SIZE);
+    message.as.origin.certificate = hf_buffer_bytes(&hub->bytes);
+    hf_message_write(&hub->raw, &message);
+    return HF_OK;
+}
+
+/* ---- FEED ---- */
+
+typedef struct feed_walk {
+    hf_hub *hub;
+    hf_peer *peer;
+} feed_walk;
+
+static hf_status feed_item(void *context, const hf_feed_item *item)
+{
+    feed_walk *walk = context;
+    if (HF_PLANTED(FEED_SKIPS_FILTERED) && item->entry.dot.seq % 16 == 15) return HF_OK;
+    if (!hf_fanout_named(walk->peer, item->origin_no) || walk->peer->wanted_count > 0) return HF_OK;
+    hf_runs_add(&walk->hub->runs, (uint32_t)item->origin_no, item->entry.dot.lane,
+                item->entry.body);
+    return walk->hub->runs.bodies.status;
+}
+
+static size_t skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < peer->origin_count; i++)
+        if (peer->origins[i].skip) skip[count++] = peer->origins[i].no;
+    return count;
+}
+
+static bool window_open(const hf_peer *peer)
+{
+    return peer->flight_count < HF_FEED_FRAMES_MAX &&
+           peer->flight_bytes + HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX <= HF_FEED_WINDOW_BYTES;
+}
+
+static void write_feed(hf_hub *hub, hf_peer *peer, uint64_t to, const uint8_t chain[16])
+{
+    hf_message message = {.type = HF_FRAME_FEED};
+    message.as.feed.from = peer->told;
+    message.as.feed.to = to;
+    memcpy(message.as.feed.chain, chain, 16);
+    message.as.feed.runs = hf_runs_end(&hub->runs);
+    hf_message_write(&hub->raw, &message);
+    if (hub->runs.done.status != HF_OK) hub->raw.status = hub->runs.done.status;
+    size_t slot = (peer->first_flight + peer->flight_count++) % HF_FEED_FRAMES_MAX;
+    peer->flights[slot].to = to;
+    peer->flights[slot].bytes = (uint32_t)hub->runs.bytes;
+    peer->flight_bytes += hub->runs.bytes;
+    peer->told = to;
+}
+
+static hf_status read_feed(hf_hub *hub, hf_peer *peer, uint64_t *reached, uint8_t chain[16])
+{
+    int64_t skip[HF_HELLO_ORIGINS_MAX];
+    feed_walk walk = {.hub = hub, .peer = peer};
+    hf_runs_clear(&hub->runs);
+    hf_feed_query query = {.after = peer->scanned,
+                           .scopes = peer->scopes,
+                           .scope_count = peer->scope_count,
+                           .skip = skip,
+                           .skip_count = skipped(peer, skip),
+                           .limit = HF_FEED_READ_MAX,
+                           .bytes = HF_FRAME_TARGET_SIZE};
+    return hf_feed_read_scopes(hub->store, &query, feed_item, &walk, reached, chain);
+}
+
+static hf_status feed(hf_hub *hub, hf_peer *peer)
+{
+    uint64_t end = hf_feed_position(hub->store);
+    for (int reads = 0; reads < READS_PER_FRAME; reads++) {
+        bool lags = peer->scanned - peer->told >= HF_FEED_LAG_MAX;
+        if (!window_open(peer) || (peer->scanned >= end && peer->at_end && !lags)) return HF_OK;
+        uint64_t reached;
+        uint8_t chain[16];
+        hf_status status = read_feed(hub, peer, &reached, chain);
+        if (status != HF_OK) return status;
+        if (peer->wanted_count > 0) return write_origin(hub, peer); /* the read is made again */
+        peer->scanned = reached;
+        peer->at_end = reached >= end;
+        bool worth = hub->runs.total > 0 || reached - peer->told >= HF_FEED_LAG_MAX ||
+                     (peer->at_end && peer->told < peer->announced);
+        if (!worth || reached == peer->told) continue;
+        write_feed(hub, peer, reached, chain);
+        return HF_OK;
+    }
+    hf_peer_wake(peer); /* a long way with nothing for it: go on when others have had their turn */
+    return HF_OK;
+}
+
+/* ---- HEADS ---- */
+
+typedef struct heads_walk {
+    const hf_peer *peer;
+    struct {
+        hf_head head;
+        uint64_t number;
+    } found[HEADS_PER_FRAME];
+    size_t count;
+    bool ahead; /* the next head covers what the peer has not been fed yet */
+} heads_walk;
+
+static hf_status find_head(void *context, uint64_t number, const hf_head *head, uint64_t position)
+{
+    heads_walk *walk = context;
+    walk->ahead = position > walk->peer->scanned;
+    if (walk->ahead || walk->count == HEADS_PER_FRAME) return HF_ERR_LIMIT;
+    walk->found[walk->count].head = *head;
+    walk->found[walk->count++].number = number;
+    return HF_OK;
+}
+
+static bool is_own(const hf_peer *peer, int64_t origin_no)
+{
+    for (size_t i = 0; i < peer->origin_count; i++)
+        if (peer->origins[i].no == origin_no) return true;
+    return false;
+}
+
+/* Adds a head with those of its leaves that the peer may see; *added false when there are none. */
+static hf_status add_head(hf_hub *hub, hf_peer *peer, const hf_head *head, bool *added)
+{
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    size_t count;
+    uint8_t root[HF_HASH_SIZE];
+    const hf_origin_row *row = hf_origin_by_id(hub->store, &head->origin);
+    *added = false;
+    if (!row || is_own(peer, row->no)) return HF_OK;
+    hf_status status =
+        hf_head_leaves(hub->store, row->no, head->lane, head->seq, leaves, &count, root);
+    if (status != HF_OK) return status;
+    hf_head_item item = {.origin = (uint32_t)row->no, .head = *head};
+    hf_buffer_clear(&hub->bytes);
+    for (size_t i = 0; i < count; i++) {
+        if (!hf_peer_holds(peer, leaves[i].scope)) continue;
+        hf_write_leaf(&hub->bytes, &leaves[i]);
+        item.leaves.count++;
+    }
+    item.leaves.items = hf_buffer_bytes(&hub->bytes);
+    if (item.leaves.count == 0 || !hf_fanout_named(peer, row->no)) return HF_OK;
+    hf_write_head_item(&hub->items, &item);
+    *added = true;
+    return hub->bytes.status;
+}
+
+static hf_status heads(hf_hub *hub, hf_peer *peer)
+{
+    if (peer->heads_looked == hub->heads_taken) return HF_OK;
+    heads_walk walk = {.peer = peer};
+    hf_status status =
+        hf_head_each(hub->store, peer->heads, HEADS_PER_FRAME + 1, find_head, &walk);
+    if (status != HF_OK && status != HF_ERR_LIMIT) return status;
+    hf_buffer_clear(&hub->items);
+    size_t added_count = 0;
+    uint64_t number = peer->heads;
+    status = HF_OK;
+    for (size_t i = 0; i < walk.count && status == HF_OK; i++) {
+        bool added;
+        status = add_head(hub, peer, &walk.found[i].head, &added);
+        if (peer->wanted_count > 0) return write_origin(hub, peer); /* the look is made again */
+        number = walk.found[i].number;
+        if (added) added_count++;
+    }
+    if (status != HF_OK) return status;
+    peer->heads = number;
+    if (walk.count < HEADS_PER_FRAME && !walk.ahead) peer->heads_looked = hub->heads_taken;
+    if (added_count == 0 && walk.count == HEADS_PER_FRAME) hf_peer_wake(peer); /* look on later */
+    if (added_count == 0) return HF_OK;
+    hf_message message = {.type = HF_FRAME_HEADS};
+    message.as.heads.heads = (hf_list){hf_buffer_bytes(&hub->items), added_count};
+    message.as.heads.number = number;
+    hf_message_write(&hub->raw, &message);
+    return hub->items.status;
+}
+
+/* ---- one frame ---- */
+
+hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer)
+{
+    if (peer->session.state != HF_SESSION_OPEN || peer->fed == HF_FED_NOT) return HF_OK;
+    if (peer->budget_turn != hub->turn) {
+        peer->budget_turn = hub->turn;
+        peer->budget = HF_PEER_FRAMES_PER_TURN;
+    }
+    if (peer->budget == 0) {
+        peer->starved = hub->starved = true;
+        return HF_OK;
+    }
+    hf_status status = HF_OK;
+    if (peer->wanted_count > 0) {
+        status = write_origin(hub, peer);
+    } else if (peer->fed == HF_FED_VECTORS) {
+        status = hf_vectors_write(hub, peer);
+        if (status == HF_OK && hub->raw.size == 0 && peer->wanted_count > 0)
+            status = write_origin(hub, peer);
+    } else {
+        status = feed(hub, peer);
+        if (status == HF_OK && hub->raw.size == 0 && peer->at_end) status = heads(hub, peer);
+    }
+    if (status == HF_OK && hub->raw.size > 0) peer->budget--;
+    return status;
+}

@@ -1,0 +1,210 @@
+/* greet.c: what a device says it has against what we hold: HELLO, the verdict, WELCOME. */
+#include "peer.h"
+
+#include "sync/control.h"
+#include "sync/planted.h"
+#include "sync/system_types.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- HELLO ---- */
+
+/* The device's certificate, from its control record: other replicas know its entries by it. */
+hf_status hf_peer_find_certificate(hf_peer *peer)
+{
+    hf_store *store = peer->hub->store;
+    hf_device device;
+    hf_record_id record;
+    hf_view *view = NULL;
+    hf_status status = hf_device_by_name(store, peer->name, &device, &record);
+    if (status == HF_OK) status = hf_store_get(store, &record, &view);
+    hf_buffer_clear(&peer->certificate);
+    for (size_t i = 0; status == HF_OK && i < hf_view_field_count(view); i++) {
+        const hf_field_view *field = hf_view_field(view, i);
+        if (field->number != HF_DEVICE_CERTIFICATE || !field->shown.data) continue;
+        hf_reader reader = hf_reader_open(field->shown);
+        hf_write_raw(&peer->certificate, hf_read_bytes(&reader));
+    }
+    hf_view_free(view);
+    if (status == HF_ERR_NOT_FOUND) return HF_OK; /* its entries travel without a name */
+    return status == HF_OK ? peer->certificate.status : status;
+}
+
+typedef struct hold_walk {
+    hf_peer_origin *origin;
+} hold_walk;
+
+static hf_status hold_log(void *context, const hf_log_state *log)
+{
+    hold_walk *walk = context;
+    walk->origin->now[log->lane].held = log->seq;
+    return HF_OK;
+}
+
+typedef struct compared { /* a device's log against ours */
+    bool behind, forked;
+} compared;
+
+static hf_status compare(hf_store *store, const hf_peer_origin *origin, const hf_claim *claim,
+                         compared *out)
+{
+    uint64_t claimed[HF_LANE_COUNT] = {0};
+    hf_claimed_log log;
+    *out = (compared){.behind = false};
+    for (hf_list walk = claim->logs; hf_next_claimed_log(&walk, &log);) {
+        uint8_t chain[HF_HASH_SIZE];
+        claimed[log.lane] = log.seq;
+        if (log.seq > origin->now[log.lane].held) continue; /* we cannot judge what we lack */
+        hf_status status = hf_log_chain_at(store, origin->no, log.lane, log.seq, chain);
+        if (status == HF_ERR_NOT_FOUND) continue;
+        if (status != HF_OK) return status;
+        if (memcmp(chain, log.chain, HF_HASH_SIZE) != 0) out->forked = true;
+    }
+    for (size_t lane = 0; lane < HF_LANE_COUNT; lane++)
+        if (origin->now[lane].held > claimed[lane]) out->behind = true;
+    return HF_OK;
+}
+
+static hf_status greet_origin(hf_peer *peer, const hf_claim *claim, compared *out)
+{
+    hf_store *store = peer->hub->store;
+    hf_peer_origin *origin = &peer->origins[peer->origin_count];
+    memset(origin, 0, sizeof *origin);
+    const hf_origin_row *row;
+    hf_status status = hf_origin_learn(store, peer->key_id, claim->incarnation,
+                                       hf_buffer_bytes(&peer->certificate), &row);
+    if (status != HF_OK) return status;
+    for (size_t i = 0; i < peer->origin_count; i++)
+        if (peer->origins[i].no == row->no) return HF_ERR_PROTOCOL; /* named twice */
+    origin->no = row->no;
+    hold_walk walk = {.origin = origin};
+    status = hf_log_each(store, row->no, hold_log, &walk);
+    memcpy(origin->durable, origin->now, sizeof origin->durable);
+    if (status == HF_OK) status = compare(store, origin, claim, out);
+    /* It has all that we have of this log, or a branch of its own: then ours is not for it. */
+    origin->skip = out->forked || !out->behind;
+    peer->origin_count++;
+    return status;
+}
+
+static hf_status is_our_feed(hf_peer *peer, const hf_cursor *resume, bool *ours)
+{
+    hf_store *store = peer->hub->store;
+    uint8_t chain[16], scopes[16];
+    *ours = false;
+    if (memcmp(&resume->hub, &hf_store_own_origin(store)->id, sizeof resume->hub) != 0) return HF_OK;
+    if (memcmp(resume->epoch, hf_store_epoch(store), sizeof resume->epoch) != 0) return HF_OK;
+    hf_scope_set_hash(hf_store_crypto(store), peer->scopes, peer->scope_count, scopes);
+    if (memcmp(resume->scopes, scopes, sizeof scopes) != 0) return HF_OK;
+    hf_status status = hf_feed_chain_at(store, resume->position, chain);
+    if (status == HF_ERR_NOT_FOUND) return HF_OK;
+    *ours = status == HF_OK && memcmp(resume->chain, chain, sizeof chain) == 0;
+    return status;
+}
+
+static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *writing)
+{
+    bool ours = false;
+    hf_status status = hello->resuming ? is_our_feed(peer, &hello->resume, &ours) : HF_OK;
+    if (status != HF_OK) return status;
+    peer->verdict = !hello->resuming || ours ? HF_RESUME : HF_VECTORS;
+    if (writing->behind) peer->verdict = HF_BEHIND;
+    if (writing->forked) peer->verdict = HF_FORKED;
+    bool resumes = peer->verdict == HF_RESUME;
+    peer->fed = resumes ? HF_FED_FEED : peer->verdict == HF_VECTORS ? HF_FED_VECTORS : HF_FED_NOT;
+    uint64_t position = resumes && hello->resuming ? hello->resume.position : 0;
+    peer->scanned = peer->told = peer->acked = position;
+    if (HF_PLANTED(RESYNC_FROM_ZERO)) peer->scanned = 0;
+    peer->heads = resumes && hello->resuming ? hello->heads : 0;
+    peer->heads_looked = UINT64_MAX; /* not looked yet */
+    return HF_OK;
+}
+
+hf_status hf_peer_greet(hf_peer *peer, const hf_hello *hello)
+{
+    if (hello->protocol_min > HF_PROTOCOL || hello->protocol_max < HF_PROTOCOL) {
+        hf_session_fail(&peer->session, HF_CODE_VERSION, "this hub speaks protocol %d",
+                        HF_PROTOCOL);
+        return HF_ERR_PROTOCOL;
+    }
+    hf_peer_origin *origins = realloc(peer->origins, hello->origins.count * sizeof *origins);
+    if (!origins) return HF_ERR_NOMEM;
+    peer->origins = origins;
+    peer->origin_count = 0;
+    compared writing = {.behind = false}, other;
+    hf_status status = HF_OK;
+    hf_claim claim;
+    for (hf_list walk = hello->origins; status == HF_OK && hf_next_claim(&walk, &claim);)
+        status = greet_origin(peer, &claim, peer->origin_count == 0 ? &writing : &other);
+    if (status == HF_OK) status = judge(peer, hello, &writing);
+    if (status == HF_OK) peer->greeted = true;
+    if (status == HF_ERR_PROTOCOL) hf_session_fail_status(&peer->session, status, "HELLO");
+    return status;
+}
+
+/* ---- WELCOME ---- */
+
+static hf_status write_scopes(hf_peer *peer, hf_buffer *items)
+{
+    for (size_t i = 0; i < peer->scope_count; i++) {
+        char name[64];
+        uint32_t number = peer->scopes[i];
+        hf_status status = hf_scope_name(peer->hub->store, number, name, sizeof name);
+        if (status == HF_ERR_NOT_FOUND) name[0] = 0;
+        if (status != HF_OK && status != HF_ERR_NOT_FOUND) return status;
+        hf_scope_item item = {.number = number,
+                              .name = {(const uint8_t *)name, strlen(name)},
+                              .may_write = number != peer->home && number != HF_SCOPE_COMMON};
+        hf_write_scope_item(items, &item);
+    }
+    return items->status;
+}
+
+static size_t write_yours(const hf_peer *peer, hf_buffer *items)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < peer->origin_count; i++) {
+        for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++) {
+            uint64_t held = peer->origins[i].durable[lane].held;
+            hf_yours yours = {.origin = (uint8_t)i, .lane = lane, .durable = held,
+                              .central = held};
+            if (held == 0) continue;
+            hf_write_yours(items, &yours);
+            count++;
+        }
+    }
+    return count;
+}
+
+hf_status hf_peer_write_welcome(hf_peer *peer, hf_buffer *raw)
+{
+    hf_hub *hub = peer->hub;
+    hf_buffer *scopes = &hub->items, *yours = &hub->bytes;
+    hf_buffer_clear(scopes);
+    hf_buffer_clear(yours);
+    peer->announced = hf_feed_position(hub->store);
+    hf_status status = hf_feed_chain_at(hub->store, peer->announced, peer->announced_chain);
+    if (status == HF_OK) status = write_scopes(peer, scopes);
+    if (status != HF_OK) return status;
+    size_t yours_count = write_yours(peer, yours);
+    hf_message message = {.type = HF_FRAME_WELCOME};
+    message.as.welcome = (hf_welcome){
+        .protocol = HF_PROTOCOL,
+        .implementation = {(const uint8_t *)hub->implementation, strlen(hub->implementation)},
+        .hub = hf_store_own_origin(hub->store)->id,
+        .position = peer->announced,
+        .wall_ms = hub->wall_ms,
+        .yours = {hf_buffer_bytes(yours), yours_count},
+        .scopes = {hf_buffer_bytes(scopes), peer->scope_count},
+        .verdict = (uint8_t)peer->verdict,
+        .window_entries = HF_CREDIT_ENTRIES,
+        .window_bytes = HF_CREDIT_BYTES,
+        .pack_version = hf_pack_version(hf_store_pack(hub->store)),
+    };
+    memcpy(message.as.welcome.epoch, hf_store_epoch(hub->store), 16);
+    memcpy(message.as.welcome.chain, peer->announced_chain, 16);
+    hf_message_write(raw, &message);
+    hf_session_greeted(&peer->session);
+    return yours->status;
+}

@@ -1,0 +1,313 @@
+/* hub.c: all links and whose turn it is. A turn commits what every device sent, in one transaction; then
+ * each is told what of its own is safe, and given what it may see of the others'. */
+#include "peer.h"
+
+#include "fanout.h"
+#include "ingest.h"
+
+#include "sync/control.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **out)
+{
+    *out = NULL;
+    hf_hub *hub = calloc(1, sizeof *hub);
+    if (!hub) return HF_ERR_NOMEM;
+    hub->store = store;
+    hub->peers_max = options->peers_max;
+    hub->position = hf_feed_position(store);
+    (void)snprintf(hub->implementation, sizeof hub->implementation, "%s",
+                   options->implementation);
+    hf_status status = hf_deflater_new(&hub->deflater);
+    if (status != HF_OK) {
+        hf_hub_free(hub);
+        return status;
+    }
+    *out = hub;
+    return HF_OK;
+}
+
+void hf_hub_free(hf_hub *hub)
+{
+    if (!hub) return;
+    while (hub->peers) hf_hub_link_down(hub, hub->peers, hub->now_ms);
+    hf_deflater_free(hub->deflater);
+    hf_buffer_free(&hub->inflated);
+    hf_buffer_free(&hub->raw);
+    hf_buffer_free(&hub->items);
+    hf_buffer_free(&hub->sealed);
+    hf_buffer_free(&hub->bytes);
+    hf_runs_free(&hub->runs);
+    free(hub);
+}
+
+/* ---- links ---- */
+
+bool hf_hub_admits(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE])
+{
+    hf_device device;
+    return hf_device_by_key(hub->store, key_id, &device) == HF_OK && !device.revoked;
+}
+
+static void add_scope(hf_peer *peer, uint32_t scope)
+{
+    size_t at = peer->scope_count;
+    while (at > 0 && peer->scopes[at - 1] > scope) at--;
+    if (at > 0 && peer->scopes[at - 1] == scope) return;
+    memmove(&peer->scopes[at + 1], &peer->scopes[at],
+            (peer->scope_count - at) * sizeof *peer->scopes);
+    peer->scopes[at] = scope;
+    peer->scope_count++;
+}
+
+static hf_status scopes_of(hf_peer *peer, const hf_device *device)
+{
+    peer->scopes = calloc(device->scope_count + 2, sizeof *peer->scopes);
+    if (!peer->scopes) return HF_ERR_NOMEM;
+    add_scope(peer, HF_SCOPE_COMMON);
+    add_scope(peer, device->home);
+    for (size_t i = 0; i < device->scope_count; i++)
+        if (device->scopes[i] != HF_SCOPE_CONTROL) add_scope(peer, device->scopes[i]);
+    return HF_OK;
+}
+
+static void peer_free(hf_peer *peer)
+{
+    free(peer->scopes);
+    free(peer->origins);
+    free(peer->named);
+    hf_buffer_free(&peer->certificate);
+    hf_buffer_free(&peer->notices);
+    hf_buffer_free(&peer->vector);
+    free(peer);
+}
+
+static hf_peer *peer_by_key(const hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE])
+{
+    hf_peer *peer = hub->peers;
+    while (peer && memcmp(peer->key_id, key_id, HF_HASH_SIZE) != 0) peer = peer->next;
+    return peer;
+}
+
+hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], uint64_t now_ms,
+                         hf_peer **out)
+{
+    *out = NULL;
+    hf_device device;
+    hf_status status = hf_device_by_key(hub->store, key_id, &device);
+    if (status == HF_ERR_NOT_FOUND || (status == HF_OK && device.revoked)) return HF_ERR_DENIED;
+    if (status != HF_OK) return status;
+    if (hub->peer_count >= hub->peers_max) return HF_ERR_LIMIT;
+    hf_peer *peer = calloc(1, sizeof *peer);
+    if (!peer) return HF_ERR_NOMEM;
+    status = scopes_of(peer, &device);
+    if (status != HF_OK) {
+        peer_free(peer);
+        return status;
+    }
+    /* A device has one session: the older one is a link that died without our hearing of it. */
+    hf_peer *older = peer_by_key(hub, key_id);
+    if (older) {
+        hf_session_bye(&older->session, HF_CODE_BUSY, HF_REDIAL_MIN_MS);
+        hf_inbox_drop(&hub->inbox, older);
+        hf_peer_wake(older);
+    }
+    peer->hub = hub;
+    memcpy(peer->key_id, key_id, HF_HASH_SIZE);
+    memcpy(peer->name, device.name, sizeof peer->name);
+    peer->home = device.home;
+    peer->connected_ms = now_ms;
+    hf_session_open(&peer->session, HF_SIDE_HUB, now_ms);
+    peer->next = hub->peers;
+    if (hub->peers) hub->peers->previous = peer;
+    hub->peers = peer;
+    hub->peer_count++;
+    hub->timers_at_ms = 0; /* its HELLO has a deadline */
+    *out = peer;
+    return HF_OK;
+}
+
+static void leave_ready(hf_hub *hub, hf_peer *peer)
+{
+    if (!peer->ready) return;
+    hf_peer **at = &hub->ready_first;
+    hub->ready_last = NULL;
+    while (*at) {
+        if (*at == peer) {
+            *at = peer->next_ready;
+            continue;
+        }
+        hub->ready_last = *at;
+        at = &(*at)->next_ready;
+    }
+    peer->ready = false;
+}
+
+/* What it sent and is not applied is dropped: it was not acknowledged, so it will be sent again. */
+void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
+{
+    (void)now_ms;
+    hf_inbox_drop(&hub->inbox, peer);
+    leave_ready(hub, peer);
+    if (peer->previous)
+        peer->previous->next = peer->next;
+    else
+        hub->peers = peer->next;
+    if (peer->next) peer->next->previous = peer->previous;
+    hub->peer_count--;
+    peer_free(peer);
+}
+
+/* ---- receiving ---- */
+
+static hf_status refuse(hf_peer *peer, hf_status status, const char *what)
+{
+    hf_session_fail_status(&peer->session, status, what);
+    hf_peer_wake(peer);
+    return status;
+}
+
+hf_status hf_hub_recv(hf_hub *hub, hf_peer *peer, hf_bytes message, uint64_t now_ms)
+{
+    if (!hf_session_live(&peer->session)) return HF_OK;
+    hf_bytes raw;
+    hf_message frame;
+    hf_status status = hf_frame_open(hub->deflater, message, &hub->inflated, &raw);
+    if (status != HF_OK) return refuse(peer, status, "message");
+    status = hf_session_recv(&peer->session, raw, now_ms, &frame);
+    if (hf_session_has_output(&peer->session) || hf_session_over(&peer->session))
+        hf_peer_wake(peer); /* a PONG, an ERROR; or it has said goodbye */
+    if (status != HF_OK) return status;
+    bool queue;
+    status = hf_peer_on_frame(peer, &frame, raw, &queue);
+    if (status != HF_OK) return refuse(peer, status, "frame");
+    if (!queue) return HF_OK;
+    if (hub->inbox.bytes + raw.size > HF_HUB_INBOX_BYTES_MAX) {
+        hf_session_bye(&peer->session, HF_CODE_BUSY, HF_REDIAL_MIN_MS);
+        hf_peer_wake(peer);
+        return HF_ERR_LIMIT;
+    }
+    status = hf_inbox_put(&hub->inbox, peer, raw);
+    return status == HF_OK ? HF_OK : refuse(peer, status, "inbox");
+}
+
+/* ---- a turn ---- */
+
+static void run_timers(hf_hub *hub)
+{
+    if (hub->now_ms < hub->timers_at_ms) return;
+    hub->timers_at_ms = UINT64_MAX;
+    for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
+        hf_session_tick(&peer->session, hub->now_ms);
+        if (hf_session_has_output(&peer->session)) hf_peer_wake(peer);
+        uint64_t deadline_ms = hf_session_deadline_ms(&peer->session);
+        if (deadline_ms < hub->timers_at_ms) hub->timers_at_ms = deadline_ms;
+    }
+}
+
+static void wake_starved(hf_hub *hub)
+{
+    if (!hub->starved) return;
+    hub->starved = false;
+    for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
+        if (peer->starved) hf_peer_wake(peer);
+        peer->starved = false;
+    }
+}
+
+hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
+{
+    hub->now_ms = now_ms;
+    hub->wall_ms = wall_ms;
+    hub->turn++;
+    run_timers(hub);
+    /* Registered a device, published a pack, or the operator wrote: entries that no device sent. */
+    bool wrote_outside = hf_feed_position(hub->store) != hub->position;
+    uint64_t heads_before = hub->heads_taken;
+    hf_status status = hf_ingest(hub);
+    bool moved = hf_feed_position(hub->store) != hub->position;
+    if (moved || hub->heads_taken != heads_before) hf_fanout_wake(hub, wrote_outside);
+    wake_starved(hub);
+    return status;
+}
+
+hf_peer *hf_hub_next_ready(hf_hub *hub)
+{
+    hf_peer *peer = hub->ready_first;
+    if (!peer) return NULL;
+    hub->ready_first = peer->next_ready;
+    if (!hub->ready_first) hub->ready_last = NULL;
+    peer->next_ready = NULL;
+    peer->ready = false;
+    return peer;
+}
+
+/* ---- sending ---- */
+
+static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
+{
+    uint64_t wall_ms = hub->wall_ms + (now_ms - hub->now_ms);
+    if (hf_session_send(&peer->session, now_ms, wall_ms, &hub->raw)) return HF_OK;
+    if (!hf_session_live(&peer->session)) return HF_OK;
+    if (peer->hello_durable && peer->session.state == HF_SESSION_GREETED)
+        return hf_peer_write_welcome(peer, &hub->raw);
+    hf_peer_write_ack(peer, &hub->raw);
+    return hub->raw.size > 0 ? HF_OK : hf_fanout_write(hub, peer);
+}
+
+hf_status hf_hub_send(hf_hub *hub, hf_peer *peer, uint64_t now_ms, hf_bytes *message)
+{
+    *message = (hf_bytes){NULL, 0};
+    hf_buffer_clear(&hub->raw);
+    hf_status status = write_frame(hub, peer, now_ms);
+    if (status == HF_OK) status = hub->raw.status;
+    if (status == HF_OK && hub->raw.size == 0) return HF_OK;
+    if (status == HF_OK)
+        status = hf_frame_seal(hub->deflater, hf_buffer_bytes(&hub->raw), &hub->sealed);
+    if (status != HF_OK) return refuse(peer, status, "output");
+    *message = hf_buffer_bytes(&hub->sealed);
+    return HF_OK;
+}
+
+bool hf_hub_wants_close(const hf_hub *hub, const hf_peer *peer)
+{
+    (void)hub;
+    return hf_session_over(&peer->session);
+}
+
+uint64_t hf_hub_deadline_ms(const hf_hub *hub)
+{
+    if (hub->starved || hub->postponed || hub->inbox.count > 0) return 0;
+    uint64_t head_ms = hf_ingest_deadline_ms(hub);
+    return head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
+}
+
+void *hf_peer_context(const hf_peer *peer)
+{
+    return peer->context;
+}
+
+void hf_peer_set_context(hf_peer *peer, void *context)
+{
+    peer->context = context;
+}
+
+hf_status hf_hub_peers(hf_hub *hub, hf_peer_visitor visit, void *context)
+{
+    hf_status status = HF_OK;
+    for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {
+        if (!hf_session_live(&peer->session)) continue;
+        hf_peer_status view = {.connected_ms = peer->connected_ms,
+                               .fed_position = peer->acked,
+                               .in_sync = peer->fed == HF_FED_FEED && peer->at_end &&
+                                          peer->acked == peer->told};
+        memcpy(view.name, peer->name, sizeof view.name);
+        memcpy(view.key_id, peer->key_id, HF_HASH_SIZE);
+        status = visit(context, &view);
+    }
+    return status;
+}

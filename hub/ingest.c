@@ -1,0 +1,340 @@
+/* ingest.c: may this origin write this? Then one transaction for all of it, and only then the acks.
+ *
+ * Why a refused entry is stored all the same: its author holds it, its log goes on behind it, and a
+ * person may yet allow it. It becomes a hole with a reason, and nothing waits for it. */
+#include "ingest.h"
+
+#include "sync/merge.h"
+#include "sync/planted.h"
+
+#include <assert.h>
+#include <string.h>
+
+typedef struct ingest { /* one pass over the inbox */
+    hf_hub *hub;
+    hf_batch *batch;
+    hf_peer *peer;
+    hf_peer_origin *origin;
+    const hf_origin_row *row;
+    uint8_t lane;
+    uint64_t heads; /* taken in this pass */
+} ingest;
+
+/* ---- may it? ---- */
+
+/* A write of the delete field holds a context that says what was seen; or it takes deletes back. */
+static uint32_t op_reason(hf_reader *ops)
+{
+    size_t items = hf_read_array(ops, 4);
+    uint64_t field = hf_read_uint(ops);
+    (void)hf_read_item(ops);
+    bool has_value = hf_reader_kind(ops) != HF_KIND_UNDEFINED;
+    hf_bytes value = {NULL, 0};
+    if (has_value)
+        value = hf_read_item(ops);
+    else
+        hf_read_undefined(ops);
+    if (items == 4) (void)hf_read_text(ops);
+    if (ops->status != HF_OK) return HF_REASON_MALFORMED;
+    hf_dot nothing = {.seq = 0};
+    bool covered;
+    if (field == HF_FIELD_DELETED && has_value &&
+        hf_delete_covers(value, &nothing, &covered) != HF_OK)
+        return HF_REASON_MALFORMED;
+    return 0;
+}
+
+static uint32_t part_reason(const ingest *in, hf_bytes part)
+{
+    hf_reader ops = hf_reader_open((hf_bytes){part.data + 8, part.size - 8});
+    (void)hf_read_array(&ops, 4);
+    uint64_t type = hf_read_uint(&ops);
+    (void)hf_read_bytes(&ops);
+    (void)hf_read_item(&ops);
+    size_t count = hf_read_array(&ops, HF_ENTRY_OPS_MAX);
+    if (ops.status != HF_OK) return HF_REASON_MALFORMED;
+    if (type < HF_TYPE_FIRST_PACK) return HF_REASON_HUB_ONLY;
+    const hf_type *known = hf_pack_type(hf_store_pack(in->hub->store), (uint32_t)type);
+    if (known && known->lane != in->lane) return HF_REASON_LANE;
+    uint32_t reason = 0;
+    for (size_t i = 0; i < count && reason == 0; i++) reason = op_reason(&ops);
+    return reason;
+}
+
+/* 0, or why the entry is stored as a hole: protocol.md 5. */
+static uint32_t entry_reason(const ingest *in, const hf_entry_body *entry)
+{
+    if (HF_PLANTED(NO_ORIGIN_CHECK)) return 0;
+    if (in->lane == HF_LANE_CONTROL) return HF_REASON_LANE;
+    bool hub_only = entry->scope == in->peer->home || entry->scope <= HF_SCOPE_COMMON;
+    if (hub_only || !hf_peer_holds(in->peer, entry->scope)) return HF_REASON_NO_GRANT;
+    hf_reader parts = hf_reader_open(entry->parts);
+    size_t count = hf_read_array(&parts, HF_ENTRY_PARTS_MAX);
+    uint32_t reason = 0;
+    for (size_t i = 0; i < count && reason == 0; i++) {
+        if (hf_reader_kind(&parts) != HF_KIND_BYTES) { /* erased: only its hash is left */
+            (void)hf_read_item(&parts);
+            continue;
+        }
+        hf_bytes part = hf_read_bytes(&parts);
+        reason = part.size < 8 ? HF_REASON_MALFORMED : part_reason(in, part);
+    }
+    return reason;
+}
+
+static const char *reason_text(uint32_t reason)
+{
+    switch (reason) {
+    case HF_REASON_NO_GRANT: return "the device has no grant for this scope";
+    case HF_REASON_LANE: return "this type of record is not allowed in this lane";
+    case HF_REASON_HUB_ONLY: return "only a hub may write this type of record";
+    default: return "the operations do not suit the type of record";
+    }
+}
+
+/* ---- what it changes ---- */
+
+static void touch(hf_hub *hub, uint32_t scope)
+{
+    for (size_t i = 0; i < hub->touched_count && i < HF_HUB_TOUCHED_MAX; i++)
+        if (hub->touched[i] == scope) return;
+    if (hub->touched_count < HF_HUB_TOUCHED_MAX) hub->touched[hub->touched_count] = scope;
+    if (hub->touched_count <= HF_HUB_TOUCHED_MAX) hub->touched_count++;
+}
+
+static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reason)
+{
+    hf_hub *hub = in->hub;
+    hf_peer *peer = in->peer;
+    hf_dot dot = {.origin = in->row->id, .lane = in->lane, .seq = entry->seq};
+    const char *text = reason_text(reason);
+    hf_status status =
+        hf_batch_verdict(in->batch, &dot, entry->scope, reason, text, hub->wall_ms);
+    touch(hub, entry->scope);
+    /* The author must hear it, even where it may not see the scope. */
+    if (status == HF_OK && !hf_peer_holds(peer, entry->scope)) {
+        status = hf_batch_verdict(in->batch, &dot, peer->home, reason, text, hub->wall_ms);
+        touch(hub, peer->home);
+    }
+    if (status != HF_OK || peer->notice_count == HF_NOTICES_MAX) return status;
+    hf_notice notice = {.origin = (uint8_t)(in->origin - peer->origins),
+                        .lane = in->lane,
+                        .seq = entry->seq,
+                        .code = reason,
+                        .text = {(const uint8_t *)text, strlen(text)}};
+    hf_write_notice(&peer->notices, &notice);
+    peer->notice_count++;
+    return peer->notices.status;
+}
+
+static hf_status refuse(ingest *in, uint16_t code, const char *what, uint64_t seq)
+{
+    const uint8_t *id = in->row->id.bytes;
+    hf_session_fail(&in->peer->session, code, "%s in log %02x%02x%02x%02x/%u at entry %llu", what,
+                    id[0], id[1], id[2], id[3], in->lane, (unsigned long long)seq);
+    return HF_ERR_PROTOCOL;
+}
+
+static hf_status take_entry(ingest *in, hf_bytes body)
+{
+    hf_peer_log *log = &in->origin->now[in->lane];
+    hf_entry_body entry;
+    hf_applied_entry applied;
+    hf_status status = hf_entry_parse(body, &entry);
+    if (status != HF_OK) return status;
+    if (entry.seq > log->held + 1) return refuse(in, HF_CODE_GAP, "gap", entry.seq);
+    if (HF_PLANTED(DROP_ENTRY) && entry.seq % 20 == 13) {
+        if (entry.seq > log->held) log->held = entry.seq;
+        return HF_OK;
+    }
+    uint32_t reason = entry_reason(in, &entry);
+    status = hf_batch_entry(in->batch, in->row, in->lane, body, reason, &applied);
+    if (status != HF_OK) return status;
+    if (applied.what == HF_APPLIED_GAP) return refuse(in, HF_CODE_GAP, "gap", entry.seq);
+    if (applied.what == HF_APPLIED_FORK) return refuse(in, HF_CODE_FORK, "fork", entry.seq);
+    if (applied.what == HF_APPLIED_NEW) touch(in->hub, entry.scope);
+    if (applied.what == HF_APPLIED_WITHHELD) status = withheld(in, &entry, reason);
+    if (HF_PLANTED(WITHHELD_BLOCKS) && applied.what == HF_APPLIED_WITHHELD) return status;
+    if (entry.seq > log->held) log->held = entry.seq;
+    return status;
+}
+
+static hf_status on_push(ingest *in, const hf_push *push)
+{
+    in->origin = &in->peer->origins[push->origin];
+    in->row = hf_origin_by_no(in->hub->store, in->origin->no);
+    in->lane = push->lane;
+    assert(in->row); /* learned at HELLO, which is committed */
+    hf_status status = HF_OK;
+    uint64_t last_seq = 0;
+    hf_bodies walk = hf_bodies_of_push(push);
+    while (status == HF_OK && hf_next_body(&walk)) {
+        hf_entry_body entry;
+        status = hf_entry_parse(walk.body, &entry);
+        if (status == HF_OK && last_seq && entry.seq != last_seq + 1)
+            return refuse(in, HF_CODE_GAP, "gap", entry.seq);
+        last_seq = entry.seq;
+        if (status == HF_OK) status = take_entry(in, walk.body);
+    }
+    in->origin->touched |= (uint8_t)(1u << push->lane);
+    return status;
+}
+
+/* Is the head wrong, or only its signature? The device is told which. */
+static hf_status head_refused(ingest *in, const hf_head *head)
+{
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    size_t count;
+    uint8_t root[HF_HASH_SIZE];
+    hf_status status = hf_head_leaves(in->hub->store, in->origin->no, head->lane, head->seq, leaves,
+                                      &count, root);
+    bool same = status == HF_OK && memcmp(root, head->root, HF_HASH_SIZE) == 0;
+    return refuse(in, same ? HF_CODE_SIGNATURE : HF_CODE_CHAIN,
+                  same ? "signature not good" : "chain differs from the signed head", head->seq);
+}
+
+static hf_status on_head(ingest *in, const hf_head_item *item)
+{
+    if (item->origin >= in->peer->origin_count) return HF_ERR_PROTOCOL;
+    in->origin = &in->peer->origins[item->origin];
+    in->row = hf_origin_by_no(in->hub->store, in->origin->no);
+    in->lane = item->head.lane;
+    hf_head head = item->head;
+    head.origin = in->row->id;
+    hf_peer_log *log = &in->origin->now[in->lane];
+    if (head.seq > log->held) return refuse(in, HF_CODE_GAP, "head past the end", head.seq);
+    hf_status status = hf_batch_head(in->batch, &head);
+    if (status == HF_ERR_PROTOCOL) return head_refused(in, &head);
+    if (head.seq > log->head) log->head = head.seq;
+    in->heads++;
+    in->origin->touched |= (uint8_t)(1u << in->lane);
+    return status;
+}
+
+static hf_status take_frame(ingest *in, const hf_received *received)
+{
+    hf_message message;
+    in->peer = received->owner;
+    hf_status status = hf_message_read((hf_bytes){received->data, received->size}, &message);
+    if (status != HF_OK) return status;
+    switch (message.type) {
+    case HF_FRAME_HELLO: return hf_peer_greet(in->peer, &message.as.hello);
+    case HF_FRAME_PUSH: return on_push(in, &message.as.push);
+    case HF_FRAME_HEAD: return on_head(in, &message.as.head);
+    default: return HF_OK;
+    }
+}
+
+/* ---- our own signed head ---- */
+
+static hf_status own_head(hf_hub *hub, hf_head *head, bool *due)
+{
+    *due = false;
+    const hf_origin_row *own = hf_store_own_origin(hub->store);
+    hf_log_state log;
+    hf_status status = hf_log_state_get(hub->store, own->no, HF_LANE_CONTROL, &log);
+    if (status != HF_OK || log.seq <= hub->own_head_seq) return status;
+    if (hub->own_head_seq && hub->now_ms - hub->own_head_at_ms < HF_HEAD_INTERVAL_MS) return HF_OK;
+    *due = true;
+    return hf_head_sign(hub->store, HF_LANE_CONTROL, log.seq, head);
+}
+
+uint64_t hf_ingest_deadline_ms(const hf_hub *hub)
+{
+    hf_log_state log;
+    const hf_origin_row *own = hf_store_own_origin(hub->store);
+    hf_status status = hf_log_state_get(hub->store, own->no, HF_LANE_CONTROL, &log);
+    if (status != HF_OK || log.seq <= hub->own_head_seq) return UINT64_MAX;
+    return hub->own_head_seq ? hub->own_head_at_ms + HF_HEAD_INTERVAL_MS : 0;
+}
+
+/* ---- the batch ---- */
+
+static void each_owner(hf_hub *hub, void (*act)(hf_peer *peer))
+{
+    for (const hf_received *at = hub->inbox.first; at; at = at->next) act(at->owner);
+}
+
+/* One pass. `*culprit` is the frame to blame, if one is; it has failed its session. */
+static hf_status pass(hf_hub *hub, const hf_head *head, const hf_received **culprit)
+{
+    ingest in = {.hub = hub};
+    /* Each entry may need two verdicts; their seqs cannot be reserved once the batch is open. */
+    hf_status status =
+        hf_batch_begin_own(hub->store, hub->wall_ms, 2 * hub->inbox_entries, &in.batch);
+    if (status != HF_OK) return status;
+    hub->touched_count = 0;
+    for (const hf_received *at = hub->inbox.first; at && status == HF_OK; at = at->next) {
+        status = take_frame(&in, at);
+        if (status != HF_ERR_PROTOCOL && status != HF_ERR_LIMIT) continue;
+        *culprit = at;
+        hf_session_fail_status(&in.peer->session, status, "frame");
+    }
+    if (status == HF_OK && head) status = hf_batch_head(in.batch, head);
+    if (status != HF_OK) {
+        hf_batch_rollback(in.batch);
+        return status;
+    }
+    status = hf_batch_commit(in.batch);
+    if (status == HF_OK) hub->heads_taken += in.heads + (head != NULL);
+    return status;
+}
+
+/* The mistake behind HF_PLANTED_ACK_BEFORE_COMMIT: says what is held a turn before it is. */
+static bool acks_too_soon(hf_hub *hub)
+{
+    if (!HF_PLANTED(ACK_BEFORE_COMMIT)) return false;
+    hub->postponed = !hub->postponed && hub->inbox.count > 0;
+    for (const hf_received *at = hub->inbox.first; at && hub->postponed; at = at->next) {
+        hf_message message;
+        hf_peer *peer = at->owner;
+        hf_status status = hf_message_read((hf_bytes){at->data, at->size}, &message);
+        if (status != HF_OK || message.type != HF_FRAME_PUSH) continue;
+        hf_peer_origin *origin = &peer->origins[message.as.push.origin];
+        hf_peer_log *log = &origin->durable[message.as.push.lane];
+        hf_entry_body entry = {.seq = 0};
+        hf_bodies walk = hf_bodies_of_push(&message.as.push);
+        while (hf_next_body(&walk) && hf_entry_parse(walk.body, &entry) == HF_OK)
+            if (entry.seq == log->held + 1) log->held = entry.seq;
+        origin->ack_due |= (uint8_t)(1u << message.as.push.lane);
+        hf_peer_wake(peer);
+    }
+    return hub->postponed;
+}
+
+static void fail_all(hf_hub *hub, hf_status status)
+{
+    for (const hf_received *at = hub->inbox.first; at; at = at->next) {
+        hf_peer *peer = at->owner;
+        hf_session_fail_status(&peer->session, status, "store");
+        hf_peer_wake(peer);
+    }
+}
+
+hf_status hf_ingest(hf_hub *hub)
+{
+    if (acks_too_soon(hub)) return HF_OK;
+    hf_head head;
+    bool has_head;
+    hf_status status = own_head(hub, &head, &has_head);
+    while (status == HF_OK && (hub->inbox.count > 0 || has_head)) {
+        const hf_received *culprit = NULL;
+        status = pass(hub, has_head ? &head : NULL, &culprit);
+        if (status == HF_OK) break;
+        each_owner(hub, hf_peer_reset_staged);
+        if (!culprit) break; /* the store's trouble, not a frame's */
+        hf_peer_wake(culprit->owner);
+        hf_inbox_drop_from(&hub->inbox, culprit); /* the rest again, without it and what followed */
+        status = HF_OK;
+    }
+    if (status == HF_OK) {
+        if (has_head) hub->own_head_seq = head.seq;
+        if (has_head) hub->own_head_at_ms = hub->now_ms;
+        each_owner(hub, hf_peer_settle);
+    } else {
+        fail_all(hub, status);
+    }
+    hf_inbox_drop(&hub->inbox, NULL);
+    hub->inbox_entries = 0;
+    return status;
+}

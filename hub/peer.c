@@ -1,0 +1,192 @@
+/* peer.c: what one session may say and hear between commits: windows, acknowledgements, its turn. */
+#include "peer.h"
+
+#include <assert.h>
+#include <string.h>
+
+void hf_peer_wake(hf_peer *peer)
+{
+    hf_hub *hub = peer->hub;
+    if (peer->ready) return;
+    peer->ready = true;
+    peer->next_ready = NULL;
+    if (hub->ready_last)
+        hub->ready_last->next_ready = peer;
+    else
+        hub->ready_first = peer;
+    hub->ready_last = peer;
+}
+
+bool hf_peer_holds(const hf_peer *peer, uint32_t scope)
+{
+    size_t low = 0, high = peer->scope_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (peer->scopes[middle] == scope) return true;
+        if (peer->scopes[middle] < scope)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+/* ---- with the batch ---- */
+
+void hf_peer_reset_staged(hf_peer *peer)
+{
+    if (peer->greeted && !peer->hello_durable) {
+        peer->origin_count = 0; /* learned in the batch that is no more */
+        peer->greeted = false;
+    }
+    for (size_t i = 0; i < peer->origin_count; i++) {
+        memcpy(peer->origins[i].now, peer->origins[i].durable, sizeof peer->origins[i].now);
+        peer->origins[i].touched = 0;
+    }
+    peer->notice_count = peer->notices_durable;
+    peer->notices.size = peer->notices_durable_size;
+}
+
+void hf_peer_settle(hf_peer *peer)
+{
+    for (size_t i = 0; i < peer->origin_count; i++) {
+        hf_peer_origin *origin = &peer->origins[i];
+        memcpy(origin->durable, origin->now, sizeof origin->durable);
+        origin->ack_due |= origin->touched;
+        origin->touched = 0;
+    }
+    peer->notices_durable = peer->notice_count;
+    peer->notices_durable_size = peer->notices.size;
+    memset(peer->queued_entries, 0, sizeof peer->queued_entries);
+    memset(peer->queued_bytes, 0, sizeof peer->queued_bytes);
+    if (peer->greeted) peer->hello_durable = true;
+    hf_peer_wake(peer);
+}
+
+/* ---- acknowledgements ---- */
+
+static bool ack_due(const hf_peer *peer)
+{
+    if (peer->notices_durable > 0) return true;
+    for (size_t i = 0; i < peer->origin_count; i++)
+        if (peer->origins[i].ack_due) return true;
+    return false;
+}
+
+static size_t write_acked(hf_peer_origin *origin, uint8_t index, hf_buffer *items)
+{
+    size_t count = 0;
+    for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++) {
+        if (!(origin->ack_due & 1u << lane)) continue;
+        /* This hub is the centre: durable here is durable there. */
+        hf_acked acked = {.origin = index,
+                          .lane = lane,
+                          .durable = origin->durable[lane].held,
+                          .central = origin->durable[lane].held,
+                          .head = origin->durable[lane].head};
+        hf_write_acked(items, &acked);
+        count++;
+    }
+    origin->ack_due = 0;
+    return count;
+}
+
+void hf_peer_write_ack(hf_peer *peer, hf_buffer *raw)
+{
+    if (!ack_due(peer)) return;
+    hf_buffer *items = &peer->hub->items;
+    hf_buffer_clear(items);
+    size_t count = 0;
+    for (size_t i = 0; i < peer->origin_count; i++)
+        count += write_acked(&peer->origins[i], (uint8_t)i, items);
+    hf_message message = {.type = HF_FRAME_ACK};
+    message.as.ack.logs = (hf_list){hf_buffer_bytes(items), count};
+    message.as.ack.notices = (hf_list){hf_buffer_bytes(&peer->notices), peer->notice_count};
+    hf_message_write(raw, &message);
+    if (items->status != HF_OK) raw->status = items->status;
+    hf_buffer_free(&peer->notices);
+    peer->notice_count = peer->notices_durable = peer->notices_durable_size = 0;
+}
+
+/* ---- frames ---- */
+
+static hf_status out_of_turn(hf_peer *peer, const char *what)
+{
+    hf_session_fail(&peer->session, HF_CODE_TURN, "%s out of turn", what);
+    return HF_ERR_PROTOCOL;
+}
+
+static hf_status on_feed_ack(hf_peer *peer, uint64_t position)
+{
+    if (peer->fed != HF_FED_FEED || position > peer->told || position < peer->acked)
+        return out_of_turn(peer, "FEED_ACK");
+    peer->acked = position;
+    while (peer->flight_count > 0 && peer->flights[peer->first_flight].to <= position) {
+        peer->flight_bytes -= peer->flights[peer->first_flight].bytes;
+        peer->first_flight = (peer->first_flight + 1) % HF_FEED_FRAMES_MAX;
+        peer->flight_count--;
+    }
+    hf_peer_wake(peer);
+    return HF_OK;
+}
+
+static hf_status on_vector(hf_peer *peer, const hf_vector *vector, hf_bytes raw)
+{
+    if (peer->fed != HF_FED_VECTORS || peer->vector.size > 0) return out_of_turn(peer, "VECTOR");
+    if (!hf_peer_holds(peer, vector->scope)) {
+        hf_session_fail(&peer->session, HF_CODE_SCOPE, "no grant for scope %u", vector->scope);
+        return HF_ERR_PROTOCOL;
+    }
+    hf_write_raw(&peer->vector, raw);
+    peer->vector_at = vector->from;
+    peer->vector_seq = 0;
+    hf_peer_wake(peer);
+    return peer->vector.status;
+}
+
+static hf_status on_start(hf_peer *peer, const hf_start *start)
+{
+    if (peer->fed != HF_FED_VECTORS || peer->vector.size > 0) return out_of_turn(peer, "START");
+    if (start->position != peer->announced ||
+        memcmp(start->chain, peer->announced_chain, sizeof start->chain) != 0)
+        return out_of_turn(peer, "START from another position than WELCOME's");
+    peer->fed = HF_FED_FEED;
+    peer->scanned = peer->told = peer->acked = start->position;
+    hf_peer_wake(peer);
+    return HF_OK;
+}
+
+/* The window is promised to the client; a client that sends past it is not one of ours. One entry may
+ * always go, whatever its size. */
+static hf_status on_push(hf_peer *peer, const hf_push *push)
+{
+    uint32_t *entries = &peer->queued_entries[push->lane], *bytes = &peer->queued_bytes[push->lane];
+    bool first = *entries == 0 && push->bodies.count == 1;
+    *entries += (uint32_t)push->bodies.count;
+    *bytes += (uint32_t)push->bodies.items.size;
+    if (push->origin >= peer->origin_count) {
+        hf_session_fail(&peer->session, HF_CODE_MALFORMED, "PUSH of an origin not in HELLO");
+        return HF_ERR_PROTOCOL;
+    }
+    if (!first && (*entries > HF_CREDIT_ENTRIES || *bytes > HF_CREDIT_BYTES)) {
+        hf_session_fail(&peer->session, HF_CODE_LIMIT, "more in lane %u than its window",
+                        push->lane);
+        return HF_ERR_LIMIT;
+    }
+    peer->hub->inbox_entries += push->bodies.count;
+    return HF_OK;
+}
+
+hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw, bool *queue)
+{
+    *queue = false;
+    switch (message->type) {
+    case HF_FRAME_HELLO: *queue = true; return hf_peer_find_certificate(peer);
+    case HF_FRAME_PUSH: *queue = true; return on_push(peer, &message->as.push);
+    case HF_FRAME_HEAD: *queue = true; return HF_OK;
+    case HF_FRAME_FEED_ACK: return on_feed_ack(peer, message->as.position);
+    case HF_FRAME_VECTOR: return on_vector(peer, &message->as.vector, raw);
+    case HF_FRAME_START: return on_start(peer, &message->as.start);
+    default: return HF_OK; /* nothing, or a PONG: we ask only to hear that they live */
+    }
+}

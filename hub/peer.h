@@ -1,0 +1,120 @@
+/* peer.h: one device's session at the hub, and the hub that all of them share. Inside hub/ only.
+ *
+ * Why a peer holds so little: a force has tens of thousands of devices, nearly all of them silent at any
+ * moment. A silent one costs its place in the feed and nothing else; buffers, the deflater and the
+ * inbox are the hub's, and are lent for the length of a call. */
+#ifndef HF_HUB_PEER_H
+#define HF_HUB_PEER_H
+
+#include "holdfast/hub.h"
+
+#include "sync/feed.h"
+#include "sync/frame.h"
+#include "sync/log.h"
+#include "sync/session.h"
+
+typedef struct hf_peer_log {
+    uint64_t held; /* we have the log up to here */
+    uint64_t head; /* newest signed head taken in this session; 0: none */
+} hf_peer_log;
+
+typedef struct hf_peer_origin { /* one of the incarnations that HELLO named, by its index there */
+    int64_t no;
+    bool skip;                           /* the device has all of it: not fed */
+    uint8_t touched, ack_due;            /* a bit for each lane */
+    hf_peer_log now[HF_LANE_COUNT];      /* with what the open batch adds */
+    hf_peer_log durable[HF_LANE_COUNT];  /* committed: what may be said */
+} hf_peer_origin;
+
+typedef enum hf_fed { HF_FED_NOT, HF_FED_VECTORS, HF_FED_FEED } hf_fed;
+
+enum { HF_PEER_WANTED_MAX = 8 };
+
+struct hf_peer {
+    hf_hub *hub;
+    void *context;
+    hf_peer *next, *previous; /* all peers */
+    hf_peer *next_ready;
+    bool ready, starved;      /* in the list of those to be sent to; out of budget this turn */
+    hf_session session;
+    uint8_t key_id[HF_HASH_SIZE];
+    char name[128];
+    uint64_t connected_ms;
+    uint32_t home;
+    uint32_t *scopes; /* granted, home and common, ascending */
+    size_t scope_count;
+    hf_buffer certificate; /* only while HELLO waits to be applied */
+
+    hf_peer_origin *origins;
+    size_t origin_count;
+    bool greeted, hello_durable; /* HELLO is applied; and committed, so WELCOME is due */
+    hf_resume_verdict verdict;
+
+    uint32_t queued_entries[HF_LANE_COUNT], queued_bytes[HF_LANE_COUNT]; /* not yet acknowledged */
+    hf_buffer notices; /* encoded items */
+    size_t notice_count, notices_durable, notices_durable_size;
+
+    hf_fed fed;
+    uint64_t announced;        /* WELCOME's position */
+    uint8_t announced_chain[16];
+    uint64_t scanned, told, acked; /* looked at up to; sent; durable at the device */
+    bool at_end;               /* nothing for it after `scanned`, as of the last look */
+    struct {
+        uint64_t to;
+        uint32_t bytes;
+    } flights[HF_FEED_FRAMES_MAX];
+    size_t first_flight, flight_count, flight_bytes;
+    uint64_t heads;            /* sent up to this acceptance number */
+    uint64_t heads_looked;     /* hub's count of accepted heads at the last look */
+    uint8_t *named;            /* bit per origin number: ORIGIN was sent */
+    size_t named_size;
+    int64_t wanted[HF_PEER_WANTED_MAX]; /* ORIGINs to be sent before more is fed */
+    size_t wanted_count;
+    hf_buffer vector;          /* the VECTOR being answered, raw; empty: none */
+    hf_log_name vector_at;     /* answered up to here */
+    uint64_t vector_seq;       /* ... and in the log after it, up to this seq; 0: not begun */
+    unsigned budget;           /* frames it may still send in the turn `budget_turn` */
+    uint64_t budget_turn;
+};
+
+enum { HF_HUB_TOUCHED_MAX = 64 };
+
+struct hf_hub {
+    hf_store *store;
+    char implementation[HF_TEXT_MAX + 1];
+    uint32_t peers_max, peer_count;
+    hf_peer *peers;
+    hf_peer *ready_first, *ready_last;
+    hf_inbox inbox;
+    size_t inbox_entries;
+    uint64_t now_ms, wall_ms;      /* of the last turn */
+    uint64_t turn;                 /* counts turns */
+    uint64_t timers_at_ms;         /* no session has a deadline before */
+    uint64_t position;             /* of the feed, when peers were last woken */
+    uint32_t touched[HF_HUB_TOUCHED_MAX]; /* scopes that the open batch added entries to */
+    size_t touched_count;          /* above the maximum: too many to list */
+    uint64_t heads_taken;          /* heads accepted since we run */
+    uint64_t own_head_seq, own_head_at_ms; /* newest head over our own control log */
+    bool starved;                  /* some peer ran out of budget: turn again soon */
+    bool postponed;                /* planted mistakes only */
+    hf_deflater *deflater;
+    hf_buffer inflated, raw, items, sealed, bytes; /* lent to whoever is being served */
+    hf_runs runs;
+};
+
+/* ---- peer.c ---- */
+void hf_peer_reset_staged(hf_peer *peer); /* the batch was undone */
+void hf_peer_settle(hf_peer *peer);       /* ... or is on disk: what it held may be said */
+void hf_peer_wake(hf_peer *peer);         /* has, or may have, something to send */
+bool hf_peer_holds(const hf_peer *peer, uint32_t scope);
+/* Frames that move only this session's own state; *queue: the frame needs the batch instead. */
+HF_MUST_CHECK hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw,
+                                         bool *queue);
+void hf_peer_write_ack(hf_peer *peer, hf_buffer *raw);
+
+/* ---- greet.c ---- */
+HF_MUST_CHECK hf_status hf_peer_find_certificate(hf_peer *peer);
+HF_MUST_CHECK hf_status hf_peer_greet(hf_peer *peer, const hf_hello *hello);
+HF_MUST_CHECK hf_status hf_peer_write_welcome(hf_peer *peer, hf_buffer *raw);
+
+#endif
