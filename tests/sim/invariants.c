@@ -1,0 +1,375 @@
+/* invariants.c: what must hold of a whole replica: that it shows what the model works out, and agrees
+ * with every other that holds the same; and, once the bad luck is over, that all of it is everywhere. */
+#include "world_private.h"
+
+#include "model.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the model, over the entries that one node holds ---- */
+
+/* In any order: the sum may not depend on it, and here is where it would show. */
+static void shuffle(sim_random *random, uint32_t *items, size_t count)
+{
+    for (size_t i = count; i > 1; i--) {
+        size_t j = (size_t)sim_random_below(random, i);
+        uint32_t swap = items[i - 1];
+        items[i - 1] = items[j];
+        items[j] = swap;
+    }
+}
+
+static model *model_of(sim_world *world, const sim_node *node)
+{
+    uint32_t *order = malloc((node->feed_count + 1) * sizeof *order);
+    model *m = model_new(hf_store_pack(node->store));
+    assert(order && m);
+    memcpy(order, node->feed, node->feed_count * sizeof *order);
+    shuffle(&world->random, order, node->feed_count);
+    bool ok = true;
+    for (size_t i = 0; i < node->feed_count && ok; i++) {
+        const sim_dot *dot = &world->dots[order[i]];
+        ok = model_add(m, &dot->dot.origin, dot->dot.lane, (hf_bytes){dot->body, dot->size});
+    }
+    free(order);
+    if (ok && model_fold(m)) return m;
+    sim_break(world, SIM_HONEST, "%s holds an entry that is not one", node->name);
+    model_free(m);
+    return NULL;
+}
+
+/* ---- S4: one record ---- */
+
+typedef struct text80 {
+    char text[80];
+} text80;
+
+static text80 field_name(const hf_record_id *id, uint32_t field)
+{
+    text80 out;
+    int size = snprintf(out.text, sizeof out.text, "%u_", id->type);
+    for (size_t i = 0; i < HF_RECORD_ID_SIZE; i++)
+        size += snprintf(out.text + size, sizeof out.text - (size_t)size, "%02x", id->bytes[i]);
+    snprintf(out.text + size, sizeof out.text - (size_t)size, " field %u", field);
+    return out;
+}
+
+static bool same_bytes(hf_bytes a, hf_bytes b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+static const hf_field_view *view_field(const hf_view *view, uint32_t number)
+{
+    for (size_t i = 0; i < hf_view_field_count(view); i++)
+        if (hf_view_field(view, i)->number == number) return hf_view_field(view, i);
+    return NULL;
+}
+
+static bool same_dot(const hf_dot *a, const hf_dot *b)
+{
+    return a->seq == b->seq && a->lane == b->lane && a->ordinal == b->ordinal &&
+           memcmp(a->origin.bytes, b->origin.bytes, HF_ORIGIN_SIZE) == 0;
+}
+
+static bool value_in(const hf_field_view *view, const model_live *live)
+{
+    for (size_t i = 0; i < view->value_count; i++) {
+        const hf_value_view *value = &view->values[i];
+        if (!same_dot(&value->dot, &live->dot)) continue;
+        return value->hlc == live->hlc && value->quality == live->quality &&
+               same_bytes(value->value, live->value);
+    }
+    return false;
+}
+
+static bool appends(const sim_node *node, const hf_record_id *id, uint32_t field)
+{
+    return hf_pack_field(hf_store_pack(node->store), id->type, field)->rule == HF_RULE_APPEND;
+}
+
+static void compare_field(sim_world *world, const sim_node *node, const hf_record_id *id,
+                          const model_field *expected, const hf_field_view *view)
+{
+    text80 name = field_name(id, expected->number);
+    if (!view || view->value_count != expected->live_count) {
+        sim_break(world, SIM_S4, "%s shows %zu live values of %s, the model %zu", node->name,
+                  view ? view->value_count : 0, name.text, expected->live_count);
+        return;
+    }
+    bool ordered = appends(node, id, expected->number);
+    for (size_t i = 0; i < expected->live_count; i++) {
+        if (!value_in(view, &expected->live[i])) {
+            sim_break(world, SIM_S4, "%s lacks a live value of %s, or has it otherwise", node->name,
+                      name.text);
+            return;
+        }
+        if (ordered && !same_dot(&view->values[i].dot, &expected->live[i].dot)) {
+            sim_break(world, SIM_S4, "%s shows %s out of order", node->name, name.text);
+            return;
+        }
+    }
+    if (view->conflict != expected->conflict)
+        sim_break(world, SIM_S6, "%s %s a conflict of %s, the model %s", node->name,
+                  view->conflict ? "shows" : "hides", name.text,
+                  expected->conflict ? "has one" : "has none");
+    if ((view->shown.data != NULL) != expected->shows ||
+        (expected->shows && !same_bytes(view->shown, expected->shown)))
+        sim_break(world, SIM_S4, "%s shows another value of %s than the model", node->name,
+                  name.text);
+}
+
+static void compare_record(sim_world *world, const sim_node *node, const model_record *expected)
+{
+    hf_view *view = NULL;
+    hf_status status = hf_store_get(node->store, &expected->id, &view);
+    if (sim_disk_killed(node->disk) || status == HF_ERR_IO) return; /* it will be looked at again */
+    if (status == HF_ERR_NOT_FOUND && expected->field_count == 0) return;
+    text80 name = field_name(&expected->id, 0);
+    if (status != HF_OK) {
+        sim_break(world, SIM_S4, "%s does not show %s: %s", node->name, name.text,
+                  hf_status_name(status));
+        return;
+    }
+    sim_checked(world, SIM_S4);
+    size_t live_fields = 0;
+    for (size_t i = 0; i < hf_view_field_count(view); i++) {
+        const hf_field_view *field = hf_view_field(view, i);
+        if (field->number != HF_FIELD_DELETED && field->value_count > 0) live_fields++;
+    }
+    for (size_t i = 0; i < expected->field_count && !sim_over(world); i++) {
+        const model_field *field = &expected->fields[i];
+        if (field->number == HF_FIELD_DELETED) continue;
+        live_fields--;
+        compare_field(world, node, &expected->id, field, view_field(view, field->number));
+    }
+    if (live_fields != 0)
+        sim_break(world, SIM_S4, "%s shows fields of %s that the model does not", node->name,
+                  name.text);
+    if (hf_view_deleted(view) != expected->deleted ||
+        hf_view_edited_deleted(view) != expected->edited_deleted)
+        sim_break(world, SIM_S4, "%s: %s is %s, by the model %s", node->name, name.text,
+                  hf_view_deleted(view)          ? "deleted"
+                  : hf_view_edited_deleted(view) ? "edited while deleted"
+                                                 : "shown",
+                  expected->deleted          ? "deleted"
+                  : expected->edited_deleted ? "edited while deleted"
+                                             : "shown");
+    hf_view_free(view);
+}
+
+/* ---- S6: the list of conflicts ---- */
+
+typedef struct listed {
+    hf_conflict *items;
+    size_t count, capacity;
+} listed;
+
+static hf_status on_conflict(void *context, const hf_conflict *conflict)
+{
+    listed *list = context;
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? 2 * list->capacity : 64;
+        list->items = realloc(list->items, list->capacity * sizeof *list->items);
+        assert(list->items);
+    }
+    list->items[list->count++] = *conflict;
+    return HF_OK;
+}
+
+static bool is_listed(const listed *list, const hf_record_id *id, uint32_t field)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].field == field && list->items[i].record.type == id->type &&
+            memcmp(list->items[i].record.bytes, id->bytes, HF_RECORD_ID_SIZE) == 0)
+            return true;
+    return false;
+}
+
+static void compare_conflicts(sim_world *world, const sim_node *node, const model *m)
+{
+    listed list = {0};
+    hf_status status = hf_store_conflicts(node->store, on_conflict, &list);
+    size_t count, expected = 0;
+    const model_record *records = model_records(m, &count);
+    for (size_t i = 0; i < count && status == HF_OK && !sim_over(world); i++) {
+        const model_record *record = &records[i];
+        for (size_t j = 0; j <= record->field_count; j++) {
+            bool flagged = j == record->field_count;
+            if (flagged ? !record->edited_deleted : !record->fields[j].conflict) continue;
+            uint32_t field = flagged ? 0 : record->fields[j].number;
+            expected++;
+            sim_checked(world, SIM_S6);
+            if (!is_listed(&list, &record->id, field))
+                sim_break(world, SIM_S6, "%s does not list the conflict of %s", node->name,
+                          field_name(&record->id, field).text);
+        }
+    }
+    if (status == HF_OK && expected != list.count)
+        sim_break(world, SIM_S6, "%s lists %zu conflicts, the model %zu", node->name, list.count,
+                  expected);
+    free(list.items);
+}
+
+/* ---- S3: who holds the same, shows the same ---- */
+
+/* Do the two hold the same entries of the scope, those apart that neither counts? */
+static bool same_entries(const sim_world *world, const sim_node *a, const sim_node *b,
+                         uint32_t scope)
+{
+    for (size_t i = 0; i < world->dot_count; i++) {
+        const sim_dot *dot = &world->dots[i];
+        if (dot->scope != scope || dot->withheld) continue;
+        if ((dot->held >> a->index & 1) != (dot->held >> b->index & 1)) return false;
+    }
+    return true;
+}
+
+static void compare_digests(sim_world *world, const sim_node *a, const sim_node *b)
+{
+    const sim_node *edge = a->index == SIM_HUB ? b : a;
+    for (size_t i = 0; i < edge->scope_count && !sim_over(world); i++) {
+        uint32_t scope = edge->scopes[i];
+        if (!sim_may_hold(world, b, &(sim_dot){.scope = scope}) ||
+            !sim_may_hold(world, a, &(sim_dot){.scope = scope}) ||
+            !same_entries(world, a, b, scope))
+            continue;
+        uint8_t digests[2][HF_HASH_SIZE];
+        if (hf_store_digest(a->store, scope, digests[0]) != HF_OK ||
+            hf_store_digest(b->store, scope, digests[1]) != HF_OK)
+            continue;
+        sim_checked(world, SIM_S3);
+        if (memcmp(digests[0], digests[1], HF_HASH_SIZE) != 0)
+            sim_break(world, SIM_S3, "%s and %s hold the same of scope %u and differ in its digest",
+                      a->name, b->name, scope);
+    }
+}
+
+void sim_look(sim_world *world, sim_node *node)
+{
+    model *m = model_of(world, node);
+    if (!m) return;
+    size_t count;
+    const model_record *records = model_records(m, &count);
+    for (size_t i = 0; i < count && !sim_over(world) && !sim_disk_killed(node->disk); i++)
+        compare_record(world, node, &records[i]);
+    if (!sim_over(world) && !sim_disk_killed(node->disk)) compare_conflicts(world, node, m);
+    model_free(m);
+    for (unsigned i = 0; i < world->node_count && !sim_over(world); i++) {
+        sim_node *other = &world->nodes[i];
+        if (other == node || !other->up || sim_disk_killed(node->disk)) continue;
+        compare_digests(world, node, other);
+        (void)sim_node_alive(world, other);
+    }
+    (void)sim_node_alive(world, node);
+}
+
+/* ---- when the bad luck is over ---- */
+
+static bool takes_part(const sim_node *node)
+{
+    return node->exists && node->registered && !node->revoked;
+}
+
+/* What is still to come, from or to this device; NULL when nothing is. */
+static const sim_dot *outstanding(const sim_world *world, const sim_node *node, const char **what)
+{
+    uint64_t bit = 1ull << node->index;
+    for (size_t i = 0; i < world->dot_count; i++) {
+        const sim_dot *dot = &world->dots[i];
+        bool at_hub = dot->held & 1, here = dot->held & bit;
+        *what = "has not reached the hub";
+        if (dot->author == node->index && here && !at_hub) return dot;
+        *what = "has not been acknowledged";
+        if (dot->author == node->index && here && at_hub && !dot->acked &&
+            memcmp(dot->dot.origin.bytes, hf_store_own_origin(node->store)->id.bytes,
+                   HF_ORIGIN_SIZE) == 0)
+            return dot;
+        *what = "has not come down";
+        if (at_hub && !here && !dot->withheld && sim_may_hold(world, node, dot)) return dot;
+    }
+    return NULL;
+}
+
+bool sim_settled(sim_world *world)
+{
+    const char *what;
+    if (!world->nodes[SIM_HUB].up) return false;
+    for (unsigned i = 1; i < world->node_count; i++) {
+        const sim_node *node = &world->nodes[i];
+        if (!takes_part(node)) continue;
+        if (!node->up || outstanding(world, node, &what)) return false;
+    }
+    return true;
+}
+
+static void judge_arrival(sim_world *world, const sim_node *node)
+{
+    sim_checked(world, SIM_L1);
+    if (!node->up) {
+        sim_break(world, SIM_L1, "%s does not come up", node->name);
+        return;
+    }
+    const char *what;
+    const sim_dot *dot = outstanding(world, node, &what);
+    if (!dot) return;
+    hf_edge_status status;
+    hf_edge_status_get(node->edge, &status);
+    bool behind_withheld = false;
+    for (size_t i = 0; i < world->dot_count; i++)
+        if (world->dots[i].withheld && world->dots[i].dot.seq < dot->dot.seq &&
+            world->dots[i].dot.lane == dot->dot.lane && world->dots[i].author == dot->author)
+            behind_withheld = true;
+    sim_break(world, behind_withheld ? SIM_S14 : SIM_L1,
+              "%s: entry %s/%u/%llu of scope %u %s (link %d, last error \"%s\")", node->name,
+              world->nodes[dot->author].name, dot->dot.lane, (unsigned long long)dot->dot.seq,
+              dot->scope, what, status.link, status.last_error);
+}
+
+static void judge_saved(sim_world *world)
+{
+    for (size_t i = 0; i < world->dot_count && !sim_over(world); i++) {
+        const sim_dot *dot = &world->dots[i];
+        const sim_node *author = &world->nodes[dot->author];
+        bool owed = dot->acked || (dot->saved && takes_part(author) && !dot->excused);
+        if (!owed) continue;
+        sim_checked(world, SIM_S1);
+        if (!(dot->held & 1))
+            sim_break(world, SIM_S1, "%s/%u/%llu was %s and the hub has it not", author->name,
+                      dot->dot.lane, (unsigned long long)dot->dot.seq,
+                      dot->acked ? "acknowledged" : "saved");
+    }
+}
+
+/* Each node's own account of itself: chains, vectors, heads, records. */
+static void judge_verify(sim_world *world, sim_node *node)
+{
+    hf_verify_report report;
+    if (hf_store_verify(node->store, &report) != HF_OK) return;
+    sim_checked(world, SIM_HONEST);
+    if (report.faults)
+        sim_break(world, SIM_HONEST, "%s finds fault with itself: %s", node->name,
+                  report.first_fault);
+}
+
+void sim_last_judgement(sim_world *world)
+{
+    for (unsigned i = 1; i < world->node_count && !sim_over(world); i++)
+        if (takes_part(&world->nodes[i])) judge_arrival(world, &world->nodes[i]);
+    if (!sim_over(world)) judge_saved(world);
+    for (unsigned i = 0; i < world->node_count && !sim_over(world); i++) {
+        if (!world->nodes[i].up) continue;
+        sim_look(world, &world->nodes[i]);
+        if (!sim_over(world)) judge_verify(world, &world->nodes[i]);
+    }
+    for (uint32_t i = 0; i < SIM_LINKS_MAX && !sim_over(world); i++) { /* L4 of those still open */
+        sim_link *link = &world->links[i];
+        if (!link->used) continue;
+        link->edge_end = false;
+        link->peer = NULL;
+        sim_link_end(world, link);
+    }
+}

@@ -1,0 +1,398 @@
+/* network.c: the simulated links: late, cut in mid-message, half-open, doubled, stalled.
+ *
+ * Within one connection bytes arrive in order or not at all, as TCP and TLS see to it; so what a bad
+ * network can do is lose a tail, and let either end believe otherwise for as long as it likes. */
+#include "world_private.h"
+
+#include "sync/limits.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    STALL_STEP_MS = 5 * SIM_SECOND,
+    SESSION_BYTES = 8 * 1024,   /* L4: greetings, vectors and certificates of one session */
+    ENTRY_BYTES = 192,          /* L4: an entry's share of heads and frames, when it comes alone */
+    MISSING_TIMES = 3,          /* L4's k */
+    PING_BYTES = 4,             /* L4: per second of a link's life */
+    IN_FLIGHT_MAX = HF_CREDIT_BYTES + HF_CREDIT_BYTES / 2 + HF_FRAME_SIZE_MAX /* S15, stalled */
+};
+
+static uint32_t link_index(const sim_world *world, const sim_link *link)
+{
+    return (uint32_t)(link - world->links);
+}
+
+static uint32_t tag(const sim_link *link, unsigned way)
+{
+    return link->generation << 1 | way;
+}
+
+static sim_link *link_of(sim_world *world, uint32_t index, uint32_t what)
+{
+    sim_link *link = &world->links[index];
+    return link->used && link->generation == what >> 1 ? link : NULL;
+}
+
+static sim_link *link_new(sim_world *world, sim_node *edge)
+{
+    for (uint32_t i = 0; i < SIM_LINKS_MAX; i++) {
+        sim_link *link = &world->links[i];
+        if (link->used) continue;
+        uint32_t generation = (link->generation + 1) & INT32_MAX;
+        *link = (sim_link){.used = true, .generation = generation, .node = edge->index};
+        bool slow = !world->calm && sim_random_chance(&edge->random, world->swarm.edges_slow);
+        link->delay_ms = 1 + sim_random_below(&edge->random, slow ? 1500 : world->swarm.delay_ms);
+        link->rate = slow ? 5 : 5000;
+        static const size_t ROOMS[] = {2 * 1024, 64 * 1024, SIZE_MAX};
+        link->room = ROOMS[sim_random_below(&edge->random, 3)];
+        link->opened_ms = world->now_ms;
+        return link;
+    }
+    assert(!"a hub keeps no more half-open links than its timeouts allow");
+    return NULL;
+}
+
+static void way_clear(sim_way *way)
+{
+    while (way->first) {
+        sim_message *next = way->first->next;
+        free(way->first);
+        way->first = next;
+    }
+    way->last = NULL;
+    way->bytes = 0;
+}
+
+void sim_links_free(sim_world *world)
+{
+    for (uint32_t i = 0; i < SIM_LINKS_MAX; i++) {
+        way_clear(&world->links[i].ways[SIM_UP]);
+        way_clear(&world->links[i].ways[SIM_DOWN]);
+    }
+}
+
+/* L4: a session costs no more than a few times what one side lacked of the other. */
+static void account(sim_world *world, const sim_link *link)
+{
+    uint64_t sent = link->ways[SIM_UP].sent + link->ways[SIM_DOWN].sent;
+    uint64_t life_s = (world->now_ms - link->opened_ms) / 1000;
+    uint64_t bound = MISSING_TIMES * (link->missing + link->missing_count * ENTRY_BYTES) +
+                     SESSION_BYTES + life_s * PING_BYTES;
+    sim_checked(world, SIM_L4);
+    if (sent > bound)
+        sim_break(world, SIM_L4,
+                  "%s: a session of %llu s sent %llu bytes up and %llu down for %llu entries of "
+                  "%llu bytes",
+                  world->nodes[link->node].name, (unsigned long long)life_s,
+                  (unsigned long long)link->ways[SIM_UP].sent,
+                  (unsigned long long)link->ways[SIM_DOWN].sent,
+                  (unsigned long long)link->missing_count, (unsigned long long)link->missing);
+}
+
+void sim_link_end(sim_world *world, sim_link *link)
+{
+    if (!link->used || link->edge_end || link->peer) return;
+    account(world, link);
+    way_clear(&link->ways[SIM_UP]);
+    way_clear(&link->ways[SIM_DOWN]);
+    sim_node *edge = &world->nodes[link->node];
+    if (edge->link == link_index(world, link)) edge->link = SIM_LINKS_MAX;
+    link->used = false;
+}
+
+/* ---- making and losing connections ---- */
+
+void sim_dial(sim_world *world, sim_node *edge)
+{
+    sim_link *link = link_new(world, edge);
+    edge->link = link_index(world, link);
+    sim_trace(world, 0xd1a1, edge->index);
+    sim_schedule(world, world->now_ms + 3 * link->delay_ms, SIM_DIALLED, edge->link, tag(link, 0));
+}
+
+/* What this session will have to carry: L4 counts from here. */
+static void count_missing(sim_world *world, sim_link *link)
+{
+    const sim_node *edge = &world->nodes[link->node];
+    uint64_t edge_bit = 1ull << edge->index, hub_bit = 1ull << SIM_HUB;
+    for (size_t i = 0; i < world->dot_count; i++) {
+        const sim_dot *dot = &world->dots[i];
+        bool up = (dot->held & edge_bit) && !(dot->held & hub_bit);
+        bool down = (dot->held & hub_bit) && !(dot->held & edge_bit) &&
+                    sim_may_hold(world, edge, dot);
+        if (!up && !down) continue;
+        link->missing += dot->size;
+        link->missing_count++;
+    }
+}
+
+static bool hub_accepts(sim_world *world, sim_link *link)
+{
+    sim_node *hub = &world->nodes[SIM_HUB], *edge = &world->nodes[link->node];
+    if (!hub->up || edge->cut_off) return false;
+    if (!world->calm && sim_random_chance(&edge->random, world->swarm.refuse)) return false;
+    hf_status status = hf_hub_link_up(hub->hub, edge->crypto.table.own_key_id,
+                                      sim_node_now(world, hub), &link->peer);
+    if (!sim_node_alive(world, hub)) return false;
+    if (edge->revoked && status == HF_OK)
+        sim_break(world, SIM_HONEST, "the hub lets %s in, which is revoked", edge->name);
+    if (status != HF_OK) {
+        link->peer = NULL;
+        if (!edge->revoked && status != HF_ERR_IO && status != HF_ERR_LIMIT)
+            sim_break(world, SIM_HONEST, "the hub refuses %s: %s", edge->name,
+                      hf_status_name(status));
+        return false;
+    }
+    hf_peer_set_context(link->peer, link);
+    sim_node_wake(world, hub, world->now_ms);
+    return true;
+}
+
+/* The same device a second time: a proxy's retry, a handshake whose first half was believed lost. */
+static void add_ghost(sim_world *world, sim_node *edge)
+{
+    sim_link *ghost = link_new(world, edge);
+    ghost->ghost = ghost->broken = true;
+    if (!hub_accepts(world, ghost)) {
+        sim_link_end(world, ghost);
+        return;
+    }
+    world->result->counts.cut++;
+    if (sim_random_chance(&edge->random, 500))
+        sim_schedule(world, world->now_ms + sim_random_below(&edge->random, SIM_MINUTE), SIM_LOST,
+                     link_index(world, ghost), tag(ghost, SIM_UP));
+}
+
+void sim_on_dialled(sim_world *world, uint32_t index, uint32_t what)
+{
+    sim_link *link = link_of(world, index, what);
+    if (!link) return;
+    sim_node *edge = &world->nodes[link->node];
+    bool ghost = !world->calm && sim_random_chance(&edge->random, world->swarm.ghost);
+    if (ghost && sim_random_chance(&edge->random, 500)) add_ghost(world, edge), ghost = false;
+    link = link_of(world, index, what);
+    if (!link || sim_over(world)) return;
+    if (!hub_accepts(world, link)) {
+        hf_edge_link_down(edge->edge, sim_node_now(world, edge));
+        sim_link_end(world, link);
+        sim_node_wake(world, edge, world->now_ms + 1);
+        return;
+    }
+    if (ghost) add_ghost(world, edge);
+    if (!link->used) return; /* the hub died of it */
+    sim_say(world, "%s is connected (link %u)", edge->name, index);
+    link->edge_end = true;
+    count_missing(world, link);
+    hf_edge_link_up(edge->edge, sim_node_now(world, edge));
+    sim_node_wake(world, edge, world->now_ms);
+    if (world->swarm.cut_ms && !world->calm)
+        sim_schedule(world, world->now_ms + sim_random_wait(&edge->random, world->swarm.cut_ms),
+                     SIM_LOST, index, tag(link, SIM_DOWN));
+}
+
+/* Of what is under way, a first part still arrives. */
+static void cut_tail(sim_node *edge, sim_way *way)
+{
+    size_t count = 0;
+    for (const sim_message *m = way->first; m; m = m->next) count++;
+    size_t keep = (size_t)sim_random_below(&edge->random, count + 1);
+    sim_message **at = &way->first;
+    way->last = NULL;
+    for (; *at && keep; keep--) {
+        way->last = *at;
+        at = &(*at)->next;
+    }
+    while (*at) {
+        sim_message *gone = *at;
+        *at = gone->next;
+        free(gone); /* its bytes still fill the sender's buffer: nothing will take them out */
+    }
+}
+
+void sim_link_break(sim_world *world, sim_link *link, bool edge_learns, bool hub_learns)
+{
+    if (link->broken) return;
+    link->broken = true;
+    sim_node *edge = &world->nodes[link->node];
+    cut_tail(edge, &link->ways[SIM_UP]);
+    cut_tail(edge, &link->ways[SIM_DOWN]);
+    for (unsigned way = 0; way < 2; way++) {
+        if (!(way == SIM_UP ? hub_learns : edge_learns)) continue;
+        uint64_t at = link->ways[way].last_at > world->now_ms ? link->ways[way].last_at
+                                                              : world->now_ms;
+        sim_schedule(world, at + 1 + sim_random_below(&edge->random, 2 * link->delay_ms), SIM_LOST,
+                     link_index(world, link), tag(link, way));
+    }
+}
+
+void sim_edge_closes(sim_world *world, sim_link *link)
+{
+    sim_node *edge = &world->nodes[link->node];
+    link->edge_end = false;
+    edge->link = SIM_LINKS_MAX;
+    if (edge->up) hf_edge_link_down(edge->edge, sim_node_now(world, edge));
+    uint64_t at = link->ways[SIM_UP].last_at;
+    if (!link->broken)
+        sim_schedule(world, (at > world->now_ms ? at : world->now_ms) + link->delay_ms, SIM_LOST,
+                     link_index(world, link), tag(link, SIM_UP));
+    way_clear(&link->ways[SIM_DOWN]);
+    sim_link_end(world, link);
+    if (edge->up) sim_node_wake(world, edge, world->now_ms + 1);
+}
+
+void sim_hub_closes(sim_world *world, sim_link *link)
+{
+    sim_node *hub = &world->nodes[SIM_HUB];
+    hf_hub_link_down(hub->hub, link->peer, sim_node_now(world, hub));
+    link->peer = NULL;
+    uint64_t at = link->ways[SIM_DOWN].last_at;
+    if (!link->broken)
+        sim_schedule(world, (at > world->now_ms ? at : world->now_ms) + link->delay_ms, SIM_LOST,
+                     link_index(world, link), tag(link, SIM_DOWN));
+    way_clear(&link->ways[SIM_UP]);
+    sim_link_end(world, link);
+    sim_node_wake(world, hub, world->now_ms + 1);
+}
+
+/* The end that `way` leads to learns that the link is gone. */
+void sim_on_lost(sim_world *world, uint32_t index, uint32_t what)
+{
+    sim_link *link = link_of(world, index, what);
+    if (!link) return;
+    if (!link->broken && link->edge_end && link->peer) { /* planned: the network cuts it now */
+        sim_node *edge = &world->nodes[link->node];
+        world->result->counts.cut++;
+        sim_say(world, "link %u of %s is cut", index, edge->name);
+        sim_link_break(world, link, !sim_random_chance(&edge->random, world->swarm.half_open),
+                       !sim_random_chance(&edge->random, world->swarm.half_open));
+        return;
+    }
+    link->broken = true;
+    sim_trace(world, 0x1057, what);
+    if ((what & 1) == SIM_DOWN && link->edge_end) sim_edge_closes(world, link);
+    if ((what & 1) == SIM_UP && link->used && link->peer) sim_hub_closes(world, link);
+}
+
+/* ---- messages ---- */
+
+static void enqueue(sim_world *world, sim_link *link, unsigned way_number, hf_bytes message)
+{
+    sim_way *way = &link->ways[way_number];
+    sim_node *edge = &world->nodes[link->node];
+    uint8_t hash[HF_HASH_SIZE];
+    sim_hash(&message, 1, hash);
+    sim_trace(world, hash[0] | (uint64_t)hash[1] << 8 | (uint64_t)hash[2] << 16, message.size);
+    world->result->messages++;
+    way->sent += message.size;
+    way->bytes += message.size;
+    sim_checked(world, SIM_S15);
+    if (message.size > HF_FRAME_SIZE_MAX)
+        sim_break(world, SIM_S15, "%s: a frame of %zu bytes", edge->name, message.size);
+    if (way->bytes > IN_FLIGHT_MAX)
+        sim_break(world, SIM_S15, "%s: %zu bytes %s and none acknowledged", edge->name, way->bytes,
+                  way_number == SIM_UP ? "up" : "down");
+    if (link->broken) return;
+    if (!world->calm && sim_random_chance(&edge->random, world->swarm.cut_per_message)) {
+        /* Cut in mid-message: the sender believes it sent, the receiver never has it whole. */
+        world->result->counts.cut++;
+        sim_say(world, "link %u of %s is cut in mid-message", link_index(world, link), edge->name);
+        sim_link_break(world, link, !sim_random_chance(&edge->random, world->swarm.half_open),
+                       !sim_random_chance(&edge->random, world->swarm.half_open));
+        return;
+    }
+    sim_message *m = malloc(sizeof *m + message.size);
+    assert(m);
+    *m = (sim_message){.size = message.size};
+    memcpy(m->data, message.data, message.size);
+    uint64_t start = way->last_at > world->now_ms ? way->last_at : world->now_ms;
+    uint64_t jitter = sim_random_below(&edge->random, link->delay_ms / 4 + 1);
+    m->at = start + message.size / link->rate;
+    if (m->at < world->now_ms + link->delay_ms + jitter)
+        m->at = world->now_ms + link->delay_ms + jitter;
+    way->last_at = m->at;
+    *(way->last ? &way->last->next : &way->first) = m;
+    way->last = m;
+    sim_schedule(world, m->at, SIM_DELIVER, link_index(world, link), tag(link, way_number));
+}
+
+/* The sender's next message; size 0: none, or the sender died or failed. */
+static hf_bytes next_message(sim_world *world, sim_link *link, unsigned way)
+{
+    sim_node *sender = &world->nodes[way == SIM_UP ? link->node : SIM_HUB];
+    hf_bytes message = {NULL, 0};
+    uint64_t now = sim_node_now(world, sender);
+    hf_status status = way == SIM_UP ? hf_edge_send(sender->edge, now, &message)
+                                     : hf_hub_send(sender->hub, link->peer, now, &message);
+    if (!sim_node_alive(world, sender)) return (hf_bytes){NULL, 0};
+    if (!sim_status_sane(world, sender, status, "send")) message = (hf_bytes){NULL, 0};
+    return message;
+}
+
+void sim_pump(sim_world *world, sim_link *link, unsigned way)
+{
+    uint32_t generation = link->generation;
+    while (link->used && link->generation == generation && !sim_over(world)) {
+        if (way == SIM_UP ? !link->edge_end : !link->peer) return;
+        if (link->ways[way].bytes >= link->room) return;
+        hf_bytes message = next_message(world, link, way);
+        if (!message.size) break;
+        enqueue(world, link, way, message);
+    }
+    sim_node *hub = &world->nodes[SIM_HUB];
+    if (way == SIM_DOWN && link->used && link->generation == generation && link->peer && hub->up &&
+        hf_hub_wants_close(hub->hub, link->peer))
+        sim_hub_closes(world, link);
+}
+
+static void to_hub(sim_world *world, sim_link *link, hf_bytes message)
+{
+    sim_node *hub = &world->nodes[SIM_HUB];
+    hf_status status = hf_hub_recv(hub->hub, link->peer, message, sim_node_now(world, hub));
+    if (!sim_node_alive(world, hub)) return;
+    if (!sim_status_sane(world, hub, status, "recv")) {
+        sim_pump(world, link, SIM_DOWN);
+        if (link->used && link->peer && hub->up) sim_hub_closes(world, link);
+    }
+    if (hub->up) sim_node_wake(world, hub, world->now_ms + sim_random_below(&hub->random, 4));
+}
+
+static void to_edge(sim_world *world, sim_link *link, hf_bytes message)
+{
+    sim_node *edge = &world->nodes[link->node];
+    hf_status status = hf_edge_recv(edge->edge, message, sim_node_now(world, edge));
+    if (!sim_node_alive(world, edge)) return;
+    if (edge->revoked && status == HF_ERR_PROTOCOL) status = HF_ERR_IO; /* it is told to go away */
+    if (!sim_status_sane(world, edge, status, "recv")) {
+        sim_pump(world, link, SIM_UP);
+        if (link->used && link->edge_end) sim_edge_closes(world, link);
+    }
+    if (edge->up) sim_node_wake(world, edge, world->now_ms + sim_random_below(&edge->random, 4));
+}
+
+void sim_on_deliver(sim_world *world, uint32_t index, uint32_t what)
+{
+    sim_link *link = link_of(world, index, what);
+    if (!link) return;
+    unsigned number = what & 1;
+    sim_way *way = &link->ways[number];
+    sim_message *message = way->first;
+    if (!message || message->at > world->now_ms) return;
+    if (world->nodes[link->node].cut_off) { /* stalled, not lost: TCP will try again */
+        message->at = world->now_ms + STALL_STEP_MS;
+        sim_schedule(world, message->at, SIM_DELIVER, index, what);
+        return;
+    }
+    way->first = message->next;
+    if (!way->first) way->last = NULL;
+    way->bytes -= message->size;
+    hf_bytes bytes = {message->data, message->size};
+    uint32_t generation = link->generation;
+    if (way->first && way->first->at <= world->now_ms)
+        sim_schedule(world, world->now_ms, SIM_DELIVER, index, what);
+    if (number == SIM_UP && link->peer) to_hub(world, link, bytes);
+    if (number == SIM_DOWN && link->edge_end) to_edge(world, link, bytes);
+    free(message);
+    if (link->used && link->generation == generation) sim_pump(world, link, number);
+}

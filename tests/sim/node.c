@@ -1,0 +1,223 @@
+/* node.c: the processes of the simulated world: how they start, take their turns, and die. */
+#include "world_private.h"
+
+#include "sync/control.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH_SIZE = 40 };
+
+sim_node *sim_node_add(sim_world *world, const char *name, bool is_hub)
+{
+    assert(world->node_count < SIM_NODES_MAX);
+    sim_node *node = &world->nodes[world->node_count];
+    node->index = world->node_count++;
+    node->exists = true;
+    node->link = SIM_LINKS_MAX;
+    node->turn_at = UINT64_MAX;
+    snprintf(node->name, sizeof node->name, "%s", name);
+    uint64_t seed = world->options->seed;
+    node->random = sim_random_from(seed, 1000 + node->index);
+    node->disk = sim_disk_new(name, sim_mix(seed) + node->index);
+    assert(node->disk);
+    sim_crypto_init(&node->crypto, seed, name, is_hub);
+    return node;
+}
+
+static void forget_process(sim_node *node)
+{
+    hf_edge_free(node->edge);
+    hf_hub_free(node->hub);
+    hf_store_close(node->store);
+    node->edge = NULL;
+    node->hub = NULL;
+    node->store = NULL;
+    node->up = false;
+    node->turn_at = UINT64_MAX;
+}
+
+void sim_node_free(sim_node *node)
+{
+    forget_process(node);
+    sim_image_free(node->backup);
+    sim_disk_free(node->disk);
+    free(node->feed);
+    free(node->tails);
+}
+
+uint64_t sim_node_now(const sim_world *world, const sim_node *node)
+{
+    return world->now_ms - node->boot_ms + 1;
+}
+
+uint64_t sim_node_wall(const sim_world *world, const sim_node *node)
+{
+    uint64_t running = node->frozen_at_ms ? node->frozen_at_ms : world->now_ms;
+    return (uint64_t)((int64_t)(SIM_EPOCH_MS + running) + node->skew_ms);
+}
+
+/* Errors that a disk may cause are life; damage, refusal and bad input between honest nodes are not. */
+bool sim_status_sane(sim_world *world, sim_node *node, hf_status status, const char *doing)
+{
+    if (sim_disk_killed(node->disk)) return false;
+    sim_checked(world, SIM_HONEST);
+    if (status == HF_OK) return true;
+    sim_say(world, "%s: %s: %s (%s)", node->name, doing, hf_status_name(status),
+            node->store ? hf_store_problem(node->store) : "");
+    bool excused = status == HF_ERR_IO || status == HF_ERR_FULL;
+    if (!excused)
+        sim_break(world, SIM_HONEST, "%s: %s: %s (%s)", node->name, doing, hf_status_name(status),
+                  node->store ? hf_store_problem(node->store) : "");
+    return false;
+}
+
+static hf_status open_store(sim_node *node, char *problem, size_t size)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s.db", node->name);
+    hf_store_options options = {.path = path,
+                                .vfs = sim_disk_name(node->disk),
+                                .crypto = &node->crypto.table,
+                                .is_hub = node->index == SIM_HUB};
+    hf_status status = hf_store_open(&options, &node->store, problem, size);
+    if (status == HF_OK && node->index == SIM_HUB) {
+        hf_hub_options hub = {.implementation = "sim", .peers_max = SIM_LINKS_MAX};
+        status = hf_hub_new(node->store, &hub, &node->hub);
+    } else if (status == HF_OK) {
+        hf_edge_options edge = {.implementation = "sim"};
+        status = hf_edge_new(node->store, &edge, &node->edge);
+    }
+    return status;
+}
+
+void sim_node_start(sim_world *world, sim_node *node)
+{
+    if (node->up || !node->exists) return;
+    char problem[512] = "";
+    hf_status status = open_store(node, problem, sizeof problem);
+    sim_trace(world, 0x57a7, status);
+    sim_say(world, "%s starts: %s %s", node->name, hf_status_name(status), problem);
+    if (sim_disk_killed(node->disk)) { /* died in its own recovery: the double crash */
+        node->up = true;
+        sim_node_crash(world, node, sim_random_chance(&node->random, world->swarm.power_cut));
+        return;
+    }
+    if (status != HF_OK) {
+        if (status != HF_ERR_IO && status != HF_ERR_FULL)
+            sim_break(world, SIM_HONEST, "%s cannot open its store: %s (%s)", node->name,
+                      hf_status_name(status), problem);
+        forget_process(node);
+        sim_disk_revive(node->disk, false);
+        sim_schedule(world, world->now_ms + 2 * SIM_SECOND, SIM_START, node->index, 0);
+        return;
+    }
+    node->up = true;
+    node->wall_seen_ms = 0;
+    sim_observe_again(world, node);
+    if (sim_node_alive(world, node)) sim_node_wake(world, node, world->now_ms);
+}
+
+void sim_node_crash(sim_world *world, sim_node *node, bool power_cut)
+{
+    if (!node->up) return;
+    world->result->counts.kill++;
+    sim_say(world, "%s dies%s", node->name, power_cut ? " by a power cut" : "");
+    sim_trace(world, 0xdead, node->index);
+    for (uint32_t i = 0; i < SIM_LINKS_MAX; i++) {
+        sim_link *link = &world->links[i];
+        if (!link->used || (node->index != SIM_HUB && link->node != node->index)) continue;
+        /* The kernel says goodbye for a dead process; without power nobody does. */
+        bool told = !power_cut && !sim_random_chance(&node->random, world->swarm.half_open);
+        sim_link_break(world, link, node->index == SIM_HUB && told, node->index != SIM_HUB && told);
+        if (node->index == SIM_HUB)
+            link->peer = NULL; /* gone with its hub */
+        else
+            link->edge_end = false;
+        if (node->link == i) node->link = SIM_LINKS_MAX;
+        sim_link_end(world, link);
+    }
+    forget_process(node);
+    sim_disk_revive(node->disk, power_cut);
+    if (power_cut) node->boot_ms = world->now_ms;
+    uint64_t away = sim_random_wait(&node->random, world->calm ? SIM_SECOND : 40 * SIM_SECOND);
+    sim_schedule(world, world->now_ms + away, SIM_START, node->index, 0);
+}
+
+bool sim_node_alive(sim_world *world, sim_node *node)
+{
+    if (!node->up) return false;
+    if (!sim_disk_killed(node->disk)) return true;
+    sim_node_crash(world, node, sim_random_chance(&node->random, world->swarm.power_cut));
+    return false;
+}
+
+void sim_node_wake(sim_world *world, sim_node *node, uint64_t at)
+{
+    if (at < world->now_ms) at = world->now_ms;
+    if (at >= node->turn_at) return;
+    node->turn_at = at;
+    sim_schedule(world, at, SIM_TURN, node->index, 0);
+}
+
+/* Sleeps until the node's own deadline: what a driver's loop does. */
+static void plan_next(sim_world *world, sim_node *node)
+{
+    uint64_t deadline =
+        node->hub ? hf_hub_deadline_ms(node->hub) : hf_edge_deadline_ms(node->edge);
+    if (deadline == UINT64_MAX) return;
+    uint64_t now = sim_node_now(world, node);
+    uint64_t wait = deadline > now ? deadline - now : 1; /* a deadline in the past spins a loop */
+    sim_node_wake(world, node, world->now_ms + wait);
+}
+
+static void edge_turn(sim_world *world, sim_node *node)
+{
+    uint64_t now = sim_node_now(world, node);
+    sim_link *link = node->link < SIM_LINKS_MAX ? &world->links[node->link] : NULL;
+    if (!link && hf_edge_wants_link(node->edge, now)) sim_dial(world, node);
+    link = node->link < SIM_LINKS_MAX ? &world->links[node->link] : NULL;
+    if (link && link->edge_end && world->swarm.early_sends) sim_pump(world, link, SIM_UP);
+    if (!sim_node_alive(world, node)) return;
+    hf_status status = hf_edge_turn(node->edge, now, sim_node_wall(world, node));
+    if (!sim_node_alive(world, node)) return;
+    bool fine = sim_status_sane(world, node, status, "turn");
+    if (link && link->edge_end) sim_pump(world, link, SIM_UP);
+    if (!sim_node_alive(world, node)) return;
+    if (link && link->edge_end && (!fine || hf_edge_wants_close(node->edge)))
+        sim_edge_closes(world, link);
+    if (!fine) sim_node_wake(world, node, world->now_ms + SIM_SECOND);
+}
+
+static void hub_turn(sim_world *world, sim_node *node)
+{
+    uint64_t now = sim_node_now(world, node);
+    if (world->swarm.early_sends)
+        for (uint32_t i = 0; i < SIM_LINKS_MAX && node->up; i++)
+            if (world->links[i].used && world->links[i].peer)
+                sim_pump(world, &world->links[i], SIM_DOWN);
+    if (!sim_node_alive(world, node)) return;
+    hf_status status = hf_hub_turn(node->hub, now, sim_node_wall(world, node));
+    if (!sim_node_alive(world, node)) return;
+    if (!sim_status_sane(world, node, status, "turn"))
+        sim_node_wake(world, node, world->now_ms + SIM_SECOND);
+    hf_peer *peer;
+    while (node->up && !sim_over(world) && (peer = hf_hub_next_ready(node->hub)) != NULL)
+        sim_pump(world, hf_peer_context(peer), SIM_DOWN);
+}
+
+void sim_node_turn(sim_world *world, sim_node *node)
+{
+    node->turn_at = UINT64_MAX;
+    node->wall_seen_ms = sim_node_wall(world, node);
+    sim_trace(world, world->now_ms, node->index);
+    if (node->hub)
+        hub_turn(world, node);
+    else
+        edge_turn(world, node);
+    if (!sim_node_alive(world, node) || sim_over(world)) return;
+    sim_observe(world, node);
+    if (sim_node_alive(world, node)) plan_next(world, node);
+}

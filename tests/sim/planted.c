@@ -1,0 +1,56 @@
+/* planted.c: the mistakes that sync/planted.h can make on purpose, by name.
+ *
+ * A simulator that has never caught anything proves nothing. Each of these is the real mistake at the
+ * one line where it would be made; `sim --planted` shows that no invariant sleeps. */
+#include "planted.h"
+
+#include "sync/planted.h"
+
+#define BUG(name) {#name, HF_PLANTED_##name}
+
+const sim_planted *sim_planted_table(size_t *count)
+{
+    static const sim_planted TABLE[] = {
+        BUG(ACK_BEFORE_COMMIT),
+        BUG(VECTOR_PAST_GAP),
+        BUG(WRONG_FOLD_LAST),
+        BUG(LOST_HOLE),
+        BUG(REUSED_SEQ),
+        BUG(CURSOR_BEFORE_DATA),
+        BUG(FEED_SKIPS_FILTERED),
+        BUG(FEED_ACK_BEFORE_COMMIT),
+        BUG(LANE_ORDER),
+        BUG(CREDIT_IGNORED),
+        BUG(NO_ORIGIN_CHECK),
+        BUG(WITHHELD_BLOCKS),
+        BUG(WITHHELD_FED),
+        BUG(RESYNC_FROM_ZERO),
+        BUG(DROP_ENTRY),
+        BUG(GUARD_IGNORED),
+        BUG(NO_FSYNC),
+        BUG(PENDING_FORGOTTEN),
+        BUG(PREFIX_IGNORED),
+        BUG(WRONG_FOLD_KEEP),
+        BUG(CONFLICT_DROPPED),
+        BUG(DELETE_HIDES_EDIT),
+        BUG(HLC_INFECTED),
+        BUG(STATE_NOT_WRITTEN),
+    };
+    *count = sizeof TABLE / sizeof *TABLE;
+    return TABLE;
+}
+
+#ifdef HF_PLANTED_BUGS
+hf_planted_name hf_planted_bug = HF_PLANTED_NONE;
+
+bool sim_plant(int number)
+{
+    hf_planted_bug = (hf_planted_name)number;
+    return true;
+}
+#else
+bool sim_plant(int number)
+{
+    return number == HF_PLANTED_NONE;
+}
+#endif

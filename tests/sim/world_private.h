@@ -1,0 +1,251 @@
+/* world_private.h: the world's insides, shared by the files that play its parts:
+ * world.c (time), node.c (processes), network.c (links), people.c (writes), faults.c (bad luck),
+ * observe.c and invariants.c (what must hold). */
+#ifndef SIM_WORLD_PRIVATE_H
+#define SIM_WORLD_PRIVATE_H
+
+#include "holdfast/edge.h"
+#include "holdfast/hub.h"
+#include "random.h"
+#include "sim_crypto.h"
+#include "sim_vfs.h"
+#include "sync/apply.h"
+#include "world.h"
+
+enum {
+    SIM_NODES_MAX = 40, /* the hub is node 0 */
+    SIM_HUB = 0,
+    SIM_LINKS_MAX = 256,
+    SIM_SCOPES = 5,     /* that devices are granted from */
+    SIM_ORIGINS_MAX = 512,
+    SIM_RECORDS_MAX = 160,
+    SIM_LOGS = HF_LANE_COUNT
+};
+
+enum { SIM_SECOND = 1000, SIM_MINUTE = 60 * SIM_SECOND };
+#define SIM_EPOCH_MS 1571443200000u /* the world's first moment: 2019-10-19 */
+
+typedef enum sim_event_kind {
+    SIM_TURN,    /* a node runs */
+    SIM_START,   /* a node's process starts */
+    SIM_DIALLED, /* a connection is made, or is not */
+    SIM_DELIVER, /* a message arrives */
+    SIM_LOST,    /* one end learns that its link is gone */
+    SIM_WRITE,   /* a person writes */
+    SIM_OPERATE, /* an operator acts at the hub */
+    SIM_FAULT,   /* something goes wrong */
+    SIM_RELIEF,  /* something comes right */
+    SIM_LOOK     /* a replica is compared with the model */
+} sim_event_kind;
+
+typedef struct sim_event {
+    uint64_t at, order;
+    sim_event_kind kind;
+    uint32_t who;  /* node or link */
+    uint32_t what; /* direction, fault, or the link's generation */
+} sim_event;
+
+/* One entry, wherever it is held: S2 says that there is only one content per dot. */
+typedef struct sim_dot {
+    hf_dot dot;
+    uint8_t *body;
+    size_t size;
+    uint32_t scope;
+    uint64_t pseq;
+    hf_hlc hlc;
+    unsigned author;        /* node */
+    uint64_t held;          /* a bit for each node that has it in its feed */
+    uint64_t hub_position;  /* 0: not there */
+    uint64_t opened_at;     /* hub position when it came to count again; 0 never */
+    bool saved;             /* its author was told "saved" */
+    bool acked;             /* its author was told "at the hub" */
+    bool excused;           /* only on a disk that was set back: nobody can have it */
+    bool withheld;          /* at the hub, at this moment */
+    bool by_operator;       /* ... since an operator said so, not since it came */
+    uint64_t created_ms;    /* when its author's store first had it */
+} sim_dot;
+
+typedef struct sim_origin {
+    hf_origin_id id;
+    unsigned node;
+    bool foreign; /* a former incarnation: read-only */
+} sim_origin;
+
+typedef struct sim_tail { /* where a node's feed has brought one log in one scope */
+    uint32_t origin;      /* index in the world's table */
+    uint8_t lane;
+    uint32_t scope;
+    uint64_t seq;
+} sim_tail;
+
+typedef struct sim_node {
+    unsigned index;
+    bool exists, up, revoked, registered;
+    uint32_t scopes[SIM_SCOPES + 2]; /* granted, with the common one and its own */
+    size_t scope_count;
+    char name[24];
+    sim_random random;
+    sim_disk *disk;
+    sim_crypto crypto;
+    hf_store *store;
+    hf_edge *edge;
+    hf_hub *hub;
+    sim_image *backup; /* of a closed store, to be restored some day */
+    uint64_t turn_at;  /* the next SIM_TURN that counts; UINT64_MAX: none */
+    uint64_t boot_ms;  /* its monotonic clock began then */
+    int64_t skew_ms;   /* its wall clock less the truth */
+    uint64_t frozen_at_ms; /* its wall clock stands still there; 0: it runs */
+    bool cut_off;      /* no network */
+    bool set_back;     /* its disk was restored from a backup, once: it may have lost things */
+    bool just_restored; /* ... and it has not been started since */
+    uint32_t link;     /* the edge's own, or SIM_LINKS_MAX */
+    /* what has been seen of its store */
+    uint32_t *feed;    /* feed[position - 1]: index of the dot */
+    size_t feed_count, feed_capacity;
+    sim_tail *tails;
+    size_t tail_count, tail_capacity;
+    uint8_t epoch[16];
+    bool epoch_known;
+    uint64_t acked[SIM_LOGS]; /* of its present incarnation, as far as it was told */
+    uint64_t cursor;
+    uint64_t wall_seen_ms;   /* highest wall time given to it in this step */
+} sim_node;
+
+typedef struct sim_message {
+    struct sim_message *next;
+    uint64_t at;
+    size_t size;
+    uint8_t data[];
+} sim_message;
+
+typedef struct sim_way { /* one direction of a link */
+    sim_message *first, *last;
+    size_t bytes;         /* in flight */
+    uint64_t last_at;     /* when the newest one arrives: order is kept */
+    uint64_t sent;        /* bytes, ever */
+} sim_way;
+
+enum { SIM_UP = 0, SIM_DOWN = 1 };
+
+typedef struct sim_link {
+    bool used;
+    uint32_t generation;
+    unsigned node;        /* the edge */
+    hf_peer *peer;        /* NULL: the hub's end is closed, or not yet open */
+    bool edge_end;        /* the edge believes that it is connected */
+    bool ghost;           /* a second connection that no edge knows of */
+    bool broken;          /* nothing passes any more, whoever believes what */
+    sim_way ways[2];
+    uint64_t delay_ms;
+    size_t rate;          /* bytes per ms */
+    size_t room;          /* in flight per way, before the sender must wait */
+    uint64_t opened_ms;
+    uint64_t missing, missing_count; /* body bytes and entries that either side lacked */
+} sim_link;
+
+typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a mean wait; 0: never */
+    uint64_t kill_ms, io_ms, full_ms, clock_ms, partition_ms, cut_ms, restore_ms, operate_ms;
+    uint64_t write_ms;
+    uint32_t power_cut, cut_per_message, half_open, ghost, refuse, rogue, unknown_type;
+    uint32_t delay_ms, edges_slow;
+    bool bulky, bulky_now, revokes, early_sends;
+} sim_swarm;
+
+typedef struct sim_world {
+    const sim_options *options;
+    sim_result *result;
+    sim_random random;
+    sim_swarm swarm;
+    uint32_t hot_fields; /* which fields of each type people mostly write: a seed for it */
+    uint64_t now_ms;
+    bool calm; /* the faults are over */
+    sim_event *events; /* a heap: earliest first */
+    size_t event_count, event_capacity;
+    uint64_t event_order;
+    sim_node nodes[SIM_NODES_MAX];
+    unsigned node_count;
+    sim_link links[SIM_LINKS_MAX];
+    sim_dot *dots;
+    size_t dot_count, dot_capacity;
+    uint32_t *dot_table; /* open addressing; index + 1, 0 empty */
+    size_t dot_table_size;
+    sim_origin origins[SIM_ORIGINS_MAX];
+    size_t origin_count;
+    hf_record_id records[SIM_RECORDS_MAX]; /* that people know of */
+    uint32_t record_scopes[SIM_RECORDS_MAX];
+    size_t record_count;
+    uint8_t epochs[SIM_NODES_MAX][16];
+} sim_world;
+
+/* ---- world.c ---- */
+void sim_schedule(sim_world *world, uint64_t at, sim_event_kind kind, uint32_t who, uint32_t what);
+/* The run ends here: which invariant, and with what. Only the first call counts. */
+void sim_break(sim_world *world, sim_invariant invariant, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void sim_say(const sim_world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sim_trace(sim_world *world, uint64_t a, uint64_t b);
+static inline void sim_checked(sim_world *world, sim_invariant invariant)
+{
+    world->result->checks[invariant]++;
+}
+static inline bool sim_over(const sim_world *world)
+{
+    return world->result->failed;
+}
+
+/* ---- node.c: processes ---- */
+sim_node *sim_node_add(sim_world *world, const char *name, bool is_hub);
+void sim_node_free(sim_node *node);
+void sim_node_start(sim_world *world, sim_node *node);
+/* The process is gone: links break, memory is lost, the disk keeps what it keeps. */
+void sim_node_crash(sim_world *world, sim_node *node, bool power_cut);
+/* After any call into a node: has its disk died under it? Then it crashes and this is false. */
+bool sim_node_alive(sim_world *world, sim_node *node);
+void sim_node_turn(sim_world *world, sim_node *node);
+void sim_node_wake(sim_world *world, sim_node *node, uint64_t at);
+uint64_t sim_node_now(const sim_world *world, const sim_node *node);  /* monotonic */
+uint64_t sim_node_wall(const sim_world *world, const sim_node *node); /* as it believes */
+bool sim_status_sane(sim_world *world, sim_node *node, hf_status status, const char *doing);
+
+/* ---- network.c ---- */
+void sim_dial(sim_world *world, sim_node *edge);
+void sim_on_dialled(sim_world *world, uint32_t link, uint32_t generation);
+void sim_on_deliver(sim_world *world, uint32_t link, uint32_t what);
+void sim_on_lost(sim_world *world, uint32_t link, uint32_t what);
+/* Sends what the node has for the link, as far as there is room. */
+void sim_pump(sim_world *world, sim_link *link, unsigned way);
+void sim_link_break(sim_world *world, sim_link *link, bool edge_learns, bool hub_learns);
+void sim_edge_closes(sim_world *world, sim_link *link);
+void sim_hub_closes(sim_world *world, sim_link *link);
+void sim_link_end(sim_world *world, sim_link *link); /* both ends are closed: accounts and frees */
+void sim_links_free(sim_world *world);
+
+/* ---- people.c ---- */
+void sim_on_write(sim_world *world, sim_node *edge);
+void sim_on_operate(sim_world *world);
+void sim_publish_pack(sim_world *world);
+bool sim_register(sim_world *world, sim_node *edge);
+
+/* ---- faults.c ---- */
+void sim_swarm_draw(sim_world *world);
+void sim_faults_plan(sim_world *world);
+void sim_on_fault(sim_world *world, uint32_t kind);
+void sim_on_relief(sim_world *world, uint32_t node, uint32_t what);
+void sim_calm(sim_world *world);
+
+/* ---- observe.c ---- */
+sim_dot *sim_dot_find(sim_world *world, const hf_dot *dot); /* NULL: never seen */
+unsigned sim_origin_node(const sim_world *world, const hf_origin_id *origin, size_t *index);
+/* Looks at what is new in the node's store since the last time, and whether it may be. */
+void sim_observe(sim_world *world, sim_node *node);
+/* After an open: is all that was there still there? */
+void sim_observe_again(sim_world *world, sim_node *node);
+bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot);
+void sim_observe_free(sim_world *world);
+
+/* ---- invariants.c ---- */
+void sim_look(sim_world *world, sim_node *node); /* S3 to S6 at one replica, now */
+bool sim_settled(sim_world *world);              /* all that should be everywhere is */
+void sim_last_judgement(sim_world *world);       /* all of it, once settled */
+
+#endif
