@@ -250,6 +250,32 @@ static bool holds_value(const hf_view *view, const hf_field *field, hf_bytes val
     return false;
 }
 
+typedef struct had_value {
+    hf_bytes value;
+    bool found;
+} had_value;
+
+static hf_status on_history(void *context, const hf_history_item *item)
+{
+    had_value *had = context;
+    if (item->view.value.data && hf_bytes_equal(item->view.value, had->value)) had->found = true;
+    return HF_OK;
+}
+
+/* Is this news? A value that the field had before is not: it is the same file, imported by another
+ * device or anew, and it must not take back what an officer has written since. */
+static hf_status is_news(import_run *run, const hf_record_id *id, const hf_view *view,
+                         size_t index, bool *news)
+{
+    const hf_field *field = run->job->plan->columns[index].field;
+    had_value had = {.value = run->encoded[index]};
+    *news = run->encoded[index].data && !holds_value(view, field, had.value);
+    if (!*news || !view) return HF_OK;
+    hf_status status = hf_store_history(run->store, id, field->number, on_history, &had);
+    *news = !had.found;
+    return status;
+}
+
 static hf_status write_field(import_run *run, const hf_record_id *id, const hf_view *view,
                              size_t index)
 {
@@ -272,8 +298,9 @@ static hf_status write_row(import_run *run, const hf_import_row *row, const hf_r
     size_t written = 0;
     hf_status status = HF_OK;
     for (size_t i = 0; i < run->job->plan->column_count && status == HF_OK; i++) {
-        if (!run->encoded[i].data) continue;
-        if (holds_value(view, run->job->plan->columns[i].field, run->encoded[i])) continue;
+        bool news = false;
+        status = is_news(run, id, view, i, &news);
+        if (status != HF_OK || !news) continue;
         if (!run->job->dry_run) status = write_field(run, id, view, i);
         if (status == HF_ERR_DENIED || status == HF_ERR_INPUT) { /* the field's rule: not the row */
             (void)snprintf(run->why, sizeof run->why, "taken without one field: %s",

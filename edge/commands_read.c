@@ -1,0 +1,178 @@
+/* commands_read.c: commands that print: get, list, find, conflicts, history, status, verify. */
+#include "program.h"
+
+#include "platform/clock.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TIME_SIZE = 64 };
+
+static json_t *request_for(const char *op, const hf_cli_args *args)
+{
+    json_t *request = json_pack("{s:s}", "op", op);
+    const char *limit = hf_cli_value(args, "limit");
+    if (request && limit && strtoll(limit, NULL, 10) > 0)
+        (void)json_object_set_new(request, "limit", json_integer(strtoll(limit, NULL, 10)));
+    return request;
+}
+
+static void give(json_t *request, const char *key, const char *text)
+{
+    if (request && text) (void)json_object_set_new(request, key, json_string(text));
+}
+
+int edge_get(void *context, const hf_cli_args *args)
+{
+    (void)context;
+    json_t *request = request_for("get", args);
+    give(request, "id", args->operands[0]);
+    return edge_once(args, request, hf_show_record);
+}
+
+int edge_list(void *context, const hf_cli_args *args)
+{
+    (void)context;
+    json_t *request = request_for("list", args);
+    if (args->operand_count) give(request, "type", args->operands[0]);
+    give(request, "id", hf_cli_value(args, "after"));
+    if (request && hf_cli_has(args, "deleted"))
+        (void)json_object_set_new(request, "deleted", json_true());
+    return edge_once(args, request, hf_show_list);
+}
+
+int edge_find_words(void *context, const hf_cli_args *args)
+{
+    (void)context;
+    char words[1024] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < args->operand_count; i++) {
+        int more = snprintf(words + used, sizeof words - used, "%s%s", i ? " " : "",
+                            args->operands[i]);
+        if (more < 0 || (size_t)more >= sizeof words - used) {
+            fprintf(stderr, "%s find: that is more than %zu bytes of words.\n", EDGE_PROGRAM,
+                    sizeof words);
+            return HF_EXIT_USAGE;
+        }
+        used += (size_t)more;
+    }
+    json_t *request = request_for("find", args);
+    give(request, "words", words);
+    return edge_once(args, request, hf_show_list);
+}
+
+int edge_conflicts(void *context, const hf_cli_args *args)
+{
+    (void)context;
+    return edge_once(args, request_for("conflicts", args), hf_show_conflicts);
+}
+
+int edge_history(void *context, const hf_cli_args *args)
+{
+    (void)context;
+    json_t *request = request_for("history", args);
+    give(request, "id", args->operands[0]);
+    if (args->operand_count > 1) give(request, "field", args->operands[1]);
+    return edge_once(args, request, hf_show_history);
+}
+
+/* ---- status ---- */
+
+static const char *link_words(const char *link)
+{
+    if (strcmp(link, "in-sync") == 0) return "in sync";
+    if (strcmp(link, "catching-up") == 0) return "connected, catching up";
+    if (strcmp(link, "greeting") == 0) return "connecting";
+    return "not in reach";
+}
+
+static void show_link(const hf_show *show, const json_t *status)
+{
+    char last[TIME_SIZE];
+    bool running = json_is_true(json_object_get(status, "running"));
+    const char *error = hf_show_text(status, "last_error");
+    uint64_t dials_in_ms = hf_show_number(status, "dials_in_ms");
+    hf_show_time(show, status, "last_sync", last, sizeof last);
+    if (running)
+        fprintf(show->out, "Daemon     running, pid %" PRIu64 "\n", hf_show_number(status, "pid"));
+    else
+        fputs("Daemon     not running\n", show->out);
+    fprintf(show->out, "Hub        %s: %s", hf_show_text(status, "hub"),
+            running ? link_words(hf_show_text(status, "link")) : "not connected");
+    if (*error && strcmp(hf_show_text(status, "link"), "down") == 0) {
+        fputs(" (", show->out);
+        hf_cli_text(show->out, error);
+        fputc(')', show->out);
+    }
+    if (dials_in_ms) fprintf(show->out, ", next try in %" PRIu64 " s", dials_in_ms / 1000 + 1);
+    fprintf(show->out, "\nLast sync  %s\n", last);
+}
+
+static void show_clock(const hf_show *show, const json_t *status)
+{
+    const json_t *clock = json_object_get(status, "clock");
+    long long offset_ms = json_integer_value(json_object_get(clock, "offset_ms"));
+    long long away = (offset_ms < 0 ? -offset_ms : offset_ms) / 1000;
+    if (!json_is_true(json_object_get(clock, "known")))
+        fputs("Clock      not yet compared with the hub's\n", show->out);
+    else if (away < 2)
+        fputs("Clock      agrees with the hub's\n", show->out);
+    else
+        fprintf(show->out, "Clock      this device's is %lld s %s the hub's; times written here "
+                           "are corrected\n", away, offset_ms < 0 ? "ahead of" : "behind");
+}
+
+static void show_status(const hf_show *show, const json_t *status)
+{
+    char oldest[TIME_SIZE];
+    uint64_t waiting = hf_show_number(status, "waiting");
+    const json_t *scopes = json_object_get(status, "scopes");
+    hf_show_time(show, status, "oldest_waiting", oldest, sizeof oldest);
+    fputs("Device     ", show->out);
+    hf_cli_text(show->out, hf_show_text(status, "device"));
+    fputs(", may write in", show->out);
+    for (size_t i = 0; i < json_array_size(scopes); i++) {
+        fputs(i ? ", " : " ", show->out);
+        hf_cli_text(show->out, json_string_value(json_array_get(scopes, i)));
+    }
+    fputs(json_array_size(scopes) ? "\n" : " no scope yet\n", show->out);
+    show_link(show, status);
+    show_clock(show, status);
+    fprintf(show->out, "Records    %" PRIu64 " held, %" PRIu64 " with versions to choose from\n",
+            hf_show_number(status, "records"), hf_show_number(status, "conflicts"));
+    fprintf(show->out, "Written here %" PRIu64 "\n", hf_show_number(status, "written_here"));
+    fprintf(show->out, "  At the hub            %" PRIu64 "\n", hf_show_number(status, "at_the_hub"));
+    fprintf(show->out, "  Saved on this device, waiting  %" PRIu64, waiting);
+    if (waiting) fprintf(show->out, ", the oldest since %s", oldest);
+    fputc('\n', show->out);
+    hf_show_withheld(show, status);
+    fprintf(show->out, "Next: %s\n", hf_show_text(status, "next"));
+}
+
+int edge_status(void *context, const hf_cli_args *args)
+{
+    (void)context;
+    return edge_once(args, request_for("status", args), show_status);
+}
+
+/* ---- verify ---- */
+
+int edge_verify(void *context, const hf_cli_args *args)
+{
+    (void)context;
+    edge_program program;
+    json_t *document = NULL;
+    int code = edge_open(&program, args);
+    if (code == HF_EXIT_OK) code = edge_ask(&program, request_for("verify", args), &document);
+    if (code == HF_EXIT_OK) {
+        hf_show show = {stdout, EDGE_PROGRAM, hf_clock_wall_ms()};
+        if (hf_cli_has(args, "json")) printf("%.*s\n", (int)program.reply.size,
+                                             (const char *)program.reply.data);
+        else hf_show_verify(&show, document);
+        if (hf_show_number(document, "faults")) code = HF_EXIT_CHECK;
+    }
+    json_decref(document);
+    edge_close(&program);
+    return code;
+}
