@@ -21,6 +21,7 @@ enum { PACK_FORMAT = 1, RETIRED_MAX = 256 };
 typedef struct piece {
     uint32_t number;
     const char *name; /* borrowed from the JSON */
+    bool is_list;     /* a field that shows several values */
     hf_buffer encoded;
 } piece;
 
@@ -212,6 +213,7 @@ static void compile_field(source *src, const json_t *object, pieces *fields)
     read_declared(src, object, &field);
     if (src->status != HF_OK) return;
     piece made = {.number = field.number, .name = field.name};
+    made.is_list = field.rule == HF_RULE_SET || field.rule == HF_RULE_APPEND;
     write_field(src, object, &field, &made.encoded);
     pieces_add(src, fields, "field", &made);
 }
@@ -248,6 +250,9 @@ static uint32_t title_of(source *src, const json_t *object, const pieces *fields
     for (size_t i = 0; i < fields->count; i++) names[i] = fields->items[i].name;
     size_t mark = source_enter(src, "title");
     size_t found = source_choice(src, "field", title, names, fields->count);
+    if (src->status == HF_OK && fields->items[found].is_list) {
+        source_refuse(src, "\"%s\" holds a list. Name a field that shows one value.", title);
+    }
     source_leave(src, mark);
     return src->status == HF_OK ? fields->items[found].number : 0;
 }
