@@ -17,6 +17,7 @@ typedef struct table { /* a growing array of anything */
 typedef struct entry {
     hf_dot dot;
     hf_bytes body;
+    uint32_t scope;
     hf_hlc hlc;
     uint8_t quality;
     uint8_t hash[HF_HASH_SIZE];
@@ -120,7 +121,7 @@ static bool entry_read(entry *e)
     const uint8_t *middle = r.at;
     e->dot.seq = reader_head(&r, MAJOR_UINT);
     (void)reader_head(&r, MAJOR_UINT); /* pseq */
-    (void)reader_head(&r, MAJOR_UINT); /* scope */
+    e->scope = (uint32_t)reader_head(&r, MAJOR_UINT);
     e->hlc = reader_head(&r, MAJOR_UINT);
     e->quality = (uint8_t)reader_head(&r, MAJOR_UINT);
     (void)reader_head(&r, MAJOR_UINT); /* pack */
@@ -204,7 +205,7 @@ static bool read_part(model *m, const entry *e, hf_bytes bytes)
 {
     if (bytes.size < 8) return false;
     reader r = {bytes.data + 8, bytes.data + bytes.size, false};
-    part p = {.log_count = 1, .logs = {e->dot}};
+    part p = {.log_count = 1, .logs = {e->dot}, .key = {.scope = e->scope}};
     if (reader_head(&r, MAJOR_ARRAY) != 4) return false;
     p.key.record.type = (uint32_t)reader_head(&r, MAJOR_UINT);
     hf_bytes id = reader_string(&r, MAJOR_BYTES);
@@ -246,6 +247,7 @@ static int key_compare(const model_key *a, const model_key *b)
     if (a->record.type != b->record.type) return a->record.type < b->record.type ? -1 : 1;
     int order = memcmp(a->record.bytes, b->record.bytes, HF_RECORD_ID_SIZE);
     if (order) return order;
+    if (a->scope != b->scope) return a->scope < b->scope ? -1 : 1;
     return a->field == b->field ? 0 : a->field < b->field ? -1 : 1;
 }
 
@@ -401,12 +403,11 @@ static void take_record(model *m, size_t *at)
     const model_write *writes = m->writes.items;
     model_record *record = (model_record *)m->records.items + m->records.count++;
     model_field *fields = (model_field *)m->fields.items + m->fields.count;
-    *record = (model_record){.id = writes[*at].key.record, .fields = fields};
+    *record = (model_record){
+        .id = writes[*at].key.record, .scope = writes[*at].key.scope, .fields = fields};
     while (*at < m->writes.count) {
-        const hf_record_id *id = &writes[*at].key.record;
-        if (id->type != record->id.type ||
-            memcmp(id->bytes, record->id.bytes, HF_RECORD_ID_SIZE) != 0)
-            break;
+        model_key of = {.record = record->id, .scope = record->scope, .field = writes[*at].key.field};
+        if (key_compare(&of, &writes[*at].key) != 0) break;
         take_field(m, at, &fields[record->field_count]);
         if (fields[record->field_count].live_count) record->field_count++;
     }

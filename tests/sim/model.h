@@ -30,6 +30,7 @@ typedef struct model_field {
 
 typedef struct model_record {
     hf_record_id id;
+    uint32_t scope; /* a record belongs to (type, id, scope) */
     bool deleted, edited_deleted;
     const model_field *fields; /* ascending by number; those that have live writes */
     size_t field_count;

@@ -21,6 +21,7 @@ size_t writer_head(uint8_t *out, unsigned major, uint64_t argument); /* returns 
 
 typedef struct model_key { /* one field of one record */
     hf_record_id record;
+    uint32_t scope; /* the same id in another scope is another record */
     uint32_t field;
 } model_key;
 

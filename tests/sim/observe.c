@@ -103,6 +103,13 @@ bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *d
     return false;
 }
 
+bool sim_may_write(const sim_node *node, uint32_t scope)
+{
+    for (size_t i = 1; i + 1 < node->scope_count; i++) /* the first is common, the last its own */
+        if (node->scopes[i] == scope) return true;
+    return false;
+}
+
 /* ---- S5: along each (log, scope), no step is skipped that is not a hole ---- */
 
 typedef struct hole_search {
@@ -234,7 +241,7 @@ static void check_taken(sim_world *world, sim_dot *dot, const hf_entry *entry)
     dot->withheld = entry->withheld != 0;
     if (dot->author == SIM_HUB) return;
     sim_checked(world, SIM_S14);
-    if (!sim_may_hold(world, author, dot) && !dot->withheld)
+    if (!sim_may_write(author, dot->scope) && !dot->withheld)
         sim_break(world, SIM_S14, "the hub lets %s count, in scope %u, which %s may not write",
                   name_of(world, &dot->dot).text, dot->scope, author->name);
     if (world->swarm.bulky_now || author->link >= SIM_LINKS_MAX || links_of(world, author) > 1) return;

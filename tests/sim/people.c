@@ -1,9 +1,8 @@
-/* people.c: what officers and operators do in the simulated world: everything the rules allow, often
- * on the same few records and fields, sometimes with software that knows more than its peers do. */
+/* people.c: what officers do in the simulated world: everything the rules allow, often on the same few
+ * records and fields, sometimes with software that knows more than its peers do. */
 #include "world_private.h"
 
 #include "sync/control.h"
-#include "sync/embedded.h"
 #include "sync/log.h"
 
 #include <assert.h>
@@ -20,8 +19,6 @@ enum {
     BULKY_ENTRIES = 60, /* more than a lane's credit in one go */
     BULKY_VALUE = 15000
 };
-
-static const char *const SCOPE_NAMES[SIM_SCOPES] = {"north", "south", "east", "west", "cid"};
 
 /* ---- values ---- */
 
@@ -224,9 +221,10 @@ static void finish(sim_world *world, sim_node *edge, hf_txn *txn, hf_status stat
     if (sim_node_alive(world, edge)) sim_node_wake(world, edge, world->now_ms);
 }
 
+/* One that it may write. */
 static uint32_t pick_scope(const sim_node *edge, sim_random *random)
 {
-    return edge->scopes[sim_random_below(random, edge->scope_count)];
+    return edge->scopes[1 + sim_random_below(random, edge->scope_count - 2)];
 }
 
 /* Pretends that an older WELCOME allowed more: what is written then, the hub must withhold. */
@@ -236,6 +234,7 @@ static uint32_t rogue_scope(sim_world *world, sim_node *edge)
     size_t count = HF_SCOPES_MAX - 1;
     const sim_node *other = &world->nodes[1 + sim_random_below(&edge->random,
                                                                world->node_count - 1)];
+    if (!other->registered) return 0;
     sim_dot dot = {.scope = pick_scope(other, &edge->random)};
     if (sim_may_hold(world, edge, &dot) || hf_grants_get(edge->store, grants, &count) != HF_OK)
         return 0;
@@ -316,135 +315,4 @@ void sim_on_write(sim_world *world, sim_node *edge)
         return;
     }
     write_some(world, edge);
-}
-
-/* ---- operators, at the hub ---- */
-
-void sim_publish_pack(sim_world *world)
-{
-    sim_node *hub = &world->nodes[SIM_HUB];
-    hf_bytes pack = {hf_pack_police, hf_pack_police_size};
-    hf_status status = hf_hub_publish_pack(hub->hub, pack, sim_node_wall(world, hub));
-    if (status != HF_OK)
-        sim_break(world, SIM_HONEST, "the hub does not publish its pack: %s (%s)",
-                  hf_status_name(status), hf_store_problem(hub->store));
-}
-
-/* The device's scopes, as the hub numbers them: what it may hold, and what it may write. */
-static bool learn_scopes(sim_world *world, sim_node *edge)
-{
-    sim_node *hub = &world->nodes[SIM_HUB];
-    static hf_device device;
-    hf_status status =
-        hf_device_by_key(hub->store, edge->crypto.table.own_key_id, &device);
-    if (!sim_node_alive(world, hub) || status != HF_OK) return false;
-    assert(device.scope_count <= SIM_SCOPES);
-    edge->scope_count = 0;
-    edge->scopes[edge->scope_count++] = HF_SCOPE_COMMON;
-    for (size_t i = 0; i < device.scope_count; i++)
-        edge->scopes[edge->scope_count++] = device.scopes[i];
-    edge->scopes[edge->scope_count++] = device.home;
-    return true;
-}
-
-bool sim_register(sim_world *world, sim_node *edge)
-{
-    sim_node *hub = &world->nodes[SIM_HUB];
-    if (!hub->up) return false;
-    const char *names[SIM_SCOPES];
-    size_t count = 0;
-    for (size_t i = 0; i < SIM_SCOPES; i++)
-        if (sim_random_chance(&edge->random, 500)) names[count++] = SCOPE_NAMES[i];
-    if (!count) names[count++] = SCOPE_NAMES[0];
-    hf_bytes certificate = edge->crypto.table.own_certificate;
-    hub->wall_seen_ms = sim_node_wall(world, hub);
-    hf_status status =
-        hf_hub_register(hub->hub, edge->crypto.table.own_key_id, edge->name, "force", "unit", names,
-                        count, certificate, hub->wall_seen_ms);
-    if (!sim_node_alive(world, hub)) return false;
-    if (!sim_status_sane(world, hub, status, "register")) return false;
-    edge->registered = learn_scopes(world, edge);
-    sim_observe(world, hub);
-    sim_node_wake(world, hub, world->now_ms);
-    return edge->registered && !sim_over(world);
-}
-
-/* Withholds an entry of a device, or lets one count again. */
-static void judge_entry(sim_world *world)
-{
-    sim_node *hub = &world->nodes[SIM_HUB];
-    if (!hub->feed_count) return;
-    sim_dot *dot = &world->dots[hub->feed[sim_random_below(&world->random, hub->feed_count)]];
-    if (dot->author == SIM_HUB || (dot->withheld && !dot->by_operator)) return;
-    uint32_t reason = dot->withheld ? 0 : 604;
-    hub->wall_seen_ms = sim_node_wall(world, hub);
-    hf_batch *batch = NULL;
-    hf_status status = hf_batch_begin(hub->store, hub->wall_seen_ms, &batch);
-    if (status == HF_OK)
-        status = hf_batch_verdict(batch, &dot->dot, dot->scope, reason, "as an operator decided",
-                                  hub->wall_seen_ms);
-    if (status == HF_OK) {
-        status = hf_batch_commit(batch);
-    } else {
-        hf_batch_rollback(batch);
-    }
-    if (status == HF_OK) {
-        dot->withheld = dot->by_operator = reason != 0;
-        if (!reason) dot->opened_at = hub->feed_count + 1;
-        sim_say(world, "%s %u/%llu", reason ? "withheld" : "opened", dot->dot.lane,
-                (unsigned long long)dot->dot.seq);
-    }
-    if (!sim_node_alive(world, hub)) return;
-    (void)sim_status_sane(world, hub, status, "verdict");
-    sim_observe(world, hub);
-    if (hub->up) sim_node_wake(world, hub, world->now_ms);
-}
-
-static void revoke_one(sim_world *world)
-{
-    sim_node *hub = &world->nodes[SIM_HUB];
-    sim_node *edge = &world->nodes[1 + sim_random_below(&world->random, world->node_count - 1)];
-    if (edge->revoked || !edge->registered || !world->swarm.revokes) return;
-    hub->wall_seen_ms = sim_node_wall(world, hub);
-    hf_status status =
-        hf_hub_revoke(hub->hub, edge->name, "Insp Hall", "lost in town", hub->wall_seen_ms);
-    if (!sim_node_alive(world, hub)) {
-        edge->revoked = true; /* perhaps: nothing more is owed to it or by it */
-        return;
-    }
-    if (!sim_status_sane(world, hub, status, "revoke")) return;
-    sim_say(world, "%s is revoked", edge->name);
-    edge->revoked = true;
-    world->swarm.revokes = false;
-    sim_observe(world, hub);
-    if (hub->up) sim_node_wake(world, hub, world->now_ms);
-}
-
-static void enrol_one(sim_world *world)
-{
-    if (world->node_count >= world->options->edges + 3) return;
-    sim_node *edge = &world->nodes[world->node_count - 1];
-    if (edge->registered || edge->index == SIM_HUB) {
-        char name[24];
-        snprintf(name, sizeof name, "edge%u", world->node_count);
-        edge = sim_node_add(world, name, false);
-    }
-    if (!sim_register(world, edge)) return; /* again, another time */
-    sim_schedule(world, world->now_ms, SIM_START, edge->index, 0);
-    sim_schedule(world, world->now_ms + SIM_MINUTE, SIM_WRITE, edge->index, 0);
-}
-
-void sim_on_operate(sim_world *world)
-{
-    if (world->calm) return;
-    sim_schedule(world, world->now_ms + sim_random_wait(&world->random, world->swarm.operate_ms),
-                 SIM_OPERATE, 0, 0);
-    if (!world->nodes[SIM_HUB].up) return;
-    uint64_t what = sim_random_below(&world->random, 10);
-    if (what < 8)
-        judge_entry(world);
-    else if (what < 9)
-        revoke_one(world);
-    else
-        enrol_one(world);
 }

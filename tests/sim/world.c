@@ -145,7 +145,7 @@ static void populate(sim_world *world)
 {
     sim_node *hub = sim_node_add(world, "hub", true);
     sim_node_start(world, hub);
-    if (!sim_over(world)) sim_publish_pack(world);
+    if (!sim_over(world)) sim_publish_pack(world, 1);
     for (unsigned i = 1; i <= world->options->edges && !sim_over(world); i++) {
         char name[24];
         snprintf(name, sizeof name, "edge%u", i);

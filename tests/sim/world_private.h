@@ -1,6 +1,6 @@
 /* world_private.h: the world's insides, shared by the files that play its parts:
- * world.c (time), node.c (processes), network.c (links), people.c (writes), faults.c (bad luck),
- * observe.c and invariants.c (what must hold). */
+ * world.c (time), node.c (processes), network.c (links), people.c (writes), operators.c (the hub's),
+ * faults.c (bad luck), observe.c and invariants.c (what must hold). */
 #ifndef SIM_WORLD_PRIVATE_H
 #define SIM_WORLD_PRIVATE_H
 
@@ -81,7 +81,7 @@ typedef struct sim_tail { /* where a node's feed has brought one log in one scop
 typedef struct sim_node {
     unsigned index;
     bool exists, up, revoked, registered;
-    uint32_t scopes[SIM_SCOPES + 2]; /* granted, with the common one and its own */
+    uint32_t scopes[SIM_SCOPES + 2]; /* the common one, those granted, and last its own */
     size_t scope_count;
     char name[24];
     sim_random random;
@@ -156,6 +156,7 @@ typedef struct sim_world {
     sim_result *result;
     sim_random random;
     sim_swarm swarm;
+    uint32_t pack_version; /* newest that the hub published */
     uint32_t hot_fields; /* which fields of each type people mostly write: a seed for it */
     uint64_t now_ms;
     bool calm; /* the faults are over */
@@ -222,8 +223,10 @@ void sim_links_free(sim_world *world);
 
 /* ---- people.c ---- */
 void sim_on_write(sim_world *world, sim_node *edge);
+
+/* ---- operators.c ---- */
 void sim_on_operate(sim_world *world);
-void sim_publish_pack(sim_world *world);
+void sim_publish_pack(sim_world *world, uint32_t version);
 bool sim_register(sim_world *world, sim_node *edge);
 
 /* ---- faults.c ---- */
@@ -241,6 +244,7 @@ void sim_observe(sim_world *world, sim_node *node);
 /* After an open: is all that was there still there? */
 void sim_observe_again(sim_world *world, sim_node *node);
 bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot);
+bool sim_may_write(const sim_node *node, uint32_t scope);
 void sim_observe_free(sim_world *world);
 
 /* ---- invariants.c ---- */

@@ -1,0 +1,172 @@
+/* operators.c: what operators do at the simulated hub: enrol, revoke, withhold, publish. */
+#include "world_private.h"
+
+#include "sync/control.h"
+#include "sync/embedded.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PACK_VERSIONS = 3, WITHHELD_BY_OPERATOR = 604 };
+
+static const char *const SCOPE_NAMES[SIM_SCOPES] = {"north", "south", "east", "west", "cid"};
+
+/* The police pack as it was before its last type was added, or as it is: [1, version, [type, ...], ...]. */
+static hf_buffer pack_of(uint32_t version)
+{
+    hf_reader reader = hf_reader_open((hf_bytes){hf_pack_police, hf_pack_police_size});
+    hf_buffer out = {0};
+    size_t items = hf_read_array(&reader, SIZE_MAX);
+    hf_write_array(&out, items);
+    hf_write_uint(&out, hf_read_uint(&reader));
+    (void)hf_read_uint(&reader);
+    hf_write_uint(&out, version);
+    size_t types = hf_read_array(&reader, SIZE_MAX);
+    hf_write_array(&out, version > 1 ? types : types - 1);
+    for (size_t i = 0; i < types; i++) {
+        hf_bytes type = hf_read_item(&reader);
+        if (version > 1 || i + 1 < types) hf_write_raw(&out, type);
+    }
+    for (size_t i = 3; i < items; i++) hf_write_raw(&out, hf_read_item(&reader));
+    assert(hf_reader_end(&reader) == HF_OK && out.status == HF_OK);
+    return out;
+}
+
+void sim_publish_pack(sim_world *world, uint32_t version)
+{
+    sim_node *hub = &world->nodes[SIM_HUB];
+    if (!hub->up) return;
+    hf_buffer pack = pack_of(version);
+    hub->wall_seen_ms = sim_node_wall(world, hub);
+    hf_status status =
+        hf_hub_publish_pack(hub->hub, hf_buffer_bytes(&pack), sim_node_wall(world, hub));
+    hf_buffer_free(&pack);
+    if (!sim_node_alive(world, hub)) return;
+    if (!sim_status_sane(world, hub, status, "publish")) return;
+    sim_say(world, "pack %u is published", version);
+    world->pack_version = version;
+    sim_observe(world, hub);
+    if (hub->up) sim_node_wake(world, hub, world->now_ms);
+}
+
+/* The device's scopes, as the hub numbers them: what it may hold, and what it may write. */
+static bool learn_scopes(sim_world *world, sim_node *edge)
+{
+    sim_node *hub = &world->nodes[SIM_HUB];
+    static hf_device device;
+    hf_status status =
+        hf_device_by_key(hub->store, edge->crypto.table.own_key_id, &device);
+    if (!sim_node_alive(world, hub) || status != HF_OK) return false;
+    assert(device.scope_count <= SIM_SCOPES);
+    edge->scope_count = 0;
+    edge->scopes[edge->scope_count++] = HF_SCOPE_COMMON;
+    for (size_t i = 0; i < device.scope_count; i++)
+        edge->scopes[edge->scope_count++] = device.scopes[i];
+    edge->scopes[edge->scope_count++] = device.home;
+    return true;
+}
+
+bool sim_register(sim_world *world, sim_node *edge)
+{
+    sim_node *hub = &world->nodes[SIM_HUB];
+    if (!hub->up) return false;
+    const char *names[SIM_SCOPES];
+    size_t count = 0;
+    for (size_t i = 0; i < SIM_SCOPES; i++)
+        if (sim_random_chance(&edge->random, 500)) names[count++] = SCOPE_NAMES[i];
+    if (!count) names[count++] = SCOPE_NAMES[0];
+    hf_bytes certificate = edge->crypto.table.own_certificate;
+    hub->wall_seen_ms = sim_node_wall(world, hub);
+    hf_status status =
+        hf_hub_register(hub->hub, edge->crypto.table.own_key_id, edge->name, "force", "unit", names,
+                        count, certificate, hub->wall_seen_ms);
+    if (!sim_node_alive(world, hub)) return false;
+    if (!sim_status_sane(world, hub, status, "register")) return false;
+    edge->registered = learn_scopes(world, edge);
+    sim_observe(world, hub);
+    sim_node_wake(world, hub, world->now_ms);
+    return edge->registered && !sim_over(world);
+}
+
+/* Withholds an entry of a device, or lets one count again. */
+static void judge_entry(sim_world *world)
+{
+    sim_node *hub = &world->nodes[SIM_HUB];
+    if (!hub->feed_count) return;
+    sim_dot *dot = &world->dots[hub->feed[sim_random_below(&world->random, hub->feed_count)]];
+    if (dot->author == SIM_HUB || (dot->withheld && !dot->by_operator)) return;
+    uint32_t reason = dot->withheld ? 0 : WITHHELD_BY_OPERATOR;
+    hub->wall_seen_ms = sim_node_wall(world, hub);
+    hf_batch *batch = NULL;
+    hf_status status = hf_batch_begin(hub->store, hub->wall_seen_ms, &batch);
+    if (status == HF_OK)
+        status = hf_batch_verdict(batch, &dot->dot, dot->scope, reason, "as an operator decided",
+                                  hub->wall_seen_ms);
+    if (status == HF_OK) {
+        status = hf_batch_commit(batch);
+    } else {
+        hf_batch_rollback(batch);
+    }
+    if (status == HF_OK) {
+        dot->withheld = dot->by_operator = reason != 0;
+        if (!reason) dot->opened_at = hub->feed_count + 1;
+        sim_say(world, "%s %u/%llu", reason ? "withheld" : "opened", dot->dot.lane,
+                (unsigned long long)dot->dot.seq);
+    }
+    if (!sim_node_alive(world, hub)) return;
+    (void)sim_status_sane(world, hub, status, "verdict");
+    sim_observe(world, hub);
+    if (hub->up) sim_node_wake(world, hub, world->now_ms);
+}
+
+static void revoke_one(sim_world *world)
+{
+    sim_node *hub = &world->nodes[SIM_HUB];
+    sim_node *edge = &world->nodes[1 + sim_random_below(&world->random, world->node_count - 1)];
+    if (edge->revoked || !edge->registered || !world->swarm.revokes) return;
+    hub->wall_seen_ms = sim_node_wall(world, hub);
+    hf_status status =
+        hf_hub_revoke(hub->hub, edge->name, "Insp Hall", "lost in town", hub->wall_seen_ms);
+    if (!sim_node_alive(world, hub)) {
+        edge->revoked = true; /* perhaps: nothing more is owed to it or by it */
+        return;
+    }
+    if (!sim_status_sane(world, hub, status, "revoke")) return;
+    sim_say(world, "%s is revoked", edge->name);
+    edge->revoked = true;
+    world->swarm.revokes = false;
+    sim_observe(world, hub);
+    if (hub->up) sim_node_wake(world, hub, world->now_ms);
+}
+
+static void enrol_one(sim_world *world)
+{
+    if (world->node_count >= world->options->edges + 3) return;
+    sim_node *edge = &world->nodes[world->node_count - 1];
+    if (edge->registered || edge->index == SIM_HUB) {
+        char name[24];
+        snprintf(name, sizeof name, "edge%u", world->node_count);
+        edge = sim_node_add(world, name, false);
+    }
+    if (!sim_register(world, edge)) return; /* again, another time */
+    sim_schedule(world, world->now_ms, SIM_START, edge->index, 0);
+    sim_schedule(world, world->now_ms + SIM_MINUTE, SIM_WRITE, edge->index, 0);
+}
+
+void sim_on_operate(sim_world *world)
+{
+    if (world->calm) return;
+    sim_schedule(world, world->now_ms + sim_random_wait(&world->random, world->swarm.operate_ms),
+                 SIM_OPERATE, 0, 0);
+    if (!world->nodes[SIM_HUB].up) return;
+    uint64_t what = sim_random_below(&world->random, 12);
+    if (what < 8)
+        judge_entry(world);
+    else if (what < 9)
+        revoke_one(world);
+    else if (what < 10)
+        enrol_one(world);
+    else if (world->pack_version < PACK_VERSIONS)
+        sim_publish_pack(world, world->pack_version + 1);
+}
