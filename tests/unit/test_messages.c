@@ -1,0 +1,491 @@
+/* test_messages.c: frames against the frozen vectors, both ways, and what is refused. */
+#include "sync/messages.h"
+
+#include "hex.h"
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* ---- a message as the JSON of the vectors ---- */
+
+static json_t *hex_of(hf_bytes bytes)
+{
+    char text[2 * HEX_MAX + 1] = "";
+    assert_true(bytes.size <= HEX_MAX);
+    for (size_t i = 0; i < bytes.size; i++) sprintf(text + 2 * i, "%02x", bytes.data[i]);
+    return json_string(text);
+}
+
+#define HEX(array) hex_of((hf_bytes){(array), sizeof(array)})
+
+static json_t *number(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+static json_t *text_of(hf_bytes text)
+{
+    return json_stringn((const char *)text.data, text.size);
+}
+
+static json_t *log_name(const hf_log_name *name)
+{
+    return name->set ? json_pack("[o,i]", HEX(name->origin.bytes), name->lane) : json_null();
+}
+
+static json_t *hello_json(const hf_hello *hello)
+{
+    json_t *origins = json_array(), *resume = json_null();
+    hf_claim claim;
+    hf_claimed_log log;
+    for (hf_list list = hello->origins; hf_next_claim(&list, &claim);) {
+        json_t *logs = json_array();
+        for (hf_list inner = claim.logs; hf_next_claimed_log(&inner, &log);)
+            json_array_append_new(logs, json_pack("[i,o,o]", log.lane, number(log.seq),
+                                                  HEX(log.chain)));
+        json_array_append_new(origins, json_pack("{s:o,s:o}", "incarnation",
+                                                 HEX(claim.incarnation), "logs", logs));
+    }
+    const hf_cursor *at = &hello->resume;
+    if (hello->resuming)
+        resume = json_pack("{s:o,s:o,s:o,s:o,s:o}", "hub", HEX(at->hub.bytes), "epoch",
+                           HEX(at->epoch), "position", number(at->position), "chain",
+                           HEX(at->chain), "scopes", HEX(at->scopes));
+    return json_pack("{s:s,s:[o,o],s:o,s:o,s:o,s:o,s:o,s:o}", "type", "HELLO", "protocol",
+                     number(hello->protocol_min), number(hello->protocol_max), "implementation",
+                     text_of(hello->implementation), "origins", origins, "pack",
+                     number(hello->pack_version), "resume", resume, "wall_ms",
+                     number(hello->wall_ms), "heads", number(hello->heads));
+}
+
+static json_t *welcome_json(const hf_welcome *welcome)
+{
+    json_t *yours = json_array(), *scopes = json_array();
+    hf_yours one;
+    hf_scope_item scope;
+    for (hf_list list = welcome->yours; hf_next_yours(&list, &one);)
+        json_array_append_new(yours, json_pack("[i,i,o,o]", one.origin, one.lane,
+                                               number(one.durable), number(one.central)));
+    for (hf_list list = welcome->scopes; hf_next_scope(&list, &scope);)
+        json_array_append_new(scopes, json_pack("[o,o,b]", number(scope.number),
+                                                text_of(scope.name), scope.may_write));
+    return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:[o,o],s:o}", "type",
+                     "WELCOME", "protocol", number(welcome->protocol), "implementation",
+                     text_of(welcome->implementation), "hub", HEX(welcome->hub.bytes), "epoch",
+                     HEX(welcome->epoch), "position", number(welcome->position), "chain",
+                     HEX(welcome->chain), "wall_ms", number(welcome->wall_ms), "yours", yours,
+                     "scopes", scopes, "verdict", welcome->verdict, "window",
+                     number(welcome->window_entries), number(welcome->window_bytes), "pack",
+                     number(welcome->pack_version));
+}
+
+static json_t *vector_json(const hf_vector *vector)
+{
+    json_t *logs = json_array();
+    hf_held held;
+    for (hf_list list = vector->logs; hf_next_held(&list, &held);)
+        json_array_append_new(logs, json_pack("[o,i,o]", HEX(held.log.origin.bytes),
+                                              held.log.lane, number(held.seq)));
+    return json_pack("{s:s,s:o,s:o,s:o,s:o}", "type", "VECTOR", "scope", number(vector->scope),
+                     "from", log_name(&vector->from), "to", log_name(&vector->to), "logs", logs);
+}
+
+static json_t *runs_json(const hf_list *runs)
+{
+    json_t *out = json_array(), *run = NULL;
+    size_t left = SIZE_MAX;
+    for (hf_bodies walk = hf_bodies_of_runs(runs); hf_next_body(&walk); left = walk.runs) {
+        if (walk.runs != left) {
+            run = json_pack("[o,i,[]]", number(walk.origin), walk.lane);
+            json_array_append_new(out, run);
+        }
+        json_array_append_new(json_array_get(run, 2), hex_of(walk.body));
+    }
+    return out;
+}
+
+static json_t *push_json(const hf_push *push)
+{
+    json_t *bodies = json_array();
+    for (hf_bodies walk = hf_bodies_of_push(push); hf_next_body(&walk);)
+        json_array_append_new(bodies, hex_of(walk.body));
+    return json_pack("{s:s,s:i,s:i,s:o}", "type", "PUSH", "origin", push->origin, "lane",
+                     push->lane, "bodies", bodies);
+}
+
+static json_t *ack_json(const hf_ack *ack)
+{
+    json_t *logs = json_array(), *notices = json_array();
+    hf_acked one;
+    hf_notice notice;
+    for (hf_list list = ack->logs; hf_next_acked(&list, &one);)
+        json_array_append_new(logs, json_pack("[i,i,o,o,o]", one.origin, one.lane,
+                                              number(one.durable), number(one.central),
+                                              number(one.head)));
+    for (hf_list list = ack->notices; hf_next_notice(&list, &notice);)
+        json_array_append_new(notices, json_pack("[i,i,o,o,o]", notice.origin, notice.lane,
+                                                 number(notice.seq), number(notice.code),
+                                                 text_of(notice.text)));
+    return json_pack("{s:s,s:o,s:o}", "type", "ACK", "logs", logs, "notices", notices);
+}
+
+static json_t *head_json(const hf_head_item *item)
+{
+    return json_pack("{s:o,s:i,s:o,s:o,s:o,s:o}", "origin", number(item->origin), "lane",
+                     item->head.lane, "seq", number(item->head.seq), "hlc",
+                     number(item->head.hlc), "root", HEX(item->head.root), "signature",
+                     HEX(item->head.signature));
+}
+
+static json_t *heads_json(const hf_heads *heads)
+{
+    json_t *out = json_array();
+    hf_head_item item;
+    hf_head_leaf leaf;
+    for (hf_list list = heads->heads; hf_next_head(&list, &item);) {
+        json_t *head = head_json(&item), *leaves = json_array();
+        for (hf_list inner = item.leaves; hf_next_leaf(&inner, &leaf);) {
+            json_t *path = json_array();
+            for (size_t i = 0; i < leaf.path_count; i++)
+                json_array_append_new(path, HEX(leaf.path[i]));
+            json_array_append_new(leaves, json_pack("[o,o,o,o,o]", number(leaf.scope),
+                                                    number(leaf.seq), number(leaf.index),
+                                                    number(leaf.count), path));
+        }
+        json_object_set_new(head, "leaves", leaves);
+        json_array_append_new(out, head);
+    }
+    return json_pack("{s:s,s:o,s:o}", "type", "HEADS", "heads", out, "number",
+                     number(heads->number));
+}
+
+static json_t *ping_json(const hf_message *message)
+{
+    char nonce[17];
+    snprintf(nonce, sizeof nonce, "%016llx", (unsigned long long)message->as.ping.nonce);
+    if (message->type == HF_FRAME_PING)
+        return json_pack("{s:s,s:s}", "type", "PING", "nonce", nonce);
+    return json_pack("{s:s,s:s,s:o}", "type", "PONG", "nonce", nonce, "wall_ms",
+                     number(message->as.ping.wall_ms));
+}
+
+static json_t *feed_json(const hf_feed *feed)
+{
+    return json_pack("{s:s,s:o,s:o,s:o,s:o}", "type", "FEED", "from", number(feed->from), "to",
+                     number(feed->to), "chain", HEX(feed->chain), "runs", runs_json(&feed->runs));
+}
+
+static json_t *origin_json(const hf_origin_frame *origin)
+{
+    return json_pack("{s:s,s:o,s:o,s:o,s:o}", "type", "ORIGIN", "index", number(origin->index),
+                     "key_id", HEX(origin->key_id), "incarnation", HEX(origin->incarnation),
+                     "certificate", hex_of(origin->certificate));
+}
+
+static json_t *small_json(const hf_message *message)
+{
+    const hf_credit *credit = &message->as.credit;
+    const hf_farewell *farewell = &message->as.farewell;
+    switch (message->type) {
+    case HF_FRAME_VECTOR_DONE:
+        return json_pack("{s:s,s:o,s:o}", "type", "VECTOR_DONE", "scope",
+                         number(message->as.done.scope), "to", log_name(&message->as.done.to));
+    case HF_FRAME_START:
+        return json_pack("{s:s,s:o,s:o}", "type", "START", "position",
+                         number(message->as.start.position), "chain",
+                         HEX(message->as.start.chain));
+    case HF_FRAME_FEED_ACK:
+        return json_pack("{s:s,s:o}", "type", "FEED_ACK", "position",
+                         number(message->as.position));
+    case HF_FRAME_CREDIT:
+        return json_pack("{s:s,s:i,s:o,s:o}", "type", "CREDIT", "lane", credit->lane, "entries",
+                         number(credit->entries), "bytes", number(credit->bytes));
+    case HF_FRAME_ERROR:
+        return json_pack("{s:s,s:o,s:o}", "type", "ERROR", "code", number(farewell->code), "text",
+                         text_of(farewell->text));
+    case HF_FRAME_BYE:
+        return json_pack("{s:s,s:o,s:o}", "type", "BYE", "code", number(farewell->code),
+                         "retry_after_ms", number(farewell->retry_after_ms));
+    default: return ping_json(message);
+    }
+}
+
+static json_t *message_json(const hf_message *message)
+{
+    json_t *head;
+    switch (message->type) {
+    case HF_FRAME_HELLO: return hello_json(&message->as.hello);
+    case HF_FRAME_WELCOME: return welcome_json(&message->as.welcome);
+    case HF_FRAME_VECTOR: return vector_json(&message->as.vector);
+    case HF_FRAME_ENTRIES:
+        return json_pack("{s:s,s:o}", "type", "ENTRIES", "runs", runs_json(&message->as.feed.runs));
+    case HF_FRAME_ORIGIN: return origin_json(&message->as.origin);
+    case HF_FRAME_PUSH: return push_json(&message->as.push);
+    case HF_FRAME_ACK: return ack_json(&message->as.ack);
+    case HF_FRAME_FEED: return feed_json(&message->as.feed);
+    case HF_FRAME_HEAD:
+        head = head_json(&message->as.head);
+        json_object_set_new(head, "type", json_string("HEAD"));
+        return head;
+    case HF_FRAME_HEADS: return heads_json(&message->as.heads);
+    default: return small_json(message);
+    }
+}
+
+/* ---- the vectors ---- */
+
+typedef struct vector_case {
+    const char *name;
+    json_t *frame;
+    hf_bytes raw;
+} vector_case;
+
+typedef void (*vector_check)(const vector_case *one);
+
+static void each_vector(vector_check check)
+{
+    json_error_t error;
+    json_t *vectors = json_load_file(HF_SOURCE_DIR "/tests/vectors/frames.json", 0, &error);
+    assert_non_null(vectors);
+    assert_true(json_array_size(vectors) >= 24);
+    uint8_t bytes[HEX_MAX];
+    size_t index;
+    json_t *item;
+    json_array_foreach(vectors, index, item) {
+        vector_case one = {.name = json_string_value(json_object_get(item, "name")),
+                           .frame = json_object_get(item, "frame"),
+                           .raw = unhex(json_string_value(json_object_get(item, "hex")), bytes)};
+        check(&one);
+    }
+    json_decref(vectors);
+}
+
+static void check_read(const vector_case *one)
+{
+    hf_message message;
+    assert_int_equal(hf_message_read(one->raw, &message), HF_OK);
+    json_t *read = message_json(&message);
+    if (!json_equal(read, one->frame)) {
+        char *text = json_dumps(read, JSON_COMPACT | JSON_SORT_KEYS);
+        print_error("%s was read as %s\n", one->name, text);
+        free(text);
+        fail();
+    }
+    json_decref(read);
+}
+
+/* Each vector's bytes mean, field by field, what its JSON says. */
+static void vectors_read_as_they_say(void **state)
+{
+    (void)state;
+    each_vector(check_read);
+}
+
+static void check_write(const vector_case *one)
+{
+    hf_message message;
+    hf_buffer again = {0};
+    assert_int_equal(hf_message_read(one->raw, &message), HF_OK);
+    hf_message_write(&again, &message);
+    assert_int_equal(again.status, HF_OK);
+    assert_true(hf_bytes_equal(hf_buffer_bytes(&again), one->raw));
+    hf_buffer_free(&again);
+}
+
+static void vectors_are_written_to_the_same_bytes(void **state)
+{
+    (void)state;
+    each_vector(check_write);
+}
+
+static void check_cut(const vector_case *one)
+{
+    hf_message message;
+    for (size_t size = 0; size < one->raw.size; size++) {
+        uint8_t *cut = malloc(size + 1); /* exact room, so that a sanitizer sees a read past it */
+        memcpy(cut, one->raw.data, size);
+        assert_int_not_equal(hf_message_read((hf_bytes){cut, size}, &message), HF_OK);
+        assert_int_equal(message.type, HF_FRAME_NONE);
+        free(cut);
+    }
+    uint8_t longer[HEX_MAX + 1];
+    memcpy(longer, one->raw.data, one->raw.size);
+    longer[one->raw.size] = 0;
+    assert_int_equal(hf_message_read((hf_bytes){longer, one->raw.size + 1}, &message),
+                     HF_ERR_PROTOCOL);
+}
+
+static void a_frame_cut_anywhere_is_refused(void **state)
+{
+    (void)state;
+    each_vector(check_cut);
+}
+
+static void check_more(const vector_case *one)
+{
+    uint8_t more[HEX_MAX + 1];
+    hf_message message;
+    memcpy(more, one->raw.data, one->raw.size);
+    more[0]++; /* one more item in the array */
+    more[one->raw.size] = 0x07;
+    assert_int_equal(hf_message_read((hf_bytes){more, one->raw.size + 1}, &message), HF_OK);
+    json_t *read = message_json(&message);
+    assert_true(json_equal(read, one->frame));
+    json_decref(read);
+    more[0] = (uint8_t)(one->raw.data[0] - 1); /* one item too few: trailing bytes, or no room */
+    assert_int_not_equal(hf_message_read(one->raw.size ? (hf_bytes){more, one->raw.size} : one->raw,
+                                         &message), HF_OK);
+}
+
+static void items_of_a_later_version_are_ignored(void **state)
+{
+    (void)state;
+    each_vector(check_more);
+}
+
+/* Every single-bit change is refused or means another, well-formed frame: never a crash, and what is
+ * accepted can be written again to the same bytes. */
+static void check_flips(const vector_case *one)
+{
+    uint8_t *bytes = malloc(one->raw.size);
+    for (size_t bit = 0; bit < one->raw.size * 8; bit++) {
+        memcpy(bytes, one->raw.data, one->raw.size);
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        hf_message message;
+        hf_bytes raw = {bytes, one->raw.size};
+        if (hf_message_read(raw, &message) != HF_OK || message.type == HF_FRAME_NONE) continue;
+        hf_buffer again = {0};
+        hf_message_write(&again, &message);
+        /* A known frame with a longer array head has items that this version skips. */
+        if (again.size == raw.size) assert_true(hf_bytes_equal(hf_buffer_bytes(&again), raw));
+        hf_buffer_free(&again);
+    }
+    free(bytes);
+}
+
+static void a_flipped_bit_never_means_two_things(void **state)
+{
+    (void)state;
+    each_vector(check_flips);
+}
+
+/* ---- single refusals ---- */
+
+static hf_status read_hex(const char *hex, uint8_t *type)
+{
+    uint8_t bytes[HEX_MAX];
+    hf_message message;
+    hf_status status = hf_message_read(unhex(hex, bytes), &message);
+    *type = message.type;
+    return status;
+}
+
+static void unknown_frame_types_below_128_are_errors_and_above_ignored(void **state)
+{
+    (void)state;
+    uint8_t type;
+    assert_int_equal(read_hex("821818" "01", &type), HF_ERR_PROTOCOL); /* 24 */
+    assert_int_equal(read_hex("82187f" "01", &type), HF_ERR_PROTOCOL); /* 127 */
+    assert_int_equal(read_hex("821880" "01", &type), HF_OK);           /* 128 */
+    assert_int_equal(type, HF_FRAME_NONE);
+    assert_int_equal(read_hex("821880" "1801", &type), HF_ERR_PROTOCOL); /* not shortest */
+    assert_int_equal(read_hex("82183c" "01", &type), HF_ERR_PROTOCOL);   /* a Z in a Z */
+}
+
+static void non_canonical_frames_are_refused(void **state)
+{
+    (void)state;
+    uint8_t type;
+    assert_int_equal(read_hex("820d1864", &type), HF_OK);            /* FEED_ACK 100 */
+    assert_int_equal(read_hex("820d190064", &type), HF_ERR_PROTOCOL);
+    assert_int_equal(read_hex("9f0d1864ff", &type), HF_ERR_PROTOCOL); /* indefinite */
+    assert_int_equal(read_hex("820d20", &type), HF_ERR_PROTOCOL);     /* negative */
+    assert_int_equal(read_hex("820d1bffffffffffffffff", &type), HF_ERR_PROTOCOL);
+}
+
+static void start_runs(hf_runs *runs, size_t count)
+{
+    static const uint8_t body[] = {0x80};
+    for (size_t i = 0; i < count; i++)
+        hf_runs_add(runs, (uint32_t)(i / 100), 1, (hf_bytes){body, sizeof body});
+}
+
+static void too_many_entries_are_a_limit_and_not_a_malformation(void **state)
+{
+    (void)state;
+    hf_runs runs = {0};
+    hf_buffer raw = {0};
+    hf_message message = {.type = HF_FRAME_ENTRIES}, read;
+    start_runs(&runs, HF_FRAME_ENTRIES_MAX);
+    message.as.feed.runs = hf_runs_end(&runs);
+    hf_message_write(&raw, &message);
+    assert_int_equal(hf_message_read(hf_buffer_bytes(&raw), &read), HF_OK);
+    hf_runs_clear(&runs);
+    hf_buffer_clear(&raw);
+    start_runs(&runs, HF_FRAME_ENTRIES_MAX + 1);
+    message.as.feed.runs = hf_runs_end(&runs);
+    hf_message_write(&raw, &message);
+    assert_int_equal(hf_message_read(hf_buffer_bytes(&raw), &read), HF_ERR_LIMIT);
+    hf_runs_free(&runs);
+    hf_buffer_free(&raw);
+}
+
+static hf_status read_vector_of(const hf_held *held, size_t count, bool to)
+{
+    hf_buffer items = {0}, raw = {0};
+    for (size_t i = 0; i < count; i++) hf_write_held(&items, &held[i]);
+    hf_message message = {.type = HF_FRAME_VECTOR}, read;
+    message.as.vector = (hf_vector){.logs = {hf_buffer_bytes(&items), count}};
+    if (to) message.as.vector.to = (hf_log_name){.set = true, .origin = {{5}}, .lane = 3};
+    hf_message_write(&raw, &message);
+    hf_status status = hf_message_read(hf_buffer_bytes(&raw), &read);
+    hf_buffer_free(&items);
+    hf_buffer_free(&raw);
+    return status;
+}
+
+static void vectors_must_ascend_and_stay_in_their_range(void **state)
+{
+    (void)state;
+    const hf_held two[] = {{{true, {{5}}, 1}, 9}, {{true, {{5}}, 3}, 9}};
+    const hf_held twice[] = {{{true, {{5}}, 1}, 9}, {{true, {{5}}, 1}, 9}};
+    const hf_held down[] = {{{true, {{6}}, 1}, 9}, {{true, {{5}}, 3}, 9}};
+    const hf_held outside[] = {{{true, {{5}}, 4}, 9}};
+    assert_int_equal(read_vector_of(two, 2, true), HF_OK);
+    assert_int_equal(read_vector_of(twice, 2, false), HF_ERR_PROTOCOL);
+    assert_int_equal(read_vector_of(down, 2, false), HF_ERR_PROTOCOL);
+    assert_int_equal(read_vector_of(outside, 1, true), HF_ERR_PROTOCOL);
+}
+
+static void a_feed_never_runs_backwards(void **state)
+{
+    (void)state;
+    hf_buffer raw = {0};
+    hf_message message = {.type = HF_FRAME_FEED}, read;
+    message.as.feed = (hf_feed){.from = 9, .to = 8};
+    hf_message_write(&raw, &message);
+    assert_int_equal(hf_message_read(hf_buffer_bytes(&raw), &read), HF_ERR_PROTOCOL);
+    hf_buffer_free(&raw);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(vectors_read_as_they_say),
+        cmocka_unit_test(vectors_are_written_to_the_same_bytes),
+        cmocka_unit_test(a_frame_cut_anywhere_is_refused),
+        cmocka_unit_test(items_of_a_later_version_are_ignored),
+        cmocka_unit_test(a_flipped_bit_never_means_two_things),
+        cmocka_unit_test(unknown_frame_types_below_128_are_errors_and_above_ignored),
+        cmocka_unit_test(non_canonical_frames_are_refused),
+        cmocka_unit_test(too_many_entries_are_a_limit_and_not_a_malformation),
+        cmocka_unit_test(vectors_must_ascend_and_stay_in_their_range),
+        cmocka_unit_test(a_feed_never_runs_backwards),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
