@@ -359,6 +359,7 @@ static hf_status store_start(hf_store *store)
     if (status == HF_OK && !store->read_only) status = hf_guard_check(store);
     if (status == HF_OK && !store->read_only) status = hf_origin_own_certificate(store);
     if (status == HF_OK) status = load_clock(store);
+    if (status == HF_OK) status = hf_clock_caps_load(store);
     if (status == HF_OK) status = hf_pack_load(store);
     return status;
 }

@@ -252,11 +252,18 @@ HF_MUST_CHECK hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms,
 HF_MUST_CHECK hf_status hf_write_changes(hf_batch *batch, const hf_author *author,
                                          const hf_change *changes, size_t count);
 
+/* ---- head.c ---- */
+/* Is the signature by the origin's certified key? HF_ERR_NOT_FOUND: its certificate is not known. */
+HF_MUST_CHECK hf_status hf_head_check(hf_store *store, const hf_head *head);
+HF_MUST_CHECK hf_status hf_head_read_leaves(hf_bytes bytes, hf_head_leaf leaves[HF_LOG_SCOPES_MAX],
+                                            size_t *count);
+
 /* ---- control.c ---- */
 /* A record of a system type changed in the open batch: brings its table up to date. */
 HF_MUST_CHECK hf_status hf_control_fold(hf_store *store, const hf_record_id *id);
 HF_MUST_CHECK hf_status hf_pack_load(hf_store *store); /* newest `_pack` held becomes the pack */
 HF_MUST_CHECK hf_status hf_may_write(hf_store *store, uint32_t scope, bool *may);
+HF_MUST_CHECK hf_status hf_clock_caps_load(hf_store *store); /* at open */
 /* min of the entry's quality and any cap on its dot */
 HF_MUST_CHECK hf_status hf_clock_quality(hf_store *store, int64_t log, uint64_t seq,
                                          uint8_t *quality);

@@ -1,0 +1,512 @@
+/* control.c: what control records add up to: devices, scopes, the pack, holes, clock caps.
+ *
+ * The records are the truth; these tables are their index, brought up to date in the transaction in which
+ * a record changes. So a hub that is restored, or a station that never saw the centre's tables,
+ * knows from the log alone whom to admit. */
+#include "control.h"
+
+#include "store_core.h"
+#include "system_types.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- reading one record's fields ---- */
+
+/* The value shown for `field`; data NULL when there is none. Borrows from the record. */
+static hf_bytes shown(hf_store *store, const hf_record *record, uint32_t field)
+{
+    for (size_t i = 0; i < record->field_count; i++) {
+        const hf_cell *cell = &record->fields[i].cell;
+        if (record->fields[i].number != field || cell->live_count == 0) continue;
+        size_t *order = malloc(cell->live_count * sizeof *order);
+        if (!order) break;
+        hf_fold fold;
+        hf_fold_live(hf_pack_field(store->pack, record->id.type, field), cell->live,
+                     cell->live_count, order, &fold);
+        free(order);
+        /* Hubs write control records one after the other; should two be live, the first counts. */
+        return fold.value.data ? fold.value : cell->live[0].value;
+    }
+    return (hf_bytes){NULL, 0};
+}
+
+static void shown_text(hf_store *store, const hf_record *record, uint32_t field, char *out,
+                       size_t size)
+{
+    hf_reader reader = hf_reader_open(shown(store, record, field));
+    hf_bytes text = hf_read_text(&reader);
+    size_t length = text.size < size - 1 ? text.size : size - 1;
+    if (reader.status != HF_OK) length = 0;
+    if (length) memcpy(out, text.data, length);
+    out[length] = 0;
+}
+
+static uint64_t shown_uint(hf_store *store, const hf_record *record, uint32_t field,
+                           uint64_t otherwise)
+{
+    hf_reader reader = hf_reader_open(shown(store, record, field));
+    uint64_t value = hf_read_uint(&reader);
+    return reader.status == HF_OK ? value : otherwise;
+}
+
+/* ---- devices ---- */
+
+static int number_compare(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+static void device_scopes(const hf_record *record, hf_device *out)
+{
+    for (size_t i = 0; i < record->field_count; i++) {
+        if (record->fields[i].number != HF_DEVICE_SCOPES) continue;
+        const hf_cell *cell = &record->fields[i].cell;
+        for (size_t j = 0; j < cell->live_count && out->scope_count < HF_SCOPES_MAX; j++) {
+            hf_reader reader = hf_reader_open(cell->live[j].value);
+            uint32_t scope = (uint32_t)hf_read_uint_max(&reader, INT32_MAX);
+            bool twice = reader.status != HF_OK;
+            for (size_t k = 0; k < out->scope_count; k++)
+                if (out->scopes[k] == scope) twice = true;
+            if (!twice) out->scopes[out->scope_count++] = scope;
+        }
+    }
+    qsort(out->scopes, out->scope_count, sizeof *out->scopes, number_compare);
+}
+
+static void device_from_record(hf_store *store, const hf_record *record, hf_device *out)
+{
+    *out = (hf_device){.home = (uint32_t)shown_uint(store, record, HF_DEVICE_HOME, 0)};
+    hf_reader key = hf_reader_open(shown(store, record, HF_DEVICE_KEY_ID));
+    hf_read_bytes_exact(&key, out->key_id, HF_HASH_SIZE);
+    shown_text(store, record, HF_DEVICE_NAME, out->name, sizeof out->name);
+    shown_text(store, record, HF_DEVICE_FORCE, out->force, sizeof out->force);
+    shown_text(store, record, HF_DEVICE_UNIT, out->unit, sizeof out->unit);
+    char standing[16];
+    shown_text(store, record, HF_DEVICE_STANDING, standing, sizeof standing);
+    /* Anything but "active" shuts the door, a dispute and a word of a later version too. */
+    out->revoked = strcmp(standing, "active") != 0;
+    hf_bytes hub = shown(store, record, HF_DEVICE_IS_HUB);
+    out->is_hub = hub.size == 1 && hub.data[0] == 0xf5;
+    device_scopes(record, out);
+}
+
+static hf_status device_load(hf_store *store, sqlite3_stmt *statement, hf_device *out,
+                             hf_record_id *id)
+{
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && !row) return HF_ERR_NOT_FOUND;
+    if (status != HF_OK) return status;
+    id->type = (uint32_t)sqlite3_column_int64(statement, 0);
+    status = hf_column_exact(store, statement, 1, id->bytes, HF_RECORD_ID_SIZE);
+    sqlite3_reset(statement);
+    hf_record record;
+    if (status == HF_OK) status = hf_record_load(store, id, true, &record);
+    if (status != HF_OK) return status;
+    device_from_record(store, &record, out);
+    hf_record_clear(&record);
+    return HF_OK;
+}
+
+hf_status hf_device_by_key(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], hf_device *out)
+{
+    hf_record_id id;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_DEVICE_KEY);
+    hf_bind_bytes(statement, 1, key_id, HF_HASH_SIZE);
+    return device_load(store, statement, out, &id);
+}
+
+hf_status hf_device_by_name(hf_store *store, const char *name, hf_device *out,
+                            hf_record_id *record)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_DEVICE_NAME);
+    sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+    return device_load(store, statement, out, record);
+}
+
+hf_status hf_device_each(hf_store *store, hf_device_visitor visit, void *context)
+{
+    hf_record_id id = {.type = HF_TYPE_DEVICE};
+    for (;;) {
+        hf_device device;
+        sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_DEVICES);
+        hf_bind_bytes(statement, 1, id.bytes, HF_RECORD_ID_SIZE);
+        hf_status status = device_load(store, statement, &device, &id);
+        if (status == HF_ERR_NOT_FOUND) return HF_OK;
+        if (status == HF_OK) status = visit(context, &device);
+        if (status != HF_OK) return status;
+    }
+}
+
+static hf_status fold_device(hf_store *store, const hf_record *record)
+{
+    hf_device device;
+    device_from_record(store, record, &device);
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_DEVICE_SET);
+    hf_bind_bytes(statement, 1, device.key_id, HF_HASH_SIZE);
+    sqlite3_bind_int64(statement, 2, record->id.type);
+    hf_bind_bytes(statement, 3, record->id.bytes, HF_RECORD_ID_SIZE);
+    sqlite3_bind_text(statement, 4, device.name, -1, SQLITE_STATIC);
+    return hf_sql_run(store, statement);
+}
+
+/* ---- scopes ---- */
+
+static hf_status fold_scope(hf_store *store, const hf_record *record)
+{
+    char name[HF_TEXT_MAX];
+    shown_text(store, record, HF_SCOPE_NAME, name, sizeof name);
+    uint64_t number = shown_uint(store, record, HF_SCOPE_NUMBER, UINT64_MAX);
+    if (number > INT32_MAX || !name[0]) return HF_OK; /* not yet whole */
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_SCOPE_SET);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)number);
+    sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC);
+    return hf_sql_run(store, statement);
+}
+
+hf_status hf_scope_by_name(hf_store *store, const char *name, uint32_t *number)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_SCOPE_NUMBER);
+    sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && !row) return HF_ERR_NOT_FOUND;
+    if (status == HF_OK) *number = (uint32_t)sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    return status;
+}
+
+hf_status hf_scope_name(hf_store *store, uint32_t number, char *out, size_t size)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_SCOPE_NAME);
+    sqlite3_bind_int64(statement, 1, number);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && !row) return HF_ERR_NOT_FOUND;
+    if (status == HF_OK) {
+        const char *name = (const char *)sqlite3_column_text(statement, 0);
+        strncpy(out, name ? name : "", size - 1);
+        out[size - 1] = 0;
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+hf_status hf_scope_next(hf_store *store, uint32_t *number)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_SCOPE_LAST);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    int64_t last = status == HF_OK && row ? sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_reset(statement);
+    *number = (uint32_t)(last > HF_SCOPE_COMMON ? last : HF_SCOPE_COMMON) + 1;
+    return status;
+}
+
+/* ---- what an edge was granted ---- */
+
+hf_status hf_batch_grants(hf_batch *batch, const hf_grant *grants, size_t count)
+{
+    hf_store *store = batch->store;
+    hf_status status = hf_sql_run(store, hf_sql(store, HF_SQL_R_GRANTS_CLEAR));
+    for (size_t i = 0; i < count && status == HF_OK; i++) {
+        sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_GRANT_ADD);
+        sqlite3_bind_int64(statement, 1, grants[i].number);
+        sqlite3_bind_int(statement, 2, grants[i].may_write);
+        sqlite3_bind_text(statement, 3, grants[i].name, -1, SQLITE_STATIC);
+        status = hf_sql_run(store, statement);
+    }
+    return status;
+}
+
+static hf_status grants_read(hf_store *store, hf_sql_id sql, hf_grant *out, size_t *count)
+{
+    size_t room = *count, found = 0;
+    sqlite3_stmt *statement = hf_sql(store, sql);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    while (status == HF_OK && row) {
+        if (found < room) {
+            out[found] = (hf_grant){.number = (uint32_t)sqlite3_column_int64(statement, 0),
+                                    .may_write = sqlite3_column_int(statement, 1) != 0};
+            const char *name = (const char *)sqlite3_column_text(statement, 2);
+            if (name) strncpy(out[found].name, name, sizeof out[found].name - 1);
+        }
+        found++;
+        status = hf_sql_row(store, statement, &row);
+    }
+    sqlite3_reset(statement);
+    *count = found;
+    return status;
+}
+
+hf_status hf_grants_get(hf_store *store, hf_grant *out, size_t *count)
+{
+    return grants_read(store, HF_SQL_R_GRANTS, out, count);
+}
+
+hf_status hf_store_scopes(hf_store *store, hf_scope_view *out, size_t *count)
+{
+    size_t room = *count, all = HF_SCOPES_MAX, found = 0;
+    hf_grant *grants = calloc(all, sizeof *grants);
+    if (!grants) return HF_ERR_NOMEM;
+    hf_status status =
+        grants_read(store, store->is_hub ? HF_SQL_R_SCOPES : HF_SQL_R_GRANTS, grants, &all);
+    if (all > HF_SCOPES_MAX) all = HF_SCOPES_MAX;
+    for (size_t i = 0; i < all && status == HF_OK; i++) {
+        bool home = strncmp(grants[i].name, "device/", 7) == 0; /* the hub's words to a device */
+        if (!grants[i].may_write || home || grants[i].number <= HF_SCOPE_COMMON) continue;
+        if (found < room) {
+            out[found].number = grants[i].number;
+            memcpy(out[found].name, grants[i].name, sizeof out[found].name);
+        }
+        found++;
+    }
+    free(grants);
+    *count = found;
+    return status;
+}
+
+hf_status hf_may_write(hf_store *store, uint32_t scope, bool *may)
+{
+    *may = store->is_hub;
+    if (store->is_hub) return HF_OK;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_GRANT);
+    sqlite3_bind_int64(statement, 1, scope);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && row) *may = sqlite3_column_int(statement, 0) != 0;
+    sqlite3_reset(statement);
+    return status;
+}
+
+/* ---- the pack ---- */
+
+static hf_status pack_consider(hf_store *store, int64_t record_no, hf_pack **newest)
+{
+    hf_record record;
+    hf_status status = hf_record_load_no(store, record_no, false, &record);
+    if (status != HF_OK) return status;
+    hf_reader reader = hf_reader_open(shown(store, &record, HF_PACK_BODY));
+    hf_bytes body = hf_read_bytes(&reader);
+    hf_pack *pack = NULL;
+    /* A pack of a later kind that this node cannot read leaves it with the one it has. */
+    if (hf_reader_end(&reader) == HF_OK) status = hf_pack_open(body, &pack);
+    if (status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT) status = HF_OK;
+    if (pack && hf_pack_version(pack) > hf_pack_version(*newest)) {
+        hf_pack_close(*newest);
+        *newest = pack;
+    } else {
+        hf_pack_close(pack);
+    }
+    hf_record_clear(&record);
+    return status;
+}
+
+hf_status hf_pack_load(hf_store *store)
+{
+    hf_pack *newest = NULL;
+    hf_status status = hf_pack_open((hf_bytes){NULL, 0}, &newest);
+    if (status == HF_OK && !store->pack) { /* records are read by the system's types until then */
+        status = hf_pack_open((hf_bytes){NULL, 0}, &store->pack);
+    }
+    int64_t packs[64]; /* one record for each version ever published */
+    size_t count = 0;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_PACKS);
+    bool row = false;
+    if (status == HF_OK) status = hf_sql_row(store, statement, &row);
+    while (status == HF_OK && row) {
+        if (count == 64) memmove(packs, packs + 1, (--count) * sizeof *packs); /* newest are last */
+        packs[count++] = sqlite3_column_int64(statement, 0);
+        status = hf_sql_row(store, statement, &row);
+    }
+    sqlite3_reset(statement);
+    for (size_t i = 0; i < count && status == HF_OK; i++)
+        status = pack_consider(store, packs[i], &newest);
+    if (status == HF_OK) {
+        hf_pack_close(store->pack);
+        store->pack = newest;
+    } else {
+        hf_pack_close(newest);
+    }
+    return status;
+}
+
+/* ---- verdicts ---- */
+
+typedef struct target {
+    hf_origin_id origin;
+    uint8_t lane;
+    uint64_t seq, pseq;
+    uint32_t scope;
+    uint8_t hash[HF_HASH_SIZE];
+} target;
+
+static hf_status read_target(hf_bytes value, target *out)
+{
+    hf_reader reader = hf_reader_open(value);
+    if (hf_read_array(&reader, 6) != 6) hf_reader_fail(&reader, HF_ERR_PROTOCOL);
+    hf_read_bytes_exact(&reader, out->origin.bytes, HF_ORIGIN_SIZE);
+    out->lane = (uint8_t)hf_read_uint_max(&reader, HF_LANE_COUNT - 1);
+    out->seq = hf_read_uint_max(&reader, INT64_MAX);
+    out->scope = (uint32_t)hf_read_uint_max(&reader, INT32_MAX);
+    out->pseq = hf_read_uint_max(&reader, INT64_MAX);
+    hf_read_bytes_exact(&reader, out->hash, HF_HASH_SIZE);
+    if (out->seq == 0 || out->pseq >= out->seq) hf_reader_fail(&reader, HF_ERR_PROTOCOL);
+    return hf_reader_end(&reader);
+}
+
+static hf_status entry_stand(hf_store *store, uint64_t position, uint32_t withheld, bool opened)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_ENTRY_STAND);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)position);
+    sqlite3_bind_int64(statement, 2, withheld);
+    if (opened) sqlite3_bind_int64(statement, 3, (sqlite3_int64)store->position);
+    hf_status status = hf_sql_run(store, statement);
+    if (statement) sqlite3_clear_bindings(statement);
+    return status;
+}
+
+/* The entry is held: it stops to count, or counts again, and what it touches is folded anew. */
+static hf_status judge_held(hf_store *store, const hf_entry *entry, const hf_hole_row *hole)
+{
+    uint64_t position = entry->position;
+    bool changes = (entry->withheld != 0) != (hole->reason != 0);
+    hf_status status = entry_stand(store, position, hole->reason, hole->reason == 0);
+    if (status == HF_OK && hole->reason)
+        status = hf_hole_set(store, hole);
+    else if (status == HF_OK)
+        status = hf_hole_delete(store, hole->log, hole->seq);
+    return status == HF_OK && changes ? hf_record_refold_entry(store, position) : status;
+}
+
+/* Not held: what is behind it flows over the hole. Opened before its body is here, it is awaited. */
+static hf_status judge_absent(hf_store *store, hf_hole_row *hole)
+{
+    if (hole->reason == 0) hole->reason = HF_HOLE_AWAITED;
+    hf_status status = hf_hole_set(store, hole);
+    return status == HF_OK ? hf_vector_step(store, hole->log, hole->scope) : status;
+}
+
+static hf_status fold_verdict(hf_store *store, const hf_record *record)
+{
+    target at;
+    char text[256];
+    uint64_t standing = shown_uint(store, record, HF_VERDICT_STANDING, UINT64_MAX);
+    if (standing > UINT32_MAX || HF_PLANTED(LOST_HOLE)) return HF_OK;
+    if (read_target(shown(store, record, HF_VERDICT_TARGET), &at) != HF_OK) return HF_OK;
+    shown_text(store, record, HF_VERDICT_TEXT, text, sizeof text);
+    hf_origin_row *origin;
+    hf_status status = hf_origin_intern(store, &at.origin, &origin);
+    if (status != HF_OK) return status;
+    hf_hole_row hole = {.log = hf_log_no(origin->no, at.lane),
+                        .seq = at.seq,
+                        .pseq = at.pseq,
+                        .scope = at.scope,
+                        .reason = (uint32_t)standing,
+                        .hash = at.hash,
+                        .text = text};
+    hf_entry entry;
+    status = hf_entry_by_dot(store, hole.log, at.seq, &entry);
+    if (status == HF_ERR_NOT_FOUND) return judge_absent(store, &hole);
+    return status == HF_OK ? judge_held(store, &entry, &hole) : status;
+}
+
+/* ---- clock quality ---- */
+
+hf_status hf_clock_quality(hf_store *store, int64_t log, uint64_t seq, uint8_t *quality)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_CAP_GET);
+    sqlite3_bind_int64(statement, 1, log);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)seq);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && row && sqlite3_column_type(statement, 0) == SQLITE_INTEGER) {
+        int cap = sqlite3_column_int(statement, 0);
+        if (cap < *quality) *quality = (uint8_t)cap;
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+hf_status hf_clock_caps_load(hf_store *store)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_CAPS);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && row) store->clock_caps = sqlite3_column_int(statement, 0) != 0;
+    sqlite3_reset(statement);
+    return status;
+}
+
+static hf_status refold_range(hf_store *store, int64_t log, uint64_t first, uint64_t last)
+{
+    uint64_t after = 0;
+    for (;;) {
+        uint64_t positions[64];
+        size_t count = 0;
+        sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_ENTRIES_RANGE);
+        sqlite3_bind_int64(statement, 1, log);
+        sqlite3_bind_int64(statement, 2, (sqlite3_int64)first);
+        sqlite3_bind_int64(statement, 3, (sqlite3_int64)last);
+        sqlite3_bind_int64(statement, 4, (sqlite3_int64)after);
+        bool row;
+        hf_status status = hf_sql_row(store, statement, &row);
+        while (status == HF_OK && row && count < 64) {
+            positions[count++] = (uint64_t)sqlite3_column_int64(statement, 0);
+            status = hf_sql_row(store, statement, &row);
+        }
+        sqlite3_reset(statement);
+        for (size_t i = 0; i < count && status == HF_OK; i++)
+            status = hf_record_refold_entry(store, positions[i]);
+        if (status != HF_OK || count == 0) return status;
+        after = positions[count - 1];
+    }
+}
+
+static hf_status fold_clock(hf_store *store, const hf_record *record)
+{
+    hf_origin_id id;
+    hf_reader reader = hf_reader_open(shown(store, record, HF_CLOCK_RANGE));
+    if (hf_read_array(&reader, 4) != 4) hf_reader_fail(&reader, HF_ERR_PROTOCOL);
+    hf_read_bytes_exact(&reader, id.bytes, HF_ORIGIN_SIZE);
+    uint8_t lane = (uint8_t)hf_read_uint_max(&reader, HF_LANE_COUNT - 1);
+    uint64_t first = hf_read_uint_max(&reader, INT64_MAX);
+    uint64_t last = hf_read_uint_max(&reader, INT64_MAX);
+    uint64_t quality = shown_uint(store, record, HF_CLOCK_QUALITY, UINT64_MAX);
+    if (hf_reader_end(&reader) != HF_OK || quality > 3) return HF_OK; /* not yet whole */
+    hf_origin_row *origin;
+    hf_status status = hf_origin_intern(store, &id, &origin);
+    if (status != HF_OK) return status;
+    int64_t log = hf_log_no(origin->no, lane);
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_CAP_SET);
+    sqlite3_bind_int64(statement, 1, log);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)first);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)last);
+    sqlite3_bind_int64(statement, 4, (sqlite3_int64)quality);
+    status = hf_sql_run(store, statement);
+    store->clock_caps = true;
+    return status == HF_OK ? refold_range(store, log, first, last) : status;
+}
+
+/* ---- one record changed ---- */
+
+hf_status hf_control_fold(hf_store *store, const hf_record_id *id)
+{
+    hf_record record;
+    hf_status status = hf_record_load(store, id, true, &record);
+    if (status != HF_OK) return status;
+    switch (id->type) {
+    case HF_TYPE_DEVICE: status = fold_device(store, &record); break;
+    case HF_TYPE_SCOPE: status = fold_scope(store, &record); break;
+    case HF_TYPE_PACK: store->pack_changed = true; break;
+    case HF_TYPE_VERDICT: status = fold_verdict(store, &record); break;
+    case HF_TYPE_CLOCK: status = fold_clock(store, &record); break;
+    default: break; /* a system type of a later version: kept, not understood */
+    }
+    hf_record_clear(&record);
+    return status;
+}

@@ -1,0 +1,353 @@
+/* head.c: signed heads: one signature that covers every scope of a log, and the way from one scope's
+ * chain to it.
+ *
+ * Why a tree: a device that holds three of a log's twenty scopes must be able to check them without
+ * seeing the others; six hashes are enough for sixty-four. Shape and order: RFC 9162 2.1. */
+#include "store_core.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { TAG_LEAF = 0x03, TAG_NODE = 0x04, TAG_HEAD = 0x05 };
+
+/* ---- the tree ---- */
+
+static hf_status leaf_hash(const hf_crypto *crypto, const hf_head_leaf *leaf,
+                           uint8_t out[HF_HASH_SIZE])
+{
+    static const uint8_t tag = TAG_LEAF;
+    hf_buffer item = {0};
+    hf_write_array(&item, 3);
+    hf_write_uint(&item, leaf->scope);
+    hf_write_uint(&item, leaf->seq);
+    hf_write_bytes(&item, leaf->chain, HF_HASH_SIZE);
+    hf_bytes pieces[] = {{&tag, 1}, hf_buffer_bytes(&item)};
+    if (item.status == HF_OK) crypto->hash(crypto->context, pieces, 2, out);
+    hf_status status = item.status;
+    hf_buffer_free(&item);
+    return status;
+}
+
+static void node_hash(const hf_crypto *crypto, const uint8_t *left, const uint8_t *right,
+                      uint8_t out[HF_HASH_SIZE])
+{
+    static const uint8_t tag = TAG_NODE;
+    hf_bytes pieces[] = {{&tag, 1}, {left, HF_HASH_SIZE}, {right, HF_HASH_SIZE}};
+    crypto->hash(crypto->context, pieces, 3, out);
+}
+
+/* Folds a level of the tree into the next, pairs from the left, an odd one carried up: the same tree as
+ * RFC 9162's split at the largest power of two. Notes the siblings of the leaf at `index`. */
+static void tree_fold(const hf_crypto *crypto, uint8_t nodes[][HF_HASH_SIZE], size_t count,
+                      size_t index, hf_head_leaf *leaf)
+{
+    while (count > 1) {
+        size_t next = 0;
+        for (size_t i = 0; i < count; i += 2) {
+            bool pair = i + 1 < count;
+            if (leaf && pair && (index == i || index == i + 1)) {
+                assert(leaf->path_count < 6);
+                memcpy(leaf->path[leaf->path_count++], nodes[index ^ 1], HF_HASH_SIZE);
+            }
+            if (pair)
+                node_hash(crypto, nodes[i], nodes[i + 1], nodes[next]);
+            else
+                memmove(nodes[next], nodes[i], HF_HASH_SIZE);
+            next++;
+        }
+        index /= 2;
+        count = next;
+    }
+}
+
+/* The root that a leaf's path leads to; HF_ERR_PROTOCOL when the path has the wrong length. */
+static hf_status path_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
+                           uint8_t root[HF_HASH_SIZE])
+{
+    if (leaf->count == 0 || leaf->count > HF_LOG_SCOPES_MAX || leaf->index >= leaf->count)
+        return HF_ERR_PROTOCOL;
+    hf_status status = leaf_hash(crypto, leaf, root);
+    size_t index = leaf->index, count = leaf->count, step = 0;
+    while (count > 1 && status == HF_OK) {
+        bool alone = index == count - 1 && count % 2 == 1;
+        if (!alone && step == leaf->path_count) return HF_ERR_PROTOCOL;
+        if (!alone && index % 2 == 0) node_hash(crypto, root, leaf->path[step++], root);
+        else if (!alone) node_hash(crypto, leaf->path[step++], root, root);
+        index /= 2;
+        count = (count + 1) / 2;
+    }
+    if (status == HF_OK && step != leaf->path_count) return HF_ERR_PROTOCOL;
+    return status;
+}
+
+/* Each scope's last seq, up to `seq`, by one of two statements; *past when a scope goes beyond it. */
+static hf_status last_seqs(hf_store *store, hf_sql_id sql, int64_t log, uint64_t seq,
+                           hf_head_leaf leaves[HF_LOG_SCOPES_MAX], size_t *count, bool *past)
+{
+    *count = 0;
+    *past = false;
+    sqlite3_stmt *statement = hf_sql(store, sql);
+    sqlite3_bind_int64(statement, 1, log);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)seq);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    while (status == HF_OK && row && *count < HF_LOG_SCOPES_MAX) {
+        leaves[(*count)++] =
+            (hf_head_leaf){.scope = (uint32_t)sqlite3_column_int64(statement, 0),
+                           .seq = (uint64_t)sqlite3_column_int64(statement, 1)};
+        if (leaves[*count - 1].seq > seq) *past = true;
+        status = hf_sql_row(store, statement, &row);
+    }
+    sqlite3_reset(statement);
+    return status == HF_OK && row ? HF_ERR_LIMIT : status;
+}
+
+/* At the log's tail, the usual place, the vector has the answer; further back the entries do. */
+hf_status hf_head_leaves(hf_store *store, int64_t origin_no, uint8_t lane, uint64_t seq,
+                         hf_head_leaf leaves[HF_LOG_SCOPES_MAX], size_t *count,
+                         uint8_t root[HF_HASH_SIZE])
+{
+    bool past;
+    int64_t log = hf_log_no(origin_no, lane);
+    hf_status status = hf_vectors_flush(store);
+    if (status == HF_OK)
+        status = last_seqs(store, HF_SQL_R_HEAD_TAIL, log, seq, leaves, count, &past);
+    if (status == HF_OK && past)
+        status = last_seqs(store, HF_SQL_R_HEAD_SCOPES, log, seq, leaves, count, &past);
+    if (status == HF_OK && *count == 0) status = HF_ERR_NOT_FOUND;
+    uint8_t hashes[HF_LOG_SCOPES_MAX][HF_HASH_SIZE], nodes[HF_LOG_SCOPES_MAX][HF_HASH_SIZE];
+    for (size_t i = 0; i < *count && status == HF_OK; i++) {
+        leaves[i].index = (uint32_t)i;
+        leaves[i].count = (uint32_t)*count;
+        status = hf_log_chain_at(store, origin_no, lane, leaves[i].seq, leaves[i].chain);
+        if (status == HF_OK) status = leaf_hash(store->crypto, &leaves[i], hashes[i]);
+    }
+    for (size_t i = 0; i < *count && status == HF_OK; i++) {
+        memcpy(nodes, hashes, *count * HF_HASH_SIZE);
+        tree_fold(store->crypto, nodes, *count, i, &leaves[i]);
+    }
+    if (status == HF_OK) memcpy(root, nodes[0], HF_HASH_SIZE);
+    return status;
+}
+
+/* ---- signatures ---- */
+
+static hf_status head_digest(const hf_crypto *crypto, const hf_head *head,
+                             uint8_t out[HF_HASH_SIZE])
+{
+    static const uint8_t tag = TAG_HEAD;
+    hf_buffer item = {0};
+    hf_write_array(&item, 5);
+    hf_write_bytes(&item, head->origin.bytes, HF_ORIGIN_SIZE);
+    hf_write_uint(&item, head->lane);
+    hf_write_uint(&item, head->seq);
+    hf_write_bytes(&item, head->root, HF_HASH_SIZE);
+    hf_write_uint(&item, head->hlc);
+    hf_bytes pieces[] = {{&tag, 1}, hf_buffer_bytes(&item)};
+    if (item.status == HF_OK) crypto->hash(crypto->context, pieces, 2, out);
+    hf_status status = item.status;
+    hf_buffer_free(&item);
+    return status;
+}
+
+hf_status hf_head_sign(hf_store *store, uint8_t lane, uint64_t seq, hf_head *out)
+{
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    size_t count;
+    uint8_t digest[HF_HASH_SIZE];
+    *out = (hf_head){.origin = store->own->id, .lane = lane, .seq = seq, .hlc = store->hlc};
+    hf_status status =
+        hf_head_leaves(store, store->own->no, lane, seq, leaves, &count, out->root);
+    if (status == HF_OK) status = head_digest(store->crypto, out, digest);
+    if (status == HF_OK)
+        status = store->crypto->sign(store->crypto->context, digest, out->signature);
+    return status;
+}
+
+hf_status hf_head_check(hf_store *store, const hf_head *head)
+{
+    const hf_origin_row *origin = hf_origin_by_id(store, &head->origin);
+    if (!origin) return HF_ERR_PROTOCOL;
+    hf_buffer der = {0};
+    hf_certificate facts;
+    uint8_t digest[HF_HASH_SIZE];
+    const hf_crypto *crypto = store->crypto;
+    hf_status status = hf_origin_certificate(store, origin->no, &der);
+    if (status == HF_OK && der.size == 0) status = HF_ERR_NOT_FOUND; /* cannot be judged yet */
+    if (status == HF_OK)
+        status = crypto->certificate(crypto->context, hf_buffer_bytes(&der), &facts);
+    if (status == HF_OK) status = head_digest(crypto, head, digest);
+    if (status == HF_OK)
+        status = crypto->verify(crypto->context,
+                                (hf_bytes){facts.public_key, facts.public_key_size}, digest,
+                                head->signature);
+    hf_buffer_free(&der);
+    return status;
+}
+
+/* ---- accepting heads ---- */
+
+static void write_leaf(hf_buffer *out, const hf_head_leaf *leaf)
+{
+    hf_write_array(out, 6);
+    hf_write_uint(out, leaf->scope);
+    hf_write_uint(out, leaf->seq);
+    hf_write_bytes(out, leaf->chain, HF_HASH_SIZE);
+    hf_write_uint(out, leaf->index);
+    hf_write_uint(out, leaf->count);
+    hf_write_array(out, leaf->path_count);
+    for (size_t i = 0; i < leaf->path_count; i++)
+        hf_write_bytes(out, leaf->path[i], HF_HASH_SIZE);
+}
+
+hf_status hf_head_read_leaves(hf_bytes bytes, hf_head_leaf leaves[HF_LOG_SCOPES_MAX],
+                              size_t *count)
+{
+    hf_reader reader = hf_reader_open(bytes);
+    *count = hf_read_array(&reader, HF_LOG_SCOPES_MAX);
+    for (size_t i = 0; i < *count && reader.status == HF_OK; i++) {
+        hf_head_leaf *leaf = &leaves[i];
+        *leaf = (hf_head_leaf){0};
+        if (hf_read_array(&reader, 6) != 6) hf_reader_fail(&reader, HF_ERR_PROTOCOL);
+        leaf->scope = (uint32_t)hf_read_uint_max(&reader, UINT32_MAX);
+        leaf->seq = hf_read_uint(&reader);
+        hf_read_bytes_exact(&reader, leaf->chain, HF_HASH_SIZE);
+        leaf->index = (uint32_t)hf_read_uint_max(&reader, UINT32_MAX);
+        leaf->count = (uint32_t)hf_read_uint_max(&reader, UINT32_MAX);
+        leaf->path_count = hf_read_array(&reader, 6);
+        for (size_t j = 0; j < leaf->path_count && reader.status == HF_OK; j++)
+            hf_read_bytes_exact(&reader, leaf->path[j], HF_HASH_SIZE);
+    }
+    return hf_reader_end(&reader);
+}
+
+/* Only the newest head of a log is kept: it covers all that older ones did. */
+static hf_status head_store(hf_store *store, int64_t log, const hf_head *head,
+                            const hf_head_leaf *leaves, size_t count)
+{
+    hf_buffer bytes = {0};
+    hf_write_array(&bytes, count);
+    for (size_t i = 0; i < count; i++) write_leaf(&bytes, &leaves[i]);
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_HEAD_SET);
+    sqlite3_bind_int64(statement, 1, log);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)++store->head_number);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)store->position);
+    sqlite3_bind_int64(statement, 4, (sqlite3_int64)head->seq);
+    sqlite3_bind_int64(statement, 5, (sqlite3_int64)head->hlc);
+    hf_bind_bytes(statement, 6, head->root, HF_HASH_SIZE);
+    hf_bind_bytes(statement, 7, head->signature, HF_SIGNATURE_SIZE);
+    hf_bind_bytes(statement, 8, bytes.data, bytes.size);
+    hf_status status = bytes.status == HF_OK ? hf_sql_run(store, statement) : bytes.status;
+    hf_buffer_free(&bytes);
+    return status;
+}
+
+static hf_status is_newer(hf_store *store, int64_t log, uint64_t seq, bool *newer)
+{
+    *newer = true;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_HEAD_SEQ);
+    sqlite3_bind_int64(statement, 1, log);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && row) *newer = (uint64_t)sqlite3_column_int64(statement, 0) < seq;
+    sqlite3_reset(statement);
+    return status;
+}
+
+hf_status hf_batch_head(hf_batch *batch, const hf_head *head)
+{
+    hf_store *store = batch->store;
+    const hf_origin_row *origin = hf_origin_by_id(store, &head->origin);
+    if (!origin) return HF_ERR_PROTOCOL;
+    int64_t log = hf_log_no(origin->no, head->lane);
+    bool newer;
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    size_t count;
+    uint8_t root[HF_HASH_SIZE];
+    hf_status status = is_newer(store, log, head->seq, &newer);
+    if (status != HF_OK || !newer) return status;
+    status = hf_head_leaves(store, origin->no, head->lane, head->seq, leaves, &count, root);
+    if (status == HF_ERR_NOT_FOUND) status = HF_ERR_PROTOCOL; /* over entries that we do not hold */
+    if (status == HF_OK && memcmp(root, head->root, HF_HASH_SIZE) != 0)
+        status = hf_store_say(store, HF_ERR_PROTOCOL, "A signed head does not match the log.");
+    if (status == HF_OK) status = hf_head_check(store, head);
+    if (status == HF_OK) status = head_store(store, log, head, leaves, count);
+    return status == HF_ERR_NOT_FOUND ? HF_ERR_PROTOCOL : status;
+}
+
+static hf_status check_leaf(hf_store *store, const hf_origin_row *origin, const hf_head *head,
+                            hf_head_leaf *leaf)
+{
+    uint8_t root[HF_HASH_SIZE];
+    hf_vector_slot *slot;
+    int64_t log = hf_log_no(origin->no, head->lane);
+    hf_status status = hf_vector_get(store, log, leaf->scope, &slot);
+    if (status != HF_OK) return status;
+    if (slot->seq < leaf->seq) return HF_ERR_PROTOCOL; /* heads follow what they cover */
+    if (slot->seq == leaf->seq)
+        memcpy(leaf->chain, slot->chain, HF_HASH_SIZE);
+    else
+        status = hf_log_chain_at(store, origin->no, head->lane, leaf->seq, leaf->chain);
+    if (status == HF_ERR_NOT_FOUND) return HF_OK; /* a hole's: the next head covers it */
+    if (status == HF_OK) status = path_root(store->crypto, leaf, root);
+    if (status == HF_OK && memcmp(root, head->root, HF_HASH_SIZE) != 0)
+        status = hf_store_say(store, HF_ERR_PROTOCOL, "A signed head does not match the log.");
+    return status;
+}
+
+hf_status hf_batch_head_relayed(hf_batch *batch, const hf_head *head, const hf_head_leaf *leaves,
+                                size_t leaf_count)
+{
+    hf_store *store = batch->store;
+    const hf_origin_row *origin = hf_origin_by_id(store, &head->origin);
+    if (!origin || leaf_count == 0 || leaf_count > HF_LOG_SCOPES_MAX) return HF_ERR_PROTOCOL;
+    int64_t log = hf_log_no(origin->no, head->lane);
+    hf_head_leaf checked[HF_LOG_SCOPES_MAX];
+    bool newer;
+    hf_status status = is_newer(store, log, head->seq, &newer);
+    if (status != HF_OK || !newer) return status;
+    for (size_t i = 0; i < leaf_count && status == HF_OK; i++) {
+        checked[i] = leaves[i];
+        status = check_leaf(store, origin, head, &checked[i]);
+    }
+    if (status == HF_OK) status = hf_head_check(store, head);
+    if (status == HF_OK) status = head_store(store, log, head, checked, leaf_count);
+    return status == HF_ERR_NOT_FOUND ? HF_ERR_PROTOCOL : status;
+}
+
+/* ---- passing them on ---- */
+
+static hf_status head_from_row(hf_store *store, sqlite3_stmt *statement, hf_head *head)
+{
+    int64_t log = sqlite3_column_int64(statement, 0);
+    const hf_origin_row *origin = hf_origin_by_no(store, log / 8);
+    if (!origin) return HF_ERR_CORRUPT;
+    *head = (hf_head){.origin = origin->id,
+                      .lane = (uint8_t)(log % 8),
+                      .seq = (uint64_t)sqlite3_column_int64(statement, 3),
+                      .hlc = (hf_hlc)sqlite3_column_int64(statement, 4)};
+    hf_status status = hf_column_exact(store, statement, 5, head->root, HF_HASH_SIZE);
+    if (status == HF_OK)
+        status = hf_column_exact(store, statement, 6, head->signature, HF_SIGNATURE_SIZE);
+    return status;
+}
+
+hf_status hf_head_each(hf_store *store, uint64_t after, uint32_t limit, hf_head_visitor visit,
+                       void *context)
+{
+    hf_status status = HF_OK;
+    for (uint32_t i = 0; i < limit && status == HF_OK; i++) {
+        hf_head head;
+        sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_HEADS);
+        sqlite3_bind_int64(statement, 1, (sqlite3_int64)after);
+        bool row;
+        status = hf_sql_row(store, statement, &row);
+        if (status != HF_OK || !row) return status;
+        after = (uint64_t)sqlite3_column_int64(statement, 1);
+        uint64_t position = (uint64_t)sqlite3_column_int64(statement, 2);
+        status = head_from_row(store, statement, &head);
+        sqlite3_reset(statement); /* the visitor may read heads itself */
+        if (status == HF_OK) status = visit(context, after, &head, position);
+    }
+    return status;
+}
