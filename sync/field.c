@@ -23,9 +23,12 @@ static bool date_part(const uint8_t *at, size_t digits, int *out)
     int number = 0;
     size_t unknown = 0;
     for (size_t i = 0; i < digits; i++) {
-        if (at[i] == '?') unknown++;
-        else if (at[i] >= '0' && at[i] <= '9') number = number * 10 + (at[i] - '0');
-        else return false;
+        if (at[i] == '?')
+            unknown++;
+        else if (at[i] >= '0' && at[i] <= '9')
+            number = number * 10 + (at[i] - '0');
+        else
+            return false;
     }
     *out = unknown == digits ? -1 : number;
     return unknown == 0 || unknown == digits;
@@ -105,13 +108,13 @@ hf_status hf_field_check(const hf_field *field, hf_bytes value, char *why, size_
     assert(why_size > 0);
     why[0] = '\0';
     if (hf_cbor_check_profile(value) != HF_OK) {
-        return refuse(why, why_size, "Enter a plain value: text, a whole number, or a list of them.");
+        return refuse(why, why_size,
+                      "Enter a plain value: text, a whole number, or a list of them.");
     }
     hf_reader reader = hf_reader_open(value);
     hf_kind found = hf_reader_kind(&reader);
     switch (field->kind) {
-    case HF_VALUE_TEXT:
-        return found == HF_KIND_TEXT ? HF_OK : refuse(why, why_size, "Enter text.");
+    case HF_VALUE_TEXT: return found == HF_KIND_TEXT ? HF_OK : refuse(why, why_size, "Enter text.");
     case HF_VALUE_INT:
         return is_number(value, false) ? HF_OK : refuse(why, why_size, "Enter a whole number.");
     case HF_VALUE_BOOL:

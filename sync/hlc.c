@@ -9,8 +9,8 @@ static const uint64_t LAST_MS = (UINT64_C(1) << 48) - 1;
  * milliseconds, so that a burst of writes there still rises by its counter. */
 static hf_hlc clamp(hf_hlc hlc, uint64_t wall_ms)
 {
-    uint64_t ahead_ms = wall_ms < LAST_MS - HF_HLC_AHEAD_MAX_MS ? wall_ms + HF_HLC_AHEAD_MAX_MS
-                                                                : LAST_MS;
+    uint64_t ahead_ms =
+        wall_ms < LAST_MS - HF_HLC_AHEAD_MAX_MS ? wall_ms + HF_HLC_AHEAD_MAX_MS : LAST_MS;
     return hlc >> 16 > ahead_ms ? ahead_ms << 16 : hlc;
 }
 

@@ -14,12 +14,12 @@ typedef struct hf_lattice_join { /* a and b, met in either order, become c */
 
 typedef enum hf_lattice_fault_kind {
     HF_LATTICE_SOUND = 0,
-    HF_LATTICE_CYCLE,       /* a can come back to itself */
-    HF_LATTICE_ORDERED,     /* a join is declared, but b already follows a: that is the join */
-    HF_LATTICE_TWICE,       /* the join of a and b is declared twice */
-    HF_LATTICE_NOT_ABOVE,   /* a's join with b is c, yet no move leads from a to c */
-    HF_LATTICE_TRIPLE,      /* a, b, c: joined in another order, they end elsewhere */
-    HF_LATTICE_NOT_JOIN     /* a declared move from a to b, or a pair, does not join to what it must */
+    HF_LATTICE_CYCLE,     /* a can come back to itself */
+    HF_LATTICE_ORDERED,   /* a join is declared, but b already follows a: that is the join */
+    HF_LATTICE_TWICE,     /* the join of a and b is declared twice */
+    HF_LATTICE_NOT_ABOVE, /* a's join with b is c, yet no move leads from a to c */
+    HF_LATTICE_TRIPLE,    /* a, b, c: joined in another order, they end elsewhere */
+    HF_LATTICE_NOT_JOIN   /* a and b do not join to b, though a move leads there, or not alike */
 } hf_lattice_fault_kind;
 
 typedef struct hf_lattice_fault {

@@ -158,8 +158,8 @@ static bool read_cover(hf_reader *reader, hf_dot *last, bool first, const hf_dot
     if (!first && hf_dot_compare(last, &log) >= 0) hf_reader_fail(reader, HF_ERR_PROTOCOL);
     *last = log;
 
-    bool covered = hf_origin_equal(&log.origin, &dot->origin) && log.lane == dot->lane &&
-                   dot->seq <= seq;
+    bool covered =
+        hf_origin_equal(&log.origin, &dot->origin) && log.lane == dot->lane && dot->seq <= seq;
     size_t holes = hf_read_array(reader, HF_VALUE_SIZE_MAX);
     uint64_t hole = 0;
     for (size_t i = 0; i < holes && reader->status == HF_OK; i++) {

@@ -163,8 +163,10 @@ static void read_states(parser *p, hf_field *field, size_t items)
     const uint8_t *moves = NULL;
     hf_lattice_join joins[JOINS_MAX];
     size_t join_count = 0;
-    if (items > 0) moves = read_moves(p, states);
-    else moves = take(p, states * states, 1);
+    if (items > 0)
+        moves = read_moves(p, states);
+    else
+        moves = take(p, states * states, 1);
     if (items > 1) join_count = read_joins(p, states, joins);
     uint8_t *join = take(p, states * states, 1);
     if (p->in.status != HF_OK) return;
@@ -208,8 +210,10 @@ static void read_field(parser *p, hf_field *field)
     }
     bool by_code = field->rule == HF_RULE_STATE || field->rule == HF_RULE_STRICTEST;
     require(p, !by_code || (field->kind == HF_VALUE_CODE && field->code_count > 0));
-    if (field->rule == HF_RULE_STATE) read_states(p, field, items);
-    else skip_items(p, items);
+    if (field->rule == HF_RULE_STATE)
+        read_states(p, field, items);
+    else
+        skip_items(p, items);
 }
 
 /* ---- one type ---- */
@@ -356,8 +360,10 @@ static const hf_type *find_type(const hf_type *types, size_t count, uint32_t num
     while (low < count) {
         size_t middle = low + (count - low) / 2;
         if (types[middle].number == number) return &types[middle];
-        if (types[middle].number < number) low = middle + 1;
-        else count = middle;
+        if (types[middle].number < number)
+            low = middle + 1;
+        else
+            count = middle;
     }
     return NULL;
 }
@@ -395,8 +401,10 @@ const hf_field *hf_pack_field(const hf_pack *pack, uint32_t type, uint32_t numbe
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (found->fields[middle].number == number) return &found->fields[middle];
-        if (found->fields[middle].number < number) low = middle + 1;
-        else high = middle;
+        if (found->fields[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return &unknown;
 }

@@ -10,8 +10,9 @@
 #include "codec.h"
 #include "holdfast/record.h"
 
-typedef enum hf_rule { /* the numbers are wire format: append, never renumber */
-    HF_RULE_KEEP = 0,  /* also: any rule this node does not know */
+/* The numbers are wire format: append, never renumber. */
+typedef enum hf_rule {
+    HF_RULE_KEEP = 0, /* also: any rule this node does not know */
     HF_RULE_LAST = 1,
     HF_RULE_LAST_REVIEW = 2,
     HF_RULE_ONCE = 3,
@@ -23,7 +24,8 @@ typedef enum hf_rule { /* the numbers are wire format: append, never renumber */
     HF_RULE_STRICTEST = 9
 } hf_rule;
 
-typedef enum hf_value_kind { /* wire format */
+/* Wire format too. */
+typedef enum hf_value_kind {
     HF_VALUE_ANY = 0,
     HF_VALUE_TEXT = 1,
     HF_VALUE_INT = 2,
@@ -53,7 +55,7 @@ typedef struct hf_field {
     const char *name, *label;
     hf_rule rule;
     hf_value_kind kind;
-    uint8_t scale;        /* of HF_VALUE_DECIMAL */
+    uint8_t scale;            /* of HF_VALUE_DECIMAL */
     const char *const *codes; /* strictest: least severe first; state: the states; else: the list */
     size_t code_count;
     const uint8_t *join;  /* state: code_count x code_count; a state's index, or HF_DISPUTED */
@@ -79,15 +81,15 @@ typedef struct hf_pack hf_pack; /* immutable after open */
 HF_MUST_CHECK hf_status hf_pack_open(hf_bytes compiled, hf_pack **out);
 void hf_pack_close(hf_pack *pack);
 uint32_t hf_pack_version(const hf_pack *pack);
-hf_bytes hf_pack_bytes(const hf_pack *pack); /* as compiled; lives as long as the pack */
+hf_bytes hf_pack_bytes(const hf_pack *pack);    /* as compiled; lives as long as the pack */
 size_t hf_pack_type_count(const hf_pack *pack); /* without the system's */
 const hf_type *hf_pack_type_at(const hf_pack *pack, size_t index);
-const hf_type *hf_pack_type(const hf_pack *pack, uint32_t number);      /* NULL: unknown */
-const hf_type *hf_pack_type_named(const hf_pack *pack, hf_bytes name);  /* NULL: unknown */
+const hf_type *hf_pack_type(const hf_pack *pack, uint32_t number);     /* NULL: unknown */
+const hf_type *hf_pack_type_named(const hf_pack *pack, hf_bytes name); /* NULL: unknown */
 /* Never NULL: an unknown field is `keep` of any kind, with name NULL. */
 const hf_field *hf_pack_field(const hf_pack *pack, uint32_t type, uint32_t number);
 const hf_field *hf_type_field_named(const hf_type *type, hf_bytes name); /* NULL: unknown */
-const char *hf_rule_name(hf_rule rule); /* "last-review" */
+const char *hf_rule_name(hf_rule rule);                                  /* "last-review" */
 
 /* Does an encoded value suit the field? HF_OK, or HF_ERR_INPUT with a sentence in `why` that says
  * what to enter. Codes not in the list are HF_ERR_INPUT here, but merge and show all the same. */

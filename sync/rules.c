@@ -49,7 +49,7 @@ static void sift_down(const hf_live *live, size_t *order, size_t root, size_t co
     }
 }
 
-/* Heap sort: no recursion, no allocation, no worst case for a hostile set of a thousand elements. */
+/* Heap sort: no recursion, no allocation, no worst case for a hostile set of elements. */
 static void sort(const hf_live *live, size_t *order, size_t count, live_order before)
 {
     for (size_t root = count / 2; root-- > 0;) sift_down(live, order, root, count, before);

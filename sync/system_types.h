@@ -1,23 +1,23 @@
 /* system_types.h: the record types that the system itself keeps, and their fields' numbers.
  *
- * They are built in, so that a node can read who is enrolled before it has any pack. The numbers are
- * wire format: append, never renumber. */
+ * They are built in, so that a node can read who is enrolled before it has any pack. The numbers
+ * are wire format: append, never renumber. */
 #ifndef HF_SYSTEM_TYPES_H
 #define HF_SYSTEM_TYPES_H
 
 #include "pack.h"
 
-enum { /* HF_TYPE_PACK */
+/* HF_TYPE_PACK */
+enum {
     HF_PACK_VERSION = 1,
     HF_PACK_BODY = 2 /* bytes: as compiled */
 };
 
-enum { /* HF_TYPE_SCOPE */
-    HF_SCOPE_NUMBER = 1,
-    HF_SCOPE_NAME = 2
-};
+/* HF_TYPE_SCOPE */
+enum { HF_SCOPE_NUMBER = 1, HF_SCOPE_NAME = 2 };
 
-enum { /* HF_TYPE_DEVICE */
+/* HF_TYPE_DEVICE */
+enum {
     HF_DEVICE_KEY_ID = 1, /* bytes: SHA-256 of the public key */
     HF_DEVICE_NAME = 2,
     HF_DEVICE_FORCE = 3,
@@ -30,13 +30,15 @@ enum { /* HF_TYPE_DEVICE */
     HF_DEVICE_IS_HUB = 10
 };
 
-enum { /* HF_TYPE_VERDICT */
+/* HF_TYPE_VERDICT */
+enum {
     HF_VERDICT_TARGET = 1,   /* [origin, lane, seq, scope, pseq, entry hash] */
     HF_VERDICT_STANDING = 2, /* 0: the entry counts; else why it is withheld, 600 and above */
     HF_VERDICT_TEXT = 3
 };
 
-enum { /* HF_TYPE_CLOCK */
+/* HF_TYPE_CLOCK */
+enum {
     HF_CLOCK_RANGE = 1, /* [origin, lane, from seq, to seq] */
     HF_CLOCK_QUALITY = 2
 };

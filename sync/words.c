@@ -14,11 +14,11 @@ typedef struct plain_form {
 } plain_form;
 
 static const plain_form PLAIN_FORMS[] = {
-    {0x00e6, "ae"}, {0x00f0, "d"},  {0x00f8, "o"}, {0x00fe, "th"}, {0x0111, "d"}, {0x0127, "h"},
-    {0x0131, "i"},  {0x0142, "l"},  {0x0153, "oe"}, {0x0167, "t"}, {0x02b9, "'"}, {0x02bb, "'"},
-    {0x02bc, "'"},  {0x2010, "-"},  {0x2011, "-"}, {0x2012, "-"},  {0x2013, "-"}, {0x2014, "-"},
-    {0x2015, "-"},  {0x2018, "'"},  {0x2019, "'"}, {0x201a, "'"},  {0x201b, "'"}, {0x201c, "\""},
-    {0x201d, "\""}, {0x201e, "\""}, {0x2032, "'"}, {0x2212, "-"},
+    {0x00e6, "ae"}, {0x00f0, "d"},  {0x00f8, "o"},  {0x00fe, "th"}, {0x0111, "d"}, {0x0127, "h"},
+    {0x0131, "i"},  {0x0142, "l"},  {0x0153, "oe"}, {0x0167, "t"},  {0x02b9, "'"}, {0x02bb, "'"},
+    {0x02bc, "'"},  {0x2010, "-"},  {0x2011, "-"},  {0x2012, "-"},  {0x2013, "-"}, {0x2014, "-"},
+    {0x2015, "-"},  {0x2018, "'"},  {0x2019, "'"},  {0x201a, "'"},  {0x201b, "'"}, {0x201c, "\""},
+    {0x201d, "\""}, {0x201e, "\""}, {0x2032, "'"},  {0x2212, "-"},
 };
 enum { PLAIN_FORM_COUNT = sizeof PLAIN_FORMS / sizeof *PLAIN_FORMS };
 
@@ -28,8 +28,10 @@ static const char *plain_form_of(utf8proc_int32_t point)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (PLAIN_FORMS[middle].from == point) return PLAIN_FORMS[middle].to;
-        if (PLAIN_FORMS[middle].from < point) low = middle + 1;
-        else high = middle;
+        if (PLAIN_FORMS[middle].from < point)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return NULL;
 }
@@ -58,8 +60,7 @@ hf_status hf_text_fold(hf_bytes text, hf_buffer *out)
     const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_COMPOSE |
                                       UTF8PROC_CASEFOLD | UTF8PROC_STRIPMARK | UTF8PROC_IGNORE;
     utf8proc_uint8_t *mapped = NULL;
-    utf8proc_ssize_t size =
-        utf8proc_map(text.data, (utf8proc_ssize_t)text.size, &mapped, options);
+    utf8proc_ssize_t size = utf8proc_map(text.data, (utf8proc_ssize_t)text.size, &mapped, options);
     if (size < 0) return size == UTF8PROC_ERROR_NOMEM ? HF_ERR_NOMEM : HF_ERR_INPUT;
 
     size_t before = out->size;
@@ -106,8 +107,10 @@ hf_status hf_words_each(hf_bytes text, hf_word_visitor visit, void *context)
     hf_status status = hf_text_fold(text, &folded);
     for (size_t at = 0; status == HF_OK && at < folded.size;) {
         utf8proc_int32_t point = next_point(hf_buffer_bytes(&folded), &at);
-        if (in_word(point)) write_point(&word, point);
-        else if (point != '\'') status = end_word(&word, visit, context);
+        if (in_word(point))
+            write_point(&word, point);
+        else if (point != '\'')
+            status = end_word(&word, visit, context);
     }
     if (status == HF_OK) status = end_word(&word, visit, context);
     hf_buffer_free(&folded);

@@ -4,9 +4,9 @@
 
 #include "codec.h"
 
-/* Appends the folded form of UTF-8 `text` to `out`: compatibility forms made plain, case folded, marks
- * and invisible characters stripped, letters that only look unaccented to a computer (ø, ł, đ, ı) as
- * people type them, and dashes and quotes as on a keyboard. Folding what is folded changes nothing.
+/* Appends the folded form of UTF-8 `text` to `out`: compatibility forms made plain, case folded,
+ * marks and invisible characters stripped, letters that only look unaccented to a computer (ø, ł)
+ * as people type them, dashes and quotes as on a keyboard. Folding what is folded changes nothing.
  * Errors: HF_ERR_INPUT (not UTF-8), HF_ERR_NOMEM; then `out` is as before. */
 HF_MUST_CHECK hf_status hf_text_fold(hf_bytes text, hf_buffer *out);
 

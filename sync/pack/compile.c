@@ -1,9 +1,9 @@
 /* compile.c: a pack's JSON, checked, put in order and encoded.
  *
  * Why a compiler: what a pack declares decides how nine forces' records merge, and it cannot be
- * taken back once records were written by it. So what would not converge, or would be lost on an older
- * node, is refused here, before anyone has it. Members are read in the JSON's order and written
- * in the order of their numbers: the layout of the file does not change the bytes. */
+ * taken back once records were written by it. So what would not converge, or would be lost on an
+ * older node, is refused here, before anyone has it. Members are read in the JSON's order and
+ * written in the order of their numbers: the layout of the file does not change the bytes. */
 #include "compile.h"
 
 #include "../pack.h"
@@ -155,9 +155,9 @@ static bool is_ordered(hf_value_kind kind)
 
 static void read_declared(source *src, const json_t *object, declared *field)
 {
-    static const char *const members[] = {"number", "name",   "label", "rule",  "kind",  "scale",
-                                          "codes",  "states", "moves", "joins", "levels", "about",
-                                          NULL};
+    static const char *const members[] = {"number", "name",  "label",  "rule",  "kind",
+                                          "scale",  "codes", "states", "moves", "joins",
+                                          "levels", "about", NULL};
     if (!source_object(src, object, members)) return;
     field->number = source_number(src, object, "number", 1, UINT16_MAX);
     field->name = source_name(src, object, "name", HF_PACK_NAME_MAX);
@@ -288,8 +288,8 @@ static void check_type_name(source *src, const char *name)
 
 static void compile_type(source *src, const json_t *object, pieces *types)
 {
-    static const char *const members[] = {"number", "name",    "label",  "lane",
-                                          "title",  "retired", "fields", "about", NULL};
+    static const char *const members[] = {"number",  "name",   "label", "lane", "title",
+                                          "retired", "fields", "about", NULL};
     if (!source_object(src, object, members)) return;
     piece made = {.number = source_number(src, object, "number", HF_TYPE_FIRST_PACK, UINT16_MAX)};
     uint32_t lane = source_number(src, object, "lane", HF_LANE_RISK, HF_LANE_AUDIT);
@@ -320,10 +320,11 @@ static void compile_type(source *src, const json_t *object, pieces *types)
 static void check_result(source *src, hf_bytes compiled)
 {
     if (compiled.size > HF_PACK_SIZE_MAX) {
-        source_refuse(src,
-                      "it compiles to %zu bytes, and %d is the most. Shorten labels and code lists, "
-                      "or keep long lists as records.",
-                      compiled.size, HF_PACK_SIZE_MAX);
+        source_refuse(
+            src,
+            "it compiles to %zu bytes, and %d is the most. Shorten labels and code lists, "
+            "or keep long lists as records.",
+            compiled.size, HF_PACK_SIZE_MAX);
     }
     if (src->status != HF_OK) return;
     hf_pack *pack = NULL;

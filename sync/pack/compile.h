@@ -1,6 +1,6 @@
 /* compile.h: a pack's JSON, checked and turned into deterministic CBOR (protocol.md 6).
  *
- * Only the build tool, the hub's `publish` command and tests use this; nodes read what comes out. */
+ * Only the build tool, the hub's `publish` command and tests use this; nodes read the result. */
 #ifndef HF_PACK_COMPILE_H
 #define HF_PACK_COMPILE_H
 

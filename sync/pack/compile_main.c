@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { /* sysexits */
+/* The exit codes are those of sysexits.h. */
+enum {
     EXIT_DATA = 65,
     EXIT_NO_INPUT = 66,
     EXIT_NO_MEMORY = 71,

@@ -45,8 +45,8 @@ const char *source_name(source *src, const json_t *object, const char *member, s
 /* An array of at most `max` items; NULL when absent and not `required`. */
 const json_t *source_array(source *src, const json_t *object, const char *member, size_t max,
                            bool required);
-/* Which of `count` words is `word`? Fails, with what was meant, when it is none of them. `what` names
- * the kind of thing: "rule". */
+/* Which of `count` words is `word`? Fails, with what was meant, when it is none of them. `what`
+ * names the kind of thing: "rule". */
 size_t source_choice(source *src, const char *what, const char *word, const char *const *words,
                      size_t count);
 

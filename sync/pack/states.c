@@ -36,8 +36,10 @@ static bool read_states(source *src, const machine *m, const json_t *item, size_
     for (size_t i = 0; i < size; i++) {
         size_t mark = source_enter_item(src, i);
         const char *name = json_string_value(json_array_get(item, i));
-        if (name == NULL) source_refuse(src, "write the name of a state.");
-        else out[i] = (uint8_t)source_choice(src, "state", name, m->names, m->count);
+        if (name == NULL)
+            source_refuse(src, "write the name of a state.");
+        else
+            out[i] = (uint8_t)source_choice(src, "state", name, m->names, m->count);
         source_leave(src, mark);
     }
     return src->status == HF_OK;
@@ -133,32 +135,34 @@ static const char *state_name(const machine *m, uint8_t state)
     return state == HF_DISPUTED ? "disputed" : m->names[state];
 }
 
-/* Most often two branches of a diamond: disputed where they meet early, agreed where they meet late. */
+/* Most often two branches of a diamond: disputed if they meet early, agreed if they meet late. */
 static void refuse_triple(source *src, const machine *m, const hf_lattice_fault *f)
 {
     const uint8_t pairs[3][2] = {{f->a, f->b}, {f->b, f->c}, {f->a, f->c}};
     for (size_t i = 0; i < 3; i++) {
         size_t a = pairs[i][0], b = pairs[i][1], top = 0;
         if (m->join[a * m->count + b] != HF_DISPUTED || !meeting(m, a, b, &top)) continue;
-        source_refuse(src,
-                      "\"%s\", \"%s\" and \"%s\" merge differently in different orders: \"%s\" and "
-                      "\"%s\" are disputed when they meet, yet both lead to \"%s\". Declare what they "
-                      "are together, \"joins\": [[\"%s\", \"%s\", \"%s\"]], or let them lead to "
-                      "different states.",
-                      m->names[f->a], m->names[f->b], m->names[f->c], m->names[a], m->names[b],
-                      m->names[top], m->names[a], m->names[b], m->names[top]);
+        source_refuse(
+            src,
+            "\"%s\", \"%s\" and \"%s\" merge differently in different orders: \"%s\" and "
+            "\"%s\" are disputed when they meet, yet both lead to \"%s\". Declare what they "
+            "are together, \"joins\": [[\"%s\", \"%s\", \"%s\"]], or let them lead to "
+            "different states.",
+            m->names[f->a], m->names[f->b], m->names[f->c], m->names[a], m->names[b], m->names[top],
+            m->names[a], m->names[b], m->names[top]);
         return;
     }
     uint8_t ab = m->join[f->a * m->count + f->b], bc = m->join[f->b * m->count + f->c];
     uint8_t left = hf_lattice_join_of(m->count, m->join, ab, f->c);
     uint8_t right = hf_lattice_join_of(m->count, m->join, f->a, bc);
-    source_refuse(src,
-                  "\"%s\" and \"%s\", then \"%s\", is \"%s\"; \"%s\" and \"%s\", then \"%s\", is "
-                  "\"%s\". Both must be the same: declare a move or a join between \"%s\" and \"%s\".",
-                  m->names[f->a], m->names[f->b], m->names[f->c], state_name(m, left),
-                  m->names[f->b], m->names[f->c], m->names[f->a], state_name(m, right),
-                  state_name(m, left == HF_DISPUTED ? ab : left),
-                  state_name(m, left == HF_DISPUTED ? f->c : right));
+    source_refuse(
+        src,
+        "\"%s\" and \"%s\", then \"%s\", is \"%s\"; \"%s\" and \"%s\", then \"%s\", is "
+        "\"%s\". Both must be the same: declare a move or a join between \"%s\" and \"%s\".",
+        m->names[f->a], m->names[f->b], m->names[f->c], state_name(m, left), m->names[f->b],
+        m->names[f->c], m->names[f->a], state_name(m, right),
+        state_name(m, left == HF_DISPUTED ? ab : left),
+        state_name(m, left == HF_DISPUTED ? f->c : right));
 }
 
 static void refuse_fault(source *src, const machine *m, const hf_lattice_fault *f)
@@ -183,11 +187,11 @@ static void refuse_fault(source *src, const machine *m, const hf_lattice_fault *
                       m->names[f->a], m->names[f->b]);
         return;
     case HF_LATTICE_NOT_ABOVE:
-        source_refuse(src,
-                      "\"%s\" and \"%s\" are to be \"%s\" together, but no move leads from \"%s\" to "
-                      "\"%s\". Declare one.",
-                      m->names[f->a], m->names[f->b], m->names[f->c], m->names[f->a],
-                      m->names[f->c]);
+        source_refuse(
+            src,
+            "\"%s\" and \"%s\" are to be \"%s\" together, but no move leads from \"%s\" to "
+            "\"%s\". Declare one.",
+            m->names[f->a], m->names[f->b], m->names[f->c], m->names[f->a], m->names[f->c]);
         return;
     case HF_LATTICE_TRIPLE: refuse_triple(src, m, f); return;
     default:
@@ -231,9 +235,12 @@ void states_compile(source *src, const json_t *field, const char *const *names, 
     read_list(src, m, field, "moves", sizeof m->moves, read_move);
     read_list(src, m, field, "joins", JOINS_MAX, read_join);
     if (src->status == HF_OK) {
-        hf_lattice_fault found = hf_lattice_build(count, m->moves, m->joins, m->join_count, m->join);
-        if (found.kind != HF_LATTICE_SOUND) refuse_fault(src, m, &found);
-        else write_machine(m, out);
+        hf_lattice_fault found =
+            hf_lattice_build(count, m->moves, m->joins, m->join_count, m->join);
+        if (found.kind != HF_LATTICE_SOUND)
+            refuse_fault(src, m, &found);
+        else
+            write_machine(m, out);
     }
     free(m);
 }

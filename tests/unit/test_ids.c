@@ -51,8 +51,14 @@ static void later_ids_sort_behind_earlier_ones_whatever_their_chance(void **stat
 {
     (void)state;
     dice high = {.fill = 0xff}, low = {.fill = 0};
-    static const uint64_t times[] = {0, 1, 0xff, 0x100, 0xffffffff, UINT64_C(0x100000000),
-                                     UINT64_C(0x017f22e279b0), UINT64_C(0xffffffffffff)};
+    static const uint64_t times[] = {0,
+                                     1,
+                                     0xff,
+                                     0x100,
+                                     0xffffffff,
+                                     UINT64_C(0x100000000),
+                                     UINT64_C(0x017f22e279b0),
+                                     UINT64_C(0xffffffffffff)};
     for (size_t i = 1; i < sizeof times / sizeof *times; i++) {
         hf_record_id before = mint(&high, times[i - 1]), after = mint(&low, times[i]);
         assert_true(memcmp(before.bytes, after.bytes, HF_RECORD_ID_SIZE) < 0);

@@ -1,6 +1,7 @@
 /* test_merge_memory.c: a merge that runs out of memory has not happened.
  *
- * merge.c is compiled in here with an allocator that fails on demand; the library's copy is not used. */
+ * merge.c is compiled in here with an allocator that fails on demand; the library's copy is not
+ * used. */
 #include <stdlib.h>
 
 static void *failing_realloc(void *old, size_t size);

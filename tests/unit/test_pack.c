@@ -1,5 +1,5 @@
-/* test_pack.c: what a pack declares is checked twice: by the compiler, which says what is wrong, and by
- * the reader, which believes nobody. */
+/* test_pack.c: what a pack declares is checked twice: by the compiler, which says what is wrong,
+ * and by the reader, which believes nobody. */
 #include "sync/pack.h"
 
 #include "sync/lattice.h"
@@ -13,6 +13,18 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+/* Heads of CBOR texts of so many bytes; the formatter would tear them from their texts. */
+#define T1 "\x61"
+#define T3 "\x63"
+#define T4 "\x64"
+#define T5 "\x65"
+#define T7 "\x67"
+#define T9 "\x69"
+#define T10 "\x6a"
+#define T11 "\x6b"
+#define T13 "\x6d"
+#define T22 "\x76"
 
 static hf_bytes bytes_of(const char *text)
 {
@@ -87,19 +99,23 @@ static void a_street_crime_fits_its_type(void **state)
     (void)state;
     hf_pack *pack = open_police();
     const hf_type *crime = hf_pack_type_named(pack, bytes_of("crime"));
-    static const struct { const char *name, *value; } cells[] = {
-        {"crime_ref", "\x78\x40" "2fb781ec8e8576cdb8a0bf8ff9253b3065910a6641d7fbce83858ebedacd2c35"},
-        {"month", "\x67" "2018-10"},
-        {"reported_by", "\x76" "City of London Police "},
-        {"falls_within", "\x76" "City of London Police "},
+    static const struct {
+        const char *name, *value;
+    } cells[] = {
+        {"crime_ref", "\x78\x40"
+                      "2fb781ec8e8576cdb8a0bf8ff9253b3065910a6641d7fbce83858ebedacd2c35"},
+        {"month", T7 "2018-10"},
+        {"reported_by", T22 "City of London Police "},
+        {"falls_within", T22 "City of London Police "},
         {"longitude", "\x3a\x00\x01\xb3\x88"},
         {"latitude", "\x1a\x03\x12\x1a\x52"},
-        {"location_text", "\x6b" "No Location"},
-        {"lsoa_code", "\x69" "E01000914"},
-        {"lsoa_name", "\x6b" "Camden 028B"},
-        {"category", "\x6d" "Bicycle theft"},
-        {"outcome", "\x78\x2d" "Investigation complete; no suspect identified"},
-        {"context", "\x61" "-"},
+        {"location_text", T11 "No Location"},
+        {"lsoa_code", T9 "E01000914"},
+        {"lsoa_name", T11 "Camden 028B"},
+        {"category", T13 "Bicycle theft"},
+        {"outcome", "\x78\x2d"
+                    "Investigation complete; no suspect identified"},
+        {"context", T1 "-"},
     };
     assert_int_equal(crime->lane, HF_LANE_CRIME);
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
@@ -204,7 +220,7 @@ static void a_node_without_a_pack_still_reads_who_is_enrolled(void **state)
     hf_pack_close(NULL);
 }
 
-/* The built-in tables of `_device.standing` are written out by hand: they must be what is declared. */
+/* The built-in tables are written out by hand: they must be what is declared. */
 static void built_in_states_are_a_lattice_too(void **state)
 {
     (void)state;
@@ -215,7 +231,8 @@ static void built_in_states_are_a_lattice_too(void **state)
             const hf_field *field = &types[t].fields[f];
             if (field->rule != HF_RULE_STATE) continue;
             uint8_t join[HF_PACK_STATES_MAX * HF_PACK_STATES_MAX];
-            hf_lattice_fault found = hf_lattice_build(field->code_count, field->moves, NULL, 0, join);
+            hf_lattice_fault found =
+                hf_lattice_build(field->code_count, field->moves, NULL, 0, join);
             assert_int_equal(found.kind, HF_LATTICE_SOUND);
             assert_memory_equal(join, field->join, field->code_count * field->code_count);
             tables++;
@@ -232,206 +249,6 @@ static void rules_are_named_as_packs_name_them(void **state)
     assert_string_equal(hf_rule_name((hf_rule)99), "keep");
 }
 
-/* ---- the compiler ---- */
-
-#define PACK(types) "{\"holdfast_pack\":1,\"version\":1,\"types\":[" types "]}"
-#define TYPE(fields) "{\"number\":16,\"name\":\"crime\",\"label\":\"Crime\",\"lane\":3,\"fields\":[" fields "]}"
-#define FIELD(rest) "{\"number\":1,\"name\":\"a\",\"label\":\"A\"," rest "}"
-#define ONE(rest) PACK(TYPE(FIELD(rest)))
-#define STATES(rest) ONE("\"rule\":\"state\",\"states\":[\"a\",\"b\",\"c\",\"d\"]," rest)
-
-static hf_status compile(const char *json, hf_buffer *out, char why[1024])
-{
-    return hf_pack_compile(bytes_of(json), "x.json", out, why, 1024);
-}
-
-static void the_layout_of_the_file_does_not_change_the_bytes(void **state)
-{
-    (void)state;
-    char why[1024];
-    hf_buffer one = {0}, other = {0};
-    static const char two_ways[2][1024] = {
-        PACK("{\"number\":16,\"name\":\"p\",\"label\":\"P\",\"lane\":5,\"title\":\"x\",\"fields\":["
-             "{\"number\":1,\"name\":\"x\",\"label\":\"X\",\"kind\":\"text\"},"
-             "{\"number\":2,\"name\":\"s\",\"label\":\"S\",\"rule\":\"state\",\"states\":[\"a\",\"b\",\"c\","
-             "\"d\"],\"moves\":[[\"a\",\"b\"],[\"a\",\"c\"],[\"b\",\"d\"],[\"c\",\"d\"]],"
-             "\"joins\":[[\"b\",\"c\",\"d\"]]}]},"
-             "{\"number\":17,\"name\":\"q\",\"label\":\"Q\",\"lane\":6,\"fields\":["
-             "{\"number\":9,\"name\":\"y\",\"label\":\"Y\",\"rule\":\"max\",\"kind\":\"int\"}]}"),
-        "{\"types\":[ {\"fields\":[{\"kind\":\"int\",\"rule\":\"max\",\"label\":\"Y\",\"number\":9,\"name\":"
-        "\"y\"}],\"lane\":6,\"label\":\"Q\",\"name\":\"q\",\"number\":17,\"about\":\"why\"},\n"
-        "{\"number\":16,\"name\":\"p\",\"label\":\"P\",\"lane\":5,\"title\":\"x\",\"fields\":["
-        "{\"number\":2,\"name\":\"s\",\"label\":\"S\",\"rule\":\"state\",\"kind\":\"code\",\"states\":[\"a\","
-        "\"b\",\"c\",\"d\"],\"moves\":[[\"c\",\"d\"],[\"b\",\"d\"],[\"a\",\"c\"],[\"a\",\"b\"]],"
-        "\"joins\":[[\"c\",\"b\",\"d\"]]},"
-        "{\"number\":1,\"name\":\"x\",\"label\":\"X\",\"kind\":\"text\",\"rule\":\"keep\"}]}],"
-        "\"version\":1,\"holdfast_pack\":1}"};
-    if (compile(two_ways[0], &one, why) != HF_OK) fail_msg("%s", why);
-    if (compile(two_ways[1], &other, why) != HF_OK) fail_msg("%s", why);
-    assert_true(one.size > 0);
-    assert_true(hf_bytes_equal(hf_buffer_bytes(&one), hf_buffer_bytes(&other)));
-    hf_buffer_free(&one);
-    hf_buffer_free(&other);
-}
-
-typedef struct refusal {
-    const char *json, *at, *says;
-} refusal;
-
-static const refusal REFUSALS[] = {
-    {"", "x.json: line 1, column 0", "'[' or '{' expected"},
-    {"[]", "x.json: write an object", ""},
-    {"{\"version\":1,\"version\":2}", "x.json: line 1", "duplicate object key"},
-    {PACK("") "x", "x.json: line 1", "end of file expected"},
-    {"{\"version\":1}", "x.json: \"holdfast_pack\" is missing", ""},
-    {"{\"holdfast_pack\":2,\"version\":1}", "x.json: holdfast_pack", "whole number from 1 to 1"},
-    {"{\"holdfast_pack\":1}", "x.json: \"version\" is missing", ""},
-    {"{\"holdfast_pack\":1,\"verzion\":1}", "x.json", "Did you mean \"version\"?"},
-    {"{\"holdfast_pack\":1,\"version\":0}", "x.json: version", "from 1 to"},
-    {"{\"holdfast_pack\":1,\"version\":1.5}", "x.json: version", "whole number"},
-    {PACK(""), "x.json: types", "at least one"},
-    {PACK("7"), "x.json: types[0]", "write an object"},
-    {PACK("{\"number\":15,\"name\":\"a\",\"label\":\"A\",\"lane\":3,\"fields\":[]}"),
-     "x.json: types[0].number", "from 16 to 65535"},
-    {PACK("{\"number\":16,\"name\":\"a\",\"label\":\"A\",\"lane\":0,\"fields\":[]}"),
-     "x.json: types[0].lane", "from 1 to 6"},
-    {PACK("{\"number\":16,\"name\":\"_a\",\"label\":\"A\",\"lane\":3,\"fields\":[]}"),
-     "x.json: types[0].name", "Begin with a letter"},
-    {PACK("{\"number\":16,\"name\":\"a__b\",\"label\":\"A\",\"lane\":3,\"fields\":[]}"),
-     "x.json: types[0].name", "single underscores"},
-    {PACK("{\"number\":16,\"name\":\"type17\",\"label\":\"A\",\"lane\":3,\"fields\":[]}"),
-     "x.json: types[0].name", "does not know"},
-    {PACK("{\"number\":16,\"name\":\"a\",\"label\":\"\",\"lane\":3,\"fields\":[]}"),
-     "x.json: types[0].label", "1 to 64 bytes"},
-    {PACK("{\"number\":16,\"name\":\"a\",\"label\":\"A\\u0007\",\"lane\":3,\"fields\":[]}"),
-     "x.json: types[0].label", "control character"},
-    {PACK("{\"number\":16,\"name\":\"a\",\"label\":\"A\\u0000\",\"lane\":3,\"fields\":[]}"),
-     "x.json: line 1", "\\u0000"},
-    {PACK(TYPE(FIELD("\"kind\":\"int\"")) "," TYPE(FIELD("\"kind\":\"int\""))),
-     "x.json: types[1].number", "16 is the number of \"crime\" too"},
-    {PACK(TYPE(FIELD("\"kind\":\"int\"")
-               ",{\"number\":2,\"name\":\"a\",\"label\":\"B\",\"kind\":\"int\"}")),
-     "x.json: types[0].fields[1].name", "another field \"a\""},
-    {PACK("{\"number\":16,\"name\":\"crime\",\"label\":\"C\",\"lane\":3,\"retired\":[4,1],\"fields\":["
-          FIELD("\"kind\":\"int\"") "]}"),
-     "x.json: types[0].retired[1]", "1 is retired, and \"a\" uses it"},
-    {PACK("{\"number\":16,\"name\":\"crime\",\"label\":\"C\",\"lane\":3,\"title\":\"b\",\"fields\":["
-          FIELD("\"kind\":\"int\"") "]}"),
-     "x.json: types[0].title", "no field \"b\""},
-    {PACK("{\"number\":16,\"name\":\"crime\",\"label\":\"C\",\"lane\":3,\"title\":\"a\",\"fields\":["
-          FIELD("\"rule\":\"set\",\"kind\":\"int\"") "]}"),
-     "x.json: types[0].title", "holds a list"},
-    {ONE("\"rule\":\"lst\",\"kind\":\"int\""), "x.json: types[0].fields[0].rule",
-     "there is no rule \"lst\". Did you mean \"last\"?"},
-    {ONE("\"rule\":\"owner\",\"kind\":\"int\""), "x.json: types[0].fields[0].rule", "Use one of: keep,"},
-    {ONE("\"kynd\":\"int\""), "x.json: types[0].fields[0]", "Did you mean \"kind\"?"},
-    {ONE("\"kind\":\"integer\""), "x.json: types[0].fields[0].kind", "Use one of: any,"},
-    {ONE("\"rule\":\"last\""), "x.json: types[0].fields[0]", "\"kind\" is missing"},
-    {ONE("\"kind\":7"), "x.json: types[0].fields[0].kind", "write text"},
-    {ONE("\"kind\":\"decimal\""), "x.json: types[0].fields[0]", "\"scale\" is missing"},
-    {ONE("\"kind\":\"decimal\",\"scale\":10"), "x.json: types[0].fields[0].scale", "from 1 to 9"},
-    {ONE("\"kind\":\"int\",\"scale\":2"), "x.json: types[0].fields[0].scale", "only kind \"decimal\""},
-    {ONE("\"kind\":\"code\""), "x.json: types[0].fields[0]", "\"codes\" is missing"},
-    {ONE("\"kind\":\"code\",\"codes\":[]"), "x.json: types[0].fields[0].codes", "at least one"},
-    {ONE("\"kind\":\"code\",\"codes\":[\"a\",\"a\"]"), "x.json: types[0].fields[0].codes[1]",
-     "stands in the list already"},
-    {ONE("\"kind\":\"int\",\"codes\":[\"a\"]"), "x.json: types[0].fields[0].codes", "Take it out"},
-    {ONE("\"rule\":\"max\",\"kind\":\"text\""), "x.json: types[0].fields[0].kind",
-     "Use int, time, date or decimal"},
-    {ONE("\"rule\":\"strictest\",\"codes\":[\"a\"]"), "x.json: types[0].fields[0].codes", "only a field"},
-    {ONE("\"rule\":\"strictest\",\"kind\":\"int\",\"levels\":[\"a\"]"),
-     "x.json: types[0].fields[0].kind", "is for codes"},
-    {ONE("\"rule\":\"last\",\"kind\":\"int\",\"moves\":[]"), "x.json: types[0].fields[0].moves",
-     "rule \"state\""},
-    {STATES("\"moves\":[[\"a\",\"e\"]]"), "x.json: types[0].fields[0].moves[0][1]", "no state \"e\""},
-    {STATES("\"moves\":[[\"a\"]]"), "x.json: types[0].fields[0].moves[0]", "a list of 2 states"},
-    {STATES("\"moves\":[[\"a\",\"a\"]]"), "x.json: types[0].fields[0].moves[0]", "to itself"},
-    {STATES("\"moves\":[[\"a\",\"b\"],[\"a\",\"b\"]]"), "x.json: types[0].fields[0].moves[1]",
-     "already"},
-    {STATES("\"moves\":[[\"a\",\"b\"],[\"b\",\"c\"],[\"c\",\"b\"]]"), "x.json: types[0].fields[0]",
-     "in a circle: b -> c -> b."},
-    {STATES("\"moves\":[[\"d\",\"c\"],[\"c\",\"b\"],[\"b\",\"a\"],[\"a\",\"d\"]]"),
-     "x.json: types[0].fields[0]", "in a circle: a -> d -> c -> b -> a."},
-    {STATES("\"moves\":[[\"a\",\"b\"]],\"joins\":[[\"a\",\"b\",\"b\"]]"), "x.json: types[0].fields[0]",
-     "moves lead from one to the other"},
-    {STATES("\"moves\":[[\"a\",\"c\"],[\"b\",\"c\"]],\"joins\":[[\"a\",\"b\",\"c\"],[\"b\",\"a\",\"c\"]]"),
-     "x.json: types[0].fields[0]", "declared twice"},
-    {STATES("\"moves\":[[\"a\",\"c\"]],\"joins\":[[\"a\",\"b\",\"c\"]]"), "x.json: types[0].fields[0]",
-     "no move leads from \"b\" to \"c\""},
-    {STATES("\"moves\":[[\"a\",\"c\"],[\"b\",\"c\"]]"), "x.json: types[0].fields[0]",
-     "Declare what they are together, \"joins\": [[\"a\", \"b\", \"c\"]]"},
-    {STATES("\"moves\":[[\"a\",\"c\"],[\"b\",\"c\"],[\"a\",\"d\"],[\"b\",\"d\"]],"
-            "\"joins\":[[\"a\",\"b\",\"c\"]]"),
-     "x.json: types[0].fields[0]", "declare a move or a join between \"c\" and \"d\""},
-};
-
-static void each_refusal_says_where_what_and_what_to_do(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof REFUSALS / sizeof *REFUSALS; i++) {
-        hf_buffer out = {0};
-        char why[1024];
-        hf_status status = compile(REFUSALS[i].json, &out, why);
-        if (status != HF_ERR_INPUT) fail_msg("number %zu is taken: %s", i, REFUSALS[i].json);
-        if (strncmp(why, REFUSALS[i].at, strlen(REFUSALS[i].at)) != 0 ||
-            strstr(why, REFUSALS[i].says) == NULL) {
-            fail_msg("number %zu says \"%s\", not \"%s ... %s\"", i, why, REFUSALS[i].at,
-                     REFUSALS[i].says);
-        }
-        assert_int_equal(out.size, 0);
-        hf_buffer_free(&out);
-    }
-}
-
-static void a_pack_too_large_for_one_entry_is_refused(void **state)
-{
-    (void)state;
-    hf_buffer json = {0}, out = {0};
-    char why[1024], item[128];
-    hf_write_raw(&json, bytes_of("{\"holdfast_pack\":1,\"version\":1,\"types\":[{\"number\":16,\"name\":\"a\","
-                                 "\"label\":\"A\",\"lane\":3,\"fields\":["));
-    for (int field = 1; field <= 4; field++) {
-        snprintf(item, sizeof item,
-                 "%s{\"number\":%d,\"name\":\"f%d\",\"label\":\"F\",\"kind\":\"code\",\"codes\":[",
-                 field > 1 ? "," : "", field, field);
-        hf_write_raw(&json, bytes_of(item));
-        for (int code = 0; code < HF_PACK_CODES_MAX; code++) {
-            snprintf(item, sizeof item, "%s\"a code of middling length %d\"", code > 0 ? "," : "", code);
-            hf_write_raw(&json, bytes_of(item));
-        }
-        hf_write_raw(&json, bytes_of("]}"));
-    }
-    hf_write_raw(&json, bytes_of("]}]}"));
-    assert_int_equal(hf_pack_compile(hf_buffer_bytes(&json), "x.json", &out, why, sizeof why),
-                     HF_ERR_INPUT);
-    assert_non_null(strstr(why, "and 15360 is the most"));
-    hf_buffer_free(&json);
-    hf_buffer_free(&out);
-}
-
-/* Every length at which the text may break off, and every byte of it changed: an answer, and no crash. */
-static void a_damaged_file_is_refused_or_compiles(void **state)
-{
-    (void)state;
-    static const char sound[] =
-        STATES("\"moves\":[[\"a\",\"b\"],[\"a\",\"c\"]],\"joins\":[[\"b\",\"c\",\"d\"]]");
-    char json[sizeof sound], why[1024];
-    for (size_t at = 0; at < sizeof sound - 1; at++) {
-        hf_buffer out = {0};
-        hf_status status = hf_pack_compile((hf_bytes){(const uint8_t *)sound, at}, "x", &out, why, 64);
-        assert_int_equal(status, HF_ERR_INPUT);
-        for (int byte = 0; byte < 256; byte += 7) {
-            memcpy(json, sound, sizeof sound);
-            json[at] = (char)byte;
-            hf_bytes text = {(const uint8_t *)json, sizeof sound - 1};
-            status = hf_pack_compile(text, "x", &out, why, sizeof why);
-            assert_true(status == HF_OK || (status == HF_ERR_INPUT && why[0] != '\0'));
-            hf_buffer_clear(&out);
-        }
-        hf_buffer_free(&out);
-    }
-}
-
 /* ---- the reader ---- */
 
 /* A pack by hand, so that it can say what the compiler never would. */
@@ -446,9 +263,21 @@ typedef struct forged {
     bool twice, unknown_tail;
 } forged;
 
-static const forged SOUND = {1, 1, 16, 3, 1, 1, HF_RULE_STATE, HF_VALUE_CODE, "crime", "status", 4,
-                             (const uint8_t *)"\0\1\0\2\1\3\2\3", 8,
-                             (const uint8_t *)"\1\2\3", 3, false, false};
+static const forged SOUND = {.format = 1,
+                             .version = 1,
+                             .type = 16,
+                             .lane = 3,
+                             .title = 1,
+                             .field = 1,
+                             .rule = HF_RULE_STATE,
+                             .kind = HF_VALUE_CODE,
+                             .type_name = "crime",
+                             .field_name = "status",
+                             .states = 4,
+                             .moves = (const uint8_t *)"\0\1\0\2\1\3\2\3",
+                             .move_items = 8,
+                             .joins = (const uint8_t *)"\1\2\3",
+                             .join_items = 3};
 
 static void write_type(hf_buffer *out, const forged *f)
 {
@@ -614,15 +443,17 @@ typedef struct check {
     size_t size;
     hf_status status;
 } check;
-#define CHECK(kind, value, status) {kind, value, sizeof(value) - 1, status}
-#define DATE(text, status) {HF_VALUE_DATE, text, sizeof(text) - 1, status}
+#define CHECK(kind, value, status)                                                                 \
+    {                                                                                              \
+        kind, value, sizeof(value) - 1, status                                                     \
+    }
 
 static const check CHECKS[] = {
     CHECK(HF_VALUE_TEXT, "\x60", HF_OK),
     CHECK(HF_VALUE_TEXT, "\x01", HF_ERR_INPUT),
     CHECK(HF_VALUE_INT, "\x20", HF_OK),
     CHECK(HF_VALUE_INT, "\x1b\xff\xff\xff\xff\xff\xff\xff\xff", HF_ERR_INPUT),
-    CHECK(HF_VALUE_INT, "\x61" "1", HF_ERR_INPUT),
+    CHECK(HF_VALUE_INT, T1 "1", HF_ERR_INPUT),
     CHECK(HF_VALUE_INT, "\x18\x01", HF_ERR_INPUT), /* not the shortest form */
     CHECK(HF_VALUE_INT, "", HF_ERR_INPUT),
     CHECK(HF_VALUE_INT, "\x01\x01", HF_ERR_INPUT),
@@ -630,36 +461,25 @@ static const check CHECKS[] = {
     CHECK(HF_VALUE_BOOL, "\x00", HF_ERR_INPUT),
     CHECK(HF_VALUE_TIME, "\x00", HF_OK),
     CHECK(HF_VALUE_TIME, "\x1b\x7f\xff\xff\xff\xff\xff\xff\xff", HF_ERR_INPUT),
-    CHECK(HF_VALUE_TIME, "\x6a" "2019-10-21", HF_ERR_INPUT),
+    CHECK(HF_VALUE_TIME, T10 "2019-10-21", HF_ERR_INPUT),
     CHECK(HF_VALUE_DECIMAL, "\x39\x01\x00", HF_OK),
-    CHECK(HF_VALUE_DECIMAL, "\x63" "1.5", HF_ERR_INPUT),
-    CHECK(HF_VALUE_REF, "\x82\x10\x50" "0123456789abcdef", HF_OK),
-    CHECK(HF_VALUE_REF, "\x82\x10\x4f" "0123456789abcde", HF_ERR_INPUT),
-    CHECK(HF_VALUE_REF, "\x82\x1a\x00\x01\x00\x00\x50" "0123456789abcdef", HF_ERR_INPUT),
+    CHECK(HF_VALUE_DECIMAL, T3 "1.5", HF_ERR_INPUT),
+    CHECK(HF_VALUE_REF,
+          "\x82\x10\x50"
+          "0123456789abcdef",
+          HF_OK),
+    CHECK(HF_VALUE_REF,
+          "\x82\x10\x4f"
+          "0123456789abcde",
+          HF_ERR_INPUT),
+    CHECK(HF_VALUE_REF,
+          "\x82\x1a\x00\x01\x00\x00\x50"
+          "0123456789abcdef",
+          HF_ERR_INPUT),
     CHECK(HF_VALUE_BYTES, "\x41x", HF_OK),
     CHECK(HF_VALUE_BYTES, "\x61x", HF_ERR_INPUT),
     CHECK(HF_VALUE_ANY, "\x82\x01\x02", HF_OK),
     CHECK(HF_VALUE_ANY, "\x82\x01", HF_ERR_INPUT),
-    DATE("\x64" "2019", HF_OK),
-    DATE("\x67" "2019-10", HF_OK),
-    DATE("\x6a" "2019-10-21", HF_OK),
-    DATE("\x6a" "1984-??" "-??", HF_OK),
-    DATE("\x6a" "????" "-02-29", HF_OK),
-    DATE("\x6a" "1984-??" "-31", HF_OK),
-    DATE("\x6a" "2000-02-29", HF_OK),
-    DATE("\x6a" "1900-02-29", HF_ERR_INPUT),
-    DATE("\x6a" "2019-02-29", HF_ERR_INPUT),
-    DATE("\x6a" "2019-04-31", HF_ERR_INPUT),
-    DATE("\x6a" "2019-13-01", HF_ERR_INPUT),
-    DATE("\x6a" "2019-00-01", HF_ERR_INPUT),
-    DATE("\x6a" "2019-01-00", HF_ERR_INPUT),
-    DATE("\x6a" "0000-01-01", HF_ERR_INPUT),
-    DATE("\x6a" "2019-1?-01", HF_ERR_INPUT),
-    DATE("\x6a" "2019/10/21", HF_ERR_INPUT),
-    DATE("\x6a" "21-10-2019", HF_ERR_INPUT),
-    DATE("\x65" "2019-", HF_ERR_INPUT),
-    DATE("\x60", HF_ERR_INPUT),
-    DATE("\x19\x07\xe3", HF_ERR_INPUT),
 };
 
 static void a_value_suits_its_field_or_the_person_hears_what_to_enter(void **state)
@@ -675,10 +495,35 @@ static void a_value_suits_its_field_or_the_person_hears_what_to_enter(void **sta
         assert_true((why[0] != '\0') == (status != HF_OK));
         assert_true(status == HF_OK || strncmp(why, "Enter ", 6) == 0);
     }
-    hf_field date = {.kind = HF_VALUE_DATE};
+}
+
+static hf_status check_text(const hf_field *field, const char *text, char why[128])
+{
+    hf_buffer value = {0};
+    hf_write_string(&value, text);
+    hf_status status = hf_field_check(field, hf_buffer_bytes(&value), why, 128);
+    hf_buffer_free(&value);
+    return status;
+}
+
+/* Question marks are escaped for the preprocessor alone. */
+static void a_date_may_be_known_in_part(void **state)
+{
+    (void)state;
+    static const char *const sound[] = {"2019",         "2019-10",     "2019-10-21", "1984-?\?-?\?",
+                                        "?\??\?-02-29", "1984-?\?-31", "2000-02-29"};
+    static const char *const unsound[] = {"1900-02-29", "2019-02-29", "2019-04-31", "2019-13-01",
+                                          "2019-00-01", "2019-01-00", "0000-01-01", "2019-1?-01",
+                                          "2019/10/21", "21-10-2019", "2019-",      ""};
+    hf_field field = {.kind = HF_VALUE_DATE};
     char why[128];
-    assert_int_equal(hf_field_check(&date, bytes_of("\x61x"), why, sizeof why), HF_ERR_INPUT);
-    assert_string_equal(why, "Enter a date as 2019-10-21; parts may be ??.");
+    for (size_t i = 0; i < sizeof sound / sizeof *sound; i++) {
+        if (check_text(&field, sound[i], why) != HF_OK) fail_msg("%s is refused", sound[i]);
+    }
+    for (size_t i = 0; i < sizeof unsound / sizeof *unsound; i++) {
+        if (check_text(&field, unsound[i], why) == HF_OK) fail_msg("%s is taken", unsound[i]);
+        assert_string_equal(why, "Enter a date as 2019-10-21; parts may be ??.");
+    }
 }
 
 static void a_code_out_of_the_list_is_answered_with_the_list(void **state)
@@ -711,15 +556,12 @@ int main(void)
         cmocka_unit_test(a_node_without_a_pack_still_reads_who_is_enrolled),
         cmocka_unit_test(built_in_states_are_a_lattice_too),
         cmocka_unit_test(rules_are_named_as_packs_name_them),
-        cmocka_unit_test(the_layout_of_the_file_does_not_change_the_bytes),
-        cmocka_unit_test(each_refusal_says_where_what_and_what_to_do),
-        cmocka_unit_test(a_pack_too_large_for_one_entry_is_refused),
-        cmocka_unit_test(a_damaged_file_is_refused_or_compiles),
         cmocka_unit_test(the_reader_takes_what_it_knows_and_passes_over_the_rest),
         cmocka_unit_test(the_reader_refuses_what_the_compiler_would),
         cmocka_unit_test(a_pack_broken_off_or_lengthened_is_refused),
         cmocka_unit_test(a_flipped_bit_never_leaves_a_pack_that_diverges),
         cmocka_unit_test(a_value_suits_its_field_or_the_person_hears_what_to_enter),
+        cmocka_unit_test(a_date_may_be_known_in_part),
         cmocka_unit_test(a_code_out_of_the_list_is_answered_with_the_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,9 @@ static void case_accents_and_typography_do_not_count(void **state)
     expect_fold("IŞIK ışık İZMİR", "isik isik izmir");
     expect_fold("ﬁrst ＡＢ１２", "first ab12");
     expect_fold("Smith–Jones", "smith-jones");
-    expect_fold("co\xc2\xad" "op\xe2\x80\x8b", "coop"); /* soft hyphen, zero-width space */
+    expect_fold("co\xc2\xad"
+                "op\xe2\x80\x8b",
+                "coop"); /* soft hyphen, zero-width space */
     expect_fold("ΣΊΣΥΦΟΣ", "σισυφοσ");
     expect_fold("Йорданов", "иорданов");
     expect_fold("Llŷn Tŷ Gŵyr", "llyn ty gwyr");
@@ -97,7 +99,8 @@ static void a_visitor_stops_the_walk(void **state)
 static void what_is_not_utf8_is_refused_and_leaves_nothing(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"\xff", "a\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc0\xaf"};
+    static const char *const bad[] = {"\xff", "a\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                      "\xc0\xaf"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         hf_buffer out = {0};
         hf_write_raw(&out, bytes_of("before"));
