@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Holds docs/architecture.md to its word: each promise has a test, and that test just passed.
+
+    HOLDFAST_RESULTS=build/test-results.txt promises.py
+
+Reads the table under "Promises": each row names at least one test in backticks, as `kind:name` or
+`kind:suite/name`, the words of the results file (see the top of `dev`). A name that is not in the
+file does not exist or did not run; one that is there and did not pass guards nothing today.
+Also: every relative link in our own pages leads somewhere."""
+import os
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = "docs/architecture.md"
+KINDS = ("build", "tidy", "unit", "fuzz", "example", "e2e", "sim", "planted", "demo", "docs")
+
+
+def promises():
+    """(line, promise, names of its tests)"""
+    in_section = False
+    for number, line in enumerate((ROOT / PAGE).read_text(encoding="utf-8").split("\n"), 1):
+        if line.startswith("## "):
+            in_section = line.startswith("## Promises")
+        if not in_section or not line.startswith("|") or re.match(r"\|[-: |]+\|$", line):
+            continue
+        names = re.findall(r"`((?:%s):[^`\s]+)`" % "|".join(KINDS), line)
+        if line.startswith("| We promise"):
+            continue
+        yield number, line.split("|")[1].strip(), names
+
+
+def results():
+    outcomes = {}
+    with open(os.environ["HOLDFAST_RESULTS"], encoding="utf-8") as file:
+        for line in file:
+            name, _, outcome = line.strip().rpartition(" ")
+            if outcomes.get(name, "passed") == "passed":
+                outcomes[name] = outcome
+    return outcomes
+
+
+def check_promises():
+    outcomes, count = results(), 0
+    for number, promise, names in promises():
+        count += 1
+        if not names:
+            yield "%s:%d: no test is named for: %s" % (PAGE, number, promise)
+        for name in names:
+            outcome = outcomes.get(name, "missing: it does not exist, or did not run")
+            if outcome != "passed":
+                yield "%s:%d: %s %s" % (PAGE, number, name, outcome)
+    if count == 0:
+        yield "%s:1: no table of promises" % PAGE
+
+
+def check_links():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    for page in sorted(pages):
+        for number, line in enumerate(page.read_text(encoding="utf-8").split("\n"), 1):
+            for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", line):
+                if "://" not in target and not (page.parent / target).exists():
+                    yield "%s:%d: leads nowhere: %s" % (page.relative_to(ROOT), number, target)
+
+
+def main():
+    if not os.environ.get("HOLDFAST_RESULTS"):
+        print(__doc__)
+        return 2
+    status = 0
+    for name, check in (("docs:promises", check_promises), ("docs:links", check_links)):
+        findings = list(check())
+        print("\n".join(findings), end="\n" if findings else "")
+        status = 1 if findings else status
+        with open(os.environ["HOLDFAST_RESULTS"], "a", encoding="utf-8") as file:
+            file.write("%s %s\n" % (name, "failed" if findings else "passed"))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
