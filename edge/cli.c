@@ -5,11 +5,12 @@
 #include "program.h"
 
 #include "platform/clock.h"
-#include "platform/config.h"
 #include "platform/local.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { ASK_TIMEOUT_MS = 10 * 60 * 1000 }; /* verify reads everything */
 
 int edge_find(edge_program *program, const hf_cli_args *args)
 {
@@ -66,15 +67,35 @@ int edge_open_store(edge_program *program)
     return HF_EXIT_OK;
 }
 
+static int read_config(edge_program *program)
+{
+    char error[256] = "";
+    hf_edge_config *config = &program->config;
+    hf_status status =
+        hf_config_edge(program->home.config, config, error, sizeof error);
+    if (status != HF_OK) {
+        fprintf(stderr, "%s: %s\n", EDGE_PROGRAM, error);
+        return HF_EXIT_CONFIG;
+    }
+    bool is_v6 = strchr(config->hub.host, ':') != NULL;
+    (void)snprintf(program->hub, sizeof program->hub, is_v6 ? "[%s]:%u" : "%s:%u",
+                   config->hub.host, config->hub.port);
+    if (*config->hub.host) return HF_EXIT_OK;
+    fprintf(stderr, "%s: %s names no hub: it needs a line such as hub = \"hub.example:7443\".\n",
+            EDGE_PROGRAM, program->home.config);
+    return HF_EXIT_CONFIG;
+}
+
 int edge_open(edge_program *program, const hf_cli_args *args)
 {
     pid_t holder = 0;
     int code = edge_find(program, args);
     if (code != HF_EXIT_OK) return code;
     if (!hf_home_has(program->home.certificate)) return not_enrolled(program);
-    code = edge_read_config(program);
+    code = read_config(program);
     if (code != HF_EXIT_OK) return code;
     hf_status status = hf_home_lock(&program->home, &holder);
+    program->api.pid = holder;
     if (status == HF_OK) return edge_open_store(program);
     if (status == HF_ERR_BUSY) return HF_EXIT_OK; /* a daemon's: it will be asked */
     fprintf(stderr, "%s: cannot use %s (%s).\n", EDGE_PROGRAM, program->home.data,
@@ -90,4 +111,97 @@ void edge_close(edge_program *program)
     hf_buffer_free(&program->reply);
     program->edge = NULL;
     program->store = NULL;
+}
+
+/* ---- asking ---- */
+
+static int ask_failed(const edge_program *program, hf_status status)
+{
+    long holder = (long)program->api.pid;
+    if (status == HF_ERR_BUSY)
+        fprintf(stderr, "%s: process %ld, which holds %s, is busy. Try again.\n", EDGE_PROGRAM,
+                holder, program->home.data);
+    else
+        fprintf(stderr, "%s: process %ld holds %s but does not answer (%s). If it is not a "
+                        "\"%s run\", wait until it is done; else end it and try again.\n",
+                EDGE_PROGRAM, holder, program->home.data, hf_status_name(status), EDGE_PROGRAM);
+    return status == HF_ERR_BUSY ? HF_EXIT_TRY_LATER : HF_EXIT_UNAVAILABLE;
+}
+
+static int ask_daemon(edge_program *program, const char *request)
+{
+    char *answer = NULL;
+    hf_status status = hf_local_ask(program->home.socket, request, ASK_TIMEOUT_MS, &answer);
+    if (status != HF_OK) return ask_failed(program, status);
+    hf_buffer_clear(&program->reply);
+    hf_write_raw(&program->reply, (hf_bytes){(const uint8_t *)answer, strlen(answer)});
+    free(answer);
+    return program->reply.status == HF_OK ? HF_EXIT_OK : HF_EXIT_NO_MEMORY;
+}
+
+static void ask_self(edge_program *program, const char *request)
+{
+    program->api.now_ms = hf_clock_now_ms();
+    program->api.wall_ms = hf_clock_wall_ms();
+    /* The status stands in the reply, as it does when a daemon answers. */
+    (void)hf_edge_api_answer(&program->api, (hf_bytes){(const uint8_t *)request, strlen(request)},
+                             &program->reply);
+}
+
+static int told_error(const json_t *document)
+{
+    fprintf(stderr, "%s: ", EDGE_PROGRAM);
+    const char *message = hf_show_text(document, "message");
+    hf_cli_text(stderr, *message ? message : hf_show_text(document, "name"));
+    fputc('\n', stderr);
+    return hf_cli_exit((hf_status)hf_show_number(document, "status"));
+}
+
+int edge_ask(edge_program *program, json_t *request, json_t **document)
+{
+    json_error_t error;
+    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+    json_decref(request);
+    *document = NULL;
+    if (!text) {
+        fprintf(stderr, "%s: what was given is not UTF-8 text.\n", EDGE_PROGRAM);
+        return HF_EXIT_DATA;
+    }
+    int code = HF_EXIT_OK;
+    if (program->store) ask_self(program, text);
+    else code = ask_daemon(program, text);
+    free(text);
+    if (code != HF_EXIT_OK) return code;
+    *document = json_loadb((const char *)program->reply.data, program->reply.size, JSON_ALLOW_NUL,
+                           &error);
+    if (!*document) {
+        fprintf(stderr, "%s: the answer is not one that this program knows.\n", EDGE_PROGRAM);
+        return HF_EXIT_PROTOCOL;
+    }
+    bool is_error = strcmp(hf_show_text(*document, "schema"), "holdfast.error/1") == 0;
+    return is_error ? told_error(*document) : HF_EXIT_OK;
+}
+
+int edge_answer(edge_program *program, const hf_cli_args *args, json_t *request,
+                edge_printer print)
+{
+    json_t *document = NULL;
+    hf_show show = {stdout, EDGE_PROGRAM, hf_clock_wall_ms()};
+    int code = edge_ask(program, request, &document);
+    if (code == HF_EXIT_OK && hf_cli_has(args, "json"))
+        printf("%.*s\n", (int)program->reply.size, (const char *)program->reply.data);
+    else if (code == HF_EXIT_OK)
+        print(&show, document);
+    json_decref(document);
+    return code;
+}
+
+int edge_once(const hf_cli_args *args, json_t *request, edge_printer print)
+{
+    edge_program program;
+    int code = edge_open(&program, args);
+    if (code == HF_EXIT_OK) code = edge_answer(&program, args, request, print);
+    else json_decref(request);
+    edge_close(&program);
+    return code;
 }

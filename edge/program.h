@@ -6,6 +6,7 @@
 #define HF_EDGE_PROGRAM_H
 
 #include "api.h"
+#include "platform/config.h"
 #include "platform/home.h"
 #include "platform/show.h"
 #include "sync/enrolment.h"
@@ -19,6 +20,7 @@ typedef struct edge_program {
     hf_store *store; /* NULL while a daemon holds it */
     hf_edge *edge;
     hf_edge_api api;
+    hf_edge_config config;
     char device[HF_NAME_SIZE], hub[HF_ADDRESS_SIZE];
     hf_buffer reply; /* the last answer, as it came */
 } edge_program;

@@ -111,8 +111,9 @@ static hf_status write_device(hf_hub *hub, drafting *drafts, hf_batch *batch,
 {
     uint32_t scopes[HF_SCOPES_MAX], home;
     char home_name[SCOPE_NAME_SIZE];
-    const uint8_t *key = in->key_id; /* not the name: two devices may come to bear the same */
-    (void)snprintf(home_name, sizeof home_name, "home %02x%02x%02x%02x%02x%02x", key[0], key[1],
+    /* By the key: two devices may come to bear one name. "device/" is not offered for writing. */
+    const uint8_t *key = in->key_id;
+    (void)snprintf(home_name, sizeof home_name, "device/%02x%02x%02x%02x%02x%02x", key[0], key[1],
                    key[2], key[3], key[4], key[5]);
     hf_status status = make_scope(hub, drafts, batch, home_name, in->wall_ms, &home);
     for (size_t i = 0; i < in->scope_count && status == HF_OK; i++)
@@ -146,7 +147,7 @@ hf_status hf_hub_register(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], const
     hf_device known;
     hf_status status = hf_device_by_key(hub->store, key_id, &known);
     if (status != HF_ERR_NOT_FOUND) return status;
-    if (scope_count > HF_SCOPES_MAX || certificate.size > HF_CERTIFICATE_MAX) return HF_ERR_LIMIT;
+    if (scope_count > HF_SCOPES_MAX - 2 || certificate.size > HF_CERTIFICATE_MAX) return HF_ERR_LIMIT;
     for (size_t i = 0; i < scope_count; i++)
         if (strlen(scope_names[i]) >= SCOPE_NAME_SIZE) return HF_ERR_LIMIT;
     drafting drafts = {.count = 0};

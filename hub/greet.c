@@ -17,9 +17,10 @@ hf_status hf_peer_find_certificate(hf_peer *peer)
     hf_device device;
     hf_record_id record;
     hf_view *view = NULL;
-    hf_status status = hf_device_by_name(store, peer->name, &device, &record);
-    if (status == HF_OK) status = hf_store_get(store, &record, &view);
     hf_buffer_clear(&peer->certificate);
+    hf_status status = hf_device_by_name(store, peer->name, &device, &record);
+    if (status == HF_OK && memcmp(device.key_id, peer->key_id, HF_HASH_SIZE) != 0) return HF_OK;
+    if (status == HF_OK) status = hf_store_get(store, &record, &view);
     for (size_t i = 0; status == HF_OK && i < hf_view_field_count(view); i++) {
         const hf_field_view *field = hf_view_field(view, i);
         if (field->number != HF_DEVICE_CERTIFICATE || !field->shown.data) continue;

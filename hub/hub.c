@@ -66,6 +66,7 @@ static void add_scope(hf_peer *peer, uint32_t scope)
 
 static hf_status scopes_of(hf_peer *peer, const hf_device *device)
 {
+    if (device->scope_count > HF_SCOPES_MAX - 2) return HF_ERR_LIMIT;
     peer->scopes = calloc(device->scope_count + 2, sizeof *peer->scopes);
     if (!peer->scopes) return HF_ERR_NOMEM;
     add_scope(peer, HF_SCOPE_COMMON);

@@ -4,6 +4,7 @@
 
 #include "api.h"
 #include "platform/ca.h"
+#include "platform/config.h"
 #include "platform/home.h"
 #include "platform/show.h"
 
@@ -11,14 +12,9 @@
 
 #define HUB_PROGRAM "holdfast-hub"
 
-typedef struct hub_config {
-    char listen[HF_ADDRESS_SIZE], enrol[HF_ADDRESS_SIZE]; /* "127.0.0.1:7443" */
-    char name[HF_ADDRESS_SIZE];                           /* by which devices reach it */
-} hub_config;
-
 typedef struct hub_program {
     hf_home home;
-    hub_config config;
+    hf_hub_config config;
     hf_ca *ca;
     hf_store *store; /* NULL while a daemon holds it */
     hf_hub *hub;
@@ -35,9 +31,10 @@ int hub_find(hub_program *program, const hf_cli_args *args); /* names files, ope
 int hub_open(hub_program *program, const hf_cli_args *args); /* ready to ask, either way */
 int hub_open_store(hub_program *program);                    /* the lock is held */
 int hub_read_config(hub_program *program);
+int hub_open_ca(hub_program *program);
 int hub_ask(hub_program *program, json_t *request, json_t **document); /* takes `request` */
 void hub_close(hub_program *program);
-/* As devices reach the hub: its name and these ports. */
+/* As devices reach the hub: its address and these ports; 0: not known before it runs. */
 void hub_set_ports(hub_program *program, uint16_t sync_port, uint16_t enrol_port);
 
 typedef void (*hub_printer)(const hf_show *show, const json_t *document);

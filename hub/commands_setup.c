@@ -1,0 +1,206 @@
+/* commands_setup.c: init: from an empty folder to a hub that can run.
+ *
+ * Why the configuration is written last: until it is there, "init" may be run again and goes on with
+ * the keys that it made before, so that a power cut in between costs nothing. */
+#include "program.h"
+
+#include "platform/clock.h"
+#include "sync/embedded.h"
+#include "sync/store.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONFIG_TEXT_SIZE = 8192 };
+
+typedef struct setup {
+    hub_program program;
+    hf_place listen, enrol;
+    const char *names[HF_CA_NAMES_MAX];
+    size_t name_count;
+} setup;
+
+static int failed(const char *what, hf_status status)
+{
+    fprintf(stderr, "%s init: cannot %s (%s). Nothing is lost: put it right and run it again.\n",
+            HUB_PROGRAM, what, hf_status_name(status));
+    return HF_EXIT_CANNOT_CREATE;
+}
+
+static int read_place(const hf_cli_args *args, const char *option, const char *otherwise,
+                      uint16_t port, hf_place *out)
+{
+    const char *text = hf_cli_value(args, option);
+    if (hf_place_read(text ? text : otherwise, port, out) == HF_OK) return HF_EXIT_OK;
+    fprintf(stderr, "%s init: --%s takes an address and a port, such as 127.0.0.1:%u.\n",
+            HUB_PROGRAM, option, port);
+    return HF_EXIT_USAGE;
+}
+
+/* Names go into a certificate and into a file that is read again. */
+static bool is_host(const char *name)
+{
+    size_t size = strlen(name);
+    for (size_t i = 0; i < size; i++) {
+        char c = name[i];
+        bool is_good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       (c >= '0' && c <= '9') || c == '.' || c == '-' || c == ':';
+        if (!is_good) return false;
+    }
+    return size > 0 && size < HF_CONFIG_HOST_SIZE;
+}
+
+static int read_options(setup *s, const hf_cli_args *args)
+{
+    const char *name;
+    int code = read_place(args, "listen", "127.0.0.1:7443", HF_PORT_SESSION, &s->listen);
+    if (code == HF_EXIT_OK)
+        code = read_place(args, "enrol", "127.0.0.1:7444", HF_PORT_ENROL, &s->enrol);
+    if (code != HF_EXIT_OK) return code;
+    for (size_t i = 0; (name = hf_cli_nth(args, "name", i)) != NULL; i++) {
+        if (s->name_count == HF_CA_NAMES_MAX || !is_host(name)) {
+            fprintf(stderr, "%s init: --name takes a host name or an address, at most %d times.\n",
+                    HUB_PROGRAM, HF_CA_NAMES_MAX);
+            return HF_EXIT_USAGE;
+        }
+        s->names[s->name_count++] = name;
+    }
+    if (s->name_count == 0) s->names[s->name_count++] = "localhost";
+    return HF_EXIT_OK;
+}
+
+/* ---- keys and certificates ---- */
+
+static int make_keys(setup *s)
+{
+    hf_home *home = &s->program.home;
+    uint64_t wall_ms = hf_clock_wall_ms();
+    char ca_name[HF_NAME_SIZE];
+    (void)snprintf(ca_name, sizeof ca_name, "holdfast CA of %.96s", s->names[0]);
+    hf_status status = hf_ca_create(home->ca_key, home->ca, ca_name, wall_ms);
+    if (status != HF_OK && status != HF_ERR_BUSY)
+        return failed("make the certificate authority", status);
+    status = hf_keys_create(home->key);
+    if (status != HF_OK && status != HF_ERR_BUSY) return failed("make the hub's key", status);
+    return hub_open_ca(&s->program);
+}
+
+static int make_certificate(setup *s)
+{
+    hf_home *home = &s->program.home;
+    uint8_t der[HF_CERTIFICATE_DER_MAX];
+    char pem[HF_PEM_MAX];
+    size_t der_size = sizeof der, pem_size = sizeof pem;
+    int code = hf_home_keys(home, HUB_PROGRAM);
+    if (code != HF_EXIT_OK) return code;
+    hf_issue issue = {.public_key = hf_keys_public(home->keys),
+                      .name = s->names[0],
+                      .days = HF_CA_HUB_DAYS,
+                      .wall_ms = hf_clock_wall_ms(),
+                      .is_hub = true,
+                      .names = s->names,
+                      .name_count = s->name_count};
+    hf_status status = hf_ca_issue(s->program.ca, &issue, der, &der_size);
+    if (status == HF_OK)
+        status = hf_pem_encode("CERTIFICATE", (hf_bytes){der, der_size}, pem, &pem_size);
+    if (status == HF_OK)
+        status = hf_file_write(home->certificate, (hf_bytes){(const uint8_t *)pem, pem_size}, 0644);
+    if (status != HF_OK) return failed("issue the hub's certificate", status);
+    hf_keys_close(home->keys); /* opened again, with its certificate, when the store is */
+    home->keys = NULL;
+    hf_ca_close(s->program.ca);
+    s->program.ca = NULL;
+    return HF_EXIT_OK;
+}
+
+/* ---- store and configuration ---- */
+
+static int make_store(setup *s)
+{
+    hub_program *program = &s->program;
+    int code = hub_open_store(program);
+    if (code != HF_EXIT_OK) return code;
+    bool is_there = hf_pack_version(hf_store_pack(program->store)) > 0; /* by an earlier run */
+    if (is_there) return HF_EXIT_OK;
+    hf_bytes pack = {hf_pack_police, hf_pack_police_size};
+    hf_status status = hf_hub_publish_pack(program->hub, pack, hf_clock_wall_ms());
+    return status == HF_OK ? HF_EXIT_OK : failed("publish the police pack", status);
+}
+
+static void add_line(char *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add_line(char *text, const char *format, ...)
+{
+    va_list values;
+    size_t used = strlen(text);
+    va_start(values, format);
+    (void)vsnprintf(text + used, CONFIG_TEXT_SIZE - used, format, values);
+    va_end(values);
+}
+
+static void add_place(char *text, const char *option, const hf_place *place)
+{
+    bool is_v6 = strchr(place->host, ':') != NULL;
+    add_line(text, is_v6 ? "%s = \"[%s]:%u\"\n" : "%s = \"%s:%u\"\n", option, place->host,
+             place->port);
+}
+
+static int write_config(const setup *s)
+{
+    char text[CONFIG_TEXT_SIZE] = "# Written by \"holdfast-hub init\"; see docs/cli.md.\n";
+    add_place(text, "listen", &s->listen);
+    add_place(text, "enrol_listen", &s->enrol);
+    hf_place address = {.port = s->listen.port};
+    (void)snprintf(address.host, sizeof address.host, "%s", s->names[0]);
+    add_place(text, "address", &address);
+    add_line(text, "names = {");
+    for (size_t i = 0; i < s->name_count; i++) {
+        add_line(text, "%s\"%s\"", i ? ", " : "", s->names[i]);
+    }
+    add_line(text, "}\n");
+    hf_bytes bytes = {(const uint8_t *)text, strlen(text)};
+    hf_status status = hf_file_write(s->program.home.config, bytes, 0644);
+    return status == HF_OK ? HF_EXIT_OK : failed("write the configuration", status);
+}
+
+static int set_up(setup *s)
+{
+    pid_t holder = 0;
+    int code = hf_home_make(&s->program.home, HUB_PROGRAM);
+    if (code != HF_EXIT_OK) return code;
+    hf_status status = hf_home_lock(&s->program.home, &holder);
+    if (status == HF_ERR_BUSY) {
+        fprintf(stderr, "%s init: process %ld is using %s; end it first.\n", HUB_PROGRAM,
+                (long)holder, s->program.home.data);
+        return HF_EXIT_TRY_LATER;
+    }
+    if (status != HF_OK) return failed("take the lock", status);
+    code = make_keys(s);
+    if (code == HF_EXIT_OK) code = make_certificate(s);
+    if (code == HF_EXIT_OK) code = make_store(s);
+    if (code == HF_EXIT_OK) code = write_config(s);
+    return code;
+}
+
+int hub_init(void *context, const hf_cli_args *args)
+{
+    (void)context;
+    setup s = {.name_count = 0};
+    int code = hub_find(&s.program, args);
+    if (code == HF_EXIT_OK) code = read_options(&s, args);
+    if (code == HF_EXIT_OK && hf_home_has(s.program.home.config)) {
+        fprintf(stderr, "%s init: %s is set up already; nothing was changed.\n", HUB_PROGRAM,
+                s.program.home.data);
+        code = HF_EXIT_CANNOT_CREATE;
+    }
+    if (code == HF_EXIT_OK) code = set_up(&s);
+    if (code == HF_EXIT_OK)
+        fprintf(stderr, "The hub is made, in %s. Keep a copy of ca-key.pem somewhere safe.\n"
+                        "Next: %s --data %s run\n"
+                        "then: %s --data %s token --name \"PC 4411 Rees\" --force beds --unit "
+                        "response --scopes beds/response --out token.txt\n",
+                s.program.home.data, HUB_PROGRAM, s.program.home.data, HUB_PROGRAM,
+                s.program.home.data);
+    hub_close(&s.program);
+    return code;
+}

@@ -1,0 +1,304 @@
+/* main.c: the daemon: one loop that joins the hub to its devices and to the commands beside it.
+ *
+ * Why all messages of a round come before one turn: the hub commits them together and only then
+ * acknowledges, so that a hundred devices cost one fsync. */
+#include "program.h"
+
+#include "platform/clock.h"
+#include "platform/enrol.h"
+#include "platform/local.h"
+#include "platform/log.h"
+#include "platform/loop.h"
+#include "platform/transport.h"
+#include "sync/feed.h"
+#include "sync/limits.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DRAIN_MS = 1500, DRAIN_ROUND_MS = 50, MESSAGES_MAX = 256 * 1024 * 1024 };
+
+typedef struct hub_daemon {
+    hub_program program;
+    hf_loop *loop;
+    hf_server *server;
+    hf_enrol_server *enrol;
+    hf_local *local;
+    size_t links;
+    bool failed;
+} hub_daemon;
+
+typedef struct hub_link { /* one device's connection, joined to its session */
+    hub_daemon *daemon;
+    hf_conn *conn;
+    hf_peer *peer;
+    uint8_t key_id[HF_HASH_SIZE];
+    char key[9];  /* the first of its key's digits, for logs */
+    bool refused; /* its bytes were wrong: say so, then close */
+} hub_link;
+
+/* ---- links ---- */
+
+static bool admit(void *context, const hf_identity *peer)
+{
+    hub_daemon *d = context;
+    return hf_hub_admits(d->program.hub, peer->key_id);
+}
+
+static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, void **user)
+{
+    hub_daemon *d = context;
+    hub_link *l = calloc(1, sizeof *l);
+    if (!l) return HF_ERR_NOMEM;
+    *l = (hub_link){.daemon = d, .conn = conn};
+    memcpy(l->key_id, peer->key_id, sizeof l->key_id);
+    (void)snprintf(l->key, sizeof l->key, "%02x%02x%02x%02x", l->key_id[0], l->key_id[1],
+                   l->key_id[2], l->key_id[3]);
+    hf_status status =
+        hf_hub_link_up(d->program.hub, peer->key_id, hf_clock_now_ms(), &l->peer);
+    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_WARN, "device-up",
+           "key=%s status=%s", l->key, hf_status_name(status));
+    if (status != HF_OK) {
+        free(l);
+        return status;
+    }
+    hf_peer_set_context(l->peer, l);
+    d->links++;
+    *user = l;
+    return HF_OK;
+}
+
+static void on_message(void *user, hf_bytes message)
+{
+    hub_link *l = user;
+    if (l->refused) return;
+    hf_status status =
+        hf_hub_recv(l->daemon->program.hub, l->peer, message, hf_clock_now_ms());
+    if (status == HF_OK) return;
+    l->refused = true;
+    hf_log(HF_LOG_WARN, "message-refused", "key=%s status=%s size=%zu",
+           l->key, hf_status_name(status),
+           message.size);
+    hf_conn_want_write(l->conn);
+}
+
+static void on_writable(void *user)
+{
+    hub_link *l = user;
+    hf_bytes message = {NULL, 0};
+    hf_hub *hub = l->daemon->program.hub;
+    hf_status status = hf_hub_send(hub, l->peer, hf_clock_now_ms(), &message);
+    if (status == HF_OK && message.size) {
+        status = hf_conn_send(l->conn, message);
+        if (status == HF_OK) hf_conn_want_write(l->conn);
+    } else if (l->refused || hf_hub_wants_close(hub, l->peer)) {
+        hf_conn_close(l->conn, "ended by the session");
+    }
+    if (status == HF_OK) return;
+    hf_log(HF_LOG_WARN, "send-failed", "key=%s status=%s", l->key, hf_status_name(status));
+    hf_conn_close(l->conn, "could not write");
+}
+
+typedef struct seek_peer {
+    const uint8_t *key_id;
+    uint64_t position;
+} seek_peer;
+
+static hf_status on_peer(void *context, const hf_peer_status *peer)
+{
+    seek_peer *seek = context;
+    if (memcmp(peer->key_id, seek->key_id, HF_HASH_SIZE) == 0) seek->position = peer->fed_position;
+    return HF_OK;
+}
+
+static void on_close(void *user, const char *reason)
+{
+    hub_link *l = user;
+    hub_daemon *d = l->daemon;
+    seek_peer seek = {.key_id = l->key_id};
+    hf_status status = hf_hub_peers(d->program.hub, on_peer, &seek);
+    hf_hub_link_down(d->program.hub, l->peer, hf_clock_now_ms());
+    if (status == HF_OK)
+        status = hf_hub_api_seen(d->program.store, l->key_id, hf_clock_wall_ms(), seek.position);
+    hf_log(HF_LOG_INFO, "device-down", "key=%s reason=\"%s\"", l->key, reason);
+    if (status != HF_OK)
+        hf_log(HF_LOG_WARN, "last-seen-not-kept", "status=%s", hf_status_name(status));
+    d->links--;
+    free(l);
+}
+
+static void on_fail(void *context, const char *address, const char *reason)
+{
+    (void)context;
+    hf_log(HF_LOG_WARN, "connection-refused", "address=%s reason=\"%s\"", address, reason);
+}
+
+/* ---- turns ---- */
+
+static void turn_failed(hub_daemon *d, hf_status status)
+{
+    hf_log(HF_LOG_ERROR, "commit-failed", "status=%s problem=\"%s\"", hf_status_name(status),
+           hf_store_problem(d->program.store));
+    if (status != HF_ERR_CORRUPT) return; /* sessions were told; a full disk may have room again */
+    d->failed = true;
+    hf_loop_stop(d->loop);
+}
+
+static uint64_t on_turn(void *context, uint64_t now_ms)
+{
+    hub_daemon *d = context;
+    hf_peer *peer;
+    hf_status status = hf_hub_turn(d->program.hub, now_ms, hf_clock_wall_ms());
+    if (status != HF_OK) turn_failed(d, status);
+    while ((peer = hf_hub_next_ready(d->program.hub)) != NULL) {
+        const hub_link *l = hf_peer_context(peer);
+        hf_conn_want_write(l->conn);
+    }
+    return hf_hub_deadline_ms(d->program.hub);
+}
+
+/* ---- enrolment, and commands beside us ---- */
+
+static int on_enrol(void *context, hf_bytes body, const char *address, uint8_t *reply,
+                    size_t *size)
+{
+    hub_daemon *d = context;
+    hf_buffer answer = {0};
+    int http = hf_enroll_answer(&d->program.enroll, body, hf_clock_wall_ms(), &answer);
+    hf_log(http == 200 ? HF_LOG_INFO : HF_LOG_WARN, "enrol", "address=%s answer=%d", address,
+           http);
+    if (answer.status != HF_OK || answer.size > *size) http = 500;
+    *size = answer.status != HF_OK || answer.size > *size ? 0 : answer.size;
+    if (*size) memcpy(reply, answer.data, *size);
+    hf_buffer_free(&answer);
+    return http;
+}
+
+static hf_status on_request(void *context, const char *request, char **reply)
+{
+    hub_daemon *d = context;
+    hf_buffer answer = {0};
+    hf_bytes text = {(const uint8_t *)request, strlen(request)};
+    d->program.api.now_ms = hf_clock_now_ms();
+    d->program.api.wall_ms = hf_clock_wall_ms();
+    hf_status status = hf_hub_api_answer(&d->program.api, text, &answer);
+    hf_log(HF_LOG_DEBUG, "request", "status=%s", hf_status_name(status));
+    *reply = answer.data ? strndup((const char *)answer.data, answer.size) : NULL;
+    hf_buffer_free(&answer);
+    return *reply ? HF_OK : HF_ERR_NOMEM;
+}
+
+/* ---- begin and end ---- */
+
+static const char *listen_host(const hf_place *place)
+{
+    return *place->host ? place->host : NULL;
+}
+
+static hf_status open_listeners(hub_daemon *d)
+{
+    const hf_home *home = &d->program.home;
+    const hf_hub_config *config = &d->program.config;
+    hf_key_paths paths = {.key = home->key, .certificate = home->certificate, .ca = home->ca};
+    hf_loop_options loop_options = {.many = true, .buffer_size_max = MESSAGES_MAX};
+    hf_server_options server = {.address = listen_host(&config->listen),
+                                .port = config->listen.port,
+                                .paths = paths,
+                                .message_size_max = HF_FRAME_SIZE_MAX,
+                                .events = {.context = d,
+                                           .admit = admit,
+                                           .on_open = on_open,
+                                           .on_message = on_message,
+                                           .on_writable = on_writable,
+                                           .on_close = on_close,
+                                           .on_fail = on_fail}};
+    hf_enrol_options enrol = {.address = listen_host(&config->enrol_listen),
+                              .port = config->enrol_listen.port,
+                              .paths = paths,
+                              .context = d,
+                              .on_enrol = on_enrol};
+    hf_status status = hf_loop_new(&loop_options, &d->loop);
+    if (status == HF_OK) status = hf_server_open(d->loop, &server, &d->server);
+    if (status == HF_OK) status = hf_enrol_open(d->loop, &enrol, &d->enrol);
+    if (status == HF_OK)
+        status = hf_local_open(d->loop, home->socket, on_request, d, &d->local);
+    return status;
+}
+
+/* For those who let the hub choose: the ports it has. */
+static hf_status write_ports(hub_daemon *d)
+{
+    char text[64];
+    uint16_t sync_port = hf_server_port(d->server), enrol_port = hf_enrol_port(d->enrol);
+    int size = snprintf(text, sizeof text, "listen %u\nenrol %u\n", sync_port, enrol_port);
+    hub_set_ports(&d->program, sync_port, enrol_port);
+    return hf_file_write(d->program.home.ports, (hf_bytes){(const uint8_t *)text, (size_t)size},
+                         0644);
+}
+
+static int begin(hub_daemon *d)
+{
+    hf_status status = open_listeners(d);
+    if (status == HF_OK) status = write_ports(d);
+    if (status == HF_OK) return HF_EXIT_OK;
+    fprintf(stderr, "%s run: cannot start (%s%s%s).\n", HUB_PROGRAM, hf_status_name(status),
+            d->loop ? ": " : "", d->loop ? hf_loop_error(d->loop) : "");
+    return status == HF_ERR_BUSY ? HF_EXIT_UNAVAILABLE : hf_cli_exit(status);
+}
+
+/* What was committed is acknowledged, then the devices are let go. Well within 5 seconds. */
+static void drain(hub_daemon *d)
+{
+    uint64_t now_ms = hf_clock_now_ms(), deadline_ms = now_ms + DRAIN_MS;
+    (void)on_turn(d, now_ms);
+    if (hf_loop_run_once(d->loop, DRAIN_ROUND_MS) != HF_OK) return;
+    hf_server_close(d->server);
+    d->server = NULL;
+    while (d->links && now_ms < deadline_ms) {
+        if (hf_loop_run_once(d->loop, DRAIN_ROUND_MS) != HF_OK) return;
+        now_ms = hf_clock_now_ms();
+    }
+}
+
+static void end(hub_daemon *d)
+{
+    hf_local_close(d->local);
+    hf_enrol_close(d->enrol);
+    hf_server_close(d->server);
+    if (d->loop) hf_loop_free(d->loop); /* tells each link that is left */
+    hub_close(&d->program);
+}
+
+int hub_run(void *context, const hf_cli_args *args)
+{
+    (void)context;
+    hub_daemon d = {.failed = false};
+    int code = hub_open(&d.program, args);
+    if (code == HF_EXIT_OK && !d.program.store) {
+        fprintf(stderr, "%s run: process %" PRId64 " runs with %s already.\n", HUB_PROGRAM,
+                d.program.api.pid, d.program.home.data);
+        code = HF_EXIT_TRY_LATER;
+    }
+    if (code == HF_EXIT_OK) {
+        d.program.api.running = true;
+        d.program.api.pid = getpid();
+        code = begin(&d);
+    }
+    if (code == HF_EXIT_OK) {
+        hf_log(HF_LOG_INFO, "started", "pid=%ld listen=%u enrol=%u", (long)getpid(),
+               hf_server_port(d.server), hf_enrol_port(d.enrol));
+        hf_status status = hf_loop_run(d.loop, on_turn, &d);
+        drain(&d);
+        hf_log(HF_LOG_INFO, "ended", "signal=%d", hf_loop_signal(d.loop));
+        code = d.failed ? HF_EXIT_DATA : hf_cli_exit(status);
+    }
+    end(&d);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    return hf_cli_run(&hub_cli, argc, argv, NULL);
+}
