@@ -7,6 +7,7 @@
 
 #include "clock.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -58,6 +59,18 @@ hf_status hf_loop_fail(hf_loop *loop, hf_status status, const char *format, ...)
 const char *hf_loop_error(const hf_loop *loop)
 {
     return loop->error;
+}
+
+void hf_loop_address(int fd, char out[HF_ADDRESS_SIZE_MAX])
+{
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+    const void *bytes = NULL;
+    out[0] = 0;
+    if (fd < 0 || getpeername(fd, (struct sockaddr *)&peer, &size)) return;
+    if (peer.ss_family == AF_INET) bytes = &((struct sockaddr_in *)&peer)->sin_addr;
+    if (peer.ss_family == AF_INET6) bytes = &((struct sockaddr_in6 *)&peer)->sin6_addr;
+    if (bytes && !inet_ntop(peer.ss_family, bytes, out, HF_ADDRESS_SIZE_MAX)) out[0] = 0;
 }
 
 /* --- watches ------------------------------------------------------------------------------- */

@@ -26,7 +26,7 @@ typedef struct hf_loop_options {
  * Errors: HF_ERR_NOMEM, HF_ERR_IO. */
 HF_MUST_CHECK hf_status hf_loop_new(const hf_loop_options *options, hf_loop **out);
 
-/* Closes every connection, telling its owner, then frees the loop and the servers and clients made
+/* Closes every connection, telling its owner, then frees the loop and the servers and dialers made
  * with it, closed before or not. Local sockets and watches must have been closed before. */
 void hf_loop_free(hf_loop *loop);
 

@@ -30,9 +30,9 @@ struct hf_loop {
     char error[256];
 };
 
-/* What a vhost's user pointer points to: the head of a server, client or enrolment listener. */
+/* What a vhost's user pointer points to: the head of a server, dialer or enrolment listener. */
 typedef struct hf_endpoint {
-    enum { HF_ENDPOINT_SERVER, HF_ENDPOINT_CLIENT, HF_ENDPOINT_ENROL } kind;
+    enum { HF_ENDPOINT_SERVER, HF_ENDPOINT_DIALER, HF_ENDPOINT_ENROL } kind;
     hf_loop *loop;
     hf_conn_events events;
     size_t message_size_max;
@@ -60,10 +60,15 @@ struct hf_conn {
 hf_status hf_loop_fail(hf_loop *loop, hf_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+enum { HF_ADDRESS_SIZE_MAX = 64 }; /* an IP address as text */
+
+/* The IP address of the peer of a socket; "" when it has gone. */
+void hf_loop_address(int fd, char out[HF_ADDRESS_SIZE_MAX]);
+
 /* A vhost description that has all our refusals in it: no extensions, no HTTP/2, no proxy. */
 void hf_loop_vhost(hf_loop *loop, struct lws_context_creation_info *info);
 
-/* Closes all connections of a server or client, and lets none in from now on.
+/* Closes all connections of a server or dialer, and lets none in from now on.
  * Why no vhost is ever destroyed before the loop: lws 4.1.6 forgets to mark it, so that it closes
  * nothing and is never freed. Its context, at the end, frees all. */
 void hf_endpoint_close(hf_endpoint *endpoint, const char *reason);
@@ -72,10 +77,10 @@ void hf_endpoint_close(hf_endpoint *endpoint, const char *reason);
 hf_status hf_loop_listen(hf_loop *loop, struct lws_context_creation_info *info,
                          const char *address, uint16_t port, struct lws_vhost **out);
 
-/* The websocket side that server and client have in common. `begin` prepares the hf_conn that lws
+/* The websocket side that server and dialer have in common. `begin` prepares the hf_conn that lws
  * keeps for a connection; `open` tells the owner; both return lws's "close" as non-zero. */
 void hf_conn_begin(hf_conn *conn, struct lws *wsi, hf_endpoint *endpoint);
-int hf_conn_open(hf_conn *conn, const hf_peer *peer);
+int hf_conn_open(hf_conn *conn, const hf_identity *peer);
 int hf_conn_receive(hf_conn *conn, const void *bytes, size_t size);
 int hf_conn_writable(hf_conn *conn);
 int hf_conn_timer(hf_conn *conn);

@@ -18,25 +18,25 @@ enum {
 
 typedef struct hf_conn hf_conn;
 typedef struct hf_server hf_server;
-typedef struct hf_client hf_client;
+typedef struct hf_dialer hf_dialer;
 
 /* Whom TLS has proved to be at the far end. Borrowed for the call. */
-typedef struct hf_peer {
+typedef struct hf_identity {
     uint8_t key_id[HF_HASH_SIZE]; /* SHA-256 of its SubjectPublicKeyInfo */
     hf_bytes certificate;         /* DER; chains to the CA */
     bool expired;                 /* by this machine's clock its dates do not hold */
     const char *address;          /* IP address, as text */
-} hf_peer;
+} hf_identity;
 
-/* What the owner of a server or client wants to hear. `user` is what on_open gave. */
+/* What the owner of a server or dialer wants to hear. `user` is what on_open gave. */
 typedef struct hf_conn_events {
     void *context;
 
     /* Server only: may this key connect? Called before the upgrade; false refuses with HTTP 403. */
-    bool (*admit)(void *context, const hf_peer *peer);
+    bool (*admit)(void *context, const hf_identity *peer);
 
     /* The connection is open. Anything but HF_OK closes it, and on_close does not follow. */
-    hf_status (*on_open)(void *context, hf_conn *conn, const hf_peer *peer, void **user);
+    hf_status (*on_open)(void *context, hf_conn *conn, const hf_identity *peer, void **user);
 
     /* One whole message, borrowed until the callback returns. */
     void (*on_message)(void *user, hf_bytes message);
@@ -48,7 +48,7 @@ typedef struct hf_conn_events {
      * is a sentence for a log or a person. */
     void (*on_close)(void *user, const char *reason);
 
-    /* Server: somebody was turned away, by TLS or by `admit`. Client: the dial failed, before
+    /* Server: somebody was turned away, by TLS or by `admit`. Dialer: the dial failed, before
      * on_open. `address` is the peer's, "" when unknown. May be NULL. */
     void (*on_fail)(void *context, const char *address, const char *reason);
 } hf_conn_events;
@@ -90,29 +90,29 @@ uint16_t hf_server_port(const hf_server *server);
  * each, at the latest from hf_loop_free, which also gives the memory back. */
 void hf_server_close(hf_server *server);
 
-/* --- client -------------------------------------------------------------------------------- */
+/* --- dialer -------------------------------------------------------------------------------- */
 
-typedef struct hf_client_options {
+typedef struct hf_dialer_options {
     const char *host; /* name or IP address; must be one of the hub certificate's names */
     uint16_t port;
     hf_key_paths paths;
     size_t message_size_max;
     hf_conn_events events;
-} hf_client_options;
+} hf_dialer_options;
 
-/* A client has at most one connection at a time. It reads its files once: after a renewal, close
+/* A dialer has at most one connection at a time. It reads its files once: after a renewal, close
  * it and open another. Copies the options.
  * Errors: HF_ERR_NOT_FOUND, HF_ERR_CORRUPT (files), HF_ERR_INPUT (host), HF_ERR_NOMEM. */
-HF_MUST_CHECK hf_status hf_client_open(hf_loop *loop, const hf_client_options *options,
-                                       hf_client **out);
+HF_MUST_CHECK hf_status hf_dialer_open(hf_loop *loop, const hf_dialer_options *options,
+                                       hf_dialer **out);
 
 /* Begins to connect; on_open or on_fail follows from a later round, never from within this call.
  * Names are looked up beside the loop, which never waits for them.
  * Errors: HF_ERR_BUSY (connecting or connected already), HF_ERR_NOMEM, HF_ERR_IO. */
-HF_MUST_CHECK hf_status hf_client_dial(hf_client *client);
+HF_MUST_CHECK hf_status hf_dialer_dial(hf_dialer *dialer);
 
 /* Closes its connection, if any, as hf_conn_close does; no on_fail follows. The memory (some 50 KiB)
  * is given back by hf_loop_free. */
-void hf_client_close(hf_client *client);
+void hf_dialer_close(hf_dialer *dialer);
 
 #endif

@@ -16,7 +16,7 @@ enum { RX_BUFFER_SIZE = 4096, TX_PACKET_SIZE = 64 * 1024, HOST_SIZE = 256, TEXT_
 /* As in loop.c: the session has its own PING. lws does not take a vhost's word for a client. */
 static const lws_retry_bo_t NO_PINGS = {.secs_since_valid_ping = 0, .secs_since_valid_hangup = 0};
 
-struct hf_client {
+struct hf_dialer {
     hf_endpoint endpoint; /* first: the vhost's user pointer */
     struct lws_vhost *vhost;
     struct lws *wsi; /* of the dial or connection there is now; NULL when none */
@@ -25,7 +25,7 @@ struct hf_client {
     hf_addresses addresses;
     size_t address_index;
     lws_sorted_usec_list_t timer; /* runs from dial to open */
-    enum { CLIENT_IDLE, CLIENT_DIALING, CLIENT_OPEN } state;
+    enum { DIALER_IDLE, DIALER_DIALING, DIALER_OPEN } state;
     bool timed_out;
     uint16_t port;
     char host[HOST_SIZE], authority[HOST_SIZE + 8], name[32];
@@ -33,31 +33,31 @@ struct hf_client {
 };
 
 /* The end of a dial that came to nothing. The owner may dial again at once. */
-static void dial_failed(hf_client *client, const char *reason)
+static void dial_failed(hf_dialer *dialer, const char *reason)
 {
-    const hf_conn_events *events = &client->endpoint.events;
+    const hf_conn_events *events = &dialer->endpoint.events;
     char address[HF_RESOLVE_ADDRESS_SIZE] = "";
-    if (client->address_index < client->addresses.count) {
-        memcpy(address, client->addresses.text[client->address_index], sizeof address);
+    if (dialer->address_index < dialer->addresses.count) {
+        memcpy(address, dialer->addresses.text[dialer->address_index], sizeof address);
     }
-    lws_sul_cancel(&client->timer);
-    hf_resolve_close(client->resolve);
-    client->resolve = NULL;
-    client->wsi = NULL;
-    client->state = CLIENT_IDLE;
-    hf_tls_client_reset(client->tls);
-    if (!client->endpoint.closed && events->on_fail) events->on_fail(events->context, address, reason);
+    lws_sul_cancel(&dialer->timer);
+    hf_resolve_close(dialer->resolve);
+    dialer->resolve = NULL;
+    dialer->wsi = NULL;
+    dialer->state = DIALER_IDLE;
+    hf_tls_client_reset(dialer->tls);
+    if (!dialer->endpoint.closed && events->on_fail) events->on_fail(events->context, address, reason);
 }
 
 static void on_timeout(lws_sorted_usec_list_t *timer)
 {
-    hf_client *client = lws_container_of(timer, hf_client, timer);
-    assert(client->state == CLIENT_DIALING);
-    client->timed_out = true;
-    if (client->wsi) {
-        lws_set_timeout(client->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    hf_dialer *dialer = lws_container_of(timer, hf_dialer, timer);
+    assert(dialer->state == DIALER_DIALING);
+    dialer->timed_out = true;
+    if (dialer->wsi) {
+        lws_set_timeout(dialer->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
     } else {
-        dial_failed(client, "time-out while looking up the hub's name");
+        dial_failed(dialer, "time-out while looking up the hub's name");
     }
 }
 
@@ -81,21 +81,21 @@ static const char *plain_words(const char *words)
     return words;
 }
 
-static void explain(hf_client *client, struct lws *wsi, const void *in, size_t size)
+static void explain(hf_dialer *dialer, struct lws *wsi, const void *in, size_t size)
 {
     char words[TEXT_SIZE];
     if (!in || size >= sizeof words) size = in ? sizeof words - 1 : 0;
     if (size) memcpy(words, in, size);
     words[size] = 0;
-    const char *tls = hf_tls_client_failure(client->tls, lws_get_ssl(wsi));
-    if (client->timed_out) {
-        snprintf(client->failure, sizeof client->failure, "time-out");
+    const char *tls = hf_tls_client_failure(dialer->tls, lws_get_ssl(wsi));
+    if (dialer->timed_out) {
+        snprintf(dialer->failure, sizeof dialer->failure, "time-out");
     } else if (tls) {
-        snprintf(client->failure, sizeof client->failure, "TLS: %s", tls);
+        snprintf(dialer->failure, sizeof dialer->failure, "TLS: %s", tls);
     } else if (lws_http_client_http_response(wsi) == 403) {
-        snprintf(client->failure, sizeof client->failure, "the hub does not admit this key");
+        snprintf(dialer->failure, sizeof dialer->failure, "the hub does not admit this key");
     } else {
-        snprintf(client->failure, sizeof client->failure, "%s",
+        snprintf(dialer->failure, sizeof dialer->failure, "%s",
                  words[0] ? plain_words(words) : "the hub closed the connection");
     }
 }
@@ -104,83 +104,83 @@ static void explain(hf_client *client, struct lws *wsi, const void *in, size_t s
 
 /* Hands one address to lws. A NULL comes without a callback: lws reports no error to a dial that it
  * never took up. */
-static bool dial_address(hf_client *client)
+static bool dial_address(hf_dialer *dialer)
 {
     struct lws_client_connect_info info;
     memset(&info, 0, sizeof info);
-    info.context = client->endpoint.loop->lws;
-    info.vhost = client->vhost;
-    info.address = client->addresses.text[client->address_index];
-    info.port = client->port;
+    info.context = dialer->endpoint.loop->lws;
+    info.vhost = dialer->vhost;
+    info.address = dialer->addresses.text[dialer->address_index];
+    info.port = dialer->port;
     /* The host name is checked by the context (tls_identity.c), which also knows addresses; lws's
      * own check cuts an IPv6 address at its first colon, down to nothing, which matches all. */
     info.ssl_connection = LCCSCF_USE_SSL | LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK |
                           LCCSCF_HTTP_NO_FOLLOW_REDIRECT;
     info.path = "/";
-    info.host = client->authority;
-    info.origin = client->authority;
+    info.host = dialer->authority;
+    info.origin = dialer->authority;
     info.protocol = "holdfast.1";
     info.local_protocol_name = "holdfast.1";
     info.alpn = "http/1.1";
     info.retry_and_idle_policy = &NO_PINGS;
-    info.pwsi = &client->wsi;
+    info.pwsi = &dialer->wsi;
     if (lws_client_connect_via_info(&info)) return true;
-    client->wsi = NULL;
+    dialer->wsi = NULL;
     return false;
 }
 
 /* Dials the address that is due, or the first after it that lws takes up. */
-static void dial_next(hf_client *client)
+static void dial_next(hf_dialer *dialer)
 {
-    for (; client->address_index < client->addresses.count; client->address_index++) {
-        if (dial_address(client)) return;
+    for (; dialer->address_index < dialer->addresses.count; dialer->address_index++) {
+        if (dial_address(dialer)) return;
     }
-    client->address_index = 0; /* the one to report */
-    dial_failed(client, "nobody answers there");
+    dialer->address_index = 0; /* the one to report */
+    dial_failed(dialer, "nobody answers there");
 }
 
 /* Without an SSL object nobody answered: lws's own words differ between its two kinds of loop. */
-static void on_connection_error(hf_client *client, struct lws *wsi, const void *in, size_t size)
+static void on_connection_error(hf_dialer *dialer, struct lws *wsi, const void *in, size_t size)
 {
-    if (wsi != client->wsi || client->state != CLIENT_DIALING) return; /* one we gave up on */
-    client->wsi = NULL;
-    if (lws_get_ssl(wsi) || client->timed_out) {
-        explain(client, wsi, in, size);
-        dial_failed(client, client->failure);
+    if (wsi != dialer->wsi || dialer->state != DIALER_DIALING) return; /* one we gave up on */
+    dialer->wsi = NULL;
+    if (lws_get_ssl(wsi) || dialer->timed_out) {
+        explain(dialer, wsi, in, size);
+        dial_failed(dialer, dialer->failure);
         return;
     }
-    client->address_index++;
-    dial_next(client);
+    dialer->address_index++;
+    dial_next(dialer);
 }
 
 static void on_resolved(void *context, const hf_addresses *addresses)
 {
-    hf_client *client = context;
-    client->addresses = *addresses;
-    client->address_index = 0;
-    hf_resolve_close(client->resolve);
-    client->resolve = NULL;
-    if (client->addresses.count == 0) {
-        snprintf(client->failure, sizeof client->failure, "the hub's name is not known: %s",
-                 client->addresses.error);
-        dial_failed(client, client->failure);
+    hf_dialer *dialer = context;
+    dialer->addresses = *addresses;
+    dialer->address_index = 0;
+    hf_resolve_close(dialer->resolve);
+    dialer->resolve = NULL;
+    if (dialer->addresses.count == 0) {
+        snprintf(dialer->failure, sizeof dialer->failure, "the hub's name is not known: %s",
+                 dialer->addresses.error);
+        dial_failed(dialer, dialer->failure);
         return;
     }
-    dial_next(client);
+    dial_next(dialer);
 }
 
-hf_status hf_client_dial(hf_client *client)
+hf_status hf_dialer_dial(hf_dialer *dialer)
 {
-    if (client->state != CLIENT_IDLE) return HF_ERR_BUSY;
-    hf_loop *loop = client->endpoint.loop;
-    client->timed_out = false;
-    client->addresses.count = 0;
-    hf_tls_client_reset(client->tls);
+    if (dialer->state != DIALER_IDLE) return HF_ERR_BUSY;
+    hf_loop *loop = dialer->endpoint.loop;
+    dialer->timed_out = false;
+    dialer->addresses.count = 0;
+    hf_tls_client_reset(dialer->tls);
     hf_status status =
-        hf_resolve_open(loop, client->host, on_resolved, client, &client->resolve);
-    if (status != HF_OK) return hf_loop_fail(loop, status, "cannot look up %s", client->host);
-    client->state = CLIENT_DIALING;
-    lws_sul_schedule(loop->lws, 0, &client->timer, on_timeout,
+        hf_resolve_open(loop, dialer->host, on_resolved, dialer, &dialer->resolve);
+    if (status != HF_OK) return hf_loop_fail(loop, status, "cannot look up %s", dialer->host);
+    dialer->state = DIALER_DIALING;
+    lws_sul_schedule(loop->lws, 0, &dialer->timer, on_timeout,
                      (lws_usec_t)HF_CONNECT_TIMEOUT_MS * 1000);
     hf_loop_wake(loop); /* lets lws under libuv arm the timer */
     return HF_OK;
@@ -188,54 +188,54 @@ hf_status hf_client_dial(hf_client *client)
 
 /* --- the connection ------------------------------------------------------------------------ */
 
-static int on_established(hf_client *client, hf_conn *conn, struct lws *wsi)
+static int on_established(hf_dialer *dialer, hf_conn *conn, struct lws *wsi)
 {
     hf_tls_peer held;
-    hf_conn_begin(conn, wsi, &client->endpoint);
-    lws_sul_cancel(&client->timer);
+    hf_conn_begin(conn, wsi, &dialer->endpoint);
+    lws_sul_cancel(&dialer->timer);
     /* The chain and the name were OpenSSL's to check; this refuses if it somehow was not asked. */
     if (hf_tls_peer_read(lws_get_ssl(wsi), &held) != HF_OK) return -1;
-    hf_peer peer = {.certificate = {held.certificate, held.certificate_size},
+    hf_identity peer = {.certificate = {held.certificate, held.certificate_size},
                     .expired = held.expired,
-                    .address = client->addresses.text[client->address_index]};
+                    .address = dialer->addresses.text[dialer->address_index]};
     memcpy(peer.key_id, held.key_id, sizeof peer.key_id);
-    client->state = CLIENT_OPEN;
+    dialer->state = DIALER_OPEN;
     int refused = hf_conn_open(conn, &peer);
     hf_tls_peer_free(&held);
     return refused;
 }
 
-static void on_closed(hf_client *client, hf_conn *conn)
+static void on_closed(hf_dialer *dialer, hf_conn *conn)
 {
-    const char *tls = hf_tls_client_failure(client->tls, lws_get_ssl(conn->wsi));
+    const char *tls = hf_tls_client_failure(dialer->tls, lws_get_ssl(conn->wsi));
     if (tls && !conn->reason[0]) snprintf(conn->reason, sizeof conn->reason, "TLS: %s", tls);
-    client->wsi = NULL;
-    client->state = CLIENT_IDLE; /* first: the owner may dial again from on_close */
+    dialer->wsi = NULL;
+    dialer->state = DIALER_IDLE; /* first: the owner may dial again from on_close */
     hf_conn_closed(conn);
 }
 
 static int on_session(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                       size_t size)
 {
-    hf_client *client = lws_vhost_user(lws_get_vhost(wsi));
+    hf_dialer *dialer = lws_vhost_user(lws_get_vhost(wsi));
     hf_conn *conn = user;
     switch (reason) {
-    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: on_connection_error(client, wsi, in, size); return 0;
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: on_connection_error(dialer, wsi, in, size); return 0;
     case LWS_CALLBACK_CLOSED_CLIENT_HTTP: /* before the upgrade; lws reports it so, now and then */
     case LWS_CALLBACK_WSI_DESTROY:        /* whatever else: a dial never ends in silence */
-        on_connection_error(client, wsi, NULL, 0);
+        on_connection_error(dialer, wsi, NULL, 0);
         return 0;
-    case LWS_CALLBACK_CLIENT_ESTABLISHED: return on_established(client, conn, wsi);
+    case LWS_CALLBACK_CLIENT_ESTABLISHED: return on_established(dialer, conn, wsi);
     case LWS_CALLBACK_CLIENT_RECEIVE: return hf_conn_receive(conn, in, size);
     case LWS_CALLBACK_CLIENT_WRITEABLE: return hf_conn_writable(conn);
     case LWS_CALLBACK_TIMER: return hf_conn_timer(conn);
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: hf_conn_peer_closes(conn, in, size); return 0;
-    case LWS_CALLBACK_CLIENT_CLOSED: on_closed(client, conn); return 0;
+    case LWS_CALLBACK_CLIENT_CLOSED: on_closed(dialer, conn); return 0;
     default: return 0;
     }
 }
 
-static const struct lws_protocols CLIENT_PROTOCOLS[] = {
+static const struct lws_protocols DIALER_PROTOCOLS[] = {
     {.name = "holdfast.1",
      .callback = on_session,
      .per_session_data_size = sizeof(hf_conn),
@@ -244,69 +244,69 @@ static const struct lws_protocols CLIENT_PROTOCOLS[] = {
     {.name = NULL},
 };
 
-static void client_free(hf_client *client)
+static void dialer_free(hf_dialer *dialer)
 {
-    hf_tls_client_free(client->tls);
-    free(client);
+    hf_tls_client_free(dialer->tls);
+    free(dialer);
 }
 
 /* Called by lws at the end of the loop. */
 static void on_finalize(struct lws_vhost *vhost, void *context)
 {
     (void)vhost;
-    client_free(context);
+    dialer_free(context);
 }
 
-static hf_status vhost_open(hf_client *client)
+static hf_status vhost_open(hf_dialer *dialer)
 {
     struct lws_context_creation_info info;
-    hf_loop_vhost(client->endpoint.loop, &info);
-    info.vhost_name = client->name;
-    info.protocols = CLIENT_PROTOCOLS;
-    info.user = client;
-    info.provided_client_ssl_ctx = hf_tls_client_context(client->tls);
+    hf_loop_vhost(dialer->endpoint.loop, &info);
+    info.vhost_name = dialer->name;
+    info.protocols = DIALER_PROTOCOLS;
+    info.user = dialer;
+    info.provided_client_ssl_ctx = hf_tls_client_context(dialer->tls);
     info.finalize = on_finalize;
-    info.finalize_arg = client;
-    client->vhost = lws_create_vhost(client->endpoint.loop->lws, &info);
-    return client->vhost ? HF_OK : HF_ERR_NOMEM;
+    info.finalize_arg = dialer;
+    dialer->vhost = lws_create_vhost(dialer->endpoint.loop->lws, &info);
+    return dialer->vhost ? HF_OK : HF_ERR_NOMEM;
 }
 
-hf_status hf_client_open(hf_loop *loop, const hf_client_options *options, hf_client **out)
+hf_status hf_dialer_open(hf_loop *loop, const hf_dialer_options *options, hf_dialer **out)
 {
     *out = NULL;
-    hf_client *client = calloc(1, sizeof *client);
-    if (!client) return HF_ERR_NOMEM;
-    client->endpoint = (hf_endpoint){.kind = HF_ENDPOINT_CLIENT,
+    hf_dialer *dialer = calloc(1, sizeof *dialer);
+    if (!dialer) return HF_ERR_NOMEM;
+    dialer->endpoint = (hf_endpoint){.kind = HF_ENDPOINT_DIALER,
                                      .loop = loop,
                                      .events = options->events,
                                      .message_size_max = options->message_size_max};
-    client->port = options->port;
+    dialer->port = options->port;
     bool is_ipv6 = strchr(options->host, ':') != NULL;
-    int length = snprintf(client->host, sizeof client->host, "%s", options->host);
-    snprintf(client->authority, sizeof client->authority, is_ipv6 ? "[%s]:%u" : "%s:%u",
-             client->host, client->port);
-    snprintf(client->name, sizeof client->name, "dial-%p", (void *)client);
+    int length = snprintf(dialer->host, sizeof dialer->host, "%s", options->host);
+    snprintf(dialer->authority, sizeof dialer->authority, is_ipv6 ? "[%s]:%u" : "%s:%u",
+             dialer->host, dialer->port);
+    snprintf(dialer->name, sizeof dialer->name, "dial-%p", (void *)dialer);
     hf_status status = length > 0 && length < HOST_SIZE ? HF_OK : HF_ERR_INPUT;
-    if (status == HF_OK) status = hf_tls_client_new(&options->paths, client->host, &client->tls);
-    if (status == HF_OK) status = vhost_open(client);
+    if (status == HF_OK) status = hf_tls_client_new(&options->paths, dialer->host, &dialer->tls);
+    if (status == HF_OK) status = vhost_open(dialer);
     if (status != HF_OK) {
-        client_free(client);
+        dialer_free(dialer);
         return hf_loop_fail(loop, status, "cannot prepare to dial %s: %s, %s, %s", options->host,
                             options->paths.key, options->paths.certificate, options->paths.ca);
     }
-    *out = client;
+    *out = dialer;
     return HF_OK;
 }
 
-void hf_client_close(hf_client *client)
+void hf_dialer_close(hf_dialer *dialer)
 {
-    if (!client) return;
-    lws_sul_cancel(&client->timer);
-    hf_resolve_close(client->resolve);
-    client->resolve = NULL;
-    hf_endpoint_close(&client->endpoint, "no longer wanted");
-    if (client->state == CLIENT_DIALING && client->wsi) {
-        lws_set_timeout(client->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
-        hf_loop_wake(client->endpoint.loop);
+    if (!dialer) return;
+    lws_sul_cancel(&dialer->timer);
+    hf_resolve_close(dialer->resolve);
+    dialer->resolve = NULL;
+    hf_endpoint_close(&dialer->endpoint, "no longer wanted");
+    if (dialer->state == DIALER_DIALING && dialer->wsi) {
+        lws_set_timeout(dialer->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+        hf_loop_wake(dialer->endpoint.loop);
     }
 }

@@ -24,7 +24,7 @@ void hf_conn_begin(hf_conn *conn, struct lws *wsi, hf_endpoint *endpoint)
     conn->endpoint = endpoint;
 }
 
-int hf_conn_open(hf_conn *conn, const hf_peer *peer)
+int hf_conn_open(hf_conn *conn, const hf_identity *peer)
 {
     const hf_conn_events *events = &conn->endpoint->events;
     if (events->on_open(events->context, conn, peer, &conn->user) != HF_OK) return -1;

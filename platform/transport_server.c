@@ -2,37 +2,22 @@
 #include "loop_private.h"
 #include "tls_identity.h"
 
-#include <arpa/inet.h>
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-enum { RX_BUFFER_SIZE = 4096, TX_PACKET_SIZE = 64 * 1024, ADDRESS_SIZE = 64 };
+enum { RX_BUFFER_SIZE = 4096, TX_PACKET_SIZE = 64 * 1024 };
 
 struct hf_server {
     hf_endpoint endpoint; /* first: the vhost's user pointer */
     struct lws_vhost *vhost;
     uint32_t connections_max;
     hf_key_paths paths; /* for the time of hf_server_open only */
-    char address[ADDRESS_SIZE];
+    char address[HF_ADDRESS_SIZE_MAX];
     char name[32]; /* lws keeps the pointer */
     hf_tls_listener listener;
     bool failed_open; /* the caller frees it, not lws */
 };
-
-static void address_of(int fd, char out[ADDRESS_SIZE])
-{
-    struct sockaddr_storage peer;
-    socklen_t size = sizeof peer;
-    const void *bytes = NULL;
-    out[0] = 0;
-    if (fd < 0 || getpeername(fd, (struct sockaddr *)&peer, &size)) return;
-    if (peer.ss_family == AF_INET) bytes = &((struct sockaddr_in *)&peer)->sin_addr;
-    if (peer.ss_family == AF_INET6) bytes = &((struct sockaddr_in6 *)&peer)->sin6_addr;
-    if (bytes && !inet_ntop(peer.ss_family, bytes, out, ADDRESS_SIZE)) out[0] = 0;
-}
 
 static void tell_refused(hf_server *server, const char *address, const char *reason)
 {
@@ -42,20 +27,20 @@ static void tell_refused(hf_server *server, const char *address, const char *rea
 
 static void on_tls_refused(void *context, int fd, const char *reason)
 {
-    char address[ADDRESS_SIZE], text[HF_CONN_REASON_SIZE];
-    address_of(fd, address);
+    char address[HF_ADDRESS_SIZE_MAX], text[HF_CONN_REASON_SIZE];
+    hf_loop_address(fd, address);
     snprintf(text, sizeof text, "TLS: %s", reason);
     tell_refused(context, address, text);
 }
 
 /* Reads whom TLS proved at the far end of `wsi`; `held` keeps what `peer` borrows. */
-static hf_status peer_read(struct lws *wsi, hf_tls_peer *held, char address[ADDRESS_SIZE],
-                           hf_peer *peer)
+static hf_status peer_read(struct lws *wsi, hf_tls_peer *held, char address[HF_ADDRESS_SIZE_MAX],
+                           hf_identity *peer)
 {
-    address_of(lws_get_socket_fd(wsi), address);
+    hf_loop_address(lws_get_socket_fd(wsi), address);
     hf_status status = hf_tls_peer_read(lws_get_ssl(wsi), held);
     if (status != HF_OK) return status;
-    *peer = (hf_peer){.certificate = {held->certificate, held->certificate_size},
+    *peer = (hf_identity){.certificate = {held->certificate, held->certificate_size},
                       .expired = held->expired,
                       .address = address};
     memcpy(peer->key_id, held->key_id, sizeof peer->key_id);
@@ -69,9 +54,9 @@ static int on_filter(hf_server *server, struct lws *wsi)
     static const char forbidden[] = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n"
                                     "Connection: close\r\n\r\n";
     const hf_conn_events *events = &server->endpoint.events;
-    char address[ADDRESS_SIZE];
+    char address[HF_ADDRESS_SIZE_MAX];
     hf_tls_peer held;
-    hf_peer peer;
+    hf_identity peer;
     hf_status status = peer_read(wsi, &held, address, &peer);
     bool admitted = status == HF_OK && events->admit(events->context, &peer);
     hf_tls_peer_free(&held);
@@ -86,9 +71,9 @@ static int on_filter(hf_server *server, struct lws *wsi)
 
 static int on_established(hf_server *server, hf_conn *conn, struct lws *wsi)
 {
-    char address[ADDRESS_SIZE];
+    char address[HF_ADDRESS_SIZE_MAX];
     hf_tls_peer held;
-    hf_peer peer;
+    hf_identity peer;
     hf_conn_begin(conn, wsi, &server->endpoint);
     int refused = peer_read(wsi, &held, address, &peer) == HF_OK ? hf_conn_open(conn, &peer) : -1;
     hf_tls_peer_free(&held);

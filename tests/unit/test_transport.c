@@ -51,7 +51,7 @@ typedef struct bench {
 
 /* --- the two owners ------------------------------------------------------------------------ */
 
-static bool on_admit(void *context, const hf_peer *peer)
+static bool on_admit(void *context, const hf_identity *peer)
 {
     bench *b = context;
     b->admit_count++;
@@ -61,7 +61,7 @@ static bool on_admit(void *context, const hf_peer *peer)
     return memcmp(peer->key_id, b->barred, HF_HASH_SIZE) != 0;
 }
 
-static hf_status on_hub_open(void *context, hf_conn *conn, const hf_peer *peer, void **user)
+static hf_status on_hub_open(void *context, hf_conn *conn, const hf_identity *peer, void **user)
 {
     bench *b = context;
     assert_memory_equal(peer->key_id, b->seen_key, HF_HASH_SIZE);
@@ -73,7 +73,7 @@ static hf_status on_hub_open(void *context, hf_conn *conn, const hf_peer *peer, 
     return HF_OK;
 }
 
-static hf_status on_device_open(void *context, hf_conn *conn, const hf_peer *peer, void **user)
+static hf_status on_device_open(void *context, hf_conn *conn, const hf_identity *peer, void **user)
 {
     bench *b = context;
     assert_memory_equal(peer->key_id, b->made->hub.key_id, HF_HASH_SIZE);
@@ -171,10 +171,10 @@ static void server_start(bench *b, const identity *who, uint32_t connections_max
     assert_int_not_equal(hf_server_port(b->server), 0);
 }
 
-static hf_client *client_to(bench *b, const identity *who, const char *host, uint16_t port)
+static hf_dialer *client_to(bench *b, const identity *who, const char *host, uint16_t port)
 {
-    hf_client *client = NULL;
-    hf_client_options options = {.host = host,
+    hf_dialer *client = NULL;
+    hf_dialer_options options = {.host = host,
                                  .port = port,
                                  .paths = who->paths,
                                  .message_size_max = MESSAGE_MAX,
@@ -184,16 +184,16 @@ static hf_client *client_to(bench *b, const identity *who, const char *host, uin
                                             .on_writable = on_writable,
                                             .on_close = on_close,
                                             .on_fail = on_fail}};
-    hf_status status = hf_client_open(b->loop, &options, &client);
+    hf_status status = hf_dialer_open(b->loop, &options, &client);
     if (status != HF_OK) print_error("%s\n", hf_loop_error(b->loop));
     assert_int_equal(status, HF_OK);
     return client;
 }
 
-static hf_client *client_start(bench *b, const identity *who)
+static hf_dialer *client_start(bench *b, const identity *who)
 {
-    hf_client *client = client_to(b, who, "127.0.0.1", hf_server_port(b->server));
-    assert_int_equal(hf_client_dial(client), HF_OK);
+    hf_dialer *client = client_to(b, who, "127.0.0.1", hf_server_port(b->server));
+    assert_int_equal(hf_dialer_dial(client), HF_OK);
     return client;
 }
 
@@ -278,7 +278,7 @@ static void messages_of_any_size_come_back_whole(void **state)
                                    4097, 65535, 65536, 100000, 200 * 1024, MESSAGE_MAX};
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 0);
-    hf_client *client = client_start(b, &b->made->one);
+    hf_dialer *client = client_start(b, &b->made->one);
     RUN_UNTIL(b, b->device_count == 1 && b->hub_count == 1);
     assert_memory_equal(b->seen_key, b->made->one.key_id, HF_HASH_SIZE);
     assert_false(b->saw_expired);
@@ -291,7 +291,7 @@ static void messages_of_any_size_come_back_whole(void **state)
         assert_memory_equal(device->received, sent, sizes[i]);
         free(sent);
     }
-    hf_client_close(client);
+    hf_dialer_close(client);
 }
 
 static void many_messages_arrive_in_order_without_one_lost(void **state)
@@ -299,7 +299,7 @@ static void many_messages_arrive_in_order_without_one_lost(void **state)
     enum { ROUNDS = 300 };
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 0);
-    hf_client *client = client_start(b, &b->made->one);
+    hf_dialer *client = client_start(b, &b->made->one);
     RUN_UNTIL(b, b->device_count == 1);
     end *device = &b->device_ends[0];
     size_t expected = 0;
@@ -317,16 +317,16 @@ static void many_messages_arrive_in_order_without_one_lost(void **state)
     memcpy(&last, device->received, sizeof last);
     assert_int_equal(last, ROUNDS - 1);
     free(bytes);
-    hf_client_close(client);
+    hf_dialer_close(client);
 }
 
 static void two_clients_do_not_mix(void **state)
 {
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 0);
-    hf_client *first = client_start(b, &b->made->one);
+    hf_dialer *first = client_start(b, &b->made->one);
     RUN_UNTIL(b, b->device_count == 1);
-    hf_client *second = client_start(b, &b->made->two);
+    hf_dialer *second = client_start(b, &b->made->two);
     RUN_UNTIL(b, b->device_count == 2 && b->hub_count == 2);
     uint8_t *one = pattern(90000, 1), *two = pattern(90000, 2);
     end_say(&b->device_ends[0], one, 90000);
@@ -334,19 +334,19 @@ static void two_clients_do_not_mix(void **state)
     RUN_UNTIL(b, b->device_ends[0].received_count == 1 && b->device_ends[1].received_count == 1);
     assert_memory_equal(b->device_ends[0].received, one, 90000);
     assert_memory_equal(b->device_ends[1].received, two, 90000);
-    hf_client_close(first);
+    hf_dialer_close(first);
     RUN_UNTIL(b, b->hub_ends[0].closed);
     assert_false(b->hub_ends[1].closed);
     free(one);
     free(two);
-    hf_client_close(second);
+    hf_dialer_close(second);
 }
 
 static void closing_sends_what_was_said_and_the_reason(void **state)
 {
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 0);
-    hf_client *client = client_start(b, &b->made->one);
+    hf_dialer *client = client_start(b, &b->made->one);
     RUN_UNTIL(b, b->device_count == 1 && b->hub_count == 1);
     end *hub = &b->hub_ends[0], *device = &b->device_ends[0];
     uint8_t *last_words = pattern(150000, 9), *unheard = pattern(200000, 8);
@@ -363,31 +363,31 @@ static void closing_sends_what_was_said_and_the_reason(void **state)
     assert_string_equal(device->reason, "the peer closed, saying \"revoked\"");
     free(last_words);
     free(unheard);
-    hf_client_close(client);
+    hf_dialer_close(client);
 }
 
 static void a_client_can_dial_again_after_a_close(void **state)
 {
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 0);
-    hf_client *client = client_start(b, &b->made->one);
+    hf_dialer *client = client_start(b, &b->made->one);
     for (size_t i = 0; i < 3; i++) {
         RUN_UNTIL(b, b->device_count == i + 1 && b->hub_count == i + 1);
-        assert_int_equal(hf_client_dial(client), HF_ERR_BUSY);
+        assert_int_equal(hf_dialer_dial(client), HF_ERR_BUSY);
         hf_conn_close(b->device_ends[i].conn, "enough");
         RUN_UNTIL(b, b->device_ends[i].closed && b->hub_ends[i].closed);
-        assert_int_equal(hf_client_dial(client), HF_OK);
+        assert_int_equal(hf_dialer_dial(client), HF_OK);
     }
     RUN_UNTIL(b, b->device_count == 4);
     assert_int_equal(b->admit_count, 4); /* asked every time, resumed or not */
-    hf_client_close(client);
+    hf_dialer_close(client);
 }
 
 static void reading_stops_while_not_wanted(void **state)
 {
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 0);
-    hf_client *client = client_start(b, &b->made->one);
+    hf_dialer *client = client_start(b, &b->made->one);
     RUN_UNTIL(b, b->device_count == 1 && b->hub_count == 1);
     end *hub = &b->hub_ends[0], *device = &b->device_ends[0];
     hf_conn_read(hub->conn, false);
@@ -399,7 +399,7 @@ static void reading_stops_while_not_wanted(void **state)
     RUN_UNTIL(b, device->received_count == 1);
     assert_memory_equal(device->received, bytes, 50000);
     free(bytes);
-    hf_client_close(client);
+    hf_dialer_close(client);
 }
 
 /* --- who is refused ------------------------------------------------------------------------ */
@@ -409,46 +409,46 @@ static void revoked_key_is_refused_and_told_so(void **state)
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 0);
     memcpy(b->barred, b->made->two.key_id, HF_HASH_SIZE);
-    hf_client *client = client_start(b, &b->made->two);
+    hf_dialer *client = client_start(b, &b->made->two);
     RUN_UNTIL(b, b->failed_count == 1);
     assert_string_equal(b->failed, "the hub does not admit this key");
     assert_string_equal(b->refused, "this key is not admitted");
     assert_int_equal(b->device_count + b->hub_count, 0);
-    hf_client_close(client);
+    hf_dialer_close(client);
 }
 
 static void device_of_another_ca_is_refused_before_admit(void **state)
 {
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 0);
-    hf_client *client = client_start(b, &b->made->stranger);
+    hf_dialer *client = client_start(b, &b->made->stranger);
     RUN_UNTIL(b, b->failed_count == 1 && b->refused_count == 1);
     assert_string_equal(b->refused, "TLS: unknown CA");
     assert_string_equal(b->failed, "TLS: unknown CA");
     assert_int_equal(b->admit_count + b->hub_count, 0);
-    hf_client_close(client);
+    hf_dialer_close(client);
 }
 
 static void expired_certificate_reaches_admit_marked(void **state)
 {
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 0);
-    hf_client *client = client_start(b, &b->made->expired);
+    hf_dialer *client = client_start(b, &b->made->expired);
     RUN_UNTIL(b, b->device_count == 1);
     assert_true(b->saw_expired);
-    hf_client_close(client);
+    hf_dialer_close(client);
 }
 
 static void hub_of_another_ca_is_refused_by_the_device(void **state)
 {
     bench *b = bench_of(state);
     server_start(b, &b->made->hub_of_stranger, 0);
-    hf_client *client = client_start(b, &b->made->one);
+    hf_dialer *client = client_start(b, &b->made->one);
     RUN_UNTIL(b, b->failed_count == 1);
     assert_non_null(strstr(b->failed, "TLS: "));
     assert_non_null(strstr(b->failed, "certificate"));
     assert_int_equal(b->device_count + b->admit_count, 0);
-    hf_client_close(client);
+    hf_dialer_close(client);
 }
 
 static void hub_of_another_name_is_refused_by_the_device(void **state)
@@ -458,12 +458,12 @@ static void hub_of_another_name_is_refused_by_the_device(void **state)
     bench *b = bench_of(state);
     server_start(b, &b->made->hub_elsewhere, 0);
     for (size_t i = 0; i < 2; i++) {
-        hf_client *client =
+        hf_dialer *client =
             client_to(b, &b->made->one, names[i], hf_server_port(b->server));
-        assert_int_equal(hf_client_dial(client), HF_OK);
+        assert_int_equal(hf_dialer_dial(client), HF_OK);
         RUN_UNTIL(b, b->failed_count == i + 1);
         assert_string_equal(b->failed, expected[i]);
-        hf_client_close(client);
+        hf_dialer_close(client);
     }
     assert_int_equal(b->device_count + b->admit_count, 0);
 }
@@ -472,10 +472,10 @@ static void a_host_name_is_looked_up_and_checked(void **state)
 {
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 0);
-    hf_client *client = client_to(b, &b->made->one, "localhost", hf_server_port(b->server));
-    assert_int_equal(hf_client_dial(client), HF_OK);
+    hf_dialer *client = client_to(b, &b->made->one, "localhost", hf_server_port(b->server));
+    assert_int_equal(hf_dialer_dial(client), HF_OK);
     RUN_UNTIL(b, b->device_count == 1); /* ::1 answers nobody; 127.0.0.1 does */
-    hf_client_close(client);
+    hf_dialer_close(client);
 }
 
 /* A port that was free a moment ago: bound, asked for, and let go. */
@@ -494,44 +494,44 @@ static uint16_t free_port(void)
 static void an_unanswered_dial_says_so(void **state)
 {
     bench *b = bench_of(state);
-    hf_client *client = client_to(b, &b->made->one, "127.0.0.1", free_port());
+    hf_dialer *client = client_to(b, &b->made->one, "127.0.0.1", free_port());
     for (size_t i = 1; i <= 3; i++) { /* and again, for the owner redials */
-        assert_int_equal(hf_client_dial(client), HF_OK);
+        assert_int_equal(hf_dialer_dial(client), HF_OK);
         RUN_UNTIL(b, b->failed_count == i);
         assert_string_equal(b->failed, "nobody answers there");
     }
-    hf_client_close(client);
+    hf_dialer_close(client);
 }
 
 static void a_closed_server_lets_nobody_in_and_its_clients_go(void **state)
 {
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 0);
-    hf_client *client = client_start(b, &b->made->one);
+    hf_dialer *client = client_start(b, &b->made->one);
     RUN_UNTIL(b, b->device_count == 1 && b->hub_count == 1);
     hf_server_close(b->server);
     RUN_UNTIL(b, b->device_ends[0].closed && b->hub_ends[0].closed);
     assert_string_equal(b->device_ends[0].reason, "the peer closed, saying \"the hub is stopping\"");
-    assert_int_equal(hf_client_dial(client), HF_OK);
+    assert_int_equal(hf_dialer_dial(client), HF_OK);
     RUN_UNTIL(b, b->failed_count == 1);
     assert_int_equal(b->admit_count, 1);
     b->server = NULL;
-    hf_client_close(client);
+    hf_dialer_close(client);
 }
 
 static void more_connections_than_allowed_are_turned_away(void **state)
 {
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 1);
-    hf_client *first = client_start(b, &b->made->one);
+    hf_dialer *first = client_start(b, &b->made->one);
     RUN_UNTIL(b, b->device_count == 1);
-    hf_client *second = client_start(b, &b->made->two);
+    hf_dialer *second = client_start(b, &b->made->two);
     RUN_UNTIL(b, b->failed_count == 1);
-    hf_client_close(first);
+    hf_dialer_close(first);
     RUN_UNTIL(b, b->hub_ends[0].closed);
-    assert_int_equal(hf_client_dial(second), HF_OK); /* room again */
+    assert_int_equal(hf_dialer_dial(second), HF_OK); /* room again */
     RUN_UNTIL(b, b->device_count == 2);
-    hf_client_close(second);
+    hf_dialer_close(second);
 }
 
 static void a_taken_port_is_named(void **state)
