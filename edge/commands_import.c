@@ -204,8 +204,8 @@ static int take_row(import_work *work)
     if (!cells) return refuse_row(work, "it is not UTF-8 text");
     if (!row_digest(work, digest) || !equal_count(&work->equals, digest, &ordinal)) {
         json_decref(cells);
-        fprintf(stderr, "%s import: the file has too many rows for this machine; cut it in parts.\n",
-                EDGE_PROGRAM);
+        fprintf(stderr, "%s import: the file has too many rows for this machine; cut it in "
+                        "parts.\n", EDGE_PROGRAM);
         return HF_EXIT_NO_MEMORY;
     }
     json_t *row = json_pack("{s:I,s:I,s:o}", "line", (json_int_t)work->csv.line, "ordinal",

@@ -141,11 +141,10 @@ static void show_status(const hf_show *show, const json_t *status)
     show_clock(show, status);
     fprintf(show->out, "Records    %" PRIu64 " held, %" PRIu64 " with versions to choose from\n",
             hf_show_number(status, "records"), hf_show_number(status, "conflicts"));
-    fprintf(show->out, "Written here %" PRIu64 "\n", hf_show_number(status, "written_here"));
-    fprintf(show->out, "  At the hub            %" PRIu64 "\n", hf_show_number(status, "at_the_hub"));
-    fprintf(show->out, "  Saved on this device, waiting  %" PRIu64, waiting);
-    if (waiting) fprintf(show->out, ", the oldest since %s", oldest);
-    fputc('\n', show->out);
+    fprintf(show->out, "Changes    %" PRIu64 " written here: %" PRIu64 " at the hub, %" PRIu64
+                       " saved on this device and waiting\n",
+            hf_show_number(status, "written_here"), hf_show_number(status, "at_the_hub"), waiting);
+    if (waiting) fprintf(show->out, "           the oldest since %s\n", oldest);
     hf_show_withheld(show, status);
     fprintf(show->out, "Next: %s\n", hf_show_text(status, "next"));
 }

@@ -1,7 +1,7 @@
 /* commands_setup.c: init and enrol: from an empty folder to a device that a hub knows.
  *
- * Why the CA is fetched before it is trusted: the token carries its SHA-256, so the device knows the
- * hub before the hub knows the device, and the secret is sent to no one else. */
+ * Why the CA is fetched before it is trusted: the token carries its SHA-256, so the device knows
+ * the hub before the hub knows the device, and the secret is sent to no one else. */
 #include "program.h"
 
 #include "platform/clock.h"
@@ -149,8 +149,8 @@ static int refused(const hf_enrol_answer *answer)
 {
     fprintf(stderr, "%s: ", EDGE_PROGRAM);
     char text[512];
-    (void)snprintf(text, sizeof text, "%.*s", (int)(answer->text.size > 500 ? 500 : answer->text.size),
-                   (const char *)answer->text.data);
+    size_t size = answer->text.size < sizeof text ? answer->text.size : sizeof text - 1;
+    (void)snprintf(text, sizeof text, "%.*s", (int)size, (const char *)answer->text.data);
     hf_cli_text(stderr, text);
     fputc('\n', stderr);
     if (answer->code == HF_ENROL_BUSY) return HF_EXIT_TRY_LATER;

@@ -1,7 +1,7 @@
 /* commands_write.c: commands that change records: put, delete, resolve.
  *
- * Why the id goes to standard output and the promise to standard error: a script keeps the one and a
- * person reads the other. */
+ * Why the id goes to standard output and the promise to standard error: a script keeps the one and
+ * a person reads the other. */
 #include "program.h"
 
 #include <stdlib.h>

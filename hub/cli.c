@@ -68,8 +68,7 @@ void hub_set_ports(hub_program *program, uint16_t sync_port, uint16_t enrol_port
     write_address(program->enrol_address, program->config.address.host, enrol_port);
 }
 
-/* Ports that were chosen when the hub last started; 0 when it never did. */
-static void read_ports(const hub_program *program, uint16_t *sync_port, uint16_t *enrol_port)
+void hub_ports(const hub_program *program, uint16_t *sync_port, uint16_t *enrol_port)
 {
     uint8_t *text = NULL;
     size_t size = 0;
@@ -79,8 +78,8 @@ static void read_ports(const hub_program *program, uint16_t *sync_port, uint16_t
     if (*sync_port && *enrol_port) return;
     if (hf_file_read(program->home.ports, PORTS_FILE_MAX, &text, &size) != HF_OK) return;
     if (sscanf((const char *)text, "listen %u enrol %u", &first, &second) == 2) {
-        *sync_port = (uint16_t)first;
-        *enrol_port = (uint16_t)second;
+        if (!*sync_port) *sync_port = (uint16_t)first;
+        if (!*enrol_port) *enrol_port = (uint16_t)second;
     }
     free(text);
 }
@@ -95,7 +94,7 @@ int hub_read_config(hub_program *program)
         fprintf(stderr, "%s: %s\n", HUB_PROGRAM, error);
         return HF_EXIT_CONFIG;
     }
-    read_ports(program, &sync_port, &enrol_port);
+    hub_ports(program, &sync_port, &enrol_port);
     hub_set_ports(program, sync_port, enrol_port);
     return HF_EXIT_OK;
 }

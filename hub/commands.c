@@ -44,9 +44,10 @@ static const hf_cli_command commands[] = {
     {"init", "", "make a hub: its certificate authority, its keys, its store",
      "holdfast-hub init --name localhost\n"
      "holdfast-hub init --listen 0.0.0.0:7443 --enrol 0.0.0.0:7444 --name hub.beds.example",
-     "Port 0 takes any free port when the hub starts; the file \"ports\" in the data directory\n"
-     "then says which.", init_options, 0, 0, hub_init},
-    {"run", "", "serve devices until ended", "holdfast-hub run\nHOLDFAST_LOG=debug holdfast-hub run",
+     "Port 0 takes any free port when the hub first starts, and keeps it; the file \"ports\" in\n"
+     "the data directory says which.", init_options, 0, 0, hub_init},
+    {"run", "", "serve devices until ended",
+     "holdfast-hub run\nHOLDFAST_LOG=debug holdfast-hub run",
      "Logs one line per event on standard error, ids only. SIGTERM ends it within 5 seconds.",
      run_options, 0, 0, hub_run},
     {"token", "", "make a token that enrols one device, once",

@@ -1,7 +1,7 @@
 /* commands_setup.c: init: from an empty folder to a hub that can run.
  *
- * Why the configuration is written last: until it is there, "init" may be run again and goes on with
- * the keys that it made before, so that a power cut in between costs nothing. */
+ * Why the configuration is written last: until it is there, "init" may be run again and goes on
+ * with the keys that it made before, so that a power cut in between costs nothing. */
 #include "program.h"
 
 #include "platform/clock.h"

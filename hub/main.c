@@ -203,8 +203,10 @@ static hf_status open_listeners(hub_daemon *d)
     const hf_hub_config *config = &d->program.config;
     hf_key_paths paths = {.key = home->key, .certificate = home->certificate, .ca = home->ca};
     hf_loop_options loop_options = {.many = true, .buffer_size_max = MESSAGES_MAX};
+    uint16_t sync_port, enrol_port;
+    hub_ports(&d->program, &sync_port, &enrol_port);
     hf_server_options server = {.address = listen_host(&config->listen),
-                                .port = config->listen.port,
+                                .port = sync_port,
                                 .paths = paths,
                                 .message_size_max = HF_FRAME_SIZE_MAX,
                                 .events = {.context = d,
@@ -215,7 +217,7 @@ static hf_status open_listeners(hub_daemon *d)
                                            .on_close = on_close,
                                            .on_fail = on_fail}};
     hf_enrol_options enrol = {.address = listen_host(&config->enrol_listen),
-                              .port = config->enrol_listen.port,
+                              .port = enrol_port,
                               .paths = paths,
                               .context = d,
                               .on_enrol = on_enrol};

@@ -1,4 +1,6 @@
-/* program.h: the hub program's own state, shared by its commands and the daemon; as edge/program.h. */
+/* program.h: the hub program's own state, shared by its commands and the daemon.
+ *
+ * As edge/program.h: a command asks the daemon when one holds the store, else opens it itself. */
 #ifndef HF_HUB_PROGRAM_H
 #define HF_HUB_PROGRAM_H
 
@@ -34,6 +36,8 @@ int hub_read_config(hub_program *program);
 int hub_open_ca(hub_program *program);
 int hub_ask(hub_program *program, json_t *request, json_t **document); /* takes `request` */
 void hub_close(hub_program *program);
+/* The ports to listen on: a port that was chosen once is kept, since devices were told it. */
+void hub_ports(const hub_program *program, uint16_t *sync_port, uint16_t *enrol_port);
 /* As devices reach the hub: its address and these ports; 0: not known before it runs. */
 void hub_set_ports(hub_program *program, uint16_t sync_port, uint16_t enrol_port);
 

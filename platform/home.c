@@ -1,7 +1,7 @@
 /* home.c: the data directory.
  *
- * Why its own file: who holds the store, and where its key is, must be answered alike by a daemon, a
- * command and two programs, or one day two of them write at once. */
+ * Why its own file: who holds the store, and where its key is, must be answered alike by a daemon,
+ * a command and two programs, or one day two of them write at once. */
 #include "home.h"
 
 #include <errno.h>

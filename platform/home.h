@@ -20,8 +20,8 @@ typedef struct hf_home {
     hf_keys *keys;
 } hf_home;
 
-/* Finds the folder from --data, the environment or the default, and names its files. Says on standard
- * error what is wrong; returns an exit code. */
+/* Finds the folder from --data, the environment or the default, and names its files. Says on
+ * standard error what is wrong; returns an exit code. */
 int hf_home_find(hf_home *home, const hf_cli_args *args, const char *program);
 bool hf_home_has(const char *path); /* is there such a file */
 
