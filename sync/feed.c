@@ -120,7 +120,8 @@ hf_status hf_feed_read_scopes(hf_store *store, const hf_feed_query *query, hf_fe
         hf_feed_item item;
         status = hf_entry_from_row(store, statement, &item.entry, &item.origin_no);
         if (status != HF_OK) break;
-        bool shown = !item.entry.withheld && may_see(query, &item.entry, item.origin_no);
+        bool counts = !item.entry.withheld || HF_PLANTED(WITHHELD_FED);
+        bool shown = counts && may_see(query, &item.entry, item.origin_no);
         if (shown && !first && bytes + item.entry.body.size > query->bytes) break;
         if (shown) {
             status = visit(context, &item);

@@ -5,6 +5,7 @@
  * here is total over data that never changes, so the same set folds alike everywhere. */
 #include "codec.h"
 #include "merge.h"
+#include "planted.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -17,7 +18,7 @@ typedef int (*live_order)(const hf_live *a, const hf_live *b);
 static int newest_first(const hf_live *a, const hf_live *b)
 {
     if (a->quality != b->quality) return a->quality > b->quality ? -1 : 1;
-    if (a->hlc != b->hlc) return a->hlc > b->hlc ? -1 : 1;
+    if (a->hlc != b->hlc) return (a->hlc > b->hlc) != HF_PLANTED(WRONG_FOLD_LAST) ? -1 : 1;
     return hf_dot_compare(&b->at.dot, &a->at.dot);
 }
 
@@ -224,7 +225,8 @@ void hf_fold_live(const hf_field *field, const hf_live *live, size_t count, size
     for (size_t i = 0; i < count; i++) order[i] = i;
     pick(field, live, count, out);
     out->groups = count_groups(live, order, count);
-    if (out->groups > 1 && needs_a_person(field->rule)) out->conflict = true;
+    bool open = needs_a_person(field->rule) && !HF_PLANTED(WRONG_FOLD_KEEP);
+    if (out->groups > 1 && open) out->conflict = true;
     if (field->rule == HF_RULE_SET) return; /* they lie by value already */
 
     sort(live, order, count, field->rule == HF_RULE_APPEND ? oldest_first : newest_first);
