@@ -32,8 +32,8 @@ PURE_C = set("assert ctype errno inttypes limits math stdarg stdbool stddef stdi
 PUBLIC_C = {"stdbool", "stddef", "stdint"}
 
 PROGRAM = ["main.c", "cli.c", "commands*.c", "program.h"]  # joins a node to the platform
-STORE = ("store store_core record log vector feed apply cursor fold find view write draft "
-         "draft_write origin guard verdict control head verify entry").split()
+STORE = ("store store_core record log vector feed apply cursor fold find history view "
+         "write draft draft_write origin guard verdict control head verify entry").split()
 
 # Who alone may reach a library, directly or through our own headers.
 LIBRARIES = {
@@ -71,7 +71,7 @@ def is_program(path):
 
 
 def resolve(path, name):
-    """The file that `#include "name"` in `path` means: beside it, else in include/, else the root."""
+    """The file that `#include "name"` in `path` means: beside it, in include/, or the root."""
     for base in (os.path.dirname(path), "include", "."):
         found = os.path.normpath(os.path.join(base, name))
         if (ROOT / found).is_file():
@@ -94,7 +94,7 @@ def library_of(name):
 
 
 def reached(sources, path):
-    """Libraries that `path` sees through our own headers: (line of the include, library, header)."""
+    """Libraries that `path` sees through our own headers: (line, library, header)."""
     for number, angled, name in includes_of(sources[path]):
         first = None if angled else resolve(path, name)
         todo, seen = [first] if first in sources else [], set()
@@ -115,7 +115,7 @@ def check_system_header(path, name):
     library = library_of(name)
     if library:
         if not matches(path, LIBRARIES[library]):
-            return "<%s> is for %s alone" % (name, ", ".join(LIBRARIES[library]))
+            return "<%s>: %s is not one of the files in LIBRARIES that may" % (name, path)
         return None
     folder = path.split("/")[0]
     if folder == "platform" or is_program(path) or path.startswith("sync/pack/"):
@@ -151,8 +151,8 @@ def check_includes(sources):
                 yield path, number, problem
         for number, library, header in reached(sources, path):
             if not matches(path, LIBRARIES[library]):
-                yield path, number, "reaches <%s> through %s, which is for %s alone" % (
-                    library, header, ", ".join(LIBRARIES[library]))
+                yield path, number, "reaches <%s> through %s, and is not one of those in " \
+                    "LIBRARIES that may" % (library, header)
 
 
 # ---- the shape of a file ----
@@ -166,7 +166,7 @@ class Source:
 
     @property
     def bare(self):
-        """The text with comments, strings and preprocessor lines blanked; same lines and columns."""
+        """The text with comments, strings and preprocessor lines blanked; same places."""
         if self._bare is None:
             blank = lambda m: re.sub(r"[^\n]", " ", m[0])
             text = re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank,
@@ -206,7 +206,7 @@ class Source:
                 statement = offset + 1
 
     def top_level(self):
-        """(offset, text) of each statement outside functions, with what is in its braces blanked."""
+        """(offset, text) of each statement outside functions; what is in braces is blanked."""
         depth, start, text = 0, 0, []
         ends = {end for *_, end in self.functions}
         for offset, char in enumerate(self.bare):
