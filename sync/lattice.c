@@ -15,17 +15,23 @@ static hf_lattice_fault fault(hf_lattice_fault_kind kind, size_t a, size_t b, si
 
 static const hf_lattice_fault SOUND = {HF_LATTICE_SOUND, 0, 0, 0};
 
-/* reach[a][b]: some path of declared moves leads from a to b (Warshall). */
-static void close_moves(size_t count, const uint8_t *moves,
-                        bool reach[HF_PACK_STATES_MAX][HF_PACK_STATES_MAX])
+/* reach[a][b]: some path of declared moves leads from a to b. */
+typedef struct paths {
+    bool reach[HF_PACK_STATES_MAX][HF_PACK_STATES_MAX];
+} paths;
+
+/* Warshall's closure. */
+static void close_moves(size_t count, const uint8_t *moves, paths *p)
 {
     for (size_t a = 0; a < count; a++) {
-        for (size_t b = 0; b < count; b++) reach[a][b] = moves[a * count + b] != 0;
+        for (size_t b = 0; b < count; b++) p->reach[a][b] = moves[a * count + b] != 0;
     }
     for (size_t via = 0; via < count; via++) {
         for (size_t a = 0; a < count; a++) {
-            if (!reach[a][via]) continue;
-            for (size_t b = 0; b < count; b++) reach[a][b] = reach[a][b] || reach[via][b];
+            if (!p->reach[a][via]) continue;
+            for (size_t b = 0; b < count; b++) {
+                p->reach[a][b] = p->reach[a][b] || p->reach[via][b];
+            }
         }
     }
 }
@@ -36,8 +42,10 @@ uint8_t hf_lattice_join_of(size_t count, const uint8_t *join, uint8_t a, uint8_t
     return join[(size_t)a * count + b];
 }
 
-static hf_lattice_fault apply_joins(size_t count, const hf_lattice_join *joins, size_t join_count,
-                                    uint8_t *join)
+/* A declared join must be where both of its states can get by moves: a state that nobody may enter
+ * would otherwise appear out of two that were entered. */
+static hf_lattice_fault apply_joins(size_t count, const paths *p, const hf_lattice_join *joins,
+                                    size_t join_count, uint8_t *join)
 {
     for (size_t i = 0; i < join_count; i++) {
         const hf_lattice_join *j = &joins[i];
@@ -52,15 +60,12 @@ static hf_lattice_fault apply_joins(size_t count, const hf_lattice_join *joins, 
         if (join[j->a * count + j->b] != HF_DISPUTED) {
             return fault(HF_LATTICE_ORDERED, j->a, j->b, j->c);
         }
+        if (!p->reach[j->a][j->c]) return fault(HF_LATTICE_NOT_ABOVE, j->a, j->b, j->c);
+        if (!p->reach[j->b][j->c]) return fault(HF_LATTICE_NOT_ABOVE, j->b, j->a, j->c);
     }
     for (size_t i = 0; i < join_count; i++) {
         join[joins[i].a * count + joins[i].b] = joins[i].c;
         join[joins[i].b * count + joins[i].a] = joins[i].c;
-    }
-    for (size_t i = 0; i < join_count; i++) {
-        const hf_lattice_join *j = &joins[i];
-        if (join[j->a * count + j->c] != j->c) return fault(HF_LATTICE_NOT_ABOVE, j->a, j->b, j->c);
-        if (join[j->b * count + j->c] != j->c) return fault(HF_LATTICE_NOT_ABOVE, j->b, j->a, j->c);
     }
     return SOUND;
 }
@@ -88,18 +93,18 @@ hf_lattice_fault hf_lattice_build(size_t count, const uint8_t *moves, const hf_l
 {
     assert(count > 0);
     assert(count <= HF_PACK_STATES_MAX);
-    bool reach[HF_PACK_STATES_MAX][HF_PACK_STATES_MAX];
-    close_moves(count, moves, reach);
+    paths p;
+    close_moves(count, moves, &p);
     for (size_t a = 0; a < count; a++) {
-        if (reach[a][a]) return fault(HF_LATTICE_CYCLE, a, a, a);
+        if (p.reach[a][a]) return fault(HF_LATTICE_CYCLE, a, a, a);
     }
     for (size_t a = 0; a < count; a++) {
         for (size_t b = 0; b < count; b++) {
-            uint8_t further = reach[a][b] ? (uint8_t)b : reach[b][a] ? (uint8_t)a : HF_DISPUTED;
+            uint8_t further = p.reach[a][b] ? (uint8_t)b : p.reach[b][a] ? (uint8_t)a : HF_DISPUTED;
             join[a * count + b] = a == b ? (uint8_t)a : further;
         }
     }
-    hf_lattice_fault found = apply_joins(count, joins, join_count, join);
+    hf_lattice_fault found = apply_joins(count, &p, joins, join_count, join);
     if (found.kind != HF_LATTICE_SOUND) return found;
     return check(count, moves, join);
 }

@@ -165,6 +165,23 @@ static void refuse_triple(source *src, const machine *m, const hf_lattice_fault 
         state_name(m, left == HF_DISPUTED ? f->c : right));
 }
 
+static void refuse_join(source *src, const machine *m, const hf_lattice_fault *f)
+{
+    const char *a = m->names[f->a], *b = m->names[f->b], *c = m->names[f->c];
+    if (f->c == f->a || f->c == f->b) {
+        source_refuse(
+            src,
+            "\"%s\" and \"%s\" are to be \"%s\" together, which says that the one follows "
+            "the other. Declare that as a move, and take the join out.",
+            a, b, c);
+    } else {
+        source_refuse(src,
+                      "\"%s\" and \"%s\" are to be \"%s\" together, but no move leads from \"%s\" "
+                      "to \"%s\". Declare one.",
+                      a, b, c, a, c);
+    }
+}
+
 static void refuse_fault(source *src, const machine *m, const hf_lattice_fault *f)
 {
     char circle[512];
@@ -186,13 +203,7 @@ static void refuse_fault(source *src, const machine *m, const hf_lattice_fault *
         source_refuse(src, "the join of \"%s\" and \"%s\" is declared twice. Take one out.",
                       m->names[f->a], m->names[f->b]);
         return;
-    case HF_LATTICE_NOT_ABOVE:
-        source_refuse(
-            src,
-            "\"%s\" and \"%s\" are to be \"%s\" together, but no move leads from \"%s\" to "
-            "\"%s\". Declare one.",
-            m->names[f->a], m->names[f->b], m->names[f->c], m->names[f->a], m->names[f->c]);
-        return;
+    case HF_LATTICE_NOT_ABOVE: refuse_join(src, m, f); return;
     case HF_LATTICE_TRIPLE: refuse_triple(src, m, f); return;
     default:
         source_refuse(src, "\"%s\" and \"%s\" do not merge alike both ways.", m->names[f->a],

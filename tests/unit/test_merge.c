@@ -137,6 +137,18 @@ static void a_true_citation_holds_beside_a_false_one(void **state)
     hf_cell_free(&cell);
 }
 
+/* A hundred devices that saw one write, all heard of before it: that is one thing to wait for. */
+static void what_is_waited_for_is_waited_for_once(void **state)
+{
+    (void)state;
+    hf_cell cell = {0};
+    hf_cite awaited[] = {cite(9, 2), cite(9, 1)};
+    for (uint8_t origin = 1; origin <= 100; origin++) merge(&cell, cite(origin, 1), awaited, 2);
+    assert_int_equal(cell.pending_count, 2);
+    assert_true(hf_dot_compare(&cell.pending[0].dot, &cell.pending[1].dot) < 0);
+    hf_cell_free(&cell);
+}
+
 static void what_was_seen_and_is_gone_is_not_waited_for(void **state)
 {
     (void)state;
@@ -514,6 +526,7 @@ int main(void)
         cmocka_unit_test(a_write_overwritten_before_it_arrives_never_shows),
         cmocka_unit_test(nobody_suppresses_a_write_he_has_not_seen),
         cmocka_unit_test(a_true_citation_holds_beside_a_false_one),
+        cmocka_unit_test(what_is_waited_for_is_waited_for_once),
         cmocka_unit_test(what_was_seen_and_is_gone_is_not_waited_for),
         cmocka_unit_test(two_elements_of_one_entry_are_two_writes),
         cmocka_unit_test(hundreds_of_live_writes_stay_in_order_and_go_in_one_write),

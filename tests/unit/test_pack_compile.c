@@ -149,6 +149,8 @@ static const refusal REFUSALS[] = {
      "x.json: types[0].fields[0]", "declared twice"},
     {STATES("\"moves\":[[\"a\",\"c\"]],\"joins\":[[\"a\",\"b\",\"c\"]]"),
      "x.json: types[0].fields[0]", "no move leads from \"b\" to \"c\""},
+    {STATES("\"moves\":[],\"joins\":[[\"b\",\"a\",\"a\"]]"), "x.json: types[0].fields[0]",
+     "Declare that as a move"},
     {STATES("\"moves\":[[\"a\",\"c\"],[\"b\",\"c\"]]"), "x.json: types[0].fields[0]",
      "Declare what they are together, \"joins\": [[\"a\", \"b\", \"c\"]]"},
     {STATES("\"moves\":[[\"a\",\"c\"],[\"b\",\"c\"],[\"a\",\"d\"],[\"b\",\"d\"]],"
