@@ -13,6 +13,8 @@
 
 enum { WITHHELD_SHOWN = 20, SCOPES_SHOWN = HF_SCOPES_MAX };
 
+static const char REVOKED[] = "the hub said 202"; /* protocol.md 5 */
+
 /* ---- what the operations share ---- */
 
 hf_status api_fail(api_call *call, hf_status status, const char *format, ...)
@@ -62,6 +64,38 @@ void api_author(const api_call *call, hf_author *out)
                   &out->quality);
 }
 
+/* Appends a name to the sentence, as far as there is room for it. */
+static void add_name(api_call *call, const char *name)
+{
+    size_t used = strlen(call->why);
+    (void)snprintf(call->why + used, sizeof call->why - used, " %s", name);
+}
+
+hf_status api_no_type(api_call *call, const char *name)
+{
+    const hf_pack *pack = hf_store_pack(call->api->store);
+    if (hf_pack_version(pack) == 0)
+        return api_fail(call, HF_ERR_DENIED,
+                        "This device has no record types yet: they come from the hub. Start "
+                        "\"holdfast-edge run\" once where the hub can be reached.");
+    (void)api_fail(call, HF_ERR_INPUT, "No record type is called \"%.64s\". There are:", name);
+    for (size_t i = 0; i < hf_pack_type_count(pack); i++) {
+        add_name(call, hf_pack_type_at(pack, i)->name);
+    }
+    return HF_ERR_INPUT;
+}
+
+hf_status api_no_field(api_call *call, const hf_type *type, const char *name)
+{
+    if (!type)
+        return api_fail(call, HF_ERR_INPUT, "This device does not know the record's type: its "
+                                            "pack is older. Fields cannot be named.");
+    (void)api_fail(call, HF_ERR_INPUT, "A %s has no field \"%.64s\". Its fields:", type->name,
+                   name);
+    for (size_t i = 0; i < type->field_count; i++) add_name(call, type->fields[i].name);
+    return HF_ERR_INPUT;
+}
+
 static void begin(api_call *call, const char *schema)
 {
     hf_json_string(&call->json, "schema", schema);
@@ -91,7 +125,7 @@ static hf_status type_named(api_call *call, const char *name, uint32_t *out)
     const hf_pack *pack = hf_store_pack(call->api->store);
     const hf_type *type =
         hf_pack_type_named(pack, (hf_bytes){(const uint8_t *)name, strlen(name)});
-    if (!type) return api_fail(call, HF_ERR_INPUT, "No record type is called \"%.64s\".", name);
+    if (!type) return api_no_type(call, name);
     *out = type->number;
     return HF_OK;
 }
@@ -139,9 +173,7 @@ static hf_status api_history(api_call *call)
     const hf_type *type = hf_pack_type(hf_store_pack(call->api->store), id.type);
     const hf_field *field = type && name.size ? hf_type_field_named(type, name) : NULL;
     if (field) number = field->number;
-    if (name.size && !field)
-        return api_fail(call, HF_ERR_INPUT, "A %s has no field \"%.64s\".",
-                        type ? type->name : "record of this type", api_text(call, "field"));
+    if (name.size && !field) return api_no_field(call, type, api_text(call, "field"));
     begin(call, "holdfast.history/1");
     status = hf_report_history(call->api->store, &id, number, &call->json);
     if (status == HF_ERR_NOT_FOUND)
@@ -223,7 +255,10 @@ static void json_next(api_call *call, const hf_standing *standing, const hf_edge
     char next[320];
     const hf_edge_api *api = call->api;
     unsigned long long waiting = standing->waiting, conflicts = standing->conflicts;
-    if (standing->withheld)
+    if (strncmp(link->last_error, REVOKED, sizeof REVOKED - 1) == 0)
+        (void)snprintf(next, sizeof next, "This device was revoked: hand it to your operator. What "
+                                          "waits here is kept, but goes nowhere.");
+    else if (standing->withheld)
         (void)snprintf(next, sizeof next, "Show the withheld writes above to your supervisor: the "
                                           "hub keeps them, but they do not count.");
     else if (conflicts)

@@ -28,6 +28,10 @@ HF_MUST_CHECK hf_status api_record(api_call *call, hf_record_id *out);
 /* Who acts and when: "actor", else the device's name, and the clock as the hub corrected it. */
 void api_author(const api_call *call, hf_author *out);
 
+/* HF_ERR_INPUT, with a sentence that lists what there is. */
+hf_status api_no_type(api_call *call, const char *name);
+hf_status api_no_field(api_call *call, const hf_type *type, const char *name);
+
 HF_MUST_CHECK hf_status api_put(api_call *call);
 HF_MUST_CHECK hf_status api_delete(api_call *call);
 HF_MUST_CHECK hf_status api_resolve(api_call *call);

@@ -55,9 +55,7 @@ static const hf_field *field_named(write_run *run, const char *name)
     const hf_type *type = hf_pack_type(pack, run->id.type);
     const hf_field *field =
         type ? hf_type_field_named(type, (hf_bytes){(const uint8_t *)name, strlen(name)}) : NULL;
-    if (!field)
-        (void)api_fail(run->call, HF_ERR_INPUT, "A %s has no field \"%.64s\".",
-                       type ? type->name : "record of this type", name);
+    if (!field) (void)api_no_field(run->call, type, name);
     return field;
 }
 
@@ -171,12 +169,7 @@ static hf_status put_id(write_run *run)
     const hf_pack *pack = hf_store_pack(call->api->store);
     const hf_type *type =
         hf_pack_type_named(pack, (hf_bytes){(const uint8_t *)name, strlen(name)});
-    if (hf_pack_version(pack) == 0)
-        return api_fail(call, HF_ERR_DENIED,
-                        "This device has no record types yet: they come from the hub. Start "
-                        "\"holdfast-edge run\" once where the hub can be reached.");
-    if (!type || type->number < HF_TYPE_FIRST_PACK)
-        return api_fail(call, HF_ERR_INPUT, "No record type is called \"%.64s\".", name);
+    if (!type || type->number < HF_TYPE_FIRST_PACK) return api_no_type(call, name);
     if (!*api_text(call, "id")) return hf_txn_new_id(run->txn, type->number, &run->id);
     hf_status status = api_record(call, &run->id);
     if (status == HF_OK && run->id.type != type->number)

@@ -331,6 +331,10 @@ static hf_status take_row(import_run *run, const hf_import_row *row, const hf_re
 {
     hf_view *view = NULL;
     hf_status status = HF_OK;
+    if (is_touched(run, id) && run->job->dry_run) { /* what it would update was not written */
+        run->result->updated++;
+        return HF_OK;
+    }
     if (is_touched(run, id)) status = run_commit(run); /* the key repeats: read what was written */
     if (status == HF_OK) status = hf_store_get(run->store, id, &view);
     if (status != HF_OK && status != HF_ERR_NOT_FOUND) return status;

@@ -13,6 +13,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -252,5 +253,6 @@ int edge_run(void *context, const hf_cli_args *args)
 
 int main(int argc, char **argv)
 {
+    umask(0077); /* records, keys and tokens are nobody else's */
     return hf_cli_run(&edge_cli, argc, argv, NULL);
 }

@@ -131,6 +131,7 @@ void hf_edge_link_down(hf_edge *edge, uint64_t now_ms)
     if (!edge->linked) (void)snprintf(edge->last_error, sizeof edge->last_error,
                                       "the hub could not be reached");
     if (edge->ended_well) edge->tries = 0;
+    edge->ended_well = false;
     delay_ms = redial_delay(edge);
     if (edge->linked && session->by_peer && session->retry_after_ms > 0)
         delay_ms = session->retry_after_ms + random_below(edge, session->retry_after_ms / 4);

@@ -122,8 +122,9 @@ static void show_devices(const hf_show *show, const json_t *document)
         hf_rows_add(&rows, hf_show_text(device, "force"));
         hf_rows_add(&rows, hf_show_text(device, "unit"));
         add_standing(&rows, device);
+        bool connected = json_is_true(json_object_get(device, "connected"));
         hf_show_time(show, device, "last_seen", when, sizeof when);
-        hf_rows_add(&rows, when);
+        hf_rows_add(&rows, connected ? "now" : when);
         hf_show_time(show, device, "enrolled", when, sizeof when);
         hf_rows_add(&rows, when);
     }

@@ -16,6 +16,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DRAIN_MS = 1500, DRAIN_ROUND_MS = 50, MESSAGES_MAX = 256 * 1024 * 1024 };
@@ -302,5 +303,6 @@ int hub_run(void *context, const hf_cli_args *args)
 
 int main(int argc, char **argv)
 {
+    umask(0077); /* records, keys and tokens are nobody else's */
     return hf_cli_run(&hub_cli, argc, argv, NULL);
 }

@@ -380,6 +380,10 @@ void hf_cli_time(uint64_t wall_ms, uint64_t now_wall_ms, char *out, size_t size)
     }
     bool ahead = wall_ms > now_wall_ms;
     uint64_t away = (ahead ? wall_ms - now_wall_ms : now_wall_ms - wall_ms) / 1000;
+    if (away < 2) {
+        (void)snprintf(out, size, "%s, now", date);
+        return;
+    }
     const char *unit = away < 120 ? "s" : away < 7200 ? "min" : away < 172800 ? "h" : "days";
     uint64_t count = away < 120 ? away : away < 7200 ? away / 60 : away < 172800 ? away / 3600
                                                                                  : away / 86400;

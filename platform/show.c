@@ -151,8 +151,8 @@ void hf_show_record(const hf_show *show, const json_t *document)
     if (json_is_true(json_object_get(document, "deleted")))
         fputs("Deleted. Its history is kept.\n", show->out);
     if (json_is_true(json_object_get(document, "edited_while_deleted")))
-        fprintf(show->out, "Edited while it was deleted elsewhere: choose with \"%s resolve "
-                           "--keep-deleted\" or \"--restore\".\n", show->program);
+        fputs("Edited while it was deleted elsewhere: choose with \"holdfast-edge resolve\", "
+              "--keep-deleted or --restore.\n", show->out);
     add_heads(&rows, heads, 7);
     for (size_t i = 0; i < json_array_size(fields); i++) {
         const json_t *field = json_array_get(fields, i);
@@ -212,11 +212,11 @@ void hf_show_conflicts(const hf_show *show, const json_t *document)
         }
         hf_rows_print(&rows, show->out);
         if (is_delete)
-            fprintf(show->out, "  %s resolve %s --keep-deleted|--restore --reason \"...\"\n",
-                    show->program, id);
+            fprintf(show->out, "  holdfast-edge resolve %s --keep-deleted|--restore --reason "
+                               "\"...\"\n", id);
         else
-            fprintf(show->out, "  %s resolve %s %s --choose N --reason \"...\"\n", show->program,
-                    id, name);
+            fprintf(show->out, "  holdfast-edge resolve %s %s --choose N --reason \"...\"\n", id,
+                    name);
     }
     uint64_t total = hf_show_number(document, "total");
     if (total > count)
