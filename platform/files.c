@@ -28,6 +28,7 @@ static hf_status status_of_errno(int error)
     case EPERM:
     case EROFS: return HF_ERR_DENIED;
     case ENOSPC:
+    case EFBIG: /* a limit set on this process */
     case EDQUOT: return HF_ERR_FULL;
     case EEXIST: return HF_ERR_BUSY;
     case ENOMEM: return HF_ERR_NOMEM;

@@ -64,6 +64,7 @@ void hf_log(hf_log_level level, const char *event, const char *format, ...)
         if (more > 0) used += (size_t)more;
     }
     bool is_cut = used >= LOG_LINE_SIZE;
+    if (!is_cut && line[used - 1] == ' ') used--; /* no fields */
     if (is_cut) used = LOG_LINE_SIZE - 1;
     for (size_t i = 0; i < used; i++) {
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f) line[i] = '?';
