@@ -72,10 +72,8 @@ static uint32_t entry_reason(const ingest *in, const hf_entry_body *entry)
     size_t count = hf_read_array(&parts, HF_ENTRY_PARTS_MAX);
     uint32_t reason = 0;
     for (size_t i = 0; i < count && reason == 0; i++) {
-        if (hf_reader_kind(&parts) != HF_KIND_BYTES) { /* erased: only its hash is left */
-            (void)hf_read_item(&parts);
-            continue;
-        }
+        /* An author sends what it wrote, whole: only a hub may have reason to send less. */
+        if (hf_reader_kind(&parts) != HF_KIND_BYTES) return HF_REASON_MALFORMED;
         hf_bytes part = hf_read_bytes(&parts);
         reason = part.size < 8 ? HF_REASON_MALFORMED : part_reason(in, part);
     }

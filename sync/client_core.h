@@ -24,7 +24,7 @@ typedef struct hf_download {
     uint64_t heads;        /* acceptance number of the newest head of the hub's that we hold */
     bool heads_moved;
     uint64_t announced;    /* WELCOME's position: there we are caught up */
-    uint32_t scopes[HF_GRANTS_MAX];
+    uint32_t scopes[HF_SCOPES_MAX];
     size_t scope_count, scope_at; /* scope_at: being asked for */
     unsigned pass;
     bool gap;              /* an entry stood behind a hole that we do not know yet: one more pass */

@@ -178,7 +178,7 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
 static hf_status take_scopes(hf_client *client, hf_batch *batch, const hf_welcome *welcome)
 {
     hf_download *download = &client->download;
-    hf_grant *grants = calloc(HF_GRANTS_MAX, sizeof *grants);
+    hf_grant *grants = calloc(HF_SCOPES_MAX, sizeof *grants);
     if (!grants) return HF_ERR_NOMEM;
     hf_scope_item scope;
     size_t count = 0;

@@ -16,10 +16,9 @@ enum {
     HF_CBOR_DEPTH_MAX = 8,                  /* nesting of any item from outside */
     HF_VECTOR_LOGS_MAX = 1024,              /* logs in one VECTOR frame */
     HF_HELLO_ORIGINS_MAX = 64,              /* incarnations that one HELLO may name */
-    HF_SCOPES_MAX = 256,                    /* scopes one device may hold */
+    HF_SCOPES_MAX = 256,                    /* scopes one device may hold, home and common too */
     HF_TEXT_MAX = 256,                      /* name, actor, implementation: bytes */
     HF_CERTIFICATE_MAX = 4096,              /* DER bytes */
-    HF_GRANTS_MAX = HF_SCOPES_MAX + 2,      /* scopes in WELCOME: with home and common */
     HF_ORIGIN_INDEX_MAX = (1 << 20) - 1,    /* of an origin that a hub names on a connection */
     HF_INBOX_BYTES_MAX = 8 * 1024 * 1024,   /* received, not yet applied: per session and turn */
     HF_HUB_INBOX_BYTES_MAX = 64 * 1024 * 1024, /* the same, all sessions: ERROR 400, come back */

@@ -342,7 +342,7 @@ static void read_welcome(hf_reader *reader, hf_message *out)
     hf_yours yours;
     read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &welcome->yours, read_yours, &yours);
     hf_scope_item scope;
-    read_list(reader, HF_GRANTS_MAX, &welcome->scopes, read_scope_item, &scope);
+    read_list(reader, HF_SCOPES_MAX, &welcome->scopes, read_scope_item, &scope);
     welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_FORKED);
     read_tuple(reader, 2);
     welcome->window_entries = read_u32(reader);

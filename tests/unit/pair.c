@@ -1,0 +1,322 @@
+/* pair.c: see pair.h. Every failed expectation ends the test where it stands. */
+#include "pair.h"
+
+#include "sync/control.h"
+#include "sync/embedded.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { STEPS_MAX = 4000, T0_MS = 1000000, CRIME = 16, SUMMARY = 27 };
+
+static const uint64_t T0_WALL_MS = 1571659200000;
+
+uint64_t pair_wall_ms(const pair_world *pair)
+{
+    return T0_WALL_MS + pair->now_ms;
+}
+
+void pair_open(pair_world *pair, pair_node *node)
+{
+    char path[32], problem[512] = "";
+    snprintf(path, sizeof path, "%s.db", node->name);
+    bool is_hub = node == &pair->hub_node;
+    hf_store_options options = {.path = path, .vfs = sim_disk_name(node->disk),
+                                .crypto = &node->crypto.table, .is_hub = is_hub};
+    hf_status status = hf_store_open(&options, &node->store, problem, sizeof problem);
+    if (status != HF_OK) print_error("%s: %s\n", node->name, problem);
+    assert_int_equal(status, HF_OK);
+    hf_hub_options hub = {.implementation = "test hub", .peers_max = PAIR_EDGES_MAX};
+    hf_edge_options edge = {.implementation = "test edge"};
+    if (is_hub)
+        assert_int_equal(hf_hub_new(node->store, &hub, &pair->hub), HF_OK);
+    else
+        assert_int_equal(hf_edge_new(node->store, &edge, &node->edge), HF_OK);
+}
+
+static void node_init(pair_node *node, const char *name, bool is_hub)
+{
+    snprintf(node->name, sizeof node->name, "%s", name);
+    node->disk = sim_disk_new(name, 7);
+    assert_non_null(node->disk);
+    sim_crypto_init(&node->crypto, 42, name, is_hub);
+}
+
+static void enrol(pair_world *pair, pair_node *node)
+{
+    const char *scopes[] = {"beat"};
+    assert_int_equal(hf_hub_register(pair->hub, node->crypto.table.own_key_id, node->name, "Avon",
+                                     "Central", scopes, 1, node->crypto.table.own_certificate,
+                                     pair_wall_ms(pair)), HF_OK);
+}
+
+pair_world *pair_new(size_t edge_count)
+{
+    pair_world *pair = calloc(1, sizeof *pair);
+    assert_non_null(pair);
+    pair->now_ms = T0_MS;
+    pair->edge_count = edge_count;
+    assert_int_equal(hf_deflater_new(&pair->deflater), HF_OK);
+    node_init(&pair->hub_node, "hub", true);
+    pair_open(pair, &pair->hub_node);
+    assert_int_equal(hf_hub_publish_pack(pair->hub, (hf_bytes){hf_pack_police, hf_pack_police_size},
+                                         pair_wall_ms(pair)), HF_OK);
+    for (size_t i = 0; i < edge_count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "edge%zu", i);
+        node_init(&pair->nodes[i], name, false);
+        enrol(pair, &pair->nodes[i]);
+        pair_open(pair, &pair->nodes[i]);
+    }
+    pair_run(pair); /* they learn their scopes and the pack: until then nothing can be written */
+    pair_count_from_here(pair);
+    return pair;
+}
+
+void pair_count_from_here(pair_world *pair)
+{
+    memset(pair->frames, 0, sizeof pair->frames);
+    memset(pair->bytes, 0, sizeof pair->bytes);
+}
+
+void pair_cut(pair_world *pair, size_t edge)
+{
+    pair_node *node = &pair->nodes[edge];
+    if (!node->peer) return;
+    hf_hub_link_down(pair->hub, node->peer, pair->now_ms);
+    node->peer = NULL;
+    if (node->edge) hf_edge_link_down(node->edge, pair->now_ms);
+}
+
+void pair_shut(pair_world *pair, pair_node *node)
+{
+    for (size_t i = 0; i < pair->edge_count; i++)
+        if (node == &pair->nodes[i] || node == &pair->hub_node) pair_cut(pair, i);
+    hf_edge_free(node->edge);
+    if (node == &pair->hub_node) hf_hub_free(pair->hub);
+    if (node == &pair->hub_node) pair->hub = NULL;
+    hf_store_close(node->store);
+    node->edge = NULL;
+    node->store = NULL;
+}
+
+void pair_power_cut(pair_world *pair, pair_node *node)
+{
+    pair_shut(pair, node);
+    sim_disk_revive(node->disk, true);
+    pair_open(pair, node);
+}
+
+void pair_free(pair_world *pair)
+{
+    for (size_t i = 0; i < pair->edge_count; i++) pair_shut(pair, &pair->nodes[i]);
+    pair_shut(pair, &pair->hub_node);
+    for (size_t i = 0; i < pair->edge_count; i++) sim_disk_free(pair->nodes[i].disk);
+    sim_disk_free(pair->hub_node.disk);
+    hf_deflater_free(pair->deflater);
+    hf_buffer_free(&pair->scratch);
+    free(pair);
+}
+
+/* ---- links ---- */
+
+/* Counts the frame and shows it to the tap; false when it is to be dropped. */
+static bool look(pair_world *pair, size_t edge, pair_way way, hf_bytes message)
+{
+    hf_bytes raw;
+    hf_message frame;
+    pair->bytes[way] += message.size;
+    assert_int_equal(hf_frame_open(pair->deflater, message, &pair->scratch, &raw), HF_OK);
+    assert_int_equal(hf_message_read(raw, &frame), HF_OK);
+    pair->frames[way][frame.type % 64]++;
+    return !pair->tap || pair->tap(pair, edge, way, &frame);
+}
+
+static bool pump_up(pair_world *pair, size_t edge)
+{
+    pair_node *node = &pair->nodes[edge];
+    bool any = false;
+    hf_bytes message;
+    while (node->peer) {
+        assert_int_equal(hf_edge_send(node->edge, pair->now_ms, &message), HF_OK);
+        if (message.size == 0) break;
+        any = true;
+        if (!look(pair, edge, PAIR_UP, message)) continue;
+        hf_status status = hf_hub_recv(pair->hub, node->peer, message, pair->now_ms);
+        assert_true(status == HF_OK || status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT);
+    }
+    if (node->peer && hf_edge_wants_close(node->edge)) pair_cut(pair, edge);
+    return any;
+}
+
+static bool pump_down(pair_world *pair, hf_peer *peer)
+{
+    size_t edge = (size_t)((pair_node *)hf_peer_context(peer) - pair->nodes);
+    pair_node *node = &pair->nodes[edge];
+    if (node->stuck_down) return false;
+    bool any = false;
+    hf_bytes message;
+    for (;;) {
+        assert_int_equal(hf_hub_send(pair->hub, peer, pair->now_ms, &message), HF_OK);
+        if (message.size == 0) break;
+        any = true;
+        if (!look(pair, edge, PAIR_DOWN, message)) continue;
+        hf_status status = hf_edge_recv(node->edge, message, pair->now_ms);
+        assert_true(status == HF_OK || status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT);
+    }
+    if (!hf_hub_wants_close(pair->hub, peer)) return any;
+    node->closed_by_hub = true;
+    hf_status status = hf_edge_turn(node->edge, pair->now_ms, pair_wall_ms(pair));
+    assert_int_equal(status, HF_OK);
+    pair_cut(pair, edge);
+    return true;
+}
+
+static void dial(pair_world *pair, pair_node *node)
+{
+    if (node->peer || node->offline || !hf_edge_wants_link(node->edge, pair->now_ms)) return;
+    hf_status status = hf_hub_link_up(pair->hub, node->crypto.table.own_key_id, pair->now_ms,
+                                      &node->peer);
+    if (status != HF_OK) {
+        hf_edge_link_down(node->edge, pair->now_ms);
+        return;
+    }
+    hf_peer_set_context(node->peer, node);
+    hf_edge_link_up(node->edge, pair->now_ms);
+}
+
+static bool step(pair_world *pair)
+{
+    bool any = false;
+    pair->now_ms++;
+    for (size_t i = 0; i < pair->edge_count; i++) {
+        pair_node *node = &pair->nodes[i];
+        if (!node->edge) continue;
+        dial(pair, node);
+        assert_int_equal(hf_edge_turn(node->edge, pair->now_ms, pair_wall_ms(pair)), HF_OK);
+        any |= pump_up(pair, i);
+    }
+    if (!pair->hub) return any;
+    assert_int_equal(hf_hub_turn(pair->hub, pair->now_ms, pair_wall_ms(pair)), HF_OK);
+    for (hf_peer *peer; (peer = hf_hub_next_ready(pair->hub)) != NULL;)
+        any |= pump_down(pair, peer);
+    return any;
+}
+
+void pair_step(pair_world *pair)
+{
+    (void)step(pair);
+}
+
+/* Goes on while frames flow, and past the moment at which the last head is due. */
+void pair_run(pair_world *pair)
+{
+    unsigned quiet = 0, steps = 0;
+    while (quiet < 2) {
+        assert_true(++steps < STEPS_MAX); /* else they talk without end */
+        if (step(pair)) {
+            quiet = 0;
+        } else {
+            quiet++;
+            pair->now_ms += HF_HEAD_INTERVAL_MS;
+        }
+    }
+}
+
+void pair_wait(pair_world *pair, uint64_t ms)
+{
+    uint64_t until_ms = pair->now_ms + ms;
+    while (pair->now_ms < until_ms) {
+        pair_run(pair);
+        pair->now_ms += 1000;
+    }
+    pair_run(pair);
+}
+
+hf_status pair_say(pair_world *pair, size_t edge, hf_buffer *raw)
+{
+    hf_buffer sealed = {0};
+    assert_int_equal(raw->status, HF_OK);
+    assert_int_equal(hf_frame_seal(pair->deflater, hf_buffer_bytes(raw), &sealed), HF_OK);
+    assert_non_null(pair->nodes[edge].peer);
+    hf_status status = hf_hub_recv(pair->hub, pair->nodes[edge].peer, hf_buffer_bytes(&sealed),
+                                   pair->now_ms);
+    hf_buffer_free(&sealed);
+    return status;
+}
+
+/* ---- writing and reading ---- */
+
+uint32_t pair_scope(pair_world *pair)
+{
+    uint32_t number;
+    assert_int_equal(hf_scope_by_name(pair->hub_node.store, "beat", &number), HF_OK);
+    return number;
+}
+
+static void write_field(pair_world *pair, size_t edge, hf_record_id *record, bool fresh, uint32_t field,
+                        const char *text)
+{
+    hf_store *store = pair->nodes[edge].store;
+    hf_author author = {.actor = "PC 4411 Rees", .wall_ms = pair_wall_ms(pair), .quality = 3};
+    hf_txn *txn;
+    hf_buffer value = {0};
+    assert_int_equal(hf_txn_begin(store, &author, &txn), HF_OK);
+    if (fresh) assert_int_equal(hf_txn_new_id(txn, CRIME, record), HF_OK);
+    hf_write_string(&value, text);
+    hf_change change = {.record = *record, .scope = fresh ? pair_scope(pair) : 0, .field = field,
+                        .kind = HF_CHANGE_SET, .value = hf_buffer_bytes(&value)};
+    hf_status status = hf_txn_change(txn, &change);
+    if (status != HF_OK) print_error("%s\n", hf_store_problem(store));
+    assert_int_equal(status, HF_OK);
+    assert_int_equal(hf_txn_commit(txn, NULL, NULL), HF_OK);
+    hf_buffer_free(&value);
+}
+
+hf_record_id pair_crime(pair_world *pair, size_t edge, const char *summary)
+{
+    hf_record_id record = {.type = CRIME};
+    write_field(pair, edge, &record, true, SUMMARY, summary);
+    return record;
+}
+
+void pair_set(pair_world *pair, size_t edge, const hf_record_id *record, uint32_t field,
+              const char *text)
+{
+    hf_record_id copy = *record;
+    write_field(pair, edge, &copy, false, field, text);
+}
+
+const char *pair_summary(hf_store *store, const hf_record_id *record)
+{
+    static char text[256];
+    hf_view *view;
+    text[0] = 0;
+    if (hf_store_get(store, record, &view) != HF_OK) return text;
+    for (size_t i = 0; i < hf_view_field_count(view); i++) {
+        const hf_field_view *field = hf_view_field(view, i);
+        if (field->number != SUMMARY || field->value_count == 0) continue;
+        hf_reader reader = hf_reader_open(field->values[0].value);
+        hf_bytes value = hf_read_text(&reader);
+        snprintf(text, sizeof text, "%.*s", (int)value.size, (const char *)value.data);
+    }
+    hf_view_free(view);
+    return text;
+}
+
+bool pair_equal(pair_world *pair)
+{
+    uint8_t hub[HF_HASH_SIZE], edge[HF_HASH_SIZE];
+    uint32_t scope = pair_scope(pair);
+    assert_int_equal(hf_store_digest(pair->hub_node.store, scope, hub), HF_OK);
+    for (size_t i = 0; i < pair->edge_count; i++) {
+        assert_int_equal(hf_store_digest(pair->nodes[i].store, scope, edge), HF_OK);
+        if (memcmp(hub, edge, sizeof hub) != 0) return false;
+    }
+    return true;
+}

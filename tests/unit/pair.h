@@ -1,0 +1,77 @@
+/* pair.h: a hub and a few edges, on disks and links in memory, turned by hand. For tests. */
+#ifndef HF_TEST_PAIR_H
+#define HF_TEST_PAIR_H
+
+#include "holdfast/edge.h"
+#include "holdfast/hub.h"
+
+#include "sync/frame.h"
+#include "sync/messages.h"
+
+#include "sim_crypto.h"
+#include "sim_vfs.h"
+
+enum { PAIR_EDGES_MAX = 4, PAIR_WALL_MS_PER_DAY = 24 * 60 * 60 * 1000 };
+
+typedef enum pair_way { PAIR_UP, PAIR_DOWN } pair_way;
+
+typedef struct pair_node {
+    char name[16];
+    sim_disk *disk;
+    sim_crypto crypto;
+    hf_store *store;
+    hf_edge *edge;   /* NULL at the hub */
+    hf_peer *peer;   /* the hub's end of its link; NULL: no link */
+    bool offline;    /* the hub cannot be reached */
+    bool stuck_down; /* what the hub sends does not arrive, and is kept */
+    bool closed_by_hub;
+} pair_node;
+
+typedef struct pair_world pair_world;
+/* Sees every frame, out of its Z; false drops it. */
+typedef bool (*pair_tap)(pair_world *pair, size_t edge, pair_way way, const hf_message *message);
+
+struct pair_world {
+    pair_node hub_node, nodes[PAIR_EDGES_MAX];
+    hf_hub *hub;
+    size_t edge_count;
+    uint64_t now_ms;
+    pair_tap tap;
+    void *context;
+    size_t frames[2][64]; /* by way and type, since pair_count_from */
+    size_t bytes[2];
+    hf_deflater *deflater;
+    hf_buffer scratch;
+};
+
+/* `edge_count` edges, each registered at the hub with scope "beat", the police pack published, all in
+ * sync. */
+pair_world *pair_new(size_t edge_count);
+void pair_free(pair_world *pair);
+uint64_t pair_wall_ms(const pair_world *pair);
+
+void pair_open(pair_world *pair, pair_node *node);  /* opens its store, and hub or edge on it */
+void pair_shut(pair_world *pair, pair_node *node);  /* the process ends; its link too */
+void pair_power_cut(pair_world *pair, pair_node *node); /* and what was not synced is lost; opened anew */
+
+/* One pass: every edge's turn and messages, the hub's turn and messages; time moves by 1 ms. */
+void pair_step(pair_world *pair);
+/* Until `steps` passes brought no frame, or too many did. */
+void pair_run(pair_world *pair);
+void pair_wait(pair_world *pair, uint64_t ms); /* lets time pass, running */
+void pair_cut(pair_world *pair, size_t edge);  /* the link is gone, both ends told */
+void pair_count_from_here(pair_world *pair);
+
+/* Gives the hub one raw frame as if edge's link had brought it. */
+hf_status pair_say(pair_world *pair, size_t edge, hf_buffer *raw);
+
+/* A crime in "beat" with this summary; returns its id. */
+hf_record_id pair_crime(pair_world *pair, size_t edge, const char *summary);
+void pair_set(pair_world *pair, size_t edge, const hf_record_id *record, uint32_t field,
+              const char *text);
+/* The summary that this node shows; "" when it does not hold the record. */
+const char *pair_summary(hf_store *store, const hf_record_id *record);
+uint32_t pair_scope(pair_world *pair); /* number of "beat" */
+bool pair_equal(pair_world *pair); /* same digest of "beat" everywhere */
+
+#endif
