@@ -4,8 +4,8 @@
  * log and scope the order is the log's own, which is all that applying it needs. */
 #include "vectors.h"
 
-#include "sync/planted.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { LOGS_PER_READ = 64 };
@@ -24,6 +24,7 @@ static hf_status keep_log(void *context, const hf_vector_item *item)
 
 typedef struct bodies_walk {
     hf_hub *hub;
+    hf_peer *peer;
     int64_t origin_no;
     uint8_t lane;
     uint64_t seq; /* of the last entry looked at */
@@ -37,9 +38,13 @@ static hf_status add_body(void *context, const hf_entry *entry)
     walk->full = runs->total == HF_FRAME_ENTRIES_MAX ||
                  (runs->total > 0 && runs->bytes + entry->body.size > HF_FRAME_TARGET_SIZE);
     if (walk->full) return HF_ERR_LIMIT;
-    walk->seq = entry->dot.seq;
-    if (entry->withheld && !HF_PLANTED(WITHHELD_FED)) return HF_OK;
-    hf_runs_add(runs, (uint32_t)walk->origin_no, walk->lane, entry->body);
+    const hf_origin_row *origin = hf_origin_by_id(walk->hub->store, &entry->dot.origin);
+    assert(origin); /* it is in the store's own row */
+    bool opened = origin->no != walk->origin_no || entry->dot.lane != walk->lane;
+    walk->full = opened && !hf_fanout_named(walk->peer, origin->no); /* its ORIGIN goes first */
+    if (walk->full) return HF_ERR_LIMIT;
+    if (!opened) walk->seq = entry->dot.seq;
+    hf_runs_add(runs, (uint32_t)origin->no, entry->dot.lane, entry->body);
     return runs->bodies.status;
 }
 
@@ -57,7 +62,7 @@ static uint64_t claimed_seq(hf_list *list, hf_held *next, bool *has_next, const 
 static hf_status add_log(hf_hub *hub, hf_peer *peer, uint32_t scope, const hf_vector_item *item,
                          uint64_t after, bool *full)
 {
-    bodies_walk walk = {.hub = hub, .origin_no = item->origin_no, .lane = item->lane,
+    bodies_walk walk = {.hub = hub, .peer = peer, .origin_no = item->origin_no, .lane = item->lane,
                         .seq = peer->vector_seq > after ? peer->vector_seq : after};
     *full = false;
     while (walk.seq < item->seq) {

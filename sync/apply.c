@@ -141,8 +141,35 @@ typedef struct arrival { /* an entry on its way in */
     hf_entry_body entry;
     uint8_t hash[HF_HASH_SIZE];
     uint32_t withhold;
-    bool late; /* the vector is past it: it was a hole, and a verdict opened it */
+    bool late; /* the vector is past it: a hole, whose body comes only now */
+    uint64_t fills; /* position of the row that so far had only its hashes; 0: none */
 } arrival;
+
+/* A row of this dot is here: the same entry, whole or with its parts erased; or another branch. */
+static hf_status place_held(arrival *in, const hf_entry *held, hf_applied_entry *out)
+{
+    hf_store *store = in->batch->store;
+    hf_entry_body body;
+    uint8_t hash[HF_HASH_SIZE];
+    if (hf_bytes_equal(held->body, in->body)) {
+        out->what = HF_APPLIED_KNOWN;
+        out->position = held->position;
+        return HF_OK;
+    }
+    hf_status status = hf_entry_parse(held->body, &body);
+    if (status == HF_OK)
+        status = hf_entry_hash(store->crypto, &in->origin->id, in->lane, &body, hash);
+    if (status != HF_OK) return status;
+    bool same = memcmp(hash, in->hash, HF_HASH_SIZE) == 0;
+    bool fills = same && body.erased_count > in->entry.erased_count;
+    out->what = fills ? HF_APPLIED_NEW : same ? HF_APPLIED_KNOWN : HF_APPLIED_FORK;
+    out->position = same ? held->position : 0;
+    if (!fills) return HF_OK;
+    in->late = true;
+    in->fills = held->position;
+    in->withhold = held->withheld == HF_HOLE_AWAITED ? 0 : held->withheld;
+    return HF_OK;
+}
 
 /* An entry at or below what we hold of its log: the same again, another branch, or an awaited body. */
 static hf_status place_known(arrival *in, hf_applied_entry *out)
@@ -150,12 +177,7 @@ static hf_status place_known(arrival *in, hf_applied_entry *out)
     hf_store *store = in->batch->store;
     hf_entry held;
     hf_status status = hf_entry_by_dot(store, in->log, in->entry.seq, &held);
-    if (status == HF_OK) {
-        bool same = hf_bytes_equal(held.body, in->body);
-        out->what = same ? HF_APPLIED_KNOWN : HF_APPLIED_FORK;
-        out->position = same ? held.position : 0;
-        return HF_OK;
-    }
+    if (status == HF_OK) return place_held(in, &held, out);
     if (status != HF_ERR_NOT_FOUND) return status;
     uint32_t reason;
     uint8_t hash[HF_HASH_SIZE];
@@ -163,8 +185,9 @@ static hf_status place_known(arrival *in, hf_applied_entry *out)
     if (status != HF_OK) return status;
     bool ours = reason != 0 && memcmp(hash, in->hash, HF_HASH_SIZE) == 0;
     out->what = ours ? HF_APPLIED_NEW : HF_APPLIED_FORK;
-    if (ours && reason != HF_HOLE_AWAITED) in->withhold = reason;
     in->late = ours;
+    in->judged = ours && reason != HF_HOLE_AWAITED;
+    if (in->judged) in->withhold = reason;
     return HF_OK;
 }
 
@@ -199,8 +222,44 @@ static hf_status place(arrival *in, hf_applied_entry *out)
     return HF_OK;
 }
 
-/* The chain at this entry: on from the vector's, or for a late one, what the hole's chain already has
- * covered; it is not stored again there. */
+/* The chain at the nearest entry below this one that is held in its scope; all between are holes. */
+static hf_status chain_below(arrival *in, uint64_t *seq, uint8_t chain[HF_HASH_SIZE])
+{
+    hf_store *store = in->batch->store;
+    memset(chain, 0, HF_HASH_SIZE);
+    *seq = 0;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_CHAIN_BELOW);
+    sqlite3_bind_int64(statement, 1, in->log);
+    sqlite3_bind_int64(statement, 2, in->entry.scope);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)in->entry.seq);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && row) {
+        *seq = (uint64_t)sqlite3_column_int64(statement, 0);
+        status = hf_column_exact(store, statement, 1, chain, HF_HASH_SIZE);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+/* A late entry's chain: the vector's is that of a later entry, so the holes are walked once more, up to
+ * the one that this entry fills. */
+static hf_status chain_late(arrival *in, uint8_t chain[HF_HASH_SIZE])
+{
+    hf_store *store = in->batch->store;
+    uint64_t seq;
+    hf_status status = chain_below(in, &seq, chain);
+    while (status == HF_OK && seq != in->entry.seq) {
+        uint8_t hash[HF_HASH_SIZE];
+        status = hf_hole_next(store, in->log, in->entry.scope, &seq, hash);
+        if (status == HF_OK && (seq == 0 || seq > in->entry.seq))
+            return hf_store_say(store, HF_ERR_PROTOCOL,
+                                "An entry does not stand where a hub's verdict put it.");
+        if (status == HF_OK) hf_chain_next(store->crypto, chain, hash);
+    }
+    return status;
+}
+
 static hf_status entry_insert(arrival *in, uint8_t chain[HF_HASH_SIZE])
 {
     hf_store *store = in->batch->store;
@@ -262,6 +321,25 @@ static hf_status withhold(arrival *in)
     return hf_hole_set(in->batch->store, &hole);
 }
 
+/* The body of a row that had only its hashes: the entry keeps its place, and counts from here on. */
+static hf_status fill(arrival *in)
+{
+    hf_store *store = in->batch->store;
+    hf_buffer *sealed = &in->batch->scratch;
+    hf_buffer_clear(sealed);
+    hf_write_raw(sealed, in->body);
+    hf_seal(sealed);
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_ENTRY_FILL);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)in->fills);
+    hf_bind_bytes(statement, 2, sealed->data, sealed->size);
+    sqlite3_bind_int64(statement, 3, in->withhold);
+    sqlite3_bind_int64(statement, 4, (sqlite3_int64)store->position);
+    hf_status status = sealed->status == HF_OK ? hf_sql_run(store, statement) : sealed->status;
+    if (status == HF_OK && !in->withhold)
+        status = hf_hole_delete(store, in->log, in->entry.seq);
+    return status == HF_OK && !in->withhold ? hf_record_refold_entry(store, in->fills) : status;
+}
+
 static hf_status take(arrival *in, hf_applied_entry *out)
 {
     hf_store *store = in->batch->store;
@@ -270,8 +348,11 @@ static hf_status take(arrival *in, hf_applied_entry *out)
     hf_status status = hf_vector_get(store, in->log, in->entry.scope, &slot);
     if (status != HF_OK) return status;
     memcpy(chain, slot->chain, HF_HASH_SIZE);
-    if (!in->late) hf_chain_next(store->crypto, chain, in->hash);
-    status = entry_insert(in, chain);
+    if (in->late)
+        status = chain_late(in, chain);
+    else
+        hf_chain_next(store->crypto, chain, in->hash);
+    if (status == HF_OK) status = entry_insert(in, chain);
     if (status != HF_OK) return status;
     if (!in->origin->own) {
         store->hlc = HF_PLANTED(HLC_INFECTED)
@@ -281,7 +362,7 @@ static hf_status take(arrival *in, hf_applied_entry *out)
     out->position = store->position;
     if (in->withhold) {
         out->what = HF_APPLIED_WITHHELD;
-        status = withhold(in);
+        if (!in->judged) status = withhold(in); /* else the verdict's text would be lost */
     } else {
         status = fold_parts(in);
         if (status == HF_OK && in->late) status = hf_hole_delete(store, in->log, in->entry.seq);
@@ -311,7 +392,11 @@ hf_status hf_batch_entry(hf_batch *batch, const hf_origin_row *origin, uint8_t l
     if (status == HF_OK)
         status = hf_entry_hash(batch->store->crypto, &origin->id, lane, &in.entry, in.hash);
     if (status == HF_OK) status = place(&in, out);
-    if (status == HF_OK && out->what == HF_APPLIED_NEW) status = take(&in, out);
+    /* Nothing of what it says is here: a hub withholds it, and its verdict follows. */
+    bool emptied = in.entry.erased_count > 0 && in.entry.erased_count == in.entry.part_count;
+    if (status == HF_OK && emptied && !in.withhold) in.withhold = HF_HOLE_AWAITED;
+    if (status == HF_OK && out->what == HF_APPLIED_NEW)
+        status = in.fills ? fill(&in) : take(&in, out);
     if (status != HF_OK) batch->failed = true;
     return status;
 }

@@ -371,11 +371,17 @@ static hf_status entry_stand(hf_store *store, uint64_t position, uint32_t withhe
 }
 
 /* The entry is held: it stops to count, or counts again, and what it touches is folded anew. */
-static hf_status judge_held(hf_store *store, const hf_entry *entry, const hf_hole_row *hole)
+static hf_status judge_held(hf_store *store, const hf_entry *entry, hf_hole_row *hole)
 {
     uint64_t position = entry->position;
     bool changes = (entry->withheld != 0) != (hole->reason != 0);
-    hf_status status = entry_stand(store, position, hole->reason, hole->reason == 0);
+    hf_entry_body body;
+    hf_status status = hf_entry_parse(entry->body, &body);
+    if (status == HF_OK && hole->reason == 0 && body.erased_count == body.part_count) {
+        hole->reason = HF_HOLE_AWAITED; /* it counts again, and its body is yet to come */
+        changes = false;
+    }
+    if (status == HF_OK) status = entry_stand(store, position, hole->reason, hole->reason == 0);
     if (status == HF_OK && hole->reason)
         status = hf_hole_set(store, hole);
     else if (status == HF_OK)

@@ -114,6 +114,7 @@ static hf_status check_parts(hf_entry_body *entry)
             if (++entry->op_count > HF_ENTRY_OPS_MAX) status = HF_ERR_LIMIT;
         }
         if (status != HF_OK) return status;
+        if (part.erased) entry->erased_count++;
     }
     return hf_reader_end(&reader);
 }
@@ -176,4 +177,25 @@ hf_status hf_entry_hash(const hf_crypto *crypto, const hf_origin_id *origin, uin
     if (status == HF_OK) hash_tagged(crypto, 0x00, hf_buffer_bytes(&header), out);
     hf_buffer_free(&header);
     return status;
+}
+
+/* What is sent of an entry that does not count: its place and hash can be checked, and nothing of what
+ * it says is left. */
+hf_status hf_entry_erase(const hf_crypto *crypto, hf_bytes body, hf_buffer *out)
+{
+    hf_entry_body entry;
+    hf_buffer_clear(out);
+    hf_status status = hf_entry_parse(body, &entry);
+    if (status != HF_OK) return status;
+    hf_write_raw(out, (hf_bytes){body.data, body.size - entry.parts.size});
+    hf_write_array(out, entry.part_count);
+    hf_reader parts = hf_reader_open(entry.parts);
+    size_t count = hf_read_array(&parts, HF_ENTRY_PARTS_MAX);
+    for (size_t i = 0; i < count && status == HF_OK; i++) {
+        hf_part part;
+        status = hf_part_next(crypto, &parts, &part);
+        hf_write_array(out, 1);
+        hf_write_bytes(out, part.hash, HF_HASH_SIZE);
+    }
+    return status == HF_OK ? out->status : status;
 }

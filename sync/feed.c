@@ -76,6 +76,16 @@ hf_status hf_feed_read(hf_store *store, uint64_t position, uint32_t limit,
     return status;
 }
 
+/* What leaves this node of a withheld entry: its hashes. Whoever follows the log can step over it, and
+ * learns nothing that it said. */
+hf_status hf_entry_outward(hf_store *store, hf_entry *entry, hf_buffer *emptied)
+{
+    if (!entry->withheld || HF_PLANTED(WITHHELD_FED)) return HF_OK;
+    hf_status status = hf_entry_erase(store->crypto, entry->body, emptied);
+    entry->body = hf_buffer_bytes(emptied);
+    return status;
+}
+
 static bool may_see(const hf_feed_query *query, const hf_entry *entry, int64_t origin_no)
 {
     for (size_t i = 0; i < query->skip_count; i++)
@@ -111,6 +121,7 @@ hf_status hf_feed_read_scopes(hf_store *store, const hf_feed_query *query, hf_fe
     assert(!store->batch);
     uint32_t limit = query->limit < HF_FEED_READ_MAX ? query->limit : HF_FEED_READ_MAX;
     size_t bytes = 0;
+    hf_buffer emptied = {0};
     *reached = query->after;
     sqlite3_stmt *statement = rows_after(store, query->after, limit);
     bool row;
@@ -120,8 +131,9 @@ hf_status hf_feed_read_scopes(hf_store *store, const hf_feed_query *query, hf_fe
         hf_feed_item item;
         status = hf_entry_from_row(store, statement, &item.entry, &item.origin_no);
         if (status != HF_OK) break;
-        bool counts = !item.entry.withheld || HF_PLANTED(WITHHELD_FED);
-        bool shown = counts && may_see(query, &item.entry, item.origin_no);
+        bool shown = may_see(query, &item.entry, item.origin_no);
+        if (shown) status = hf_entry_outward(store, &item.entry, &emptied);
+        if (status != HF_OK) break;
         if (shown && !first && bytes + item.entry.body.size > query->bytes) break;
         if (shown) {
             status = visit(context, &item);
@@ -136,6 +148,7 @@ hf_status hf_feed_read_scopes(hf_store *store, const hf_feed_query *query, hf_fe
         if (status == HF_OK) status = hf_sql_row(store, statement, &row);
     }
     sqlite3_reset(statement);
+    hf_buffer_free(&emptied);
     if (status == HF_OK && *reached == query->after)
         status = hf_feed_chain_at(store, query->after, chain);
     return status;

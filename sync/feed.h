@@ -20,7 +20,7 @@ typedef struct hf_feed_query {
     size_t bytes;              /* stop once this many body bytes were visited */
 } hf_feed_query;
 
-/* Visits the entries after `after` that the reader may see; withheld ones are passed over. `reached` is
+/* Visits the entries after `after` that the reader may see; withheld ones come with every part erased. `reached` is
  * the position up to which the reader now is, filtered ranges included; `chain` the feed chain there. */
 HF_MUST_CHECK hf_status hf_feed_read_scopes(hf_store *store, const hf_feed_query *query,
                                             hf_feed_visitor visit, void *context,

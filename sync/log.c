@@ -62,19 +62,22 @@ hf_status hf_log_each(hf_store *store, int64_t origin_no, hf_log_visitor visit, 
 
 /* ---- entries of a log ---- */
 
-static hf_status read_rows(hf_store *store, sqlite3_stmt *statement, hf_entry_visitor visit,
-                           void *context)
+static hf_status read_rows(hf_store *store, sqlite3_stmt *statement, bool outward,
+                           hf_entry_visitor visit, void *context)
 {
     bool row;
+    hf_buffer emptied = {0};
     hf_status status = hf_sql_row(store, statement, &row);
     while (status == HF_OK && row) {
         hf_entry entry;
         int64_t origin_no;
         status = hf_entry_from_row(store, statement, &entry, &origin_no);
+        if (status == HF_OK && outward) status = hf_entry_outward(store, &entry, &emptied);
         if (status == HF_OK) status = visit(context, &entry);
         if (status == HF_OK) status = hf_sql_row(store, statement, &row);
     }
     sqlite3_reset(statement);
+    hf_buffer_free(&emptied);
     return status;
 }
 
@@ -86,11 +89,11 @@ hf_status hf_log_read(hf_store *store, int64_t origin_no, uint8_t lane, uint64_t
     sqlite3_bind_int64(statement, 1, hf_log_no(origin_no, lane));
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)seq);
     sqlite3_bind_int64(statement, 3, limit < HF_FEED_READ_MAX ? limit : HF_FEED_READ_MAX);
-    return read_rows(store, statement, visit, context);
+    return read_rows(store, statement, false, visit, context); /* our own, whole: to a hub */
 }
 
-/* A verdict that opened an entry brings it along, for those whose vector is past it: the union in the
- * statement lists both, each at the seq of the one whose turn it is. */
+/* A verdict that opened an entry brings it along, for those whose vector is past it: the entry first, then
+ * the verdict, so that whoever stops between the two asks for both again. */
 hf_status hf_log_read_scope(hf_store *store, int64_t origin_no, uint8_t lane, uint32_t scope,
                             uint64_t seq, uint32_t limit, hf_entry_visitor visit, void *context)
 {
@@ -100,7 +103,7 @@ hf_status hf_log_read_scope(hf_store *store, int64_t origin_no, uint8_t lane, ui
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)seq);
     sqlite3_bind_int64(statement, 3, limit < HF_FEED_READ_MAX ? limit : HF_FEED_READ_MAX);
     sqlite3_bind_int64(statement, 4, scope);
-    return read_rows(store, statement, visit, context);
+    return read_rows(store, statement, true, visit, context);
 }
 
 /* ---- the vector of a scope ---- */

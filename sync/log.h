@@ -24,7 +24,8 @@ HF_MUST_CHECK hf_status hf_log_chain_at(hf_store *store, int64_t origin_no, uint
 /* Entries of one whole log after `seq`, in seq order, at most `limit`: what an upload reads. */
 HF_MUST_CHECK hf_status hf_log_read(hf_store *store, int64_t origin_no, uint8_t lane, uint64_t seq,
                                     uint32_t limit, hf_entry_visitor visit, void *context);
-/* The same, of one scope of the log: what answers a VECTOR. */
+/* The same, of one scope of the log: what answers a VECTOR. Withheld entries come with every part erased;
+ * an entry that a verdict opened comes before that verdict, and is of another log. */
 HF_MUST_CHECK hf_status hf_log_read_scope(hf_store *store, int64_t origin_no, uint8_t lane,
                                           uint32_t scope, uint64_t seq, uint32_t limit,
                                           hf_entry_visitor visit, void *context);

@@ -22,7 +22,7 @@ CREATE TABLE hole(              -- vector.c: dots stepped over; held = we have t
 CREATE TABLE entry(             -- apply.c: every entry, verbatim, in the order it came
     position INTEGER PRIMARY KEY, log INTEGER NOT NULL, seq INTEGER NOT NULL,
     scope INTEGER NOT NULL, hlc INTEGER NOT NULL, withheld INTEGER NOT NULL,
-    opened INTEGER,             -- position of the verdict that made it count again
+    opened INTEGER,             -- position of what made it count again: a verdict, or its body
     chain BLOB NOT NULL, feed_chain BLOB NOT NULL, body BLOB NOT NULL); -- body (sealed)
 CREATE UNIQUE INDEX entry_log ON entry(log, seq);
 CREATE INDEX entry_opened ON entry(opened) WHERE opened IS NOT NULL;

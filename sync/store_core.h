@@ -119,6 +119,9 @@ void hf_vectors_forget(hf_store *store);                   /* after a rollback *
 HF_MUST_CHECK hf_status hf_vector_step(hf_store *store, int64_t log, uint32_t scope);
 HF_MUST_CHECK hf_status hf_hole_get(hf_store *store, int64_t log, uint64_t seq, uint32_t *reason,
                                     uint8_t hash[HF_HASH_SIZE]); /* reason 0: no hole */
+/* The hole whose predecessor is *seq: its seq and hash; *seq 0 when there is none. */
+HF_MUST_CHECK hf_status hf_hole_next(hf_store *store, int64_t log, uint32_t scope, uint64_t *seq,
+                                     uint8_t hash[HF_HASH_SIZE]);
 /* The only way a vector moves: from the entry's predecessor, which the caller has checked. */
 HF_MUST_CHECK hf_status hf_vector_advance(hf_store *store, int64_t log, uint32_t scope,
                                           uint64_t seq, const uint8_t hash[HF_HASH_SIZE]);
@@ -162,6 +165,9 @@ typedef struct hf_op {
 HF_MUST_CHECK hf_status hf_part_next(const hf_crypto *crypto, hf_reader *parts, hf_part *out);
 HF_MUST_CHECK hf_status hf_op_next(hf_part *part, const hf_origin_id *origin, uint8_t lane,
                                    hf_op *out);
+
+/* The same entry with every part erased: only the hashes are left. */
+HF_MUST_CHECK hf_status hf_entry_erase(const hf_crypto *crypto, hf_bytes body, hf_buffer *out);
 
 /* ---- record.c ---- */
 typedef struct hf_record_field {
@@ -251,6 +257,10 @@ HF_MUST_CHECK hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms,
 /* The parts that `changes` make, each folded over what the store holds; one entry per (scope, lane). */
 HF_MUST_CHECK hf_status hf_write_changes(hf_batch *batch, const hf_author *author,
                                          const hf_change *changes, size_t count);
+
+/* ---- feed.c ---- */
+/* As it may leave this node: withheld ones with every part erased, in `emptied`. */
+HF_MUST_CHECK hf_status hf_entry_outward(hf_store *store, hf_entry *entry, hf_buffer *emptied);
 
 /* ---- head.c ---- */
 /* Is the signature by the origin's certified key? HF_ERR_NOT_FOUND: its certificate is not known. */

@@ -105,24 +105,33 @@ hf_status hf_vector_advance(hf_store *store, int64_t log, uint32_t scope, uint64
     return HF_OK;
 }
 
+hf_status hf_hole_next(hf_store *store, int64_t log, uint32_t scope, uint64_t *seq,
+                       uint8_t hash[HF_HASH_SIZE])
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_HOLE_NEXT);
+    sqlite3_bind_int64(statement, 1, log);
+    sqlite3_bind_int64(statement, 2, scope);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)*seq);
+    *seq = 0;
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status != HF_OK || !row) return status;
+    *seq = (uint64_t)sqlite3_column_int64(statement, 0);
+    status = hf_column_exact(store, statement, 1, hash, HF_HASH_SIZE);
+    sqlite3_reset(statement);
+    return status;
+}
+
 hf_status hf_vector_step(hf_store *store, int64_t log, uint32_t scope)
 {
     for (;;) {
         hf_vector_slot *slot;
-        hf_status status = hf_vector_get(store, log, scope, &slot);
-        if (status != HF_OK) return status;
-        sqlite3_stmt *statement = hf_sql(store, HF_SQL_HOLE_NEXT);
-        sqlite3_bind_int64(statement, 1, log);
-        sqlite3_bind_int64(statement, 2, scope);
-        sqlite3_bind_int64(statement, 3, (sqlite3_int64)slot->seq);
-        bool row;
-        status = hf_sql_row(store, statement, &row);
-        if (status != HF_OK || !row) return status;
-        uint64_t seq = (uint64_t)sqlite3_column_int64(statement, 0);
         uint8_t hash[HF_HASH_SIZE];
-        status = hf_column_exact(store, statement, 1, hash, HF_HASH_SIZE);
-        sqlite3_reset(statement);
-        if (status == HF_OK) status = hf_vector_advance(store, log, scope, seq, hash);
+        hf_status status = hf_vector_get(store, log, scope, &slot);
+        uint64_t seq = slot->seq;
+        if (status == HF_OK) status = hf_hole_next(store, log, scope, &seq, hash);
+        if (status != HF_OK || seq == 0) return status;
+        status = hf_vector_advance(store, log, scope, seq, hash);
         if (status != HF_OK) return status;
     }
 }
