@@ -35,6 +35,8 @@ CASES = [
                   "platform/tls_identity.c": "#include <openssl/ssl.h>\n"}, ["platform/a.c:1"]),
     ("includes", {"hub/api.c": "#include <jansson.h>\n", "hub/hub.c": "#include <jansson.h>\n"},
      ["hub/hub.c:1"]),
+    ("includes", {"edge/main.c": "#include <unistd.h>\n", "edge/node.c": "#include <unistd.h>\n"},
+     ["edge/node.c:1"]),
     ("includes", {"hub/hub.c": '#include "gone.h"\n'}, ["hub/hub.c:1"]),
     ("size", {"sync/a.c": LONG}, ["sync/a.c:1"]),
     ("size", {"sync/a.c": LONG.replace("    ;\n", "", 3)}, []),
