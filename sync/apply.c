@@ -143,6 +143,7 @@ typedef struct arrival { /* an entry on its way in */
     uint32_t withhold;
     bool late; /* the vector is past it: a hole, whose body comes only now */
     uint64_t fills; /* position of the row that so far had only its hashes; 0: none */
+    bool judged; /* its hole says already why it is withheld */
 } arrival;
 
 /* A row of this dot is here: the same entry, whole or with its parts erased; or another branch. */
