@@ -329,6 +329,7 @@ hf_status hf_pack_load(hf_store *store)
     if (status == HF_OK) {
         hf_pack_close(store->pack);
         store->pack = newest;
+        status = hf_conflicts_refresh(store);
     } else {
         hf_pack_close(newest);
     }

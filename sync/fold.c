@@ -178,6 +178,62 @@ static hf_status settle(hf_store *store, hf_record *record)
     return status;
 }
 
+static hf_status record_numbers(hf_store *store, int64_t after, int64_t numbers[64],
+                                size_t *count)
+{
+    *count = 0;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RECORD_NUMBERS);
+    sqlite3_bind_int64(statement, 1, after);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    while (status == HF_OK && row && *count < 64) {
+        numbers[(*count)++] = sqlite3_column_int64(statement, 0);
+        status = hf_sql_row(store, statement, &row);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+/* The conflicts are a fold by the pack's rules: under another pack they are other ones. */
+static hf_status resettle_all(hf_store *store)
+{
+    hf_status status = HF_OK;
+    int64_t numbers[64], after = 0;
+    size_t count = 1;
+    while (status == HF_OK && count > 0) {
+        status = record_numbers(store, after, numbers, &count);
+        for (size_t i = 0; i < count && status == HF_OK; i++) {
+            hf_record record;
+            status = hf_record_load_no(store, numbers[i], false, &record);
+            if (status != HF_OK) break;
+            status = settle_conflicts(store, &record, false);
+            hf_record_clear(&record);
+        }
+        if (count) after = numbers[count - 1];
+    }
+    return status;
+}
+
+hf_status hf_conflicts_refresh(hf_store *store)
+{
+    uint32_t version = hf_pack_version(store->pack);
+    hf_buffer stored = {0};
+    hf_status status = hf_meta_get(store, "conflicts_pack", &stored);
+    bool current = stored.size == sizeof version && memcmp(stored.data, &version, 4) == 0;
+    hf_buffer_free(&stored);
+    if (status != HF_OK || current || store->read_only) return status;
+    status = hf_sql_run(store, hf_sql(store, HF_SQL_BEGIN));
+    if (status != HF_OK) return status;
+    status = resettle_all(store);
+    if (status == HF_OK)
+        status = hf_meta_set(store, "conflicts_pack",
+                             (hf_bytes){(const uint8_t *)&version, sizeof version});
+    if (status == HF_OK) status = hf_sql_run(store, hf_sql(store, HF_SQL_COMMIT));
+    if (status != HF_OK && !sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
 static hf_status note_entry(hf_store *store, int64_t record, uint64_t position)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_RECORD_ENTRY_ADD);

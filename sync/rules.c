@@ -316,6 +316,13 @@ static hf_status admit_state(const hf_field *field, const hf_live *live, size_t 
     return HF_ERR_DENIED;
 }
 
+static bool differ(const hf_live *live, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (!hf_bytes_equal(live[0].value, live[i].value)) return true;
+    return false;
+}
+
 hf_status hf_rule_admits(const hf_field *field, const hf_live *live, size_t count, hf_bytes value,
                          hf_bytes reason, char *why, size_t why_size)
 {
@@ -330,6 +337,12 @@ hf_status hf_rule_admits(const hf_field *field, const hf_live *live, size_t coun
     pick(field, live, count, &shown);
     if (shown.value.data == NULL || reasoned) return HF_OK;
 
+    /* A plain write would overwrite versions that its author may never have looked at. */
+    if (needs_a_person(field->rule) && differ(live, count)) {
+        snprintf(why, why_size, "%s has several versions: choose one, and say why.",
+                 name_of(field));
+        return HF_ERR_DENIED;
+    }
     char text[96];
     quote(field, shown.value, text, sizeof text);
     switch (field->rule) {

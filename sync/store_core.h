@@ -214,6 +214,8 @@ HF_MUST_CHECK hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_
                                        const uint8_t hash[HF_HASH_SIZE], uint64_t position);
 /* Folds a record anew from its entries: after a verdict. */
 HF_MUST_CHECK hf_status hf_record_refold(hf_store *store, int64_t no);
+/* Brings the conflict table up to date with the pack, if it was made under another one. */
+HF_MUST_CHECK hf_status hf_conflicts_refresh(hf_store *store);
 /* Every record that the entry at `position` touches. */
 HF_MUST_CHECK hf_status hf_record_refold_entry(hf_store *store, uint64_t position);
 /* Folds from entries into `out` without storing: what verify compares with. */
@@ -262,7 +264,15 @@ HF_MUST_CHECK hf_status hf_write_changes(hf_batch *batch, const hf_author *autho
 /* As it may leave this node: withheld ones with every part erased, in `emptied`. */
 HF_MUST_CHECK hf_status hf_entry_outward(hf_store *store, hf_entry *entry, hf_buffer *emptied);
 
+/* ---- log.c ---- */
+/* Chain at one seq of a log, held or stepped over as a hole; HF_ERR_NOT_FOUND when it is neither. */
+HF_MUST_CHECK hf_status hf_log_chain_through(hf_store *store, int64_t log, uint64_t seq,
+                                             uint8_t out[HF_HASH_SIZE]);
+
 /* ---- head.c ---- */
+/* The root that a leaf's path leads to; HF_ERR_PROTOCOL when the path has the wrong length. */
+HF_MUST_CHECK hf_status hf_head_leaf_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
+                                          uint8_t root[HF_HASH_SIZE]);
 /* Is the signature by the origin's certified key? HF_ERR_NOT_FOUND: its certificate is not known. */
 HF_MUST_CHECK hf_status hf_head_check(hf_store *store, const hf_head *head);
 HF_MUST_CHECK hf_status hf_head_read_leaves(hf_bytes bytes, hf_head_leaf leaves[HF_LOG_SCOPES_MAX],
