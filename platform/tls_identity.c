@@ -18,7 +18,10 @@
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305"
 #define GROUPS "X25519:P-256"
 
-enum { TICKETS = 1 }; /* per full handshake; each carries the client's certificate */
+enum {
+    TICKETS = 1,                  /* per handshake; each carries the client's certificate */
+    SESSION_LIFE_S = 24 * 60 * 60 /* in which a device that returns need not send it again */
+};
 
 struct hf_tls_client {
     SSL_CTX *ssl_ctx;
@@ -93,6 +96,7 @@ hf_status hf_tls_serve(void *ssl_ctx, const hf_key_paths *paths, bool mutual,
                        NULL);
     SSL_CTX_set_session_id_context(ctx, session_scope, sizeof session_scope - 1);
     SSL_CTX_set_num_tickets(ctx, mutual ? TICKETS : 0);
+    SSL_CTX_set_timeout(ctx, SESSION_LIFE_S);
     if (!mutual) SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     return HF_OK;
 }
@@ -114,19 +118,29 @@ hf_status hf_tls_check(const hf_key_paths *paths)
 static void on_client_info(const SSL *ssl, int where, int code)
 {
     hf_tls_client *client = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    if (where == SSL_CB_HANDSHAKE_START && client->session) {
+        /* The callback's SSL is const for fear of exactly this; before the hello it is safe. */
+        SSL_SESSION *copy = SSL_SESSION_dup(client->session);
+        SSL_set_session((SSL *)(uintptr_t)ssl, copy);
+        SSL_SESSION_free(copy);
+    }
     if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && code >> 8 == SSL3_AL_FATAL) {
         client->alert = SSL_alert_desc_string_long(code);
         hf_tls_client_forget(client); /* whatever it disliked, do not bring it again */
     }
 }
 
-/* Takes the reference that it is offered. */
+/* Keeps a copy: a connection that ends without a proper farewell, as an officer's do, would mark
+ * the original as not to be used again. */
 static int on_client_session(SSL *ssl, SSL_SESSION *session)
 {
     hf_tls_client *client = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    SSL_SESSION_free(client->session);
-    client->session = session;
-    return 1;
+    SSL_SESSION *copy = SSL_SESSION_dup(session);
+    if (copy) {
+        SSL_SESSION_free(client->session);
+        client->session = copy;
+    }
+    return 0; /* the reference stays OpenSSL's */
 }
 
 /* What the server's certificate must name. An address is not a name: each has its own field. */

@@ -25,6 +25,7 @@ typedef struct hf_identity {
     uint8_t key_id[HF_HASH_SIZE]; /* SHA-256 of its SubjectPublicKeyInfo */
     hf_bytes certificate;         /* DER; chains to the CA */
     bool expired;                 /* by this machine's clock its dates do not hold */
+    bool resumed;                 /* TLS took an earlier session up: no certificates were sent */
     const char *address;          /* IP address, as text */
 } hf_identity;
 

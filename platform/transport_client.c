@@ -197,6 +197,7 @@ static int on_established(hf_dialer *dialer, hf_conn *conn, struct lws *wsi)
     if (hf_tls_peer_read(lws_get_ssl(wsi), &held) != HF_OK) return -1;
     hf_identity peer = {.certificate = {held.certificate, held.certificate_size},
                     .expired = held.expired,
+                        .resumed = held.resumed,
                     .address = dialer->addresses.text[dialer->address_index]};
     memcpy(peer.key_id, held.key_id, sizeof peer.key_id);
     dialer->state = DIALER_OPEN;

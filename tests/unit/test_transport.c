@@ -56,6 +56,7 @@ static bool on_admit(void *context, const hf_identity *peer)
     bench *b = context;
     b->admit_count++;
     b->saw_expired = peer->expired;
+    b->admit_resumed += peer->resumed;
     assert_string_equal(peer->address, "127.0.0.1");
     memcpy(b->seen_key, peer->key_id, HF_HASH_SIZE);
     return memcmp(peer->key_id, b->barred, HF_HASH_SIZE) != 0;
@@ -380,6 +381,7 @@ static void a_client_can_dial_again_after_a_close(void **state)
     }
     RUN_UNTIL(b, b->device_count == 4);
     assert_int_equal(b->admit_count, 4); /* asked every time, resumed or not */
+    assert_int_equal(b->admit_resumed, 3); /* and the certificates went over the link once */
     hf_dialer_close(client);
 }
 
