@@ -162,7 +162,7 @@ static hf_status settle_conflicts(hf_store *store, const hf_record *record, bool
     }
     if (status == HF_OK && record->edited_deleted)
         status = conflict_add(store, record->no, HF_FIELD_DELETED, &record->fields[0].cell);
-    for (size_t i = 0; i < record->field_count && status == HF_OK && !record->deleted; i++)
+    for (size_t i = 0; i < record->field_count && status == HF_OK; i++)
         status = field_conflict(store, record, &record->fields[i]);
     return status;
 }

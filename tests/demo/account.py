@@ -195,9 +195,7 @@ def disputes(records, pack):
         others = [write for number, writes in standing.items() if number != DELETED
                   for write in writes]
         uncovered = [write for write in others if not covered(deletes, write.dot)]
-        if deletes and not uncovered:
-            continue
-        if deletes:
+        if deletes and uncovered:
             found[(kind, record, DELETED)] = deletes + uncovered
         for number, writes in standing.items():
             rule, field = pack.get((kind, number), ("keep", None))
