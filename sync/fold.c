@@ -393,7 +393,10 @@ hf_status hf_record_refold(hf_store *store, int64_t no)
     status = hf_sql_run(store, statement);
     if (status == HF_OK) status = settle(store, &record);
     hf_record_clear(&record);
-    return status;
+    if (status != HF_OK) return status;
+    statement = hf_sql(store, HF_SQL_R_STALE_ADD); /* find.c follows the feed, which this is not in */
+    sqlite3_bind_int64(statement, 1, no);
+    return hf_sql_run(store, statement);
 }
 
 hf_status hf_record_refold_entry(hf_store *store, uint64_t position)

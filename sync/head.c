@@ -60,9 +60,8 @@ static void tree_fold(const hf_crypto *crypto, uint8_t nodes[][HF_HASH_SIZE], si
     }
 }
 
-/* The root that a leaf's path leads to; HF_ERR_PROTOCOL when the path has the wrong length. */
-static hf_status path_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
-                           uint8_t root[HF_HASH_SIZE])
+hf_status hf_head_leaf_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
+                            uint8_t root[HF_HASH_SIZE])
 {
     if (leaf->count == 0 || leaf->count > HF_LOG_SCOPES_MAX || leaf->index >= leaf->count)
         return HF_ERR_PROTOCOL;
@@ -119,7 +118,7 @@ hf_status hf_head_leaves(hf_store *store, int64_t origin_no, uint8_t lane, uint6
     for (size_t i = 0; i < *count && status == HF_OK; i++) {
         leaves[i].index = (uint32_t)i;
         leaves[i].count = (uint32_t)*count;
-        status = hf_log_chain_at(store, origin_no, lane, leaves[i].seq, leaves[i].chain);
+        status = hf_log_chain_through(store, log, leaves[i].seq, leaves[i].chain);
         if (status == HF_OK) status = leaf_hash(store->crypto, &leaves[i], hashes[i]);
     }
     for (size_t i = 0; i < *count && status == HF_OK; i++) {
@@ -287,9 +286,9 @@ static hf_status check_leaf(hf_store *store, const hf_origin_row *origin, const 
     if (slot->seq == leaf->seq)
         memcpy(leaf->chain, slot->chain, HF_HASH_SIZE);
     else
-        status = hf_log_chain_at(store, origin->no, head->lane, leaf->seq, leaf->chain);
-    if (status == HF_ERR_NOT_FOUND) return HF_OK; /* a hole's: the next head covers it */
-    if (status == HF_OK) status = path_root(store->crypto, leaf, root);
+        status = hf_log_chain_through(store, log, leaf->seq, leaf->chain);
+    if (status == HF_ERR_NOT_FOUND) return HF_ERR_PROTOCOL; /* no entry of ours: another branch */
+    if (status == HF_OK) status = hf_head_leaf_root(store->crypto, leaf, root);
     if (status == HF_OK && memcmp(root, head->root, HF_HASH_SIZE) != 0)
         status = hf_store_say(store, HF_ERR_PROTOCOL, "A signed head does not match the log.");
     return status;

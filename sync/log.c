@@ -23,6 +23,51 @@ hf_status hf_log_chain_at(hf_store *store, int64_t origin_no, uint8_t lane, uint
     return status;
 }
 
+/* The hole at `seq`: its hash is put on the pile; *seq becomes the one before it in its scope. */
+static hf_status hole_push(hf_store *store, int64_t log, uint64_t *seq, hf_buffer *hashes)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_HOLE_GET);
+    sqlite3_bind_int64(statement, 1, log);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)*seq);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && !row) return HF_ERR_NOT_FOUND;
+    uint8_t hash[HF_HASH_SIZE];
+    if (status == HF_OK) status = hf_column_exact(store, statement, 1, hash, HF_HASH_SIZE);
+    uint64_t before = status == HF_OK ? (uint64_t)sqlite3_column_int64(statement, 3) : 0;
+    if (statement) sqlite3_reset(statement);
+    if (status != HF_OK) return status;
+    if (before >= *seq) return HF_ERR_CORRUPT; /* it would never end */
+    *seq = before;
+    hf_write_raw(hashes, (hf_bytes){hash, HF_HASH_SIZE});
+    return hashes->status;
+}
+
+/* Back over holes whose bodies are not here to an entry that is, then on from its chain. */
+hf_status hf_log_chain_through(hf_store *store, int64_t log, uint64_t seq,
+                               uint8_t out[HF_HASH_SIZE])
+{
+    hf_buffer hashes = {0};
+    hf_status status = HF_ERR_NOT_FOUND;
+    while (seq > 0 && status == HF_ERR_NOT_FOUND) {
+        status = hf_log_chain_at(store, log / 8, (uint8_t)(log % 8), seq, out);
+        if (status != HF_ERR_NOT_FOUND) break;
+        status = hole_push(store, log, &seq, &hashes);
+        if (status != HF_OK) goto done;
+        status = HF_ERR_NOT_FOUND;
+    }
+    if (status == HF_ERR_NOT_FOUND) { /* down to the start of the scope */
+        memset(out, 0, HF_HASH_SIZE);
+        status = HF_OK;
+    }
+    for (size_t at = hashes.size; status == HF_OK && at > 0; at -= HF_HASH_SIZE)
+        hf_chain_next(store->crypto, out, hashes.data + at - HF_HASH_SIZE);
+
+done:
+    hf_buffer_free(&hashes);
+    return status;
+}
+
 static hf_status acked(hf_store *store, int64_t log, uint64_t *out)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_ACK_GET);

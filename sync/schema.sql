@@ -85,3 +85,5 @@ CREATE TABLE import_row(        -- edge/import.c: rows already taken, so a secon
 CREATE TABLE word(              -- find.c: derived; built behind the write
     word TEXT NOT NULL, record INTEGER NOT NULL, PRIMARY KEY(word, record)) WITHOUT ROWID;
 CREATE INDEX word_record ON word(record);
+CREATE TABLE word_stale(        -- fold.c: records folded anew out of turn, to be indexed again
+    record INTEGER PRIMARY KEY);
