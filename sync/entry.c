@@ -99,6 +99,16 @@ hf_status hf_op_next(hf_part *part, const hf_origin_id *origin, uint8_t lane, hf
     return reader->status;
 }
 
+/* What an entry cites of its own log comes before it. Read with `nobody` for the own origin. */
+static hf_status check_own_cites(const hf_op *op, const hf_origin_id *nobody, uint64_t seq)
+{
+    for (size_t i = 0; i < op->cite_count; i++) {
+        const hf_dot *dot = &op->cites[i].dot;
+        if (hf_origin_equal(&dot->origin, nobody) && dot->seq >= seq) return HF_ERR_PROTOCOL;
+    }
+    return HF_OK;
+}
+
 static hf_status check_parts(hf_entry_body *entry)
 {
     hf_reader reader = hf_reader_open(entry->parts);
@@ -112,6 +122,7 @@ static hf_status check_parts(hf_entry_body *entry)
         while (status == HF_OK && part.op_left > 0) {
             status = hf_op_next(&part, &nobody, 0, &op);
             if (++entry->op_count > HF_ENTRY_OPS_MAX) status = HF_ERR_LIMIT;
+            if (status == HF_OK) status = check_own_cites(&op, &nobody, entry->seq);
         }
         if (status != HF_OK) return status;
         if (part.erased) entry->erased_count++;
