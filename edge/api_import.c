@@ -1,9 +1,10 @@
-/* api_import.c: one request's worth of rows, from the command to the store.
+/* hf_edge_api_import.c: one request's worth of rows, from the command to the store.
  *
  * Why rows travel in requests and not a file's name: the daemon may not be allowed to read the
  * officer's file, and between two requests it serves the hub. */
 #include "api_call.h"
 #include "import.h"
+#include "sync/render.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +25,14 @@ static hf_status read_pairs(api_call *call, json_t *object, bool reversed, hf_im
     const char *key;
     json_t *value;
     *count = 0;
-    json_object_foreach(object, key, value) {
-        hf_bytes name = {(const uint8_t *)key, strlen(key)}, text = api_bytes(value);
+    json_object_foreach(object, key, value)
+    {
+        hf_bytes name = {(const uint8_t *)key, strlen(key)}, text = hf_edge_bytes(value);
         if (*count == HF_IMPORT_FIELDS_MAX || !json_is_string(value))
-            return api_fail(call, HF_ERR_INPUT, "The mapping's \"%.64s\" must be text, and it may "
-                                                "name at most %d fields.", key,
-                            HF_IMPORT_FIELDS_MAX);
+            return hf_edge_fail(call, HF_ERR_INPUT,
+                                "The mapping's \"%.64s\" must be text, and it may "
+                                "name at most %d fields.",
+                                key, HF_IMPORT_FIELDS_MAX);
         out[(*count)++] = reversed ? (hf_import_pair){.from = text, .field = name}
                                    : (hf_import_pair){.from = name, .field = text};
     }
@@ -41,24 +44,27 @@ static hf_status read_mapping(api_call *call, hf_import_mapping *out)
     json_t *mapping = json_object_get(call->request, "mapping");
     memset(out, 0, sizeof *out);
     if (json_integer_value(json_object_get(mapping, "holdfast_mapping")) != 1)
-        return api_fail(call, HF_ERR_INPUT, "The mapping is not one that this program knows: it "
-                                            "begins with \"holdfast_mapping\": 1.");
-    out->name = api_bytes(json_object_get(mapping, "name"));
-    out->type = api_bytes(json_object_get(mapping, "type"));
-    out->scope = api_bytes(json_object_get(mapping, "scope"));
-    out->key = api_bytes(json_object_get(mapping, "key"));
-    out->time = api_bytes(json_object_get(mapping, "time"));
+        return hf_edge_fail(call, HF_ERR_INPUT,
+                            "The mapping is not one that this program knows: it "
+                            "begins with \"holdfast_mapping\": 1.");
+    out->name = hf_edge_bytes(json_object_get(mapping, "name"));
+    out->type = hf_edge_bytes(json_object_get(mapping, "type"));
+    out->scope = hf_edge_bytes(json_object_get(mapping, "scope"));
+    out->key = hf_edge_bytes(json_object_get(mapping, "key"));
+    out->time = hf_edge_bytes(json_object_get(mapping, "time"));
     if (out->name.size == 0 || out->type.size == 0)
-        return api_fail(call, HF_ERR_INPUT, "The mapping needs a \"name\", which its records are "
-                                            "known by, and a \"type\".");
-    hf_status status = read_pairs(call, json_object_get(mapping, "fields"), false, out->fields,
-                                  &out->field_count);
+        return hf_edge_fail(call, HF_ERR_INPUT,
+                            "The mapping needs a \"name\", which its records are "
+                            "known by, and a \"type\".");
+    hf_status status =
+        read_pairs(call, json_object_get(mapping, "fields"), false, out->fields, &out->field_count);
     if (status == HF_OK)
         status = read_pairs(call, json_object_get(mapping, "constants"), true, out->constants,
                             &out->constant_count);
     if (status == HF_OK && out->field_count == 0)
-        return api_fail(call, HF_ERR_INPUT, "The mapping needs \"fields\": which column goes to "
-                                            "which field.");
+        return hf_edge_fail(call, HF_ERR_INPUT,
+                            "The mapping needs \"fields\": which column goes to "
+                            "which field.");
     return status;
 }
 
@@ -66,8 +72,8 @@ static hf_status read_cells(api_call *call, const json_t *array, hf_bytes *cells
 {
     *count = json_array_size(array);
     if (!json_is_array(array) || *count > HF_CSV_CELLS_MAX)
-        return api_fail(call, HF_ERR_INPUT, "A row has at most %d cells.", HF_CSV_CELLS_MAX);
-    for (size_t i = 0; i < *count; i++) cells[i] = api_bytes(json_array_get(array, i));
+        return hf_edge_fail(call, HF_ERR_INPUT, "A row has at most %d cells.", HF_CSV_CELLS_MAX);
+    for (size_t i = 0; i < *count; i++) cells[i] = hf_edge_bytes(json_array_get(array, i));
     return HF_OK;
 }
 
@@ -83,7 +89,8 @@ static hf_status read_rows(api_call *call, row_batch *batch)
     size_t cell_count = 0, used = 0;
     batch->count = json_array_size(rows);
     if (batch->count > HF_IMPORT_ROWS_MAX)
-        return api_fail(call, HF_ERR_LIMIT, "At most %d rows in one request.", HF_IMPORT_ROWS_MAX);
+        return hf_edge_fail(call, HF_ERR_LIMIT, "At most %d rows in one request.",
+                            HF_IMPORT_ROWS_MAX);
     for (size_t i = 0; i < batch->count; i++) {
         cell_count += json_array_size(json_object_get(json_array_get(rows, i), "cells"));
     }
@@ -97,8 +104,8 @@ static hf_status read_rows(api_call *call, row_batch *batch)
         *out = (hf_import_row){.line = line < 0 ? 0 : (uint64_t)line,
                                .ordinal = ordinal < 0 ? 0 : (uint64_t)ordinal,
                                .cells = batch->cells + used};
-        hf_status status = read_cells(call, json_object_get(row, "cells"), batch->cells + used,
-                                      &out->cell_count);
+        hf_status status =
+            read_cells(call, json_object_get(row, "cells"), batch->cells + used, &out->cell_count);
         if (status != HF_OK) return status;
         used += out->cell_count;
     }
@@ -112,9 +119,19 @@ static void write_result(api_call *call, const hf_import_result *result)
     hf_json_uint(&call->json, "unchanged", result->unchanged);
     hf_json_uint(&call->json, "seen", result->seen);
     hf_json_uint(&call->json, "rejected", result->rejected);
+    hf_json_array(&call->json, "entries");
+    if (result->entries) {
+        char first[HF_DOT_TEXT_SIZE];
+        hf_dot_format(&result->first, first);
+        hf_json_object(&call->json, NULL);
+        hf_json_string(&call->json, "first", first);
+        hf_json_uint(&call->json, "count", result->entries);
+        hf_json_end(&call->json);
+    }
+    hf_json_end(&call->json);
 }
 
-hf_status api_import(api_call *call)
+hf_status hf_edge_api_import(api_call *call)
 {
     hf_store *store = call->api->store;
     hf_bytes header[HF_CSV_CELLS_MAX];
@@ -125,7 +142,7 @@ hf_status api_import(api_call *call)
     hf_author author;
     row_batch *batch = calloc(1, sizeof *batch);
     if (!batch) return HF_ERR_NOMEM;
-    api_author(call, &author);
+    hf_edge_author(call, &author);
     hf_status status = read_mapping(call, &mapping);
     if (status == HF_OK)
         status = read_cells(call, json_object_get(call->request, "header"), header, &header_count);

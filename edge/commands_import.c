@@ -14,9 +14,9 @@
 
 enum {
     CHUNK = 64 * 1024,
-    BATCH_BYTES_MAX = 256 * 1024,   /* of rows as read: its request stays within bounds */
-    EQUALS_MAX = 16 * 1024 * 1024,  /* rows in one file: 384 MiB of counts */
-    REJECTS_SAID = 10               /* on standard error, when there is no file for them */
+    BATCH_BYTES_MAX = 256 * 1024,  /* of rows as read: its request stays within bounds */
+    EQUALS_MAX = 16 * 1024 * 1024, /* rows in one file: 384 MiB of counts */
+    REJECTS_SAID = 10              /* on standard error, when there is no file for them */
 };
 
 /* ---- how many equal rows came before ---- */
@@ -36,8 +36,8 @@ static equal_slot *equal_find(equal_slot *slots, size_t capacity, const uint8_t 
     uint64_t start;
     memcpy(&start, digest, sizeof start);
     for (size_t i = (size_t)start & (capacity - 1);; i = (i + 1) & (capacity - 1)) {
-        bool is_it = slots[i].count == 0 ||
-                     memcmp(slots[i].digest, digest, HF_IMPORT_DIGEST_SIZE) == 0;
+        bool is_it =
+            slots[i].count == 0 || memcmp(slots[i].digest, digest, HF_IMPORT_DIGEST_SIZE) == 0;
         if (is_it) return &slots[i];
     }
 }
@@ -81,9 +81,10 @@ typedef struct import_work {
     edge_program program;
     const hf_cli_args *args;
     json_t *mapping, *header, *rows; /* rows: of the batch being gathered */
+    json_t *entries;                 /* what is saved: one run of entries for each batch */
     hf_csv csv;
     equal_table equals;
-    hf_buffer raw;                   /* the batch's rows as read */
+    hf_buffer raw; /* the batch's rows as read */
     raw_row raw_rows[HF_IMPORT_ROWS_MAX];
     size_t raw_count;
     FILE *file, *rejects;
@@ -119,7 +120,8 @@ static void tell_reject(import_work *work, uint64_t line, hf_bytes raw, const ch
 static void progress(const import_work *work, bool is_end)
 {
     bool is_terminal = isatty(STDERR_FILENO);
-    if (is_terminal) fprintf(stderr, "\r%" PRIu64 " rows%s", work->row_count, is_end ? "\n" : "");
+    if (is_terminal)
+        fprintf(stderr, "\r%" PRIu64 " rows%s", work->row_count, is_end ? "\n" : "");
     else if (is_end || work->row_count % 5000 < HF_IMPORT_ROWS_MAX)
         fprintf(stderr, "%" PRIu64 " rows\n", work->row_count);
 }
@@ -132,6 +134,7 @@ static void take_answer(import_work *work, const json_t *answer)
     work->total.unchanged += hf_show_number(answer, "unchanged");
     work->total.seen += hf_show_number(answer, "seen");
     work->total.rejected += hf_show_number(answer, "rejected");
+    (void)json_array_extend(work->entries, json_object_get(answer, "entries"));
     for (size_t i = 0; i < json_array_size(rejects); i++) {
         const json_t *reject = json_array_get(rejects, i);
         uint64_t line = hf_show_number(reject, "line");
@@ -149,12 +152,12 @@ static int batch_send(import_work *work)
     json_t *answer = NULL;
     const char *actor = hf_cli_value(work->args, "actor");
     if (!actor) actor = getenv("HOLDFAST_ACTOR");
-    json_t *request = json_pack("{s:s,s:O,s:O,s:o,s:b}", "op", "import", "mapping", work->mapping,
-                                "header", work->header, "rows", work->rows, "dry_run",
-                                hf_cli_has(work->args, "dry-run"));
+    json_t *request =
+        json_pack("{s:s,s:O,s:O,s:o,s:b}", "op", "import", "mapping", work->mapping, "header",
+                  work->header, "rows", work->rows, "dry_run", hf_cli_has(work->args, "dry-run"));
     work->rows = json_array();
     if (request && actor) (void)json_object_set_new(request, "actor", json_string(actor));
-    int code = edge_ask(&work->program, request, &answer);
+    int code = hf_edge_cli_ask(&work->program, request, &answer);
     if (code == HF_EXIT_OK) {
         take_answer(work, answer);
         progress(work, false);
@@ -204,8 +207,10 @@ static int take_row(import_work *work)
     if (!cells) return refuse_row(work, "it is not UTF-8 text");
     if (!row_digest(work, digest) || !equal_count(&work->equals, digest, &ordinal)) {
         json_decref(cells);
-        fprintf(stderr, "%s import: the file has too many rows for this machine; cut it in "
-                        "parts.\n", EDGE_PROGRAM);
+        fprintf(stderr,
+                "%s import: the file has too many rows for this machine; cut it in "
+                "parts.\n",
+                EDGE_PROGRAM);
         return HF_EXIT_NO_MEMORY;
     }
     json_t *row = json_pack("{s:I,s:I,s:o}", "line", (json_int_t)work->csv.line, "ordinal",
@@ -242,8 +247,10 @@ static int read_file(import_work *work)
         hf_bytes in = {chunk, size};
         is_last = size < sizeof chunk;
         if (ferror(work->file)) {
-            fprintf(stderr, "%s import: cannot read the file. What was imported stays; run the "
-                            "same again.\n", EDGE_PROGRAM);
+            fprintf(stderr,
+                    "%s import: cannot read the file. What was imported stays; run the "
+                    "same again.\n",
+                    EDGE_PROGRAM);
             return HF_EXIT_IO;
         }
         while (code == HF_EXIT_OK && hf_csv_next(&work->csv, &in, is_last) == HF_CSV_ROW) {
@@ -273,8 +280,7 @@ static int open_files(import_work *work)
     bool is_stdin = strcmp(work->args->operands[0], "-") == 0;
     work->file = is_stdin ? stdin : fopen(work->args->operands[0], "rb");
     if (!work->file) {
-        fprintf(stderr, "%s import: there is no file %s.\n", EDGE_PROGRAM,
-                work->args->operands[0]);
+        fprintf(stderr, "%s import: there is no file %s.\n", EDGE_PROGRAM, work->args->operands[0]);
         return HF_EXIT_NO_INPUT;
     }
     if (rejects) work->rejects = fopen(rejects, "wb");
@@ -285,20 +291,27 @@ static int open_files(import_work *work)
     return HF_EXIT_OK;
 }
 
+static void print_document(const import_work *work, bool complete)
+{
+    const hf_import_result *total = &work->total;
+    json_t *document = json_pack(
+        "{s:s,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:O}", "schema", "holdfast.import/1", "complete",
+        complete, "rows", (json_int_t)work->row_count, "created", (json_int_t)total->created,
+        "updated", (json_int_t)total->updated, "unchanged", (json_int_t)total->unchanged, "seen",
+        (json_int_t)total->seen, "rejected", (json_int_t)total->rejected, "dry_run",
+        hf_cli_has(work->args, "dry-run"), "entries", work->entries);
+    char *text = json_dumps(document, JSON_COMPACT);
+    if (text) puts(text);
+    free(text);
+    json_decref(document);
+}
+
 static void print_total(const import_work *work)
 {
     const hf_import_result *total = &work->total;
     bool dry = hf_cli_has(work->args, "dry-run");
     if (hf_cli_has(work->args, "json")) {
-        json_t *document = json_pack(
-            "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "schema", "holdfast.import/1", "rows",
-            (json_int_t)work->row_count, "created", (json_int_t)total->created, "updated",
-            (json_int_t)total->updated, "unchanged", (json_int_t)total->unchanged, "seen",
-            (json_int_t)total->seen, "rejected", (json_int_t)total->rejected, "dry_run", dry);
-        char *text = json_dumps(document, JSON_COMPACT);
-        if (text) puts(text);
-        free(text);
-        json_decref(document);
+        print_document(work, true);
         return;
     }
     printf("%s%" PRIu64 " rows: %" PRIu64 " new records, %" PRIu64 " updated, %" PRIu64
@@ -307,14 +320,15 @@ static void print_total(const import_work *work)
            total->updated, total->unchanged, total->seen, total->rejected);
 }
 
-int edge_import(void *context, const hf_cli_args *args)
+int hf_edge_cli_import(void *context, const hf_cli_args *args)
 {
     (void)context;
     import_work *work = calloc(1, sizeof *work);
     if (!work) return HF_EXIT_NO_MEMORY;
     work->args = args;
     work->rows = json_array();
-    int code = edge_open(&work->program, args);
+    work->entries = json_array();
+    int code = hf_edge_cli_open(&work->program, args);
     if (code == HF_EXIT_OK && !work->program.home.keys)
         code = hf_home_keys(&work->program.home, EDGE_PROGRAM);
     if (code == HF_EXIT_OK) code = open_files(work);
@@ -325,6 +339,7 @@ int edge_import(void *context, const hf_cli_args *args)
         if (!hf_cli_has(args, "dry-run")) fputs("Saved on this device.\n", stderr);
         if (work->total.rejected) code = HF_EXIT_DATA;
     } else if (work->row_count) {
+        if (hf_cli_has(args, "json")) print_document(work, false); /* what it says is saved, is */
         fputs("What was imported so far stays; run the same again to go on.\n", stderr);
     }
     if (work->rejects && fclose(work->rejects) != 0 && code == HF_EXIT_OK) code = HF_EXIT_IO;
@@ -332,10 +347,11 @@ int edge_import(void *context, const hf_cli_args *args)
     json_decref(work->mapping);
     json_decref(work->header);
     json_decref(work->rows);
+    json_decref(work->entries);
     hf_csv_free(&work->csv);
     hf_buffer_free(&work->raw);
     free(work->equals.slots);
-    edge_close(&work->program);
+    hf_edge_cli_close(&work->program);
     free(work);
     return code;
 }

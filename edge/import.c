@@ -48,14 +48,15 @@ static hf_status plan_scope(hf_store *store, hf_import_plan *plan, char *why, si
         return HF_OK;
     }
     if (wanted.size) return misfit(why, why_size, "this device may not write in the scope", wanted);
-    (void)snprintf(why, why_size, "This device has not yet heard from its hub which scopes it may "
-                                  "write in. Start \"holdfast-edge run\" once where the hub can be "
-                                  "reached, then import again.");
+    (void)snprintf(why, why_size,
+                   "This device has not yet heard from its hub which scopes it may "
+                   "write in. Start \"holdfast-edge run\" once where the hub can be "
+                   "reached, then import again.");
     return HF_ERR_DENIED;
 }
 
-static hf_status plan_field(hf_import_plan *plan, hf_bytes name, hf_import_column column,
-                            char *why, size_t why_size)
+static hf_status plan_field(hf_import_plan *plan, hf_bytes name, hf_import_column column, char *why,
+                            size_t why_size)
 {
     column.field = hf_type_field_named(plan->type, name);
     if (!column.field) return misfit(why, why_size, "the record type has no field", name);
@@ -63,8 +64,8 @@ static hf_status plan_field(hf_import_plan *plan, hf_bytes name, hf_import_colum
     return HF_OK;
 }
 
-static hf_status plan_columns(hf_import_plan *plan, const hf_bytes *header, size_t count,
-                              char *why, size_t why_size)
+static hf_status plan_columns(hf_import_plan *plan, const hf_bytes *header, size_t count, char *why,
+                              size_t why_size)
 {
     const hf_import_mapping *mapping = plan->mapping;
     hf_status status = HF_OK;
@@ -150,9 +151,10 @@ hf_status hf_import_identity(const hf_crypto *crypto, const hf_import_plan *plan
     uint8_t digest[HF_IMPORT_DIGEST_SIZE];
     uint64_t ms = 0;
     if (row_time(plan, row, &ms) != HF_OK) {
-        (void)snprintf(why, why_size, "\"%.*s\" is not a date or time, such as 2018-10 or "
-                                      "2018-10-21T09:30:00Z", (int)mapping->time.size,
-                       (const char *)mapping->time.data);
+        (void)snprintf(why, why_size,
+                       "\"%.*s\" is not a date or time, such as 2018-10 or "
+                       "2018-10-21T09:30:00Z",
+                       (int)mapping->time.size, (const char *)mapping->time.data);
         return HF_ERR_INPUT;
     }
     hf_import_digest(crypto, mapping->name, row, digest);
@@ -190,9 +192,16 @@ typedef struct import_run {
 static hf_status run_commit(import_run *run)
 {
     hf_txn *txn = run->txn;
+    hf_dot first;
+    size_t count = 1;
     run->txn = NULL;
     run->touched_count = 0;
-    return txn ? hf_txn_commit(txn, NULL, NULL) : HF_OK;
+    if (!txn) return HF_OK;
+    hf_status status = hf_txn_commit(txn, &first, &count);
+    if (status != HF_OK || count == 0) return status;
+    if (run->result->entries == 0) run->result->first = first;
+    run->result->entries += count; /* one type, so one lane; and nobody else writes meanwhile */
+    return HF_OK;
 }
 
 static hf_status reject(import_run *run, const hf_import_row *row, const char *why)
@@ -219,8 +228,8 @@ static hf_status encode_row(import_run *run, const hf_import_row *row)
         hf_bytes text = column_text(column, row);
         starts[i] = run->values.size;
         if (text.size == 0) continue;
-        hf_status status = hf_value_parse(pack, column->field, text, &run->values, run->why,
-                                          sizeof run->why);
+        hf_status status =
+            hf_value_parse(pack, column->field, text, &run->values, run->why, sizeof run->why);
         if (status != HF_OK) return status;
         if (run->values.status != HF_OK) return run->values.status;
         hf_bytes value = {run->values.data + starts[i], run->values.size - starts[i]};
@@ -229,8 +238,8 @@ static hf_status encode_row(import_run *run, const hf_import_row *row)
     }
     for (size_t i = 0; i < plan->column_count; i++) { /* the buffer moves no more */
         size_t end = i + 1 < plan->column_count ? starts[i + 1] : run->values.size;
-        run->encoded[i] = (hf_bytes){end > starts[i] ? run->values.data + starts[i] : NULL,
-                                     end - starts[i]};
+        run->encoded[i] =
+            (hf_bytes){end > starts[i] ? run->values.data + starts[i] : NULL, end - starts[i]};
     }
     return HF_OK;
 }
@@ -264,8 +273,8 @@ static hf_status on_history(void *context, const hf_history_item *item)
 
 /* Is this news? A value that the field had before is not: it is the same file, imported by another
  * device or anew, and it must not take back what an officer has written since. */
-static hf_status is_news(import_run *run, const hf_record_id *id, const hf_view *view,
-                         size_t index, bool *news)
+static hf_status is_news(import_run *run, const hf_record_id *id, const hf_view *view, size_t index,
+                         bool *news)
 {
     const hf_field *field = run->job->plan->columns[index].field;
     had_value had = {.value = run->encoded[index]};
@@ -311,9 +320,12 @@ static hf_status write_row(import_run *run, const hf_import_row *row, const hf_r
         if (status == HF_OK) written++;
     }
     if (status != HF_OK) return status;
-    if (!view) run->result->created++;
-    else if (written) run->result->updated++;
-    else run->result->unchanged++;
+    if (!view)
+        run->result->created++;
+    else if (written)
+        run->result->updated++;
+    else
+        run->result->unchanged++;
     return HF_OK;
 }
 
@@ -344,8 +356,10 @@ static hf_status take_row(import_run *run, const hf_import_row *row, const hf_re
         return reject(run, row, "its record was deleted here; restore that first");
     }
     if (!run->job->dry_run) {
-        if (!run->txn) status = hf_txn_begin(run->store, run->job->author, &run->txn);
-        else hf_txn_next_entry(run->txn);
+        if (!run->txn)
+            status = hf_txn_begin(run->store, run->job->author, &run->txn);
+        else
+            hf_txn_next_entry(run->txn);
     }
     if (status == HF_OK) status = write_row(run, row, id, view);
     if (status == HF_OK && !run->job->dry_run) status = hf_txn_mark_import(run->txn, digest);

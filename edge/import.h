@@ -12,7 +12,7 @@
 
 enum {
     HF_IMPORT_FIELDS_MAX = 64,
-    HF_IMPORT_ROWS_MAX = 500,   /* of one transaction */
+    HF_IMPORT_ROWS_MAX = 500, /* of one transaction */
     HF_IMPORT_DIGEST_SIZE = 16,
     HF_IMPORT_WHY_SIZE = 256
 };
@@ -23,7 +23,7 @@ typedef struct hf_import_pair {
 } hf_import_pair;
 
 typedef struct hf_import_mapping { /* as the mapping file says; all borrowed */
-    hf_bytes name;  /* the namespace of the records' identities */
+    hf_bytes name;                 /* the namespace of the records' identities */
     hf_bytes type;
     hf_bytes scope; /* empty: the first that this device may write in */
     hf_bytes key;   /* a column, or empty */
@@ -36,8 +36,8 @@ typedef struct hf_import_mapping { /* as the mapping file says; all borrowed */
 
 typedef struct hf_import_column {
     const hf_field *field;
-    size_t index;    /* of the column */
-    hf_bytes value;  /* of a constant; data NULL for a column */
+    size_t index;   /* of the column */
+    hf_bytes value; /* of a constant; data NULL for a column */
 } hf_import_column;
 
 typedef struct hf_import_plan { /* a mapping that fits a pack and a header */
@@ -47,7 +47,7 @@ typedef struct hf_import_plan { /* a mapping that fits a pack and a header */
     size_t key, time; /* columns; SIZE_MAX: none */
     hf_import_column columns[2 * HF_IMPORT_FIELDS_MAX];
     size_t column_count;
-    size_t width;     /* cells a row must have */
+    size_t width; /* cells a row must have */
 } hf_import_plan;
 
 /* Fits a mapping to the store's pack and scopes and to the file's header. `mapping` is borrowed for
@@ -73,8 +73,10 @@ HF_MUST_CHECK hf_status hf_import_identity(const hf_crypto *crypto, const hf_imp
 
 typedef struct hf_import_result {
     uint64_t created, updated, unchanged;
-    uint64_t seen;     /* taken by an earlier run */
+    uint64_t seen; /* taken by an earlier run */
     uint64_t rejected;
+    hf_dot first; /* what was written is a run of one log, from here on */
+    uint64_t entries;
 } hf_import_result;
 
 typedef struct hf_import_job {

@@ -10,6 +10,7 @@
 #include "platform/loop.h"
 #include "platform/transport.h"
 #include "sync/limits.h"
+#include "sync/render.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -27,9 +28,9 @@ typedef struct edge_daemon {
     hf_loop *loop;
     hf_dialer *dialer;
     hf_local *local;
-    hf_conn *conn;      /* NULL while there is none */
+    hf_conn *conn; /* NULL while there is none */
     bool dialling, ending, failed;
-    hf_buffer out;      /* the one message that waits to be written */
+    hf_buffer out;       /* the one message that waits to be written */
     hf_link_state shown; /* the state that was last logged */
 } edge_daemon;
 
@@ -60,8 +61,10 @@ static void on_writable(void *user)
     hf_status status = HF_OK;
     if (d->out.size) status = hf_conn_send(d->conn, hf_buffer_bytes(&d->out));
     hf_buffer_clear(&d->out);
-    if (status != HF_OK) hf_conn_close(d->conn, "could not write");
-    else pull(d, hf_clock_now_ms());
+    if (status != HF_OK)
+        hf_conn_close(d->conn, "could not write");
+    else
+        pull(d, hf_clock_now_ms());
 }
 
 /* ---- the link ---- */
@@ -130,6 +133,17 @@ static void log_state(edge_daemon *d)
     hf_log(HF_LOG_INFO, "link-state", "state=%s", names[now.link]);
 }
 
+/* One line for each log that is safe further on: what an officer may be told is "at the hub". */
+static void log_receipts(edge_daemon *d)
+{
+    hf_dot dot;
+    char text[HF_DOT_TEXT_SIZE];
+    while (hf_edge_next_receipt(d->program.edge, &dot)) {
+        hf_dot_format(&dot, text);
+        hf_log(HF_LOG_INFO, "at-hub", "up-to=%s", text);
+    }
+}
+
 static void turn_failed(edge_daemon *d, hf_status status)
 {
     hf_log(HF_LOG_ERROR, "commit-failed", "status=%s problem=\"%s\"", hf_status_name(status),
@@ -144,8 +158,11 @@ static uint64_t on_turn(void *context, uint64_t now_ms)
 {
     edge_daemon *d = context;
     hf_status status = hf_edge_turn(d->program.edge, now_ms, hf_clock_wall_ms());
-    if (status != HF_OK) turn_failed(d, status);
-    else pull(d, now_ms);
+    log_receipts(d);
+    if (status != HF_OK)
+        turn_failed(d, status);
+    else
+        pull(d, now_ms);
     dial(d, now_ms);
     log_state(d);
     return hf_edge_deadline_ms(d->program.edge);
@@ -187,8 +204,7 @@ static int open_link(edge_daemon *d)
     hf_loop_options loop_options = {.many = false};
     hf_status status = hf_loop_new(&loop_options, &d->loop);
     if (status == HF_OK) status = hf_dialer_open(d->loop, &options, &d->dialer);
-    if (status == HF_OK)
-        status = hf_local_open(d->loop, home->socket, on_request, d, &d->local);
+    if (status == HF_OK) status = hf_local_open(d->loop, home->socket, on_request, d, &d->local);
     if (status == HF_OK) return HF_EXIT_OK;
     fprintf(stderr, "%s run: cannot start (%s%s%s).\n", EDGE_PROGRAM, hf_status_name(status),
             d->loop ? ": " : "", d->loop ? hf_loop_error(d->loop) : "");
@@ -224,14 +240,14 @@ static void end(edge_daemon *d)
     hf_dialer_close(d->dialer);
     if (d->loop) hf_loop_free(d->loop);
     hf_buffer_free(&d->out);
-    edge_close(&d->program);
+    hf_edge_cli_close(&d->program);
 }
 
-int edge_run(void *context, const hf_cli_args *args)
+int hf_edge_cli_run(void *context, const hf_cli_args *args)
 {
     (void)context;
     edge_daemon d = {.conn = NULL};
-    int code = edge_open(&d.program, args);
+    int code = hf_edge_cli_open(&d.program, args);
     if (code == HF_EXIT_OK && !d.program.store) {
         fprintf(stderr, "%s run: another process runs with %s already: \"%s status\" says which.\n",
                 EDGE_PROGRAM, d.program.home.data, EDGE_PROGRAM);
@@ -254,5 +270,5 @@ int edge_run(void *context, const hf_cli_args *args)
 int main(int argc, char **argv)
 {
     umask(0077); /* records, keys and tokens are nobody else's */
-    return hf_cli_run(&edge_cli, argc, argv, NULL);
+    return hf_cli_run(&hf_edge_cli, argc, argv, NULL);
 }

@@ -190,6 +190,11 @@ hf_status hf_edge_send(hf_edge *edge, uint64_t now_ms, hf_bytes *message)
     return hf_client_send(edge->client, now_ms, message);
 }
 
+bool hf_edge_next_receipt(hf_edge *edge, hf_dot *out)
+{
+    return hf_client_next_receipt(edge->client, out);
+}
+
 bool hf_edge_wants_close(const hf_edge *edge)
 {
     return edge->linked && hf_session_over(hf_client_session(edge->client));

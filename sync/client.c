@@ -186,6 +186,16 @@ bool hf_client_caught_up(const hf_client *client)
     return download->phase == HF_PHASE_FEED && download->cursor.position >= download->announced;
 }
 
+bool hf_client_next_receipt(hf_client *client, hf_dot *out)
+{
+    size_t log;
+    if (!client->upload.logs || !hf_upload_news(&client->upload, &log)) return false;
+    *out = (hf_dot){.origin = client->own[log / HF_LANE_COUNT]->id,
+                    .lane = (uint8_t)(log % HF_LANE_COUNT),
+                    .seq = client->upload.logs[log].told};
+    return true;
+}
+
 bool hf_client_uploaded(const hf_client *client)
 {
     return client->upload.logs && hf_upload_done(&client->upload);

@@ -27,6 +27,9 @@ uint64_t hf_client_deadline_ms(const hf_client *client);
 const hf_session *hf_client_session(const hf_client *client);
 bool hf_client_caught_up(const hf_client *client);  /* the feed, as far as WELCOME announced it */
 bool hf_client_uploaded(const hf_client *client);   /* all of ours, acknowledged by this hub */
+/* A log of ours of which this hub holds more than was told here before: the newest that it holds
+ * durably. False: no news. */
+bool hf_client_next_receipt(hf_client *client, hf_dot *out);
 /* The newest sentence about an entry of ours that the hub withholds; "" when there is none. */
 const char *hf_client_notice(const hf_client *client);
 /* The hub refuses our log as it stands (behind, fork): a new incarnation writes since. */

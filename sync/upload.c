@@ -155,6 +155,17 @@ uint64_t hf_upload_deadline_ms(const hf_upload *upload)
     return deadline;
 }
 
+bool hf_upload_news(hf_upload *upload, size_t *log)
+{
+    for (size_t i = 0; i < upload->origin_count * HF_LANE_COUNT; i++) {
+        if (upload->logs[i].told >= upload->logs[i].durable) continue;
+        upload->logs[i].told = upload->logs[i].durable;
+        *log = i;
+        return true;
+    }
+    return false;
+}
+
 bool hf_upload_done(const hf_upload *upload)
 {
     for (size_t i = 0; i < upload->origin_count * HF_LANE_COUNT; i++)

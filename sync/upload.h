@@ -11,6 +11,7 @@ typedef struct hf_upload_log { /* one own log, as this session sees it */
     uint64_t last;         /* written here */
     uint64_t sent;         /* on the wire, or durable at the hub already */
     uint64_t durable;      /* the hub said so */
+    uint64_t told;         /* ... and we passed it on */
     uint64_t head_sent;    /* newest seq that we sent a head for */
     uint64_t head_durable; /* ... that the hub holds one for */
     uint64_t head_at_ms;   /* when; 0: not in this session */
@@ -60,6 +61,9 @@ void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms);
 bool hf_upload_head_due(const hf_upload *upload, uint64_t now_ms, size_t *log);
 void hf_upload_head_sent(hf_upload *upload, size_t log, uint64_t now_ms);
 uint64_t hf_upload_deadline_ms(const hf_upload *upload); /* of the next head; UINT64_MAX: none */
+
+/* A log of which the hub holds more than was told here before. False: none. */
+bool hf_upload_news(hf_upload *upload, size_t *log);
 
 bool hf_upload_done(const hf_upload *upload); /* all that was written is durable at the hub */
 

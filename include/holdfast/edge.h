@@ -36,6 +36,10 @@ HF_MUST_CHECK hf_status hf_edge_send(hf_edge *edge, uint64_t now_ms, hf_bytes *m
 bool hf_edge_wants_close(const hf_edge *edge); /* all sent: close the link */
 uint64_t hf_edge_deadline_ms(const hf_edge *edge); /* UINT64_MAX: none */
 
+/* What became safe at the hub since the last call: the newest entry of a log of ours that the hub holds
+ * durably, and so all before it. Call until false, after each turn; told again on a new link. */
+bool hf_edge_next_receipt(hf_edge *edge, hf_dot *out);
+
 /* Wall time as the hub's authenticated time corrects it, and how far it is to be trusted. What
  * hf_author wants. */
 void hf_edge_clock(const hf_edge *edge, uint64_t now_ms, uint64_t wall_ms, uint64_t *true_ms,
