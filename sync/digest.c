@@ -1,7 +1,7 @@
 /* digest.c: one scope's whole state as 32 bytes: protocol.md 7.
  *
- * Two replicas with equal digests hold the same live writes, vectors and holes. Folds are left out: they
- * follow from the live writes, and differ while nodes have different packs. */
+ * Two replicas with equal digests hold the same live writes, vectors and holes. Folds are left
+ * out: they follow from the live writes, and differ while nodes have different packs. */
 #include "store_core.h"
 
 #include <stdlib.h>
@@ -158,8 +158,7 @@ hf_status hf_store_digest(hf_store *store, uint32_t scope, uint8_t out[HF_HASH_S
     digesting d = {.store = store, .scope = scope, .digest = out};
     memset(out, 0, HF_HASH_SIZE);
     hf_status status = add_records(&d);
-    if (status == HF_OK)
-        status = hf_vector_read(store, scope, NULL, 0, UINT32_MAX, on_vector, &d);
+    if (status == HF_OK) status = hf_vector_read(store, scope, NULL, 0, UINT32_MAX, on_vector, &d);
     if (status == HF_OK) status = add_holes(&d);
     hf_buffer_free(&d.item);
     return status;

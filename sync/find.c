@@ -1,8 +1,9 @@
 /* find.c: records by the words in them.
  *
- * The index is derived: it is built behind the writes, never in the way of a commit, and could be thrown
- * away. It walks the feed from where it stopped; a record that many entries touch is indexed once, at
- * the last of them. What is folded anew out of turn (after a verdict) leaves a note in `word_stale`. */
+ * The index is derived: it is built behind the writes, never in the way of a commit, and could be
+ * thrown away. It walks the feed from where it stopped; a record that many entries touch is indexed
+ * once, at the last of them. What is folded anew out of turn (after a verdict) leaves a note in
+ * `word_stale`. */
 #include "find.h"
 
 #include "store_core.h"
@@ -13,11 +14,11 @@
 #include <string.h>
 
 enum {
-    STEP_ENTRIES = 256,     /* entries one transaction takes in */
-    STEP_STALE = 64,        /* and records that were folded anew */
-    WORD_SIZE_MAX = 64,     /* bytes; the rest of a longer word is not looked at, on both sides */
-    WORDS_MAX = 16,         /* in one question */
-    CANDIDATES_MAX = 10000  /* records that have its rarest word; the latest of them are looked at */
+    STEP_ENTRIES = 256,    /* entries one transaction takes in */
+    STEP_STALE = 64,       /* and records that were folded anew */
+    WORD_SIZE_MAX = 64,    /* bytes; the rest of a longer word is not looked at, on both sides */
+    WORDS_MAX = 16,        /* in one question */
+    CANDIDATES_MAX = 10000 /* records that have its rarest word: the latest are looked at */
 };
 
 static const char MARK[] = "words_position"; /* in `meta`: the feed is indexed up to here */
@@ -244,7 +245,8 @@ static hf_status ask(hf_store *store, hf_bytes text, question *out)
     if (status == HF_ERR_INPUT)
         return hf_store_say(store, status, "What is looked for must be text (UTF-8).");
     if (status == HF_ERR_LIMIT)
-        return hf_store_say(store, status, "At most %d words can be looked for at once.", WORDS_MAX);
+        return hf_store_say(store, status, "At most %d words can be looked for at once.",
+                            WORDS_MAX);
     if (status != HF_OK || out->count == 0) return status;
     static const char last_letter[] = "\xf4\x8f\xbf\xbf"; /* U+10FFFF: nothing sorts behind it */
     char *high = out->words[out->count - 1].high;
@@ -331,7 +333,7 @@ static hf_status search(hf_store *store, const question *asked, int64_t *candida
     hf_status status = rarest(store, asked, &driver);
     if (status != HF_OK) return status;
     const asked_word *word = &asked->words[driver];
-    bool exact = strcmp(word->low, word->high) == 0; /* one word: its records are in order already */
+    bool exact = strcmp(word->low, word->high) == 0; /* then its records are in order already */
     sqlite3_stmt *statement = hf_sql(store, exact ? HF_SQL_R_WORD_EXACT : HF_SQL_R_WORD_RANGE);
     bind_range(statement, 1, word);
     sqlite3_bind_int64(statement, 3, CANDIDATES_MAX);

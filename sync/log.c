@@ -137,8 +137,8 @@ hf_status hf_log_read(hf_store *store, int64_t origin_no, uint8_t lane, uint64_t
     return read_rows(store, statement, false, visit, context); /* our own, whole: to a hub */
 }
 
-/* A verdict that opened an entry brings it along, for those whose vector is past it: the entry first, then
- * the verdict, so that whoever stops between the two asks for both again. */
+/* A verdict that opened an entry brings it along, for those whose vector is past it: the entry
+ * first, then the verdict, so that whoever stops between the two asks for both again. */
 hf_status hf_log_read_scope(hf_store *store, int64_t origin_no, uint8_t lane, uint32_t scope,
                             uint64_t seq, uint32_t limit, hf_entry_visitor visit, void *context)
 {

@@ -1,8 +1,8 @@
 /* verify.c: is what this store holds whole, and is it what it says it is?
  *
- * Everything that is kept twice is worked out again from the entries' bodies alone and compared: chains,
- * vectors, signed heads, and every record. A fault is counted and told, and the walk goes on: a
- * person who is told that one record of a hundred thousand is wrong can still use the others. */
+ * Everything that is kept twice is worked out again from the entries' bodies alone and compared:
+ * chains, vectors, signed heads, and every record. A fault is counted and told, and the walk goes
+ * on: a person who is told that one record of a hundred thousand is wrong can use the others. */
 #include "verify.h"
 
 #include <stdarg.h>
@@ -16,7 +16,7 @@ typedef struct scope_chain { /* one scope of the log being walked, as its bodies
     uint32_t scope;
     uint64_t seq;
     uint8_t chain[HF_HASH_SIZE];
-    bool compared;           /* with its row in `vector` */
+    bool compared; /* with its row in `vector` */
 } scope_chain;
 
 typedef struct verifying {
@@ -68,8 +68,9 @@ static hf_status check_part(verifying *verify, const hf_part *part, const hf_ent
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
     if (status == HF_OK && !row)
-        hf_verify_fault(verify->report, "Entry %llu of the feed writes a record that does not know of it.",
-              (unsigned long long)entry->position);
+        hf_verify_fault(verify->report,
+                        "Entry %llu of the feed writes a record that does not know of it.",
+                        (unsigned long long)entry->position);
     if (statement) sqlite3_reset(statement);
     return status;
 }
@@ -80,8 +81,9 @@ static hf_status check_body(verifying *verify, const hf_entry *entry)
     hf_status status = hf_entry_parse(entry->body, &body);
     if (status != HF_OK) return status;
     if (body.seq != entry->dot.seq || body.scope != entry->scope || body.hlc != entry->hlc)
-        hf_verify_fault(verify->report, "Entry %llu of the feed is filed under another place than it names.",
-              (unsigned long long)entry->position);
+        hf_verify_fault(verify->report,
+                        "Entry %llu of the feed is filed under another place than it names.",
+                        (unsigned long long)entry->position);
     hf_reader parts = hf_reader_open(body.parts);
     size_t count = entry->withheld ? 0 : hf_read_array(&parts, HF_ENTRY_PARTS_MAX);
     for (size_t i = 0; i < count && status == HF_OK; i++) {
@@ -107,13 +109,15 @@ static hf_status check_feed_row(verifying *verify, sqlite3_stmt *statement, uint
     hf_store *store = verify->store;
     uint64_t at = (uint64_t)sqlite3_column_int64(statement, 0);
     if (at != *position + 1)
-        hf_verify_fault(verify->report, "The feed has no entry %llu.", (unsigned long long)*position + 1);
+        hf_verify_fault(verify->report, "The feed has no entry %llu.",
+                        (unsigned long long)*position + 1);
     *position = at;
     verify->report->entries++;
     feed_next(store->crypto, feed, hf_column_bytes(statement, 8));
     hf_bytes stored = hf_column_bytes(statement, 7);
     if (!hf_bytes_equal(stored, (hf_bytes){feed, 16}))
-        hf_verify_fault(verify->report, "The feed's chain breaks at entry %llu.", (unsigned long long)at);
+        hf_verify_fault(verify->report, "The feed's chain breaks at entry %llu.",
+                        (unsigned long long)at);
     if (stored.size == 16) memcpy(feed, stored.data, 16); /* one break is one fault */
     hf_entry entry;
     int64_t origin_no;
@@ -143,7 +147,7 @@ static hf_status check_feed(verifying *verify)
     } while (status == HF_OK && position > before);
     if (status == HF_OK && position != store->position)
         hf_verify_fault(verify->report, "The feed ends at entry %llu; it should at %llu.",
-              (unsigned long long)position, (unsigned long long)store->position);
+                        (unsigned long long)position, (unsigned long long)store->position);
     return status;
 }
 
@@ -185,13 +189,14 @@ static hf_status check_link(verifying *verify, sqlite3_stmt *statement, int64_t 
         status = hf_entry_hash(store->crypto, &origin->id, (uint8_t)(log % 8), &entry, hash);
     if (status == HF_OK && entry.pseq != at->seq)
         hf_verify_fault(verify->report, "%s does not continue what stands before it.",
-              place_of(store, log, seq, place));
+                        place_of(store, log, seq, place));
     if (status == HF_OK && hole.size && !hf_bytes_equal(hole, (hf_bytes){hash, sizeof hash}))
         hf_verify_fault(verify->report, "%s is not the entry that was withheld there.",
-              place_of(store, log, seq, place));
+                        place_of(store, log, seq, place));
     if (status == HF_OK) hf_chain_next(store->crypto, at->chain, hash);
     if (status == HF_OK && !hf_bytes_equal(stored, (hf_bytes){at->chain, HF_HASH_SIZE}))
-        hf_verify_fault(verify->report, "The chain breaks at %s.", place_of(store, log, seq, place));
+        hf_verify_fault(verify->report, "The chain breaks at %s.",
+                        place_of(store, log, seq, place));
     at->seq = seq;
     if (stored.size == HF_HASH_SIZE) memcpy(at->chain, stored.data, HF_HASH_SIZE);
     return hf_verify_excuse(verify->store, verify->report, status);
@@ -207,7 +212,8 @@ static hf_status check_log_row(verifying *verify, sqlite3_stmt *statement, int64
     /* A hole that lies beyond a gap is stepped over when the gap is filled, not before. */
     if ((uint64_t)sqlite3_column_int64(statement, 5) != at->seq) return HF_OK;
     hf_bytes hash = hf_column_bytes(statement, 4);
-    if (hash.size != HF_HASH_SIZE) return hf_verify_excuse(verify->store, verify->report, HF_ERR_CORRUPT);
+    if (hash.size != HF_HASH_SIZE)
+        return hf_verify_excuse(verify->store, verify->report, HF_ERR_CORRUPT);
     hf_chain_next(verify->store->crypto, at->chain, hash.data);
     at->seq = (uint64_t)sqlite3_column_int64(statement, 0);
     return HF_OK;
@@ -252,8 +258,9 @@ static hf_status check_vectors(verifying *verify, int64_t log)
         uint64_t seq = (uint64_t)sqlite3_column_int64(statement, 1);
         hf_bytes chain = {at->chain, HF_HASH_SIZE};
         if (seq != at->seq || !hf_bytes_equal(hf_column_bytes(statement, 2), chain))
-            hf_verify_fault(verify->report, "The vector of scope %u names %s; the entries held lead to %llu.",
-                  at->scope, place_of(store, log, seq, place), (unsigned long long)at->seq);
+            hf_verify_fault(
+                verify->report, "The vector of scope %u names %s; the entries held lead to %llu.",
+                at->scope, place_of(store, log, seq, place), (unsigned long long)at->seq);
         at->compared = true;
         verify->report->chains++;
         status = hf_sql_row(store, statement, &row);
@@ -262,8 +269,8 @@ static hf_status check_vectors(verifying *verify, int64_t log)
     for (size_t i = 0; i < verify->chain_count && status == HF_OK; i++)
         if (!verify->chains[i].compared && verify->chains[i].seq > 0)
             hf_verify_fault(verify->report, "No vector of scope %u names %s, which is held.",
-                  verify->chains[i].scope,
-                  place_of(store, log, verify->chains[i].seq, place));
+                            verify->chains[i].scope,
+                            place_of(store, log, verify->chains[i].seq, place));
     return status;
 }
 
@@ -285,8 +292,7 @@ static hf_status head_read(hf_store *store, int64_t log, hf_head *head, hf_head_
     status = hf_column_exact(store, statement, 2, head->root, HF_HASH_SIZE);
     if (status == HF_OK)
         status = hf_column_exact(store, statement, 3, head->signature, HF_SIGNATURE_SIZE);
-    if (status == HF_OK)
-        status = hf_head_read_leaves(hf_column_bytes(statement, 4), leaves, count);
+    if (status == HF_OK) status = hf_head_read_leaves(hf_column_bytes(statement, 4), leaves, count);
     sqlite3_reset(statement);
     return status;
 }
@@ -300,15 +306,16 @@ static hf_status check_leaf(verifying *verify, const hf_head *head, int64_t log,
     hf_status status = hf_log_chain_through(store, log, leaf->seq, chain);
     if (status == HF_ERR_NOT_FOUND) {
         hf_verify_fault(verify->report, "A signed head covers %s, which is not held.",
-              place_of(store, log, leaf->seq, place));
+                        place_of(store, log, leaf->seq, place));
         return HF_OK;
     }
     if (status == HF_OK) status = hf_head_leaf_root(store->crypto, leaf, root);
     bool same = status == HF_OK && memcmp(chain, leaf->chain, HF_HASH_SIZE) == 0 &&
                 memcmp(root, head->root, HF_HASH_SIZE) == 0;
     if (status == HF_OK && !same)
-        hf_verify_fault(verify->report, "The signed head at %s is over another log than the one held.",
-              place_of(store, log, head->seq, place));
+        hf_verify_fault(verify->report,
+                        "The signed head at %s is over another log than the one held.",
+                        place_of(store, log, head->seq, place));
     return status;
 }
 
@@ -326,7 +333,7 @@ static hf_status check_head(verifying *verify, int64_t log, uint64_t tail)
     status = hf_head_check(verify->store, &head);
     if (status == HF_ERR_PROTOCOL || status == HF_ERR_NOT_FOUND || count == 0) {
         hf_verify_fault(verify->report, "The head at %s is not signed by the device it names.",
-              place_of(verify->store, log, head.seq, place));
+                        place_of(verify->store, log, head.seq, place));
         status = HF_OK;
     }
     for (size_t i = 0; i < count && status == HF_OK; i++)

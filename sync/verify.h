@@ -1,5 +1,5 @@
-/* verify.h (internal): what the halves of the check share: a fault is told and counted, and the walk
- * goes on. */
+/* verify.h (internal): what the halves of the check share: a fault is told and counted, and the
+ * walk goes on. */
 #ifndef HF_VERIFY_H
 #define HF_VERIFY_H
 
@@ -8,8 +8,8 @@
 /* Counts a fault; the first one's sentence is kept. */
 void hf_verify_fault(hf_verify_report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Bytes that do not read back are a fault like any other, and HF_OK; what ends the walk is a disk or
- * memory that fails. */
+/* Bytes that do not read back are a fault like any other, and HF_OK; what ends the walk is a disk
+ * or memory that fails. */
 HF_MUST_CHECK hf_status hf_verify_excuse(hf_store *store, hf_verify_report *report,
                                          hf_status status);
 /* Every record against its entries, and every conflict against its record. */

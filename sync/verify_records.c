@@ -1,7 +1,7 @@
 /* verify_records.c: is every record what its entries add up to?
  *
- * Records are folded as entries come; here each is folded anew, from nothing but the entries, and the
- * two are compared write by write. Conflicts are compared with what the record shows. */
+ * Records are folded as entries come; here each is folded anew, from nothing but the entries, and
+ * the two are compared write by write. Conflicts are compared with what the record shows. */
 #include "verify.h"
 
 #include <stdio.h>
@@ -46,8 +46,8 @@ static bool same_live(const hf_cell *a, const hf_cell *b)
     return true;
 }
 
-/* What waits for a write that is still to come must not be forgotten, or the write would come back to
- * life; what waits for one that never can come does no harm. */
+/* What waits for a write that is still to come must not be forgotten, or the write would come back
+ * to life; what waits for one that never can come does no harm. */
 static bool holds_pending(const hf_cell *stored, const hf_cell *fresh)
 {
     for (size_t i = 0; i < fresh->pending_count; i++) {
@@ -79,8 +79,8 @@ static bool same_fields(const hf_record *stored, const hf_record *fresh, uint32_
 
 /* ---- its conflicts ---- */
 
-static hf_status in_conflict(hf_store *store, const hf_record *record,
-                             const hf_record_field *field, bool *out)
+static hf_status in_conflict(hf_store *store, const hf_record *record, const hf_record_field *field,
+                             bool *out)
 {
     const hf_cell *cell = &field->cell;
     *out = false;
@@ -106,8 +106,7 @@ static hf_status is_listed(hf_store *store, const hf_record *record, uint32_t fi
     return status;
 }
 
-static hf_status check_conflicts(hf_store *store, const hf_record *record,
-                                 hf_verify_report *report)
+static hf_status check_conflicts(hf_store *store, const hf_record *record, hf_verify_report *report)
 {
     char name[NAME_SIZE];
     hf_status status = HF_OK;
@@ -117,8 +116,9 @@ static hf_status check_conflicts(hf_store *store, const hf_record *record,
         status = in_conflict(store, record, &record->fields[i], &expected);
         if (status == HF_OK) status = is_listed(store, record, field, &listed);
         if (status == HF_OK && expected != listed)
-            hf_verify_fault(report, "Field %u of record %s %s a conflict; the list of conflicts "
-                                    "says otherwise.",
+            hf_verify_fault(report,
+                            "Field %u of record %s %s a conflict; the list of conflicts "
+                            "says otherwise.",
                             field, name_of(record, name), expected ? "has" : "does not have");
     }
     return status;
@@ -136,8 +136,8 @@ static hf_status check_record(hf_store *store, int64_t no, hf_verify_report *rep
     if (status == HF_OK && !same_fields(&stored, &fresh, &field))
         hf_verify_fault(report, "Field %u of record %s is not what its entries add up to.", field,
                         name_of(&stored, name));
-    else if (status == HF_OK && (stored.deleted != fresh.deleted ||
-                                 stored.edited_deleted != fresh.edited_deleted))
+    else if (status == HF_OK &&
+             (stored.deleted != fresh.deleted || stored.edited_deleted != fresh.edited_deleted))
         hf_verify_fault(report, "Record %s is %s; by its entries it is not.",
                         name_of(&stored, name), stored.deleted ? "hidden" : "shown");
     else if (status == HF_OK)
