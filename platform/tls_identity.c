@@ -19,8 +19,9 @@
 #define GROUPS "X25519:P-256"
 
 enum {
-    TICKETS = 1,                  /* per handshake; each carries the client's certificate */
-    SESSION_LIFE_S = 24 * 60 * 60 /* in which a device that returns need not send it again */
+    TICKETS = 1, /* per handshake */
+    SESSIONS_MAX = 16 * 1024,     /* remembered; past it the oldest device sends its own again */
+    SESSION_LIFE_S = 24 * 60 * 60 /* in which a device that returns need send no certificate */
 };
 
 struct hf_tls_client {
@@ -70,10 +71,12 @@ static hf_status load_policy(SSL_CTX *ctx)
 
 static void on_server_info(const SSL *ssl, int where, int code)
 {
+    const hf_tls_listener *listener = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    /* Marked, for after an error OpenSSL claims to be in the handshake again. */
+    if (where == SSL_CB_HANDSHAKE_DONE) SSL_set_app_data((SSL *)(uintptr_t)ssl, (void *)listener);
     if ((where & SSL_CB_WRITE_ALERT) != SSL_CB_WRITE_ALERT) return;
     if (code >> 8 != SSL3_AL_FATAL) return; /* close_notify is no refusal */
-    if (!SSL_in_init(ssl)) return;          /* nor is a link that breaks later */
-    const hf_tls_listener *listener = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    if (SSL_get_app_data(ssl)) return;      /* nor is a link that breaks later */
     listener->refused(listener->context, SSL_get_fd(ssl), SSL_alert_desc_string_long(code));
 }
 
@@ -95,10 +98,23 @@ hf_status hf_tls_serve(void *ssl_ctx, const hf_key_paths *paths, bool mutual,
                                    : SSL_VERIFY_NONE,
                        NULL);
     SSL_CTX_set_session_id_context(ctx, session_scope, sizeof session_scope - 1);
+    /* Sessions are kept here and not in tickets, which would carry the device's certificate back and
+     * forth, 1,200 bytes a return, under a key that would live as long as this process. */
+    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    /* An end without a farewell must not cost the session: a link that dies has no manners, and what
+     * it cut short shows in the websocket's own framing. */
+    SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_num_tickets(ctx, mutual ? TICKETS : 0);
+    SSL_CTX_set_session_cache_mode(ctx, mutual ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
+    SSL_CTX_sess_set_cache_size(ctx, SESSIONS_MAX);
     SSL_CTX_set_timeout(ctx, SESSION_LIFE_S);
-    if (!mutual) SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     return HF_OK;
+}
+
+/* OpenSSL forgets a session that was not shut down properly. */
+void hf_tls_keep_session(void *ssl)
+{
+    if (ssl) SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
 hf_status hf_tls_check(const hf_key_paths *paths)

@@ -19,6 +19,10 @@ typedef struct hf_tls_listener {
 HF_MUST_CHECK hf_status hf_tls_serve(void *ssl_ctx, const hf_key_paths *paths, bool mutual,
                                      const hf_tls_listener *listener);
 
+/* Called for a server's connection that is ending: keeps its session for the device's return, even
+ * when the link broke without a farewell, as an officer's do. */
+void hf_tls_keep_session(void *ssl);
+
 /* Whether the three files are there and fit each other: what hf_tls_serve would say. */
 HF_MUST_CHECK hf_status hf_tls_check(const hf_key_paths *paths);
 

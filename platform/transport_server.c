@@ -94,7 +94,10 @@ static int on_session(struct lws *wsi, enum lws_callback_reasons reason, void *u
     case LWS_CALLBACK_SERVER_WRITEABLE: return hf_conn_writable(conn);
     case LWS_CALLBACK_TIMER: return hf_conn_timer(conn);
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: hf_conn_peer_closes(conn, in, size); return 0;
-    case LWS_CALLBACK_CLOSED: hf_conn_closed(conn); return 0;
+    case LWS_CALLBACK_CLOSED:
+        hf_tls_keep_session(lws_get_ssl(wsi));
+        hf_conn_closed(conn);
+        return 0;
     default: return 0;
     }
 }

@@ -1,4 +1,5 @@
 /* test_transport.c: real TLS on loopback, both ends in one loop, on both kinds of loop. */
+#include "platform/loop_private.h"
 #include "platform/transport.h"
 
 #include <setjmp.h>
@@ -566,8 +567,8 @@ typedef struct raw {
     const uint8_t *frame; /* sent after the upgrade */
     size_t frame_size;
     const char *request; /* NULL: a good upgrade */
-    bool hold;           /* keep the connection open until told */
-    atomic_bool released, done;
+    bool abrupt;         /* breaks the link without a farewell */
+    atomic_bool done;
     bool handshake, resumed;
     char answer[512];
 } raw;
@@ -621,10 +622,10 @@ static void *raw_run(void *context)
     r->handshake = SSL_connect(ssl) == 1;
     r->resumed = SSL_session_reused(ssl) == 1;
     if (r->handshake) raw_talk(r, ssl);
-    SSL_SESSION *session = r->handshake ? SSL_get1_session(ssl) : NULL;
+    SSL_SESSION *session = r->handshake ? SSL_SESSION_dup(SSL_get0_session(ssl)) : NULL;
     SSL_SESSION_free(r->session);
     r->session = session;
-    if (r->handshake) SSL_shutdown(ssl);
+    if (r->handshake && !r->abrupt) SSL_shutdown(ssl);
     SSL_free(ssl);
     SSL_CTX_free(ctx);
     close(fd);
@@ -707,6 +708,20 @@ static void resumed_session_is_put_to_admit_again(void **state)
     }
 }
 
+static void session_survives_a_link_that_broke(void **state)
+{
+    bench *b = bench_of(state);
+    server_start(b, &b->made->hub, 0);
+    raw r = {.who = &b->made->one, .abrupt = true};
+    for (size_t i = 0; i < 3; i++) {
+        raw_try(b, &r);
+        assert_non_null(strstr(r.answer, "101 "));
+        assert_int_equal(r.resumed, i > 0);
+        RUN_UNTIL(b, b->hub_ends[i].closed);
+    }
+    SSL_SESSION_free(r.session);
+}
+
 static void only_our_subprotocol_is_served(void **state)
 {
     static const char *const requests[] = {
@@ -774,6 +789,28 @@ static void fragments_that_add_up_to_too_much_close_the_connection(void **state)
     free(frames);
 }
 
+/* What all peers together can pin down in memory is one number; who asks for more is closed. */
+static void half_messages_of_all_connections_share_one_bound(void **state)
+{
+    bench *b = bench_of(state);
+    b->loop->buffer_max = 100 * 1024;
+    server_start(b, &b->made->hub, 0);
+    hf_dialer *client = client_start(b, &b->made->one);
+    RUN_UNTIL(b, b->device_count == 1 && b->hub_count == 1);
+    b->hub_ends[0].echoes = false; /* else the device's own half would count too */
+    uint8_t *bytes = pattern(150000, 1);
+    end_say(&b->device_ends[0], bytes, 60000);
+    RUN_UNTIL(b, b->hub_ends[0].received_count == 1);
+    assert_int_equal(b->loop->buffer_used, 0); /* given back with the message */
+    end_say(&b->device_ends[0], bytes, 150000);
+    RUN_UNTIL(b, b->hub_ends[0].closed && b->device_ends[0].closed);
+    assert_string_equal(b->hub_ends[0].reason, "no room for its message");
+    assert_int_equal(b->hub_ends[0].received_count, 1);
+    assert_int_equal(b->loop->buffer_used, 0);
+    free(bytes);
+    hf_dialer_close(client);
+}
+
 int main(int argc, char **argv)
 {
 #define BOTH(name)                                                                                 \
@@ -799,9 +836,11 @@ int main(int argc, char **argv)
         BOTH(client_without_certificate_is_refused),
         BOTH(old_tls_is_refused_and_1_2_and_1_3_are_not),
         BOTH(resumed_session_is_put_to_admit_again),
+        BOTH(session_survives_a_link_that_broke),
         BOTH(only_our_subprotocol_is_served),
         BOTH(oversized_or_text_message_closes_the_connection),
         BOTH(fragments_that_add_up_to_too_much_close_the_connection),
+        BOTH(half_messages_of_all_connections_share_one_bound),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("transport", tests, make_credentials, drop_credentials);
