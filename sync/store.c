@@ -243,8 +243,8 @@ static hf_status create_tables(hf_store *store)
     return status;
 }
 
-/* Steps up from each older version stand here, each in one transaction, as there come to be any. */
-static hf_status bring_up_to_date(hf_store *store)
+/* Whose file it is, before anything in it changes: even the journal mode is written into it. */
+static hf_status identify(hf_store *store, bool *is_new)
 {
     int64_t version = 0, application = 0, tables = 0;
     hf_status status = pragma_int(store, "PRAGMA user_version", &version);
@@ -252,7 +252,8 @@ static hf_status bring_up_to_date(hf_store *store)
     if (status == HF_OK)
         status = pragma_int(store, "SELECT count(*) FROM sqlite_schema", &tables);
     if (status != HF_OK) return status;
-    if (version == 0 && tables == 0 && !store->read_only) return create_tables(store);
+    *is_new = version == 0 && tables == 0 && !store->read_only;
+    if (*is_new) return HF_OK;
     if (application != APPLICATION_ID)
         return hf_store_say(store, HF_ERR_CORRUPT,
                             "%s is not a holdfast store. It was left as it is.", store->path);
@@ -262,6 +263,25 @@ static hf_status bring_up_to_date(hf_store *store)
                             "program knows %d). It was left as it is; use the newer program.",
                             store->path, (long long)version, SCHEMA_VERSION);
     return HF_OK;
+}
+
+/* FULL: with NORMAL a power cut takes back what an officer was told is saved. */
+static hf_status set_modes(hf_store *store)
+{
+    if (store->read_only) return HF_OK;
+    if (HF_PLANTED(NO_FSYNC))
+        return hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF");
+    return hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                              "PRAGMA cache_size=-8192");
+}
+
+/* Steps up from each older version stand here, each in one transaction, as there come to be any. */
+static hf_status bring_up_to_date(hf_store *store)
+{
+    bool is_new = false;
+    hf_status status = identify(store, &is_new);
+    if (status == HF_OK) status = set_modes(store);
+    return status == HF_OK && is_new ? create_tables(store) : status;
 }
 
 static hf_status check_pages(hf_store *store)
@@ -286,13 +306,7 @@ static hf_status open_database(hf_store *store)
     if (code != SQLITE_OK) return hf_store_fault(store, code);
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, 2000);
-    /* FULL: with NORMAL a power cut takes back what an officer was told is saved. */
-    if (HF_PLANTED(NO_FSYNC) && !store->read_only)
-        return hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF");
-    return hf_sql_exec(store, store->read_only
-                                  ? "PRAGMA temp_store=MEMORY"
-                                  : "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-                                    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8192");
+    return hf_sql_exec(store, "PRAGMA temp_store=MEMORY");
 }
 
 static hf_status load_epoch(hf_store *store)
