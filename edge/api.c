@@ -17,7 +17,7 @@ static const char REVOKED[] = "the hub said 202"; /* protocol.md 5 */
 
 /* ---- what the operations share ---- */
 
-hf_status api_fail(api_call *call, hf_status status, const char *format, ...)
+hf_status hf_edge_fail(api_call *call, hf_status status, const char *format, ...)
 {
     va_list values;
     va_start(values, format);
@@ -26,19 +26,19 @@ hf_status api_fail(api_call *call, hf_status status, const char *format, ...)
     return status;
 }
 
-const char *api_text(const api_call *call, const char *key)
+const char *hf_edge_text(const api_call *call, const char *key)
 {
     const char *text = json_string_value(json_object_get(call->request, key));
     return text ? text : "";
 }
 
-hf_bytes api_bytes(const json_t *text)
+hf_bytes hf_edge_bytes(const json_t *text)
 {
     const char *data = json_string_value(text);
     return (hf_bytes){(const uint8_t *)(data ? data : ""), json_string_length(text)};
 }
 
-size_t api_number(const api_call *call, const char *key, size_t otherwise, size_t max)
+size_t hf_edge_number(const api_call *call, const char *key, size_t otherwise, size_t max)
 {
     const json_t *number = json_object_get(call->request, key);
     if (!json_is_integer(number) || json_integer_value(number) < 0) return otherwise;
@@ -46,19 +46,20 @@ size_t api_number(const api_call *call, const char *key, size_t otherwise, size_
     return value > max ? max : (size_t)value;
 }
 
-hf_status api_record(api_call *call, hf_record_id *out)
+hf_status hf_edge_record(api_call *call, hf_record_id *out)
 {
-    const char *id = api_text(call, "id");
+    const char *id = hf_edge_text(call, "id");
     hf_bytes text = {(const uint8_t *)id, strlen(id)};
     if (hf_record_id_parse(hf_store_pack(call->api->store), text, out) == HF_OK) return HF_OK;
-    return api_fail(call, HF_ERR_INPUT, "\"%.80s\" is not a record's id. An id looks like "
-                                        "crime_01k2m3n4p5q6r7s8t9v0w1x2y3, as \"list\" shows it.",
-                    id);
+    return hf_edge_fail(call, HF_ERR_INPUT,
+                        "\"%.80s\" is not a record's id. An id looks like "
+                        "crime_01k2m3n4p5q6r7s8t9v0w1x2y3, as \"list\" shows it.",
+                        id);
 }
 
-void api_author(const api_call *call, hf_author *out)
+void hf_edge_author(const api_call *call, hf_author *out)
 {
-    const char *actor = api_text(call, "actor");
+    const char *actor = hf_edge_text(call, "actor");
     *out = (hf_author){.actor = *actor ? actor : call->api->device};
     hf_edge_clock(call->api->edge, call->api->now_ms, call->api->wall_ms, &out->wall_ms,
                   &out->quality);
@@ -71,27 +72,28 @@ static void add_name(api_call *call, const char *name)
     (void)snprintf(call->why + used, sizeof call->why - used, " %s", name);
 }
 
-hf_status api_no_type(api_call *call, const char *name)
+hf_status hf_edge_no_type(api_call *call, const char *name)
 {
     const hf_pack *pack = hf_store_pack(call->api->store);
     if (hf_pack_version(pack) == 0)
-        return api_fail(call, HF_ERR_DENIED,
-                        "This device has no record types yet: they come from the hub. Start "
-                        "\"holdfast-edge run\" once where the hub can be reached.");
-    (void)api_fail(call, HF_ERR_INPUT, "No record type is called \"%.64s\". There are:", name);
+        return hf_edge_fail(call, HF_ERR_DENIED,
+                            "This device has no record types yet: they come from the hub. Start "
+                            "\"holdfast-edge run\" once where the hub can be reached.");
+    (void)hf_edge_fail(call, HF_ERR_INPUT, "No record type is called \"%.64s\". There are:", name);
     for (size_t i = 0; i < hf_pack_type_count(pack); i++) {
         add_name(call, hf_pack_type_at(pack, i)->name);
     }
     return HF_ERR_INPUT;
 }
 
-hf_status api_no_field(api_call *call, const hf_type *type, const char *name)
+hf_status hf_edge_no_field(api_call *call, const hf_type *type, const char *name)
 {
     if (!type)
-        return api_fail(call, HF_ERR_INPUT, "This device does not know the record's type: its "
-                                            "pack is older. Fields cannot be named.");
-    (void)api_fail(call, HF_ERR_INPUT, "A %s has no field \"%.64s\". Its fields:", type->name,
-                   name);
+        return hf_edge_fail(call, HF_ERR_INPUT,
+                            "This device does not know the record's type: its "
+                            "pack is older. Fields cannot be named.");
+    (void)hf_edge_fail(call, HF_ERR_INPUT, "A %s has no field \"%.64s\". Its fields:", type->name,
+                       name);
     for (size_t i = 0; i < type->field_count; i++) add_name(call, type->fields[i].name);
     return HF_ERR_INPUT;
 }
@@ -107,10 +109,11 @@ static hf_status api_get(api_call *call)
 {
     hf_record_id id;
     hf_view *view = NULL;
-    hf_status status = api_record(call, &id);
+    hf_status status = hf_edge_record(call, &id);
     if (status == HF_OK) status = hf_store_get(call->api->store, &id, &view);
     if (status == HF_ERR_NOT_FOUND)
-        return api_fail(call, status, "This device holds no record %s.", api_text(call, "id"));
+        return hf_edge_fail(call, status, "This device holds no record %s.",
+                            hf_edge_text(call, "id"));
     if (status != HF_OK) return status;
     begin(call, "holdfast.record/1");
     status = hf_report_record(call->api->store, view, &call->json);
@@ -123,9 +126,8 @@ static hf_status type_named(api_call *call, const char *name, uint32_t *out)
     *out = 0;
     if (!*name) return HF_OK;
     const hf_pack *pack = hf_store_pack(call->api->store);
-    const hf_type *type =
-        hf_pack_type_named(pack, (hf_bytes){(const uint8_t *)name, strlen(name)});
-    if (!type) return api_no_type(call, name);
+    const hf_type *type = hf_pack_type_named(pack, (hf_bytes){(const uint8_t *)name, strlen(name)});
+    if (!type) return hf_edge_no_type(call, name);
     *out = type->number;
     return HF_OK;
 }
@@ -134,12 +136,12 @@ static hf_status api_list(api_call *call)
 {
     hf_record_id after;
     hf_report_query query = {
-        .limit = api_number(call, "limit", HF_REPORT_LIST_DEFAULT, HF_REPORT_LIST_MAX),
+        .limit = hf_edge_number(call, "limit", HF_REPORT_LIST_DEFAULT, HF_REPORT_LIST_MAX),
         .with_deleted = json_is_true(json_object_get(call->request, "deleted")),
     };
-    hf_status status = type_named(call, api_text(call, "type"), &query.type);
-    if (status == HF_OK && *api_text(call, "id")) {
-        status = api_record(call, &after);
+    hf_status status = type_named(call, hf_edge_text(call, "type"), &query.type);
+    if (status == HF_OK && *hf_edge_text(call, "id")) {
+        status = hf_edge_record(call, &after);
         query.after = &after;
     }
     if (status != HF_OK) return status;
@@ -150,34 +152,35 @@ static hf_status api_list(api_call *call)
 static hf_status api_find(api_call *call)
 {
     begin(call, "holdfast.list/1");
-    return hf_report_find(call->api->store, api_bytes(json_object_get(call->request, "words")),
-                          api_number(call, "limit", HF_REPORT_LIST_DEFAULT, HF_REPORT_LIST_MAX),
+    return hf_report_find(call->api->store, hf_edge_bytes(json_object_get(call->request, "words")),
+                          hf_edge_number(call, "limit", HF_REPORT_LIST_DEFAULT, HF_REPORT_LIST_MAX),
                           &call->json);
 }
 
 static hf_status api_conflicts(api_call *call)
 {
     begin(call, "holdfast.conflicts/1");
-    return hf_report_conflicts(call->api->store,
-                               api_number(call, "limit", HF_REPORT_LIST_MAX, HF_REPORT_LIST_MAX),
-                               &call->json);
+    return hf_report_conflicts(
+        call->api->store, hf_edge_number(call, "limit", HF_REPORT_LIST_MAX, HF_REPORT_LIST_MAX),
+        &call->json);
 }
 
 static hf_status api_history(api_call *call)
 {
     hf_record_id id;
     uint32_t number = UINT32_MAX;
-    hf_status status = api_record(call, &id);
+    hf_status status = hf_edge_record(call, &id);
     if (status != HF_OK) return status;
-    hf_bytes name = api_bytes(json_object_get(call->request, "field"));
+    hf_bytes name = hf_edge_bytes(json_object_get(call->request, "field"));
     const hf_type *type = hf_pack_type(hf_store_pack(call->api->store), id.type);
     const hf_field *field = type && name.size ? hf_type_field_named(type, name) : NULL;
     if (field) number = field->number;
-    if (name.size && !field) return api_no_field(call, type, api_text(call, "field"));
+    if (name.size && !field) return hf_edge_no_field(call, type, hf_edge_text(call, "field"));
     begin(call, "holdfast.history/1");
     status = hf_report_history(call->api->store, &id, number, &call->json);
     if (status == HF_ERR_NOT_FOUND)
-        return api_fail(call, status, "This device holds no record %s.", api_text(call, "id"));
+        return hf_edge_fail(call, status, "This device holds no record %s.",
+                            hf_edge_text(call, "id"));
     return status;
 }
 
@@ -210,8 +213,10 @@ static void json_link(api_call *call, const hf_edge_status *link)
     uint64_t now_ms = call->api->now_ms;
     hf_json_string(json, "link", call->api->running ? link_word(link->link) : "down");
     hf_json_uint(json, "link_for_ms", now_ms > link->since_ms ? now_ms - link->since_ms : 0);
-    if (link->redial_at_ms > now_ms) hf_json_uint(json, "dials_in_ms", link->redial_at_ms - now_ms);
-    else hf_json_null(json, "dials_in_ms");
+    if (link->redial_at_ms > now_ms)
+        hf_json_uint(json, "dials_in_ms", link->redial_at_ms - now_ms);
+    else
+        hf_json_null(json, "dials_in_ms");
     hf_json_string(json, "last_error", link->last_error);
     hf_json_time(json, "last_sync", link->last_sync_wall_ms);
     hf_json_object(json, "clock");
@@ -256,26 +261,33 @@ static void json_next(api_call *call, const hf_standing *standing, const hf_edge
     const hf_edge_api *api = call->api;
     unsigned long long waiting = standing->waiting, conflicts = standing->conflicts;
     if (strncmp(link->last_error, REVOKED, sizeof REVOKED - 1) == 0)
-        (void)snprintf(next, sizeof next, "This device was revoked: hand it to your operator. What "
-                                          "waits here is kept, but goes nowhere.");
+        (void)snprintf(next, sizeof next,
+                       "This device was revoked: hand it to your operator. What "
+                       "waits here is kept, but goes nowhere.");
     else if (standing->withheld)
-        (void)snprintf(next, sizeof next, "Show the withheld writes above to your supervisor: the "
-                                          "hub keeps them, but they do not count.");
+        (void)snprintf(next, sizeof next,
+                       "Show the withheld writes above to your supervisor: the "
+                       "hub keeps them, but they do not count.");
     else if (conflicts)
-        (void)snprintf(next, sizeof next, "Choose between the versions of %llu record field%s: "
-                                          "holdfast-edge conflicts", conflicts,
-                       conflicts == 1 ? "" : "s");
+        (void)snprintf(next, sizeof next,
+                       "Choose between the versions of %llu record field%s: "
+                       "holdfast-edge conflicts",
+                       conflicts, conflicts == 1 ? "" : "s");
     else if (!api->running && waiting)
-        (void)snprintf(next, sizeof next, "Start \"holdfast-edge run\" to send %llu change%s to "
-                                          "the hub. They are safe on this device meanwhile.",
+        (void)snprintf(next, sizeof next,
+                       "Start \"holdfast-edge run\" to send %llu change%s to "
+                       "the hub. They are safe on this device meanwhile.",
                        waiting, waiting == 1 ? "" : "s");
     else if (!api->running)
-        (void)snprintf(next, sizeof next, "Start \"holdfast-edge run\" to keep in touch with the "
-                                          "hub.");
+        (void)snprintf(next, sizeof next,
+                       "Start \"holdfast-edge run\" to keep in touch with the "
+                       "hub.");
     else if (waiting && link->link == HF_LINK_DOWN)
-        (void)snprintf(next, sizeof next, "Nothing is needed: carry on. %llu change%s saved on "
-                                          "this device and will go as soon as the hub can be "
-                                          "reached.", waiting, waiting == 1 ? " is" : "s are");
+        (void)snprintf(next, sizeof next,
+                       "Nothing is needed: carry on. %llu change%s saved on "
+                       "this device and will go as soon as the hub can be "
+                       "reached.",
+                       waiting, waiting == 1 ? " is" : "s are");
     else
         (void)snprintf(next, sizeof next, "Nothing is needed.");
     hf_json_string(&call->json, "next", next);
@@ -292,8 +304,10 @@ static hf_status api_status(api_call *call)
     hf_json_string(&call->json, "device", call->api->device);
     hf_json_string(&call->json, "hub", call->api->hub);
     hf_json_bool(&call->json, "running", call->api->running);
-    if (call->api->running) hf_json_int(&call->json, "pid", call->api->pid);
-    else hf_json_null(&call->json, "pid");
+    if (call->api->running)
+        hf_json_int(&call->json, "pid", call->api->pid);
+    else
+        hf_json_null(&call->json, "pid");
     json_link(call, &link);
     json_standing(call, &standing);
     status = json_scopes(call);
@@ -309,20 +323,29 @@ static const struct {
     const char *name;
     hf_status (*answer)(api_call *call);
 } operations[] = {
-    {"put", api_put},         {"get", api_get},         {"list", api_list},
-    {"find", api_find},       {"import", api_import},   {"delete", api_delete},
-    {"conflicts", api_conflicts}, {"resolve", api_resolve}, {"history", api_history},
-    {"status", api_status},   {"verify", api_verify},
+    {"put", hf_edge_api_put},
+    {"get", api_get},
+    {"list", api_list},
+    {"find", api_find},
+    {"import", hf_edge_api_import},
+    {"delete", hf_edge_api_delete},
+    {"conflicts", api_conflicts},
+    {"resolve", hf_edge_api_resolve},
+    {"history", api_history},
+    {"status", api_status},
+    {"verify", api_verify},
 };
 
 static hf_status dispatch(api_call *call)
 {
-    const char *name = api_text(call, "op");
+    const char *name = hf_edge_text(call, "op");
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
         if (strcmp(operations[i].name, name) == 0) return operations[i].answer(call);
     }
-    return api_fail(call, HF_ERR_INPUT, "This program does not know the request \"%.32s\". Is the "
-                                        "daemon of another version than the command?", name);
+    return hf_edge_fail(call, HF_ERR_INPUT,
+                        "This program does not know the request \"%.32s\". Is the "
+                        "daemon of another version than the command?",
+                        name);
 }
 
 static void write_error(api_call *call, hf_status status, hf_buffer *reply)
@@ -343,13 +366,15 @@ hf_status hf_edge_api_answer(hf_edge_api *api, hf_bytes request, hf_buffer *repl
     api_call call = {.api = api, .json = {.out = reply}};
     json_error_t error;
     hf_buffer_clear(reply);
-    if (request.size <= HF_API_REQUEST_MAX)
+    if (request.size <= HF_EDGE_REQUEST_MAX)
         call.request = json_loadb((const char *)request.data, request.size,
                                   JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     hf_status status = HF_OK;
     hf_json_object(&call.json, NULL);
-    if (json_is_object(call.request)) status = dispatch(&call);
-    else status = api_fail(&call, HF_ERR_INPUT, "The request is not one JSON object.");
+    if (json_is_object(call.request))
+        status = dispatch(&call);
+    else
+        status = hf_edge_fail(&call, HF_ERR_INPUT, "The request is not one JSON object.");
     hf_json_end(&call.json);
     if (status == HF_OK) status = reply->status;
     if (status != HF_OK) write_error(&call, status, reply);

@@ -8,7 +8,7 @@
 #include "holdfast/edge.h"
 #include "sync/codec.h"
 
-enum { HF_API_REQUEST_MAX = 1024 * 1024, HF_API_WHY_SIZE = 640 };
+enum { HF_EDGE_REQUEST_MAX = 1024 * 1024, HF_EDGE_WHY_SIZE = 640 };
 
 typedef struct hf_edge_api { /* filled by the caller; everything outlives the calls */
     hf_store *store;

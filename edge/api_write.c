@@ -20,7 +20,7 @@ typedef struct write_run {
     hf_record_id id;
     uint32_t scope; /* 0: the record is held already */
     hf_bytes reason;
-    hf_view *view;  /* as it stood; NULL when new */
+    hf_view *view; /* as it stood; NULL when new */
 } write_run;
 
 static hf_store *store_of(const write_run *run)
@@ -37,16 +37,19 @@ static hf_status scope_named(api_call *call, const char *name, uint32_t *out)
     hf_status status = hf_store_scopes(call->api->store, scopes, &count);
     if (status != HF_OK) return status;
     if (count == 0)
-        return api_fail(call, HF_ERR_DENIED,
-                        "This device has not yet heard from its hub which scopes it may write in. "
-                        "Start \"holdfast-edge run\" once where the hub can be reached.");
+        return hf_edge_fail(
+            call, HF_ERR_DENIED,
+            "This device has not yet heard from its hub which scopes it may write in. "
+            "Start \"holdfast-edge run\" once where the hub can be reached.");
     for (size_t i = 0; i < count && i < HF_SCOPES_MAX; i++) {
         if (*name && strcmp(scopes[i].name, name) != 0) continue;
         *out = scopes[i].number;
         return HF_OK;
     }
-    return api_fail(call, HF_ERR_DENIED, "This device may not write in the scope \"%.64s\". "
-                                         "\"status\" lists those it may write in.", name);
+    return hf_edge_fail(call, HF_ERR_DENIED,
+                        "This device may not write in the scope \"%.64s\". "
+                        "\"status\" lists those it may write in.",
+                        name);
 }
 
 static const hf_field *field_named(write_run *run, const char *name)
@@ -55,16 +58,15 @@ static const hf_field *field_named(write_run *run, const char *name)
     const hf_type *type = hf_pack_type(pack, run->id.type);
     const hf_field *field =
         type ? hf_type_field_named(type, (hf_bytes){(const uint8_t *)name, strlen(name)}) : NULL;
-    if (!field) (void)api_no_field(run->call, type, name);
+    if (!field) (void)hf_edge_no_field(run->call, type, name);
     return field;
 }
 
-static hf_status encode(write_run *run, const hf_field *field, const json_t *value,
-                        hf_buffer *out)
+static hf_status encode(write_run *run, const hf_field *field, const json_t *value, hf_buffer *out)
 {
     api_call *call = run->call;
     char digits[32];
-    hf_bytes text = api_bytes(value);
+    hf_bytes text = hf_edge_bytes(value);
     if (json_is_boolean(value)) text = (hf_bytes){(const uint8_t *)"true", 4};
     if (json_is_false(value)) text = (hf_bytes){(const uint8_t *)"false", 5};
     if (json_is_integer(value)) {
@@ -72,8 +74,10 @@ static hf_status encode(write_run *run, const hf_field *field, const json_t *val
         text = (hf_bytes){(const uint8_t *)digits, (size_t)size};
     }
     if (!json_is_string(value) && !json_is_boolean(value) && !json_is_integer(value))
-        return api_fail(call, HF_ERR_INPUT, "%s: give the value as text, a whole number, true or "
-                                            "false.", field->name);
+        return hf_edge_fail(call, HF_ERR_INPUT,
+                            "%s: give the value as text, a whole number, true or "
+                            "false.",
+                            field->name);
     hf_status status = hf_value_parse(hf_store_pack(call->api->store), field, text, out, call->why,
                                       sizeof call->why);
     return status == HF_OK ? out->status : status;
@@ -90,11 +94,13 @@ static hf_status change_kind(write_run *run, const char *word, const hf_field *f
     *out = is_many(field) ? HF_CHANGE_ADD : HF_CHANGE_SET; /* "set" to a field of many adds */
     if (strcmp(word, "remove") == 0) *out = HF_CHANGE_REMOVE;
     if (strcmp(word, "remove") == 0 && field->rule != HF_RULE_SET)
-        return api_fail(run->call, HF_ERR_INPUT, "%s: only an element of a set can be removed.",
-                        field->name);
+        return hf_edge_fail(run->call, HF_ERR_INPUT, "%s: only an element of a set can be removed.",
+                            field->name);
     if (strcmp(word, "add") == 0 && !is_many(field))
-        return api_fail(run->call, HF_ERR_INPUT, "%s holds one value: write %s=VALUE without "
-                                                 "--add.", field->name, field->name);
+        return hf_edge_fail(run->call, HF_ERR_INPUT,
+                            "%s holds one value: write %s=VALUE without "
+                            "--add.",
+                            field->name, field->name);
     return HF_OK;
 }
 
@@ -104,8 +110,8 @@ static hf_status write_change(write_run *run, const json_t *item)
     const char *word = json_string_value(json_object_get(item, "kind"));
     const hf_field *field = field_named(run, name ? name : "");
     if (!field) return HF_ERR_INPUT;
-    hf_change change = {.record = run->id, .scope = run->scope, .field = field->number,
-                        .reason = run->reason};
+    hf_change change = {
+        .record = run->id, .scope = run->scope, .field = field->number, .reason = run->reason};
     hf_buffer value = {0};
     hf_status status = change_kind(run, word ? word : "set", field, &change.kind);
     if (status == HF_OK) status = encode(run, field, json_object_get(item, "value"), &value);
@@ -120,20 +126,20 @@ static hf_status write_change(write_run *run, const json_t *item)
 static hf_status run_begin(write_run *run, api_call *call)
 {
     hf_author author;
-    api_author(call, &author);
+    hf_edge_author(call, &author);
     *run = (write_run){.call = call};
-    run->reason = api_bytes(json_object_get(call->request, "reason"));
+    run->reason = hf_edge_bytes(json_object_get(call->request, "reason"));
     return hf_txn_begin(call->api->store, &author, &run->txn);
 }
 
 /* Opens the record that "id" names, which must be held. */
 static hf_status run_open(write_run *run)
 {
-    hf_status status = api_record(run->call, &run->id);
+    hf_status status = hf_edge_record(run->call, &run->id);
     if (status == HF_OK) status = hf_store_get(store_of(run), &run->id, &run->view);
     if (status == HF_ERR_NOT_FOUND)
-        return api_fail(run->call, status, "This device holds no record %s.",
-                        api_text(run->call, "id"));
+        return hf_edge_fail(run->call, status, "This device holds no record %s.",
+                            hf_edge_text(run->call, "id"));
     return status;
 }
 
@@ -143,8 +149,10 @@ static hf_status run_end(write_run *run, hf_status status)
     size_t count = DOTS_SHOWN;
     hf_json *json = &run->call->json;
     char text[HF_DOT_TEXT_SIZE]; /* the longer of the two names */
-    if (status == HF_OK) status = hf_txn_commit(run->txn, dots, &count);
-    else hf_txn_rollback(run->txn);
+    if (status == HF_OK)
+        status = hf_txn_commit(run->txn, dots, &count);
+    else
+        hf_txn_rollback(run->txn);
     hf_view_free(run->view);
     if (status != HF_OK) return status;
     hf_json_string(json, "schema", "holdfast.saved/1");
@@ -165,32 +173,32 @@ static hf_status run_end(write_run *run, hf_status status)
 static hf_status put_id(write_run *run)
 {
     api_call *call = run->call;
-    const char *name = api_text(call, "type");
+    const char *name = hf_edge_text(call, "type");
     const hf_pack *pack = hf_store_pack(call->api->store);
-    const hf_type *type =
-        hf_pack_type_named(pack, (hf_bytes){(const uint8_t *)name, strlen(name)});
-    if (!type || type->number < HF_TYPE_FIRST_PACK) return api_no_type(call, name);
-    if (!*api_text(call, "id")) return hf_txn_new_id(run->txn, type->number, &run->id);
-    hf_status status = api_record(call, &run->id);
+    const hf_type *type = hf_pack_type_named(pack, (hf_bytes){(const uint8_t *)name, strlen(name)});
+    if (!type || type->number < HF_TYPE_FIRST_PACK) return hf_edge_no_type(call, name);
+    if (!*hf_edge_text(call, "id")) return hf_txn_new_id(run->txn, type->number, &run->id);
+    hf_status status = hf_edge_record(call, &run->id);
     if (status == HF_OK && run->id.type != type->number)
-        return api_fail(call, HF_ERR_INPUT, "%s is not a %s.", api_text(call, "id"), type->name);
+        return hf_edge_fail(call, HF_ERR_INPUT, "%s is not a %s.", hf_edge_text(call, "id"),
+                            type->name);
     if (status == HF_OK) status = hf_store_get(call->api->store, &run->id, &run->view);
     return status == HF_ERR_NOT_FOUND ? HF_OK : status;
 }
 
-hf_status api_put(api_call *call)
+hf_status hf_edge_api_put(api_call *call)
 {
     write_run run;
     const json_t *changes = json_object_get(call->request, "changes");
     size_t count = json_array_size(changes);
     if (count == 0 || count > CHANGES_MAX)
-        return api_fail(call, HF_ERR_INPUT, "Say what to write: FIELD=VALUE, at most %d of them.",
-                        CHANGES_MAX);
+        return hf_edge_fail(call, HF_ERR_INPUT,
+                            "Say what to write: FIELD=VALUE, at most %d of them.", CHANGES_MAX);
     hf_status status = run_begin(&run, call);
     if (status != HF_OK) return status;
     status = put_id(&run);
-    bool needs_scope = status == HF_OK && (!run.view || *api_text(call, "scope"));
-    if (needs_scope) status = scope_named(call, api_text(call, "scope"), &run.scope);
+    bool needs_scope = status == HF_OK && (!run.view || *hf_edge_text(call, "scope"));
+    if (needs_scope) status = scope_named(call, hf_edge_text(call, "scope"), &run.scope);
     for (size_t i = 0; i < count && status == HF_OK; i++) {
         status = write_change(&run, json_array_get(changes, i));
     }
@@ -205,14 +213,15 @@ static hf_status change_record(write_run *run, hf_change_kind kind)
     return hf_txn_change(run->txn, &change);
 }
 
-hf_status api_delete(api_call *call)
+hf_status hf_edge_api_delete(api_call *call)
 {
     write_run run;
     hf_status status = run_begin(&run, call);
     if (status != HF_OK) return status;
     status = run_open(&run);
     if (status == HF_OK && hf_view_deleted(run.view))
-        status = api_fail(call, HF_ERR_INPUT, "%s is deleted already.", api_text(call, "id"));
+        status =
+            hf_edge_fail(call, HF_ERR_INPUT, "%s is deleted already.", hf_edge_text(call, "id"));
     if (status == HF_OK) status = change_record(&run, HF_CHANGE_DELETE);
     return run_end(&run, status);
 }
@@ -229,11 +238,13 @@ static hf_status resolve_field(write_run *run)
 {
     api_call *call = run->call;
     const json_t *given = json_object_get(call->request, "value");
-    const hf_field *field = field_named(run, api_text(call, "field"));
+    const hf_field *field = field_named(run, hf_edge_text(call, "field"));
     if (!field) return HF_ERR_INPUT;
     const hf_field_view *live = live_field(run, field->number);
-    size_t choice = api_number(call, "choose", 0, SIZE_MAX);
-    hf_change change = {.record = run->id, .field = field->number, .kind = HF_CHANGE_RESOLVE,
+    size_t choice = hf_edge_number(call, "choose", 0, SIZE_MAX);
+    hf_change change = {.record = run->id,
+                        .field = field->number,
+                        .kind = HF_CHANGE_RESOLVE,
                         .reason = run->reason};
     hf_buffer value = {0};
     hf_status status = HF_OK;
@@ -243,15 +254,17 @@ static hf_status resolve_field(write_run *run)
     } else {
         status = live ? hf_field_choice(live, choice, &change.value) : HF_ERR_NOT_FOUND;
         if (status == HF_ERR_NOT_FOUND)
-            status = api_fail(call, HF_ERR_INPUT, "%s has no choice %zu. \"holdfast-edge "
-                                                  "conflicts\" numbers them.", field->name, choice);
+            status = hf_edge_fail(call, HF_ERR_INPUT,
+                                  "%s has no choice %zu. \"holdfast-edge "
+                                  "conflicts\" numbers them.",
+                                  field->name, choice);
     }
     if (status == HF_OK) status = hf_txn_change(run->txn, &change);
     hf_buffer_free(&value);
     return status;
 }
 
-hf_status api_resolve(api_call *call)
+hf_status hf_edge_api_resolve(api_call *call)
 {
     write_run run;
     bool keep = json_is_true(json_object_get(call->request, "keep_deleted"));
@@ -259,11 +272,15 @@ hf_status api_resolve(api_call *call)
     hf_status status = run_begin(&run, call);
     if (status != HF_OK) return status;
     if (run.reason.size == 0)
-        status = api_fail(call, HF_ERR_INPUT, "A choice needs its reason, for those who come "
-                                              "after: --reason \"...\".");
+        status = hf_edge_fail(call, HF_ERR_INPUT,
+                              "A choice needs its reason, for those who come "
+                              "after: --reason \"...\".");
     if (status == HF_OK) status = run_open(&run);
-    if (status == HF_OK && keep) status = change_record(&run, HF_CHANGE_DELETE);
-    else if (status == HF_OK && restore) status = change_record(&run, HF_CHANGE_RESTORE);
-    else if (status == HF_OK) status = resolve_field(&run);
+    if (status == HF_OK && keep)
+        status = change_record(&run, HF_CHANGE_DELETE);
+    else if (status == HF_OK && restore)
+        status = change_record(&run, HF_CHANGE_RESTORE);
+    else if (status == HF_OK)
+        status = resolve_field(&run);
     return run_end(&run, status);
 }

@@ -12,7 +12,7 @@
 
 enum { ASK_TIMEOUT_MS = 10 * 60 * 1000 }; /* verify reads everything */
 
-int edge_find(edge_program *program, const hf_cli_args *args)
+int hf_edge_cli_find(edge_program *program, const hf_cli_args *args)
 {
     memset(program, 0, sizeof *program);
     return hf_home_find(&program->home, args, EDGE_PROGRAM);
@@ -25,9 +25,10 @@ static int not_enrolled(const edge_program *program)
         fprintf(stderr, "%s: %s is not set up. Next: %s --data %s init\n", EDGE_PROGRAM, home->data,
                 EDGE_PROGRAM, home->data);
     } else {
-        fprintf(stderr, "%s: this device is not enrolled. Next: ask the hub's operator for a "
-                        "token, then %s --data %s enrol --token-file FILE\n", EDGE_PROGRAM,
-                EDGE_PROGRAM, home->data);
+        fprintf(stderr,
+                "%s: this device is not enrolled. Next: ask the hub's operator for a "
+                "token, then %s --data %s enrol --token-file FILE\n",
+                EDGE_PROGRAM, EDGE_PROGRAM, home->data);
     }
     return HF_EXIT_CONFIG;
 }
@@ -44,7 +45,7 @@ static int read_names(edge_program *program)
     return HF_EXIT_OK;
 }
 
-int edge_open_store(edge_program *program)
+int hf_edge_cli_open_store(edge_program *program)
 {
     char problem[512] = "";
     int code = program->home.keys ? HF_EXIT_OK : hf_home_keys(&program->home, EDGE_PROGRAM);
@@ -71,39 +72,38 @@ static int read_config(edge_program *program)
 {
     char error[256] = "";
     hf_edge_config *config = &program->config;
-    hf_status status =
-        hf_config_edge(program->home.config, config, error, sizeof error);
+    hf_status status = hf_config_edge(program->home.config, config, error, sizeof error);
     if (status != HF_OK) {
         fprintf(stderr, "%s: %s\n", EDGE_PROGRAM, error);
         return HF_EXIT_CONFIG;
     }
     bool is_v6 = strchr(config->hub.host, ':') != NULL;
-    (void)snprintf(program->hub, sizeof program->hub, is_v6 ? "[%s]:%u" : "%s:%u",
-                   config->hub.host, config->hub.port);
+    (void)snprintf(program->hub, sizeof program->hub, is_v6 ? "[%s]:%u" : "%s:%u", config->hub.host,
+                   config->hub.port);
     if (*config->hub.host) return HF_EXIT_OK;
     fprintf(stderr, "%s: %s names no hub: it needs a line such as hub = \"hub.example:7443\".\n",
             EDGE_PROGRAM, program->home.config);
     return HF_EXIT_CONFIG;
 }
 
-int edge_open(edge_program *program, const hf_cli_args *args)
+int hf_edge_cli_open(edge_program *program, const hf_cli_args *args)
 {
     pid_t holder = 0;
-    int code = edge_find(program, args);
+    int code = hf_edge_cli_find(program, args);
     if (code != HF_EXIT_OK) return code;
     if (!hf_home_has(program->home.certificate)) return not_enrolled(program);
     code = read_config(program);
     if (code != HF_EXIT_OK) return code;
     hf_status status = hf_home_lock(&program->home, &holder);
     program->api.pid = holder;
-    if (status == HF_OK) return edge_open_store(program);
+    if (status == HF_OK) return hf_edge_cli_open_store(program);
     if (status == HF_ERR_BUSY) return HF_EXIT_OK; /* a daemon's: it will be asked */
     fprintf(stderr, "%s: cannot use %s (%s).\n", EDGE_PROGRAM, program->home.data,
             hf_status_name(status));
     return hf_cli_exit(status);
 }
 
-void edge_close(edge_program *program)
+void hf_edge_cli_close(edge_program *program)
 {
     hf_edge_free(program->edge);
     hf_store_close(program->store);
@@ -122,8 +122,9 @@ static int ask_failed(const edge_program *program, hf_status status)
         fprintf(stderr, "%s: process %ld, which holds %s, is busy. Try again.\n", EDGE_PROGRAM,
                 holder, program->home.data);
     else
-        fprintf(stderr, "%s: process %ld holds %s but does not answer (%s). If it is not a "
-                        "\"%s run\", wait until it is done; else end it and try again.\n",
+        fprintf(stderr,
+                "%s: process %ld holds %s but does not answer (%s). If it is not a "
+                "\"%s run\", wait until it is done; else end it and try again.\n",
                 EDGE_PROGRAM, holder, program->home.data, hf_status_name(status), EDGE_PROGRAM);
     return status == HF_ERR_BUSY ? HF_EXIT_TRY_LATER : HF_EXIT_UNAVAILABLE;
 }
@@ -157,7 +158,7 @@ static int told_error(const json_t *document)
     return hf_cli_exit((hf_status)hf_show_number(document, "status"));
 }
 
-int edge_ask(edge_program *program, json_t *request, json_t **document)
+int hf_edge_cli_ask(edge_program *program, json_t *request, json_t **document)
 {
     json_error_t error;
     char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
@@ -168,12 +169,14 @@ int edge_ask(edge_program *program, json_t *request, json_t **document)
         return HF_EXIT_DATA;
     }
     int code = HF_EXIT_OK;
-    if (program->store) ask_self(program, text);
-    else code = ask_daemon(program, text);
+    if (program->store)
+        ask_self(program, text);
+    else
+        code = ask_daemon(program, text);
     free(text);
     if (code != HF_EXIT_OK) return code;
-    *document = json_loadb((const char *)program->reply.data, program->reply.size, JSON_ALLOW_NUL,
-                           &error);
+    *document =
+        json_loadb((const char *)program->reply.data, program->reply.size, JSON_ALLOW_NUL, &error);
     if (!*document) {
         fprintf(stderr, "%s: the answer is not one that this program knows.\n", EDGE_PROGRAM);
         return HF_EXIT_PROTOCOL;
@@ -182,12 +185,12 @@ int edge_ask(edge_program *program, json_t *request, json_t **document)
     return is_error ? told_error(*document) : HF_EXIT_OK;
 }
 
-int edge_answer(edge_program *program, const hf_cli_args *args, json_t *request,
-                edge_printer print)
+int hf_edge_cli_answer(edge_program *program, const hf_cli_args *args, json_t *request,
+                       edge_printer print)
 {
     json_t *document = NULL;
     hf_show show = {stdout, EDGE_PROGRAM, hf_clock_wall_ms()};
-    int code = edge_ask(program, request, &document);
+    int code = hf_edge_cli_ask(program, request, &document);
     if (code == HF_EXIT_OK && hf_cli_has(args, "json"))
         printf("%.*s\n", (int)program->reply.size, (const char *)program->reply.data);
     else if (code == HF_EXIT_OK)
@@ -196,12 +199,14 @@ int edge_answer(edge_program *program, const hf_cli_args *args, json_t *request,
     return code;
 }
 
-int edge_once(const hf_cli_args *args, json_t *request, edge_printer print)
+int hf_edge_cli_once(const hf_cli_args *args, json_t *request, edge_printer print)
 {
     edge_program program;
-    int code = edge_open(&program, args);
-    if (code == HF_EXIT_OK) code = edge_answer(&program, args, request, print);
-    else json_decref(request);
-    edge_close(&program);
+    int code = hf_edge_cli_open(&program, args);
+    if (code == HF_EXIT_OK)
+        code = hf_edge_cli_answer(&program, args, request, print);
+    else
+        json_decref(request);
+    hf_edge_cli_close(&program);
     return code;
 }

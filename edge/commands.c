@@ -1,7 +1,10 @@
 /* commands.c: every command of holdfast-edge, as data. docs/cli.md says the same at length. */
 #include "program.h"
 
-#define END {NULL, NULL, NULL}
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, NULL, NULL                                                                           \
+    }
 
 static const hf_cli_option common[] = {
     {"data", "DIR", "where this device keeps its files (or HOLDFAST_DATA)"},
@@ -53,58 +56,59 @@ static const hf_cli_option import_options[] = {
 
 static const hf_cli_command commands[] = {
     {"init", "", "make this device's key, in an empty data directory",
-     "holdfast-edge init\nholdfast-edge --data /tmp/rees init", NULL, NULL, 0, 0, edge_init},
+     "holdfast-edge init\nholdfast-edge --data /tmp/rees init", NULL, NULL, 0, 0, hf_edge_cli_init},
     {"enrol", "", "become a device that the hub knows",
      "holdfast-edge enrol --token-file token.txt\nssh hub holdfast-hub token ... | holdfast-edge "
      "enrol --token-file -",
      "The token comes from \"holdfast-hub token\". It works once, on one device.", enrol_options, 0,
-     0, edge_enrol},
+     0, hf_edge_cli_enrol},
     {"run", "", "keep in touch with the hub until ended",
      "holdfast-edge run\nHOLDFAST_LOG=debug holdfast-edge run",
      "Logs one line per event on standard error, ids only. SIGTERM ends it within 5 seconds.",
-     run_options, 0, 0, edge_run},
+     run_options, 0, 0, hf_edge_cli_run},
     {"put", "TYPE [FIELD=VALUE...]", "write a record, new or known",
      "holdfast-edge put crime status=recorded \"summary=Window forced\"\n"
      "holdfast-edge put crime --id crime_01k... risk=high --add flags=knife\n"
      "holdfast-edge put note \"subject=Bell Inn\" \"text=Spoke to the landlord\"",
-     "Prints the record's id. A field of many values (a set, a log) gets one more.", put_options,
-     1, SIZE_MAX, edge_put},
+     "Prints the record's id. A field of many values (a set, a log) gets one more.", put_options, 1,
+     SIZE_MAX, hf_edge_cli_put},
     {"get", "ID", "print a record, with where each value came from and is safe",
      "holdfast-edge get crime_01k...\nholdfast-edge get crime_01k... --json", NULL, NULL, 1, 1,
-     edge_get},
+     hf_edge_cli_get},
     {"list", "[TYPE]", "list records, oldest first",
      "holdfast-edge list crime\nholdfast-edge list --limit 1000 --json", NULL, list_options, 0, 1,
-     edge_list},
+     hf_edge_cli_list},
     {"find", "WORD...", "records that hold every word, in any text field",
      "holdfast-edge find bicycle \"fleet street\"",
      "Capitals and accents do not count. Newest first.", limit_options, 1, SIZE_MAX,
-     edge_find_words},
+     hf_edge_cli_find_words},
     {"import", "FILE", "records out of a CSV file, each row exactly once",
      "holdfast-edge import street.csv --mapping street.mapping.json --dry-run\n"
      "holdfast-edge import street.csv --mapping street.mapping.json --rejects rejects.csv",
      "It can be ended at any moment and run again: what was taken is not taken twice. The exit\n"
-     "code is 65 when rows were rejected; the others are in.", import_options, 1, 1, edge_import},
+     "code is 65 when rows were rejected; the others are in.",
+     import_options, 1, 1, hf_edge_cli_import},
     {"delete", "ID", "delete a record; its history stays",
      "holdfast-edge delete crime_01k... --reason \"entered twice\"", NULL, author_options, 1, 1,
-     edge_delete},
+     hf_edge_cli_delete},
     {"conflicts", "", "what people must choose between", "holdfast-edge conflicts", NULL,
-     limit_options, 0, 0, edge_conflicts},
+     limit_options, 0, 0, hf_edge_cli_conflicts},
     {"resolve", "ID [FIELD]", "choose between versions",
      "holdfast-edge resolve crime_01k... outcome --choose 2 --reason \"CPS letter of 3 May\"\n"
      "holdfast-edge resolve crime_01k... summary --value \"Two windows forced\" --reason seen\n"
      "holdfast-edge resolve crime_01k... --restore --reason \"not a duplicate\"",
      "Nothing is lost: \"history\" shows what was chosen from, by whom and why.", resolve_options,
-     1, 2, edge_resolve},
+     1, 2, hf_edge_cli_resolve},
     {"history", "ID [FIELD]", "every value a field ever had, by whom and when",
-     "holdfast-edge history crime_01k...\nholdfast-edge history crime_01k... status", NULL, NULL,
-     1, 2, edge_history},
+     "holdfast-edge history crime_01k...\nholdfast-edge history crime_01k... status", NULL, NULL, 1,
+     2, hf_edge_cli_history},
     {"status", "", "what is saved where, and what to do next", "holdfast-edge status", NULL, NULL,
-     0, 0, edge_status},
+     0, 0, hf_edge_cli_status},
     {"verify", "", "check every chain, head and record; exit code 1 on a fault",
-     "holdfast-edge verify", NULL, NULL, 0, 0, edge_verify},
+     "holdfast-edge verify", NULL, NULL, 0, 0, hf_edge_cli_verify},
 };
 
-const hf_cli_program edge_cli = {
+const hf_cli_program hf_edge_cli = {
     .name = EDGE_PROGRAM,
     .version = HF_VERSION,
     .summary = "an officer's records, saved on this device and sent when the hub can be reached",

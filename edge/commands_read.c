@@ -23,15 +23,15 @@ static void give(json_t *request, const char *key, const char *text)
     if (request && text) (void)json_object_set_new(request, key, json_string(text));
 }
 
-int edge_get(void *context, const hf_cli_args *args)
+int hf_edge_cli_get(void *context, const hf_cli_args *args)
 {
     (void)context;
     json_t *request = request_for("get", args);
     give(request, "id", args->operands[0]);
-    return edge_once(args, request, hf_show_record);
+    return hf_edge_cli_once(args, request, hf_show_record);
 }
 
-int edge_list(void *context, const hf_cli_args *args)
+int hf_edge_cli_list(void *context, const hf_cli_args *args)
 {
     (void)context;
     json_t *request = request_for("list", args);
@@ -39,17 +39,17 @@ int edge_list(void *context, const hf_cli_args *args)
     give(request, "id", hf_cli_value(args, "after"));
     if (request && hf_cli_has(args, "deleted"))
         (void)json_object_set_new(request, "deleted", json_true());
-    return edge_once(args, request, hf_show_list);
+    return hf_edge_cli_once(args, request, hf_show_list);
 }
 
-int edge_find_words(void *context, const hf_cli_args *args)
+int hf_edge_cli_find_words(void *context, const hf_cli_args *args)
 {
     (void)context;
     char words[1024] = "";
     size_t used = 0;
     for (size_t i = 0; i < args->operand_count; i++) {
-        int more = snprintf(words + used, sizeof words - used, "%s%s", i ? " " : "",
-                            args->operands[i]);
+        int more =
+            snprintf(words + used, sizeof words - used, "%s%s", i ? " " : "", args->operands[i]);
         if (more < 0 || (size_t)more >= sizeof words - used) {
             fprintf(stderr, "%s find: that is more than %zu bytes of words.\n", EDGE_PROGRAM,
                     sizeof words);
@@ -59,22 +59,22 @@ int edge_find_words(void *context, const hf_cli_args *args)
     }
     json_t *request = request_for("find", args);
     give(request, "words", words);
-    return edge_once(args, request, hf_show_list);
+    return hf_edge_cli_once(args, request, hf_show_list);
 }
 
-int edge_conflicts(void *context, const hf_cli_args *args)
+int hf_edge_cli_conflicts(void *context, const hf_cli_args *args)
 {
     (void)context;
-    return edge_once(args, request_for("conflicts", args), hf_show_conflicts);
+    return hf_edge_cli_once(args, request_for("conflicts", args), hf_show_conflicts);
 }
 
-int edge_history(void *context, const hf_cli_args *args)
+int hf_edge_cli_history(void *context, const hf_cli_args *args)
 {
     (void)context;
     json_t *request = request_for("history", args);
     give(request, "id", args->operands[0]);
     if (args->operand_count > 1) give(request, "field", args->operands[1]);
-    return edge_once(args, request, hf_show_history);
+    return hf_edge_cli_once(args, request, hf_show_history);
 }
 
 /* ---- status ---- */
@@ -119,8 +119,10 @@ static void show_clock(const hf_show *show, const json_t *status)
     else if (away < 2)
         fputs("Clock      agrees with the hub's\n", show->out);
     else
-        fprintf(show->out, "Clock      this device's is %lld s %s the hub's; times written here "
-                           "are corrected\n", away, offset_ms < 0 ? "ahead of" : "behind");
+        fprintf(show->out,
+                "Clock      this device's is %lld s %s the hub's; times written here "
+                "are corrected\n",
+                away, offset_ms < 0 ? "ahead of" : "behind");
 }
 
 static void show_status(const hf_show *show, const json_t *status)
@@ -141,37 +143,40 @@ static void show_status(const hf_show *show, const json_t *status)
     show_clock(show, status);
     fprintf(show->out, "Records    %" PRIu64 " held, %" PRIu64 " with versions to choose from\n",
             hf_show_number(status, "records"), hf_show_number(status, "conflicts"));
-    fprintf(show->out, "Changes    %" PRIu64 " written here: %" PRIu64 " at the hub, %" PRIu64
-                       " saved on this device and waiting\n",
+    fprintf(show->out,
+            "Changes    %" PRIu64 " written here: %" PRIu64 " at the hub, %" PRIu64
+            " saved on this device and waiting\n",
             hf_show_number(status, "written_here"), hf_show_number(status, "at_the_hub"), waiting);
     if (waiting) fprintf(show->out, "           the oldest since %s\n", oldest);
     hf_show_withheld(show, status);
     fprintf(show->out, "Next: %s\n", hf_show_text(status, "next"));
 }
 
-int edge_status(void *context, const hf_cli_args *args)
+int hf_edge_cli_status(void *context, const hf_cli_args *args)
 {
     (void)context;
-    return edge_once(args, request_for("status", args), show_status);
+    return hf_edge_cli_once(args, request_for("status", args), show_status);
 }
 
 /* ---- verify ---- */
 
-int edge_verify(void *context, const hf_cli_args *args)
+int hf_edge_cli_verify(void *context, const hf_cli_args *args)
 {
     (void)context;
     edge_program program;
     json_t *document = NULL;
-    int code = edge_open(&program, args);
-    if (code == HF_EXIT_OK) code = edge_ask(&program, request_for("verify", args), &document);
+    int code = hf_edge_cli_open(&program, args);
+    if (code == HF_EXIT_OK)
+        code = hf_edge_cli_ask(&program, request_for("verify", args), &document);
     if (code == HF_EXIT_OK) {
         hf_show show = {stdout, EDGE_PROGRAM, hf_clock_wall_ms()};
-        if (hf_cli_has(args, "json")) printf("%.*s\n", (int)program.reply.size,
-                                             (const char *)program.reply.data);
-        else hf_show_verify(&show, document);
+        if (hf_cli_has(args, "json"))
+            printf("%.*s\n", (int)program.reply.size, (const char *)program.reply.data);
+        else
+            hf_show_verify(&show, document);
         if (hf_show_number(document, "faults")) code = HF_EXIT_CHECK;
     }
     json_decref(document);
-    edge_close(&program);
+    hf_edge_cli_close(&program);
     return code;
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int edge_init(void *context, const hf_cli_args *args)
+int hf_edge_cli_init(void *context, const hf_cli_args *args)
 {
     (void)context;
     hf_home home;
@@ -28,9 +28,11 @@ int edge_init(void *context, const hf_cli_args *args)
                 hf_status_name(status));
         return HF_EXIT_CANNOT_CREATE;
     }
-    fprintf(stderr, "This device's key is made, in %s.\n"
-                    "Next: ask the hub's operator for a token (holdfast-hub token), then run\n"
-                    "  %s --data %s enrol --token-file FILE\n", home.data, EDGE_PROGRAM, home.data);
+    fprintf(stderr,
+            "This device's key is made, in %s.\n"
+            "Next: ask the hub's operator for a token (holdfast-hub token), then run\n"
+            "  %s --data %s enrol --token-file FILE\n",
+            home.data, EDGE_PROGRAM, home.data);
     return HF_EXIT_OK;
 }
 
@@ -67,8 +69,10 @@ static int token_take(enrolment *e, const hf_cli_args *args)
     size_t size = 0;
     const char *path = hf_cli_value(args, "token-file");
     if (!path) {
-        fprintf(stderr, "%s enrol: give the token: --token-file FILE, or --token-file - for "
-                        "standard input.\n", EDGE_PROGRAM);
+        fprintf(stderr,
+                "%s enrol: give the token: --token-file FILE, or --token-file - for "
+                "standard input.\n",
+                EDGE_PROGRAM);
         return HF_EXIT_USAGE;
     }
     int code = token_bytes(path, text, sizeof text, &size);
@@ -87,13 +91,16 @@ static int token_take(enrolment *e, const hf_cli_args *args)
 static int link_trouble(const enrolment *e, hf_status status)
 {
     if (status == HF_ERR_DENIED) {
-        fprintf(stderr, "%s: the hub at %s could not prove that it is the one this token names "
-                        "(%s). The token was not sent.\n", EDGE_PROGRAM, e->token.address,
-                e->error);
+        fprintf(stderr,
+                "%s: the hub at %s could not prove that it is the one this token names "
+                "(%s). The token was not sent.\n",
+                EDGE_PROGRAM, e->token.address, e->error);
         return HF_EXIT_DENIED;
     }
-    fprintf(stderr, "%s: no hub answers at %s (%s). The token still works: try again when the "
-                    "hub can be reached.\n", EDGE_PROGRAM, e->token.address, e->error);
+    fprintf(stderr,
+            "%s: no hub answers at %s (%s). The token still works: try again when the "
+            "hub can be reached.\n",
+            EDGE_PROGRAM, e->token.address, e->error);
     return HF_EXIT_UNAVAILABLE;
 }
 
@@ -110,8 +117,10 @@ static int ca_fetch(enrolment *e)
     hf_bytes der = {e->ca, e->ca_size};
     crypto->hash(crypto->context, &der, 1, hash);
     if (memcmp(hash, e->token.ca, sizeof hash) == 0) return HF_EXIT_OK;
-    fprintf(stderr, "%s: this token is of another hub: the one at %s has another certificate than "
-                    "the token names. The token was not sent.\n", EDGE_PROGRAM, e->token.address);
+    fprintf(stderr,
+            "%s: this token is of another hub: the one at %s has another certificate than "
+            "the token names. The token was not sent.\n",
+            EDGE_PROGRAM, e->token.address);
     return HF_EXIT_DENIED;
 }
 
@@ -140,8 +149,10 @@ static int ask_hub(enrolment *e)
     hf_buffer_free(&body);
     if (status != HF_OK) return link_trouble(e, status);
     if (http != 429) return HF_EXIT_OK;
-    fprintf(stderr, "%s: the hub is busy enrolling others. The token still works: try again in a "
-                    "minute.\n", EDGE_PROGRAM);
+    fprintf(stderr,
+            "%s: the hub is busy enrolling others. The token still works: try again in a "
+            "minute.\n",
+            EDGE_PROGRAM);
     return HF_EXIT_TRY_LATER;
 }
 
@@ -170,9 +181,9 @@ static hf_status write_pem(const char *path, hf_bytes der)
 static hf_status write_config(const hf_home *home, hf_bytes address)
 {
     char text[512];
-    int size = snprintf(text, sizeof text,
-                        "# Written by \"holdfast-edge enrol\".\nhub = \"%.*s\"\n",
-                        (int)address.size, (const char *)address.data);
+    int size =
+        snprintf(text, sizeof text, "# Written by \"holdfast-edge enrol\".\nhub = \"%.*s\"\n",
+                 (int)address.size, (const char *)address.data);
     if (size < 0 || (size_t)size >= sizeof text) return HF_ERR_LIMIT;
     return hf_file_write(home->config, (hf_bytes){(const uint8_t *)text, (size_t)size}, 0644);
 }
@@ -205,16 +216,16 @@ static int keep(enrolment *e, const hf_enrol_answer *answer)
         if (code != HF_EXIT_OK) return code;
         const hf_crypto *crypto = hf_keys_crypto(home->keys);
         status = crypto->certificate(crypto->context, answer->certificate, &certificate);
-        if (status == HF_OK &&
-            memcmp(certificate.key_id, crypto->own_key_id, HF_HASH_SIZE) != 0)
+        if (status == HF_OK && memcmp(certificate.key_id, crypto->own_key_id, HF_HASH_SIZE) != 0)
             status = HF_ERR_PROTOCOL;
     }
     if (status == HF_OK) status = write_config(home, answer->address);
     if (status == HF_OK) status = write_pem(home->certificate, answer->certificate);
     if (status == HF_OK) return HF_EXIT_OK;
     fprintf(stderr, "%s: %s (%s). The token still works on this device: enrol again.\n",
-            EDGE_PROGRAM, status == HF_ERR_PROTOCOL ? "the hub's answer is not valid"
-                                                    : "the answer could not be kept",
+            EDGE_PROGRAM,
+            status == HF_ERR_PROTOCOL ? "the hub's answer is not valid"
+                                      : "the answer could not be kept",
             hf_status_name(status));
     return hf_cli_exit(status);
 }
@@ -226,28 +237,31 @@ static int enrol_at_hub(enrolment *e)
     if (code == HF_EXIT_OK) code = ask_hub(e);
     if (code != HF_EXIT_OK) return code;
     if (hf_enrol_answer_read((hf_bytes){e->reply, e->reply_size}, &answer) != HF_OK) {
-        fprintf(stderr, "%s: the answer from %s makes no sense. Is it a holdfast hub's enrolment "
-                        "address?\n", EDGE_PROGRAM, e->token.address);
+        fprintf(stderr,
+                "%s: the answer from %s makes no sense. Is it a holdfast hub's enrolment "
+                "address?\n",
+                EDGE_PROGRAM, e->token.address);
         return HF_EXIT_PROTOCOL;
     }
     if (answer.code != HF_ENROL_OK) return refused(&answer);
     code = keep(e, &answer);
     if (code != HF_EXIT_OK) return code;
-    fprintf(stderr, "Enrolled as %.*s, with the hub at %.*s. Delete the token file.\n"
-                    "Next: %s --data %s run\n", (int)answer.name.size,
-            (const char *)answer.name.data, (int)answer.address.size,
+    fprintf(stderr,
+            "Enrolled as %.*s, with the hub at %.*s. Delete the token file.\n"
+            "Next: %s --data %s run\n",
+            (int)answer.name.size, (const char *)answer.name.data, (int)answer.address.size,
             (const char *)answer.address.data, EDGE_PROGRAM, e->program.home.data);
     return HF_EXIT_OK;
 }
 
-int edge_enrol(void *context, const hf_cli_args *args)
+int hf_edge_cli_enrol(void *context, const hf_cli_args *args)
 {
     (void)context;
     enrolment *e = calloc(1, sizeof *e);
     if (!e) return HF_EXIT_NO_MEMORY;
     hf_home *home = &e->program.home;
     pid_t holder = 0;
-    int code = edge_find(&e->program, args);
+    int code = hf_edge_cli_find(&e->program, args);
     if (code == HF_EXIT_OK) code = hf_home_keys(home, EDGE_PROGRAM);
     if (code == HF_EXIT_OK && hf_home_has(home->certificate)) {
         fprintf(stderr, "%s: this device is enrolled already; nothing was changed.\n",

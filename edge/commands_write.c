@@ -35,7 +35,8 @@ static bool add_change(json_t *changes, const char *kind, const char *pair)
         fprintf(stderr, "%s put: \"", EDGE_PROGRAM);
         hf_cli_text(stderr, pair);
         fputs("\" is not FIELD=VALUE. Example: put crime status=recorded \"summary=Window "
-              "forced\"\n", stderr);
+              "forced\"\n",
+              stderr);
         return false;
     }
     json_t *field = json_stringn(pair, (size_t)(sign - pair)), *value = json_string(sign + 1);
@@ -58,12 +59,12 @@ static bool add_given(json_t *changes, const hf_cli_args *args, const char *opti
     return true;
 }
 
-int edge_put(void *context, const hf_cli_args *args)
+int hf_edge_cli_put(void *context, const hf_cli_args *args)
 {
     (void)context;
     json_t *changes = json_array();
-    json_t *request = json_pack("{s:s,s:s,s:o}", "op", "put", "type", args->operands[0], "changes",
-                                changes);
+    json_t *request =
+        json_pack("{s:s,s:s,s:o}", "op", "put", "type", args->operands[0], "changes", changes);
     bool good = request != NULL;
     for (size_t i = 1; good && i < args->operand_count; i++) {
         good = add_change(changes, "set", args->operands[i]);
@@ -76,25 +77,27 @@ int edge_put(void *context, const hf_cli_args *args)
     give(request, "id", hf_cli_value(args, "id"));
     give(request, "scope", hf_cli_value(args, "scope"));
     give_author(request, args);
-    return edge_once(args, request, show_saved);
+    return hf_edge_cli_once(args, request, show_saved);
 }
 
-int edge_delete(void *context, const hf_cli_args *args)
+int hf_edge_cli_delete(void *context, const hf_cli_args *args)
 {
     (void)context;
     json_t *request = json_pack("{s:s,s:s}", "op", "delete", "id", args->operands[0]);
     give_author(request, args);
-    return edge_once(args, request, show_saved);
+    return hf_edge_cli_once(args, request, show_saved);
 }
 
 static int usage(const char *sentence)
 {
-    fprintf(stderr, "%s resolve: %s\nExample: %s resolve crime_01k... outcome --choose 2 --reason "
-                    "\"CPS letter of 3 May\"\n", EDGE_PROGRAM, sentence, EDGE_PROGRAM);
+    fprintf(stderr,
+            "%s resolve: %s\nExample: %s resolve crime_01k... outcome --choose 2 --reason "
+            "\"CPS letter of 3 May\"\n",
+            EDGE_PROGRAM, sentence, EDGE_PROGRAM);
     return HF_EXIT_USAGE;
 }
 
-int edge_resolve(void *context, const hf_cli_args *args)
+int hf_edge_cli_resolve(void *context, const hf_cli_args *args)
 {
     (void)context;
     const char *choose = hf_cli_value(args, "choose"), *value = hf_cli_value(args, "value");
@@ -121,5 +124,5 @@ int edge_resolve(void *context, const hf_cli_args *args)
     if (keep) (void)json_object_set_new(request, "keep_deleted", json_true());
     if (restore) (void)json_object_set_new(request, "restore", json_true());
     give_author(request, args);
-    return edge_once(args, request, show_saved);
+    return hf_edge_cli_once(args, request, show_saved);
 }

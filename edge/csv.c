@@ -81,8 +81,10 @@ static void row_byte(hf_csv *csv, uint8_t byte)
     case CELL_START:
     case PLAIN: plain_byte(csv, byte); break;
     case QUOTED:
-        if (byte == '"') csv->state = AFTER_QUOTE;
-        else put(csv, byte);
+        if (byte == '"')
+            csv->state = AFTER_QUOTE;
+        else
+            put(csv, byte);
         break;
     case AFTER_QUOTE:
         if (byte == '"') {

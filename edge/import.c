@@ -233,7 +233,9 @@ static hf_status encode_row(import_run *run, const hf_import_row *row)
         if (status != HF_OK) return status;
         if (run->values.status != HF_OK) return run->values.status;
         hf_bytes value = {run->values.data + starts[i], run->values.size - starts[i]};
-        status = hf_field_check(column->field, value, run->why, sizeof run->why);
+        int used = snprintf(run->why, sizeof run->why, "%s: ", column->field->name);
+        size_t room = (size_t)used < sizeof run->why ? (size_t)used : 0;
+        status = hf_field_check(column->field, value, run->why + room, sizeof run->why - room);
         if (status != HF_OK) return status;
     }
     for (size_t i = 0; i < plan->column_count; i++) { /* the buffer moves no more */

@@ -51,7 +51,8 @@ typedef struct hf_import_plan { /* a mapping that fits a pack and a header */
 } hf_import_plan;
 
 /* Fits a mapping to the store's pack and scopes and to the file's header. `mapping` is borrowed for
- * as long as the plan. HF_ERR_INPUT with a sentence in `why` that names what does not fit. */
+ * as long as the plan, which is good until the next change of the store's pack. HF_ERR_INPUT with a
+ * sentence in `why` that names what does not fit. */
 HF_MUST_CHECK hf_status hf_import_plan_make(hf_store *store, const hf_import_mapping *mapping,
                                             const hf_bytes *header, size_t header_count,
                                             hf_import_plan *out, char *why, size_t why_size);

@@ -26,34 +26,36 @@ typedef struct edge_program {
 } edge_program;
 
 /* Each says on standard error what is wrong and returns an exit code. */
-int edge_find(edge_program *program, const hf_cli_args *args);  /* names files, opens nothing */
-int edge_open(edge_program *program, const hf_cli_args *args);  /* ready to ask, either way */
-int edge_open_store(edge_program *program);                     /* the lock is held */
-int edge_ask(edge_program *program, json_t *request, json_t **document); /* takes `request` */
-void edge_close(edge_program *program);
+int hf_edge_cli_find(edge_program *program,
+                     const hf_cli_args *args); /* names files, opens nothing */
+int hf_edge_cli_open(edge_program *program, const hf_cli_args *args); /* ready to ask, either way */
+int hf_edge_cli_open_store(edge_program *program);                    /* the lock is held */
+int hf_edge_cli_ask(edge_program *program, json_t *request,
+                    json_t **document); /* takes `request` */
+void hf_edge_cli_close(edge_program *program);
 
 /* Asks, then prints the document: as it came with --json, else by `print`. */
 typedef void (*edge_printer)(const hf_show *show, const json_t *document);
-int edge_answer(edge_program *program, const hf_cli_args *args, json_t *request,
-                edge_printer print);
+int hf_edge_cli_answer(edge_program *program, const hf_cli_args *args, json_t *request,
+                       edge_printer print);
 /* Opens, asks one thing, prints it, closes. */
-int edge_once(const hf_cli_args *args, json_t *request, edge_printer print);
+int hf_edge_cli_once(const hf_cli_args *args, json_t *request, edge_printer print);
 
-extern const hf_cli_program edge_cli;
+extern const hf_cli_program hf_edge_cli;
 
-int edge_run(void *context, const hf_cli_args *args);    /* main.c */
-int edge_init(void *context, const hf_cli_args *args);   /* commands_setup.c */
-int edge_enrol(void *context, const hf_cli_args *args);
-int edge_import(void *context, const hf_cli_args *args); /* commands_import.c */
-int edge_put(void *context, const hf_cli_args *args);    /* commands_write.c */
-int edge_delete(void *context, const hf_cli_args *args);
-int edge_resolve(void *context, const hf_cli_args *args);
-int edge_get(void *context, const hf_cli_args *args);    /* commands_read.c */
-int edge_list(void *context, const hf_cli_args *args);
-int edge_find_words(void *context, const hf_cli_args *args);
-int edge_conflicts(void *context, const hf_cli_args *args);
-int edge_history(void *context, const hf_cli_args *args);
-int edge_status(void *context, const hf_cli_args *args);
-int edge_verify(void *context, const hf_cli_args *args);
+int hf_edge_cli_run(void *context, const hf_cli_args *args);  /* main.c */
+int hf_edge_cli_init(void *context, const hf_cli_args *args); /* commands_setup.c */
+int hf_edge_cli_enrol(void *context, const hf_cli_args *args);
+int hf_edge_cli_import(void *context, const hf_cli_args *args); /* commands_import.c */
+int hf_edge_cli_put(void *context, const hf_cli_args *args);    /* commands_write.c */
+int hf_edge_cli_delete(void *context, const hf_cli_args *args);
+int hf_edge_cli_resolve(void *context, const hf_cli_args *args);
+int hf_edge_cli_get(void *context, const hf_cli_args *args); /* commands_read.c */
+int hf_edge_cli_list(void *context, const hf_cli_args *args);
+int hf_edge_cli_find_words(void *context, const hf_cli_args *args);
+int hf_edge_cli_conflicts(void *context, const hf_cli_args *args);
+int hf_edge_cli_history(void *context, const hf_cli_args *args);
+int hf_edge_cli_status(void *context, const hf_cli_args *args);
+int hf_edge_cli_verify(void *context, const hf_cli_args *args);
 
 #endif

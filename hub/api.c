@@ -11,7 +11,7 @@
 
 enum { WITHHELD_SHOWN = 20 };
 
-hf_status api_fail(api_call *call, hf_status status, const char *format, ...)
+hf_status hf_hub_fail(api_call *call, hf_status status, const char *format, ...)
 {
     va_list values;
     va_start(values, format);
@@ -20,7 +20,7 @@ hf_status api_fail(api_call *call, hf_status status, const char *format, ...)
     return status;
 }
 
-const char *api_text(const api_call *call, const char *key)
+const char *hf_hub_text(const api_call *call, const char *key)
 {
     const char *text = json_string_value(json_object_get(call->request, key));
     return text ? text : "";
@@ -36,11 +36,13 @@ static size_t number_of(const api_call *call, const char *key, size_t otherwise,
 
 static hf_status record_of(api_call *call, hf_record_id *out)
 {
-    const char *id = api_text(call, "id");
+    const char *id = hf_hub_text(call, "id");
     hf_bytes text = {(const uint8_t *)id, strlen(id)};
     if (hf_record_id_parse(hf_store_pack(call->api->store), text, out) == HF_OK) return HF_OK;
-    return api_fail(call, HF_ERR_INPUT, "\"%.80s\" is not a record's id. An id looks like "
-                                        "crime_01k2m3n4p5q6r7s8t9v0w1x2y3.", id);
+    return hf_hub_fail(call, HF_ERR_INPUT,
+                       "\"%.80s\" is not a record's id. An id looks like "
+                       "crime_01k2m3n4p5q6r7s8t9v0w1x2y3.",
+                       id);
 }
 
 /* ---- records ---- */
@@ -52,7 +54,7 @@ static hf_status api_show(api_call *call)
     hf_status status = record_of(call, &id);
     if (status == HF_OK) status = hf_store_get(call->api->store, &id, &view);
     if (status == HF_ERR_NOT_FOUND)
-        return api_fail(call, status, "This hub holds no record %s.", api_text(call, "id"));
+        return hf_hub_fail(call, status, "This hub holds no record %s.", hf_hub_text(call, "id"));
     if (status != HF_OK) return status;
     hf_json_string(&call->json, "schema", "holdfast.record/1");
     status = hf_report_record(call->api->store, view, &call->json);
@@ -68,14 +70,14 @@ static hf_status api_history(api_call *call)
     hf_json_string(&call->json, "schema", "holdfast.history/1");
     status = hf_report_history(call->api->store, &id, UINT32_MAX, &call->json);
     if (status == HF_ERR_NOT_FOUND)
-        return api_fail(call, status, "This hub holds no record %s.", api_text(call, "id"));
+        return hf_hub_fail(call, status, "This hub holds no record %s.", hf_hub_text(call, "id"));
     return status;
 }
 
 static hf_status api_list(api_call *call)
 {
     hf_record_id after;
-    const char *name = api_text(call, "type");
+    const char *name = hf_hub_text(call, "type");
     const hf_type *type = hf_pack_type_named(hf_store_pack(call->api->store),
                                              (hf_bytes){(const uint8_t *)name, strlen(name)});
     hf_report_query query = {
@@ -84,10 +86,10 @@ static hf_status api_list(api_call *call)
         .with_deleted = json_is_true(json_object_get(call->request, "deleted")),
     };
     if (*name && !type)
-        return api_fail(call, HF_ERR_INPUT, "No record type is called \"%.64s\".", name);
-    hf_status status = *api_text(call, "id") ? record_of(call, &after) : HF_OK;
+        return hf_hub_fail(call, HF_ERR_INPUT, "No record type is called \"%.64s\".", name);
+    hf_status status = *hf_hub_text(call, "id") ? record_of(call, &after) : HF_OK;
     if (status != HF_OK) return status;
-    if (*api_text(call, "id")) query.after = &after;
+    if (*hf_hub_text(call, "id")) query.after = &after;
     hf_json_string(&call->json, "schema", "holdfast.list/1");
     return hf_report_list(call->api->store, &query, &call->json);
 }
@@ -112,22 +114,26 @@ static hf_status api_verify(api_call *call)
 
 /* ---- status ---- */
 
-static void json_next(api_call *call, const hf_standing *standing, const api_fleet *fleet)
+static void json_next(api_call *call, const hf_standing *standing, const hub_fleet *fleet)
 {
     char next[256];
     unsigned long long behind = fleet->connected - fleet->in_sync;
     if (!call->api->running)
-        (void)snprintf(next, sizeof next, "Start the hub, so that devices can reach it: "
-                                          "holdfast-hub run");
+        (void)snprintf(next, sizeof next,
+                       "Start the hub, so that devices can reach it: "
+                       "holdfast-hub run");
     else if (fleet->enrolled == 0)
-        (void)snprintf(next, sizeof next, "Make a token for the first device: holdfast-hub token "
-                                          "--help");
+        (void)snprintf(next, sizeof next,
+                       "Make a token for the first device: holdfast-hub token "
+                       "--help");
     else if (standing->withheld)
-        (void)snprintf(next, sizeof next, "Look at the withheld writes above: each names its "
-                                          "device and why it does not count.");
+        (void)snprintf(next, sizeof next,
+                       "Look at the withheld writes above: each names its "
+                       "device and why it does not count.");
     else if (standing->conflicts)
-        (void)snprintf(next, sizeof next, "%llu conflict%s for the officers who wrote: "
-                                          "holdfast-hub conflicts",
+        (void)snprintf(next, sizeof next,
+                       "%llu conflict%s for the officers who wrote: "
+                       "holdfast-hub conflicts",
                        (unsigned long long)standing->conflicts,
                        standing->conflicts == 1 ? " waits" : "s wait");
     else if (behind)
@@ -138,7 +144,7 @@ static void json_next(api_call *call, const hf_standing *standing, const api_fle
     hf_json_string(&call->json, "next", next);
 }
 
-static void json_fleet(api_call *call, const api_fleet *fleet)
+static void json_fleet(api_call *call, const hub_fleet *fleet)
 {
     hf_json *json = &call->json;
     hf_json_object(json, "devices");
@@ -152,16 +158,18 @@ static void json_fleet(api_call *call, const api_fleet *fleet)
 static hf_status api_status(api_call *call)
 {
     hf_standing standing;
-    api_fleet fleet;
+    hub_fleet fleet;
     hf_json *json = &call->json;
     hf_status status = hf_store_standing(call->api->store, &standing);
-    if (status == HF_OK) status = api_fleet_count(call, &fleet);
+    if (status == HF_OK) status = hf_hub_fleet_count(call, &fleet);
     if (status != HF_OK) return status;
     hf_json_string(json, "schema", "holdfast.hub_status/1");
     hf_json_string(json, "hub", call->api->name);
     hf_json_bool(json, "running", call->api->running);
-    if (call->api->running) hf_json_int(json, "pid", call->api->pid);
-    else hf_json_null(json, "pid");
+    if (call->api->running)
+        hf_json_int(json, "pid", call->api->pid);
+    else
+        hf_json_null(json, "pid");
     hf_json_string(json, "listen", call->api->enroll->sync_address);
     hf_json_string(json, "enrol", call->api->enroll->enrol_address);
     hf_json_hex(json, "origin", (hf_bytes){standing.origin.bytes, HF_ORIGIN_SIZE});
@@ -184,20 +192,23 @@ static const struct {
     const char *name;
     hf_status (*answer)(api_call *call);
 } operations[] = {
-    {"status", api_status},   {"devices", api_devices}, {"token", api_token},
-    {"revoke", api_revoke},   {"conflicts", api_conflicts}, {"show", api_show},
-    {"history", api_history}, {"list", api_list},       {"verify", api_verify},
-    {"pack", api_pack},
+    {"status", api_status},       {"devices", hf_hub_api_devices},
+    {"token", hf_hub_api_token},  {"revoke", hf_hub_api_revoke},
+    {"conflicts", api_conflicts}, {"show", api_show},
+    {"history", api_history},     {"list", api_list},
+    {"verify", api_verify},       {"pack", hf_hub_api_pack},
 };
 
 static hf_status dispatch(api_call *call)
 {
-    const char *name = api_text(call, "op");
+    const char *name = hf_hub_text(call, "op");
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
         if (strcmp(operations[i].name, name) == 0) return operations[i].answer(call);
     }
-    return api_fail(call, HF_ERR_INPUT, "This program does not know the request \"%.32s\". Is the "
-                                        "daemon of another version than the command?", name);
+    return hf_hub_fail(call, HF_ERR_INPUT,
+                       "This program does not know the request \"%.32s\". Is the "
+                       "daemon of another version than the command?",
+                       name);
 }
 
 static void write_error(api_call *call, hf_status status, hf_buffer *reply)
@@ -218,13 +229,15 @@ hf_status hf_hub_api_answer(hf_hub_api *api, hf_bytes request, hf_buffer *reply)
     api_call call = {.api = api, .json = {.out = reply}};
     json_error_t error;
     hf_buffer_clear(reply);
-    if (request.size <= HF_API_REQUEST_MAX)
+    if (request.size <= HF_HUB_REQUEST_MAX)
         call.request = json_loadb((const char *)request.data, request.size,
                                   JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     hf_status status = HF_OK;
     hf_json_object(&call.json, NULL);
-    if (json_is_object(call.request)) status = dispatch(&call);
-    else status = api_fail(&call, HF_ERR_INPUT, "The request is not one JSON object.");
+    if (json_is_object(call.request))
+        status = dispatch(&call);
+    else
+        status = hf_hub_fail(&call, HF_ERR_INPUT, "The request is not one JSON object.");
     hf_json_end(&call.json);
     if (status == HF_OK) status = reply->status;
     if (status != HF_OK) write_error(&call, status, reply);

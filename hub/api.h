@@ -8,14 +8,14 @@
 #include "holdfast/hub.h"
 #include "sync/codec.h"
 
-enum { HF_API_REQUEST_MAX = 1024 * 1024, HF_API_WHY_SIZE = 640 };
+enum { HF_HUB_REQUEST_MAX = 1024 * 1024, HF_HUB_WHY_SIZE = 640 };
 
 typedef struct hf_hub_api { /* filled by the caller; everything outlives the calls */
     hf_store *store;
     hf_hub *hub;
     const hf_enroll *enroll;
-    const char *name;   /* the certificate's */
-    bool running;       /* a daemon answers */
+    const char *name; /* the certificate's */
+    bool running;     /* a daemon answers */
     int64_t pid;
     uint64_t now_ms, wall_ms; /* set before each call */
 } hf_hub_api;

@@ -12,22 +12,22 @@ typedef struct api_call {
     hf_hub_api *api;
     json_t *request;
     hf_json json; /* the reply's object is open */
-    char why[HF_API_WHY_SIZE];
+    char why[HF_HUB_WHY_SIZE];
 } api_call;
 
 /* Remembers the sentence; returns `status`. */
-hf_status api_fail(api_call *call, hf_status status, const char *format, ...)
+hf_status hf_hub_fail(api_call *call, hf_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-const char *api_text(const api_call *call, const char *key); /* "" when there is none */
+const char *hf_hub_text(const api_call *call, const char *key); /* "" when there is none */
 
-HF_MUST_CHECK hf_status api_devices(api_call *call);
-HF_MUST_CHECK hf_status api_token(api_call *call);
-HF_MUST_CHECK hf_status api_revoke(api_call *call);
-HF_MUST_CHECK hf_status api_pack(api_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_devices(api_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_token(api_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_revoke(api_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_pack(api_call *call);
 
-typedef struct api_fleet { /* devices, counted; hubs are none */
+typedef struct hub_fleet { /* devices, counted; hubs are none */
     uint64_t enrolled, revoked, connected, in_sync;
-} api_fleet;
-HF_MUST_CHECK hf_status api_fleet_count(api_call *call, api_fleet *out);
+} hub_fleet;
+HF_MUST_CHECK hf_status hf_hub_fleet_count(api_call *call, hub_fleet *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* api_devices.c: who may connect, who is connected, who is behind; tokens, revocation, packs.
+/* hf_hub_api_devices.c: who may connect, who is connected, who is behind; tokens, revocation,
+ * packs.
  *
  * Why "last seen" is kept here and not in the control log: it changes at every connection and is
  * nobody's evidence, so it must not be fed to every device. */
@@ -115,10 +116,10 @@ static bool fleet_peer(const fleet *f, const uint8_t key_id[HF_HASH_SIZE], hf_pe
     return false;
 }
 
-hf_status api_fleet_count(api_call *call, api_fleet *out)
+hf_status hf_hub_fleet_count(api_call *call, hub_fleet *out)
 {
     fleet f = {{0}, {0}};
-    *out = (api_fleet){0, 0, 0, 0};
+    *out = (hub_fleet){0, 0, 0, 0};
     hf_status status = fleet_read(call, &f);
     for (size_t i = 0; status == HF_OK && i < fleet_size(&f); i++) {
         hf_device device;
@@ -184,13 +185,13 @@ static hf_status json_device(api_call *call, const fleet *f, const hf_device *de
     hf_json_bool(json, "connected", connected);
     hf_json_time(json, "last_seen", connected ? call->api->wall_ms : seen.wall_ms);
     hf_json_bool(json, "in_sync", connected && peer.in_sync);
-    hf_json_uint(json, "behind", (connected && peer.in_sync) || fed > position ? 0
-                                                                              : position - fed);
+    hf_json_uint(json, "behind",
+                 (connected && peer.in_sync) || fed > position ? 0 : position - fed);
     hf_json_end(json);
     return status;
 }
 
-hf_status api_devices(api_call *call)
+hf_status hf_hub_api_devices(api_call *call)
 {
     fleet f = {{0}, {0}};
     hf_status status = fleet_read(call, &f);
@@ -208,7 +209,7 @@ hf_status api_devices(api_call *call)
 
 /* ---- token, revoke, pack ---- */
 
-hf_status api_token(api_call *call)
+hf_status hf_hub_api_token(api_call *call)
 {
     const char *scopes[HF_TOKEN_SCOPES_MAX];
     const json_t *names = json_object_get(call->request, "scopes");
@@ -216,9 +217,9 @@ hf_status api_token(api_call *call)
     hf_token token;
     hf_buffer text = {0};
     char comment[256];
-    hf_token_grant grant = {.name = api_text(call, "name"),
-                            .force = api_text(call, "force"),
-                            .unit = api_text(call, "unit"),
+    hf_token_grant grant = {.name = hf_hub_text(call, "name"),
+                            .force = hf_hub_text(call, "force"),
+                            .unit = hf_hub_text(call, "unit"),
                             .scopes = scopes,
                             .lasts_ms = lasts_ms < 0 ? 0 : (uint64_t)lasts_ms};
     for (size_t i = 0; i < json_array_size(names) && i < HF_TOKEN_SCOPES_MAX; i++) {
@@ -240,28 +241,31 @@ hf_status api_token(api_call *call)
     return status;
 }
 
-hf_status api_revoke(api_call *call)
+hf_status hf_hub_api_revoke(api_call *call)
 {
-    const char *name = api_text(call, "name"), *reason = api_text(call, "reason");
-    const char *actor = *api_text(call, "actor") ? api_text(call, "actor") : call->api->name;
+    const char *name = hf_hub_text(call, "name"), *reason = hf_hub_text(call, "reason");
+    const char *actor = *hf_hub_text(call, "actor") ? hf_hub_text(call, "actor") : call->api->name;
     hf_device device;
     hf_record_id record;
     fleet f = {{0}, {0}};
     hf_peer_status peer;
     if (!*reason)
-        return api_fail(call, HF_ERR_INPUT, "A revocation needs its reason, for those who come "
-                                            "after: --reason \"lost on patrol\".");
+        return hf_hub_fail(call, HF_ERR_INPUT,
+                           "A revocation needs its reason, for those who come "
+                           "after: --reason \"lost on patrol\".");
     hf_status status = hf_device_by_name(call->api->store, name, &device, &record);
     if (status == HF_OK && device.revoked)
-        return api_fail(call, HF_ERR_INPUT, "\"%.127s\" is revoked already.", name);
+        return hf_hub_fail(call, HF_ERR_INPUT, "\"%.127s\" is revoked already.", name);
     if (status == HF_OK) status = fleet_read(call, &f);
     bool connected = status == HF_OK && fleet_peer(&f, device.key_id, &peer);
     fleet_free(&f);
     if (status == HF_OK)
         status = hf_hub_revoke(call->api->hub, name, actor, reason, call->api->wall_ms);
     if (status == HF_ERR_NOT_FOUND)
-        return api_fail(call, status, "No device is called \"%.127s\". \"holdfast-hub devices\" "
-                                      "lists them.", name);
+        return hf_hub_fail(call, status,
+                           "No device is called \"%.127s\". \"holdfast-hub devices\" "
+                           "lists them.",
+                           name);
     if (status != HF_OK) return status;
     hf_json_string(&call->json, "schema", "holdfast.revoked/1");
     hf_json_string(&call->json, "name", name);
@@ -269,9 +273,9 @@ hf_status api_revoke(api_call *call)
     return HF_OK;
 }
 
-hf_status api_pack(api_call *call)
+hf_status hf_hub_api_pack(api_call *call)
 {
-    const char *hex = api_text(call, "hex");
+    const char *hex = hf_hub_text(call, "hex");
     size_t size = strlen(hex) / 2;
     uint8_t *bytes = malloc(size + 1);
     if (!bytes) return HF_ERR_NOMEM;
@@ -285,8 +289,9 @@ hf_status api_pack(api_call *call)
         status = hf_hub_publish_pack(call->api->hub, (hf_bytes){bytes, size}, call->api->wall_ms);
     free(bytes);
     if (status == HF_ERR_INPUT || status == HF_ERR_PROTOCOL)
-        return api_fail(call, HF_ERR_INPUT, "This is not a compiled pack, or it is not newer than "
-                                            "the one in use. The one in use stays.");
+        return hf_hub_fail(call, HF_ERR_INPUT,
+                           "This is not a compiled pack, or it is not newer than "
+                           "the one in use. The one in use stays.");
     if (status != HF_OK) return status;
     hf_json_string(&call->json, "schema", "holdfast.pack/1");
     hf_json_uint(&call->json, "version", hf_pack_version(hf_store_pack(call->api->store)));

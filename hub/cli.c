@@ -16,7 +16,7 @@ enum {
     PORTS_FILE_MAX = 256
 };
 
-int hub_find(hub_program *program, const hf_cli_args *args)
+int hf_hub_cli_find(hub_program *program, const hf_cli_args *args)
 {
     memset(program, 0, sizeof *program);
     return hf_home_find(&program->home, args, HUB_PROGRAM);
@@ -24,8 +24,8 @@ int hub_find(hub_program *program, const hf_cli_args *args)
 
 /* ---- what the CA does for the hub ---- */
 
-static hf_status authority_read(void *context, hf_bytes csr,
-                                uint8_t public_key[HF_PUBLIC_KEY_MAX], size_t *size)
+static hf_status authority_read(void *context, hf_bytes csr, uint8_t public_key[HF_PUBLIC_KEY_MAX],
+                                size_t *size)
 {
     (void)context;
     return hf_request_read(csr, public_key, size);
@@ -43,13 +43,15 @@ static hf_status authority_issue(void *context, hf_bytes public_key, const char 
     return hf_ca_issue(program->ca, &issue, out, size);
 }
 
-int hub_open_ca(hub_program *program)
+int hf_hub_cli_open_ca(hub_program *program)
 {
     hf_status status = hf_ca_open(program->home.ca_key, program->home.ca, &program->ca);
     if (status == HF_OK) return HF_EXIT_OK;
-    fprintf(stderr, "%s: the certificate authority in %s cannot be used (%s). Devices that are "
-                    "enrolled are not touched by this; put ca-key.pem and ca.pem back from where "
-                    "they were kept.\n", HUB_PROGRAM, program->home.data, hf_status_name(status));
+    fprintf(stderr,
+            "%s: the certificate authority in %s cannot be used (%s). Devices that are "
+            "enrolled are not touched by this; put ca-key.pem and ca.pem back from where "
+            "they were kept.\n",
+            HUB_PROGRAM, program->home.data, hf_status_name(status));
     return hf_cli_exit(status);
 }
 
@@ -62,13 +64,13 @@ static void write_address(char out[HF_ADDRESS_SIZE], const char *host, uint16_t 
     if (port) (void)snprintf(out, HF_ADDRESS_SIZE, is_v6 ? "[%s]:%u" : "%s:%u", host, port);
 }
 
-void hub_set_ports(hub_program *program, uint16_t sync_port, uint16_t enrol_port)
+void hf_hub_cli_set_ports(hub_program *program, uint16_t sync_port, uint16_t enrol_port)
 {
     write_address(program->sync_address, program->config.address.host, sync_port);
     write_address(program->enrol_address, program->config.address.host, enrol_port);
 }
 
-void hub_ports(const hub_program *program, uint16_t *sync_port, uint16_t *enrol_port)
+void hf_hub_cli_ports(const hub_program *program, uint16_t *sync_port, uint16_t *enrol_port)
 {
     uint8_t *text = NULL;
     size_t size = 0;
@@ -84,18 +86,17 @@ void hub_ports(const hub_program *program, uint16_t *sync_port, uint16_t *enrol_
     free(text);
 }
 
-int hub_read_config(hub_program *program)
+int hf_hub_cli_read_config(hub_program *program)
 {
     char error[256] = "";
     uint16_t sync_port, enrol_port;
-    hf_status status =
-        hf_config_hub(program->home.config, &program->config, error, sizeof error);
+    hf_status status = hf_config_hub(program->home.config, &program->config, error, sizeof error);
     if (status != HF_OK) {
         fprintf(stderr, "%s: %s\n", HUB_PROGRAM, error);
         return HF_EXIT_CONFIG;
     }
-    hub_ports(program, &sync_port, &enrol_port);
-    hub_set_ports(program, sync_port, enrol_port);
+    hf_hub_cli_ports(program, &sync_port, &enrol_port);
+    hf_hub_cli_set_ports(program, sync_port, enrol_port);
     return HF_EXIT_OK;
 }
 
@@ -120,9 +121,8 @@ static int read_names(hub_program *program)
 
 static hf_status open_hub(hub_program *program, char *problem, size_t problem_size)
 {
-    hf_store_options options = {.path = program->home.store,
-                                .crypto = hf_keys_crypto(program->home.keys),
-                                .is_hub = true};
+    hf_store_options options = {
+        .path = program->home.store, .crypto = hf_keys_crypto(program->home.keys), .is_hub = true};
     hf_hub_options hub_options = {.implementation = HUB_PROGRAM " " HF_VERSION,
                                   .peers_max = PEERS_MAX};
     hf_status status = hf_store_open(&options, &program->store, problem, problem_size);
@@ -130,11 +130,11 @@ static hf_status open_hub(hub_program *program, char *problem, size_t problem_si
     return status;
 }
 
-int hub_open_store(hub_program *program)
+int hf_hub_cli_open_store(hub_program *program)
 {
     char problem[512] = "";
     int code = program->home.keys ? HF_EXIT_OK : hf_home_keys(&program->home, HUB_PROGRAM);
-    if (code == HF_EXIT_OK) code = hub_open_ca(program);
+    if (code == HF_EXIT_OK) code = hf_hub_cli_open_ca(program);
     if (code == HF_EXIT_OK) code = read_names(program);
     if (code != HF_EXIT_OK) return code;
     hf_status status = open_hub(program, problem, sizeof problem);
@@ -143,8 +143,8 @@ int hub_open_store(hub_program *program)
         fprintf(stderr, "%s: %s\n", HUB_PROGRAM, *sentence ? sentence : hf_status_name(status));
         return hf_cli_exit(status);
     }
-    program->authority = (hf_authority){
-        .context = program, .read = authority_read, .issue = authority_issue};
+    program->authority =
+        (hf_authority){.context = program, .read = authority_read, .issue = authority_issue};
     program->enroll.store = program->store;
     program->enroll.hub = program->hub;
     program->enroll.authority = &program->authority;
@@ -157,20 +157,20 @@ int hub_open_store(hub_program *program)
     return HF_EXIT_OK;
 }
 
-int hub_open(hub_program *program, const hf_cli_args *args)
+int hf_hub_cli_open(hub_program *program, const hf_cli_args *args)
 {
     pid_t holder = 0;
-    int code = hub_find(program, args);
+    int code = hf_hub_cli_find(program, args);
     if (code != HF_EXIT_OK) return code;
     if (!hf_home_has(program->home.config)) {
         fprintf(stderr, "%s: %s is not set up. Next: %s --data %s init\n", HUB_PROGRAM,
                 program->home.data, HUB_PROGRAM, program->home.data);
         return HF_EXIT_CONFIG;
     }
-    code = hub_read_config(program);
+    code = hf_hub_cli_read_config(program);
     if (code != HF_EXIT_OK) return code;
     hf_status status = hf_home_lock(&program->home, &holder);
-    if (status == HF_OK) return hub_open_store(program);
+    if (status == HF_OK) return hf_hub_cli_open_store(program);
     program->api.pid = holder;
     if (status == HF_ERR_BUSY) return HF_EXIT_OK; /* a daemon's: it will be asked */
     fprintf(stderr, "%s: cannot use %s (%s).\n", HUB_PROGRAM, program->home.data,
@@ -178,7 +178,7 @@ int hub_open(hub_program *program, const hf_cli_args *args)
     return hf_cli_exit(status);
 }
 
-void hub_close(hub_program *program)
+void hf_hub_cli_close(hub_program *program)
 {
     hf_hub_free(program->hub);
     hf_store_close(program->store);
@@ -199,8 +199,9 @@ static int ask_failed(const hub_program *program, hf_status status)
         fprintf(stderr, "%s: process %ld, which holds %s, is busy. Try again.\n", HUB_PROGRAM,
                 holder, program->home.data);
     else
-        fprintf(stderr, "%s: process %ld holds %s but does not answer (%s). If it is not a "
-                        "\"%s run\", wait until it is done; else end it and try again.\n",
+        fprintf(stderr,
+                "%s: process %ld holds %s but does not answer (%s). If it is not a "
+                "\"%s run\", wait until it is done; else end it and try again.\n",
                 HUB_PROGRAM, holder, program->home.data, hf_status_name(status), HUB_PROGRAM);
     return status == HF_ERR_BUSY ? HF_EXIT_TRY_LATER : HF_EXIT_UNAVAILABLE;
 }
@@ -234,7 +235,7 @@ static int told_error(const json_t *document)
     return hf_cli_exit((hf_status)hf_show_number(document, "status"));
 }
 
-int hub_ask(hub_program *program, json_t *request, json_t **document)
+int hf_hub_cli_ask(hub_program *program, json_t *request, json_t **document)
 {
     json_error_t error;
     char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
@@ -245,12 +246,14 @@ int hub_ask(hub_program *program, json_t *request, json_t **document)
         return HF_EXIT_DATA;
     }
     int code = HF_EXIT_OK;
-    if (program->store) ask_self(program, text);
-    else code = ask_daemon(program, text);
+    if (program->store)
+        ask_self(program, text);
+    else
+        code = ask_daemon(program, text);
     free(text);
     if (code != HF_EXIT_OK) return code;
-    *document = json_loadb((const char *)program->reply.data, program->reply.size, JSON_ALLOW_NUL,
-                           &error);
+    *document =
+        json_loadb((const char *)program->reply.data, program->reply.size, JSON_ALLOW_NUL, &error);
     if (!*document) {
         fprintf(stderr, "%s: the answer is not one that this program knows.\n", HUB_PROGRAM);
         return HF_EXIT_PROTOCOL;
@@ -259,11 +262,12 @@ int hub_ask(hub_program *program, json_t *request, json_t **document)
     return is_error ? told_error(*document) : HF_EXIT_OK;
 }
 
-int hub_answer(hub_program *program, const hf_cli_args *args, json_t *request, hub_printer print)
+int hf_hub_cli_answer(hub_program *program, const hf_cli_args *args, json_t *request,
+                      hub_printer print)
 {
     json_t *document = NULL;
     hf_show show = {stdout, HUB_PROGRAM, hf_clock_wall_ms()};
-    int code = hub_ask(program, request, &document);
+    int code = hf_hub_cli_ask(program, request, &document);
     if (code == HF_EXIT_OK && hf_cli_has(args, "json"))
         printf("%.*s\n", (int)program->reply.size, (const char *)program->reply.data);
     else if (code == HF_EXIT_OK)
@@ -272,12 +276,14 @@ int hub_answer(hub_program *program, const hf_cli_args *args, json_t *request, h
     return code;
 }
 
-int hub_once(const hf_cli_args *args, json_t *request, hub_printer print)
+int hf_hub_cli_once(const hf_cli_args *args, json_t *request, hub_printer print)
 {
     hub_program program;
-    int code = hub_open(&program, args);
-    if (code == HF_EXIT_OK) code = hub_answer(&program, args, request, print);
-    else json_decref(request);
-    hub_close(&program);
+    int code = hf_hub_cli_open(&program, args);
+    if (code == HF_EXIT_OK)
+        code = hf_hub_cli_answer(&program, args, request, print);
+    else
+        json_decref(request);
+    hf_hub_cli_close(&program);
     return code;
 }

@@ -1,7 +1,10 @@
 /* commands.c: every command of holdfast-hub, as data. docs/cli.md says the same at length. */
 #include "program.h"
 
-#define END {NULL, NULL, NULL}
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, NULL, NULL                                                                           \
+    }
 
 static const hf_cli_option common[] = {
     {"data", "DIR", "where this hub keeps its files (or HOLDFAST_DATA)"},
@@ -31,8 +34,8 @@ static const hf_cli_option revoke_options[] = {
     END,
 };
 static const hf_cli_option limit_options[] = {{"limit", "N", "at most so many"}, END};
-static const hf_cli_option show_options[] = {
-    {"history", NULL, "every value each field ever had"}, END};
+static const hf_cli_option show_options[] = {{"history", NULL, "every value each field ever had"},
+                                             END};
 static const hf_cli_option list_options[] = {
     {"limit", "N", "at most so many; 100 unless given"},
     {"after", "ID", "go on after this record"},
@@ -45,39 +48,40 @@ static const hf_cli_command commands[] = {
      "holdfast-hub init --name localhost\n"
      "holdfast-hub init --listen 0.0.0.0:7443 --enrol 0.0.0.0:7444 --name hub.beds.example",
      "Port 0 takes any free port when the hub first starts, and keeps it; the file \"ports\" in\n"
-     "the data directory says which.", init_options, 0, 0, hub_init},
+     "the data directory says which.",
+     init_options, 0, 0, hf_hub_cli_init},
     {"run", "", "serve devices until ended",
      "holdfast-hub run\nHOLDFAST_LOG=debug holdfast-hub run",
      "Logs one line per event on standard error, ids only. SIGTERM ends it within 5 seconds.",
-     run_options, 0, 0, hub_run},
+     run_options, 0, 0, hf_hub_cli_run},
     {"token", "", "make a token that enrols one device, once",
      "holdfast-hub token --name \"PC 4411 Rees\" --force beds --unit response --scopes "
      "beds/response --out token.txt",
      "Give the file to the device's holder. The hub keeps only a hash of the secret.",
-     token_options, 0, 0, hub_token},
+     token_options, 0, 0, hf_hub_cli_token},
     {"devices", "", "who may connect, who is connected, who is behind", "holdfast-hub devices",
-     NULL, NULL, 0, 0, hub_devices},
+     NULL, NULL, 0, 0, hf_hub_cli_devices},
     {"revoke", "NAME", "shut a device out, at once",
      "holdfast-hub revoke \"PC 4411 Rees\" --reason \"lost on patrol\"",
      "A live session ends at once. What the device wrote before stays.", revoke_options, 1, 1,
-     hub_revoke},
+     hf_hub_cli_revoke},
     {"status", "", "how the hub and its devices are, and what to do next", "holdfast-hub status",
-     NULL, NULL, 0, 0, hub_status},
+     NULL, NULL, 0, 0, hf_hub_cli_status},
     {"conflicts", "", "what people must choose between", "holdfast-hub conflicts", NULL,
-     limit_options, 0, 0, hub_conflicts},
+     limit_options, 0, 0, hf_hub_cli_conflicts},
     {"show", "ID", "print a record, with where each value came from",
-     "holdfast-hub show crime_01k...\nholdfast-hub show crime_01k... --history", NULL,
-     show_options, 1, 1, hub_show},
+     "holdfast-hub show crime_01k...\nholdfast-hub show crime_01k... --history", NULL, show_options,
+     1, 1, hf_hub_cli_show},
     {"list", "[TYPE]", "list records, oldest first", "holdfast-hub list crime --limit 20", NULL,
-     list_options, 0, 1, hub_list},
+     list_options, 0, 1, hf_hub_cli_list},
     {"verify", "", "check every chain, head and record; exit code 1 on a fault",
-     "holdfast-hub verify", NULL, NULL, 0, 0, hub_verify},
+     "holdfast-hub verify", NULL, NULL, 0, 0, hf_hub_cli_verify},
     {"pack", "FILE", "publish a compiled pack to every device", "holdfast-hub pack police.cbor",
      "The pack compiler makes the file from JSON and checks that it converges.", NULL, 1, 1,
-     hub_pack},
+     hf_hub_cli_pack},
 };
 
-const hf_cli_program hub_cli = {
+const hf_cli_program hf_hub_cli = {
     .name = HUB_PROGRAM,
     .version = HF_VERSION,
     .summary = "where devices meet: takes in what they write, and passes it on",

@@ -43,27 +43,29 @@ static json_t *token_request(const hf_cli_args *args)
                 HUB_PROGRAM);
         return NULL;
     }
-    return json_pack("{s:s,s:s,s:s,s:s,s:o,s:I}", "op", "token", "name",
-                     hf_cli_value(args, "name"), "force", hf_cli_value(args, "force"), "unit",
-                     hf_cli_value(args, "unit"), "scopes",
-                     names_of(hf_cli_value(args, "scopes")), "lasts_ms", (json_int_t)lasts_ms);
+    return json_pack("{s:s,s:s,s:s,s:s,s:o,s:I}", "op", "token", "name", hf_cli_value(args, "name"),
+                     "force", hf_cli_value(args, "force"), "unit", hf_cli_value(args, "unit"),
+                     "scopes", names_of(hf_cli_value(args, "scopes")), "lasts_ms",
+                     (json_int_t)lasts_ms);
 }
 
-static int token_write(const hf_cli_args *args, const hub_program *program,
-                       const json_t *document)
+static int token_write(const hf_cli_args *args, const hub_program *program, const json_t *document)
 {
     const char *path = hf_cli_value(args, "out"), *text = hf_show_text(document, "token");
     if (path && strcmp(path, "-") != 0) {
         hf_status status =
             hf_file_create(path, (hf_bytes){(const uint8_t *)text, strlen(text)}, 0600);
         if (status != HF_OK) {
-            fprintf(stderr, "%s token: cannot make %s (%s). The token was not given to anyone and "
-                            "dies by itself.\n", HUB_PROGRAM, path,
+            fprintf(stderr,
+                    "%s token: cannot make %s (%s). The token was not given to anyone and "
+                    "dies by itself.\n",
+                    HUB_PROGRAM, path,
                     status == HF_ERR_BUSY ? "it is there already" : hf_status_name(status));
             return HF_EXIT_CANNOT_CREATE;
         }
-        fprintf(stderr, "The token for %s is in %s. It works once.\n"
-                        "Next, on the device: holdfast-edge enrol --token-file FILE\n",
+        fprintf(stderr,
+                "The token for %s is in %s. It works once.\n"
+                "Next, on the device: holdfast-edge enrol --token-file FILE\n",
                 hf_show_text(document, "name"), path);
     } else if (hf_cli_has(args, "json")) {
         printf("%.*s\n", (int)program->reply.size, (const char *)program->reply.data);
@@ -73,23 +75,25 @@ static int token_write(const hf_cli_args *args, const hub_program *program,
     return HF_EXIT_OK;
 }
 
-int hub_token(void *context, const hf_cli_args *args)
+int hf_hub_cli_token(void *context, const hf_cli_args *args)
 {
     (void)context;
     hub_program program;
     json_t *document = NULL, *request = token_request(args);
     if (!request) return HF_EXIT_USAGE;
-    int code = hub_open(&program, args);
+    int code = hf_hub_cli_open(&program, args);
     if (code == HF_EXIT_OK && !*program.enrol_address && program.store) {
-        fprintf(stderr, "%s token: the hub's ports are chosen when it starts. Start \"%s run\" "
-                        "first.\n", HUB_PROGRAM, HUB_PROGRAM);
+        fprintf(stderr,
+                "%s token: the hub's ports are chosen when it starts. Start \"%s run\" "
+                "first.\n",
+                HUB_PROGRAM, HUB_PROGRAM);
         code = HF_EXIT_CONFIG;
     }
-    if (code == HF_EXIT_OK) code = hub_ask(&program, json_incref(request), &document);
+    if (code == HF_EXIT_OK) code = hf_hub_cli_ask(&program, json_incref(request), &document);
     if (code == HF_EXIT_OK) code = token_write(args, &program, document);
     json_decref(request);
     json_decref(document);
-    hub_close(&program);
+    hf_hub_cli_close(&program);
     return code;
 }
 
@@ -99,8 +103,8 @@ static void add_standing(hf_rows *rows, const json_t *device)
 {
     char behind[48];
     bool connected = json_is_true(json_object_get(device, "connected"));
-    const char *state = json_is_true(json_object_get(device, "revoked")) ? "revoked"
-                        : !connected                                     ? "not connected"
+    const char *state = json_is_true(json_object_get(device, "revoked"))   ? "revoked"
+                        : !connected                                       ? "not connected"
                         : json_is_true(json_object_get(device, "in_sync")) ? "up to date"
                                                                            : "catching up";
     (void)snprintf(behind, sizeof behind, "%" PRIu64, hf_show_number(device, "behind"));
@@ -110,7 +114,7 @@ static void add_standing(hf_rows *rows, const json_t *device)
 
 static void show_devices(const hf_show *show, const json_t *document)
 {
-    static const char *const heads[] = {"NAME",   "FORCE",    "UNIT",     "STATE",
+    static const char *const heads[] = {"NAME",   "FORCE",     "UNIT",    "STATE",
                                         "BEHIND", "LAST SEEN", "ENROLLED"};
     const json_t *devices = json_object_get(document, "devices");
     hf_rows rows = {.columns = 7};
@@ -131,10 +135,10 @@ static void show_devices(const hf_show *show, const json_t *document)
     hf_rows_print(&rows, show->out);
 }
 
-int hub_devices(void *context, const hf_cli_args *args)
+int hf_hub_cli_devices(void *context, const hf_cli_args *args)
 {
     (void)context;
-    return hub_once(args, json_pack("{s:s}", "op", "devices"), show_devices);
+    return hf_hub_cli_once(args, json_pack("{s:s}", "op", "devices"), show_devices);
 }
 
 static void show_revoked(const hf_show *show, const json_t *document)
@@ -145,25 +149,27 @@ static void show_revoked(const hf_show *show, const json_t *document)
             hf_show_number(document, "sessions_closed"));
 }
 
-int hub_revoke(void *context, const hf_cli_args *args)
+int hf_hub_cli_revoke(void *context, const hf_cli_args *args)
 {
     (void)context;
     const char *reason = hf_cli_value(args, "reason"), *actor = hf_cli_value(args, "actor");
     if (!actor) actor = getenv("HOLDFAST_ACTOR");
     json_t *request = json_pack("{s:s,s:s,s:s,s:s}", "op", "revoke", "name", args->operands[0],
                                 "reason", reason ? reason : "", "actor", actor ? actor : "");
-    return hub_once(args, request, show_revoked);
+    return hf_hub_cli_once(args, request, show_revoked);
 }
 
 /* ---- pack ---- */
 
 static void show_pack(const hf_show *show, const json_t *document)
 {
-    fprintf(show->out, "Published: pack version %" PRIu64 ". Devices get it at their next "
-                       "contact.\n", hf_show_number(document, "version"));
+    fprintf(show->out,
+            "Published: pack version %" PRIu64 ". Devices get it at their next "
+            "contact.\n",
+            hf_show_number(document, "version"));
 }
 
-int hub_pack(void *context, const hf_cli_args *args)
+int hf_hub_cli_pack(void *context, const hf_cli_args *args)
 {
     (void)context;
     static const char digits[] = "0123456789abcdef";
@@ -184,5 +190,5 @@ int hub_pack(void *context, const hf_cli_args *args)
     json_t *request = hex ? json_pack("{s:s,s:s}", "op", "pack", "hex", hex) : NULL;
     free(hex);
     free(bytes);
-    return hub_once(args, request, show_pack);
+    return hf_hub_cli_once(args, request, show_pack);
 }

@@ -20,22 +20,22 @@ static void give(json_t *request, const char *key, const char *text)
     if (request && text) (void)json_object_set_new(request, key, json_string(text));
 }
 
-int hub_conflicts(void *context, const hf_cli_args *args)
+int hf_hub_cli_conflicts(void *context, const hf_cli_args *args)
 {
     (void)context;
-    return hub_once(args, request_for("conflicts", args), hf_show_conflicts);
+    return hf_hub_cli_once(args, request_for("conflicts", args), hf_show_conflicts);
 }
 
-int hub_show(void *context, const hf_cli_args *args)
+int hf_hub_cli_show(void *context, const hf_cli_args *args)
 {
     (void)context;
     bool history = hf_cli_has(args, "history");
     json_t *request = request_for(history ? "history" : "show", args);
     give(request, "id", args->operands[0]);
-    return hub_once(args, request, history ? hf_show_history : hf_show_record);
+    return hf_hub_cli_once(args, request, history ? hf_show_history : hf_show_record);
 }
 
-int hub_list(void *context, const hf_cli_args *args)
+int hf_hub_cli_list(void *context, const hf_cli_args *args)
 {
     (void)context;
     json_t *request = request_for("list", args);
@@ -43,7 +43,7 @@ int hub_list(void *context, const hf_cli_args *args)
     give(request, "id", hf_cli_value(args, "after"));
     if (request && hf_cli_has(args, "deleted"))
         (void)json_object_set_new(request, "deleted", json_true());
-    return hub_once(args, request, hf_show_list);
+    return hf_hub_cli_once(args, request, hf_show_list);
 }
 
 static void show_status(const hf_show *show, const json_t *status)
@@ -58,8 +58,9 @@ static void show_status(const hf_show *show, const json_t *status)
         fputs(", not running\n", show->out);
     fprintf(show->out, "Sessions   %s\nEnrolment  %s\n", hf_show_text(status, "listen"),
             hf_show_text(status, "enrol"));
-    fprintf(show->out, "Devices    %" PRIu64 " enrolled, %" PRIu64 " connected, %" PRIu64
-                       " of them up to date; %" PRIu64 " revoked\n",
+    fprintf(show->out,
+            "Devices    %" PRIu64 " enrolled, %" PRIu64 " connected, %" PRIu64
+            " of them up to date; %" PRIu64 " revoked\n",
             hf_show_number(devices, "enrolled"), hf_show_number(devices, "connected"),
             hf_show_number(devices, "in_sync"), hf_show_number(devices, "revoked"));
     fprintf(show->out, "Records    %" PRIu64 " held, %" PRIu64 " with versions to choose from\n",
@@ -71,27 +72,28 @@ static void show_status(const hf_show *show, const json_t *status)
     fprintf(show->out, "Next: %s\n", hf_show_text(status, "next"));
 }
 
-int hub_status(void *context, const hf_cli_args *args)
+int hf_hub_cli_status(void *context, const hf_cli_args *args)
 {
     (void)context;
-    return hub_once(args, request_for("status", args), show_status);
+    return hf_hub_cli_once(args, request_for("status", args), show_status);
 }
 
-int hub_verify(void *context, const hf_cli_args *args)
+int hf_hub_cli_verify(void *context, const hf_cli_args *args)
 {
     (void)context;
     hub_program program;
     json_t *document = NULL;
-    int code = hub_open(&program, args);
-    if (code == HF_EXIT_OK) code = hub_ask(&program, request_for("verify", args), &document);
+    int code = hf_hub_cli_open(&program, args);
+    if (code == HF_EXIT_OK) code = hf_hub_cli_ask(&program, request_for("verify", args), &document);
     if (code == HF_EXIT_OK) {
         hf_show show = {stdout, HUB_PROGRAM, hf_clock_wall_ms()};
-        if (hf_cli_has(args, "json")) printf("%.*s\n", (int)program.reply.size,
-                                             (const char *)program.reply.data);
-        else hf_show_verify(&show, document);
+        if (hf_cli_has(args, "json"))
+            printf("%.*s\n", (int)program.reply.size, (const char *)program.reply.data);
+        else
+            hf_show_verify(&show, document);
         if (hf_show_number(document, "faults")) code = HF_EXIT_CHECK;
     }
     json_decref(document);
-    hub_close(&program);
+    hf_hub_cli_close(&program);
     return code;
 }

@@ -44,8 +44,8 @@ static bool is_host(const char *name)
     size_t size = strlen(name);
     for (size_t i = 0; i < size; i++) {
         char c = name[i];
-        bool is_good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       (c >= '0' && c <= '9') || c == '.' || c == '-' || c == ':';
+        bool is_good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '-' || c == ':';
         if (!is_good) return false;
     }
     return size > 0 && size < HF_CONFIG_HOST_SIZE;
@@ -83,7 +83,7 @@ static int make_keys(setup *s)
         return failed("make the certificate authority", status);
     status = hf_keys_create(home->key);
     if (status != HF_OK && status != HF_ERR_BUSY) return failed("make the hub's key", status);
-    return hub_open_ca(&s->program);
+    return hf_hub_cli_open_ca(&s->program);
 }
 
 static int make_certificate(setup *s)
@@ -119,7 +119,7 @@ static int make_certificate(setup *s)
 static int make_store(setup *s)
 {
     hub_program *program = &s->program;
-    int code = hub_open_store(program);
+    int code = hf_hub_cli_open_store(program);
     if (code != HF_EXIT_OK) return code;
     bool is_there = hf_pack_version(hf_store_pack(program->store)) > 0; /* by an earlier run */
     if (is_there) return HF_EXIT_OK;
@@ -182,11 +182,11 @@ static int set_up(setup *s)
     return code;
 }
 
-int hub_init(void *context, const hf_cli_args *args)
+int hf_hub_cli_init(void *context, const hf_cli_args *args)
 {
     (void)context;
     setup s = {.name_count = 0};
-    int code = hub_find(&s.program, args);
+    int code = hf_hub_cli_find(&s.program, args);
     if (code == HF_EXIT_OK) code = read_options(&s, args);
     if (code == HF_EXIT_OK && hf_home_has(s.program.home.config)) {
         fprintf(stderr, "%s init: %s is set up already; nothing was changed.\n", HUB_PROGRAM,
@@ -195,12 +195,13 @@ int hub_init(void *context, const hf_cli_args *args)
     }
     if (code == HF_EXIT_OK) code = set_up(&s);
     if (code == HF_EXIT_OK)
-        fprintf(stderr, "The hub is made, in %s. Keep a copy of ca-key.pem somewhere safe.\n"
-                        "Next: %s --data %s run\n"
-                        "then: %s --data %s token --name \"PC 4411 Rees\" --force beds --unit "
-                        "response --scopes beds/response --out token.txt\n",
+        fprintf(stderr,
+                "The hub is made, in %s. Keep a copy of ca-key.pem somewhere safe.\n"
+                "Next: %s --data %s run\n"
+                "then: %s --data %s token --name \"PC 4411 Rees\" --force beds --unit "
+                "response --scopes beds/response --out token.txt\n",
                 s.program.home.data, HUB_PROGRAM, s.program.home.data, HUB_PROGRAM,
                 s.program.home.data);
-    hub_close(&s.program);
+    hf_hub_cli_close(&s.program);
     return code;
 }

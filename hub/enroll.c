@@ -119,26 +119,31 @@ static hf_status grant_check(const hf_enroll *enroll, const hf_token_grant *gran
     hf_device device;
     hf_record_id record;
     if (!is_name(grant->name, sizeof((token_row *)0)->name))
-        return refuse(why, why_size, "Give the device a name of at most 127 bytes, for instance "
-                                     "--name \"PC 4411 Rees\".");
+        return refuse(why, why_size,
+                      "Give the device a name of at most 127 bytes, for instance "
+                      "--name \"PC 4411 Rees\".");
     if (!is_name(grant->force, sizeof((token_row *)0)->force) ||
         !is_name(grant->unit, sizeof((token_row *)0)->unit))
-        return refuse(why, why_size, "Give --force and --unit, of at most 63 bytes each, for "
-                                     "instance --force beds --unit response.");
+        return refuse(why, why_size,
+                      "Give --force and --unit, of at most 63 bytes each, for "
+                      "instance --force beds --unit response.");
     if (grant->scope_count == 0 || grant->scope_count > HF_TOKEN_SCOPES_MAX)
-        return refuse(why, why_size, "Give between 1 and 50 scopes that the device may write in, "
-                                     "for instance --scopes beds/response.");
+        return refuse(why, why_size,
+                      "Give between 1 and 50 scopes that the device may write in, "
+                      "for instance --scopes beds/response.");
     for (size_t i = 0; i < grant->scope_count; i++) {
         if (!is_name(grant->scopes[i], sizeof((token_row *)0)->scopes[0]))
-            return refuse(why, why_size, "A scope's name has between 1 and 63 bytes, for instance "
-                                         "beds/response.");
+            return refuse(why, why_size,
+                          "A scope's name has between 1 and 63 bytes, for instance "
+                          "beds/response.");
     }
     if (grant->lasts_ms == 0 || grant->lasts_ms > HF_TOKEN_LASTS_MAX_HOURS * HOUR_MS)
         return refuse(why, why_size, "A token works for at most 30 days: --expires 24h.");
     hf_status status = hf_device_by_name(enroll->store, grant->name, &device, &record);
     if (status == HF_OK && !device.revoked)
-        return refuse(why, why_size, "A device of that name is enrolled already. Choose another "
-                                     "name, or revoke the old one first.");
+        return refuse(why, why_size,
+                      "A device of that name is enrolled already. Choose another "
+                      "name, or revoke the old one first.");
     return status == HF_ERR_NOT_FOUND ? HF_OK : status;
 }
 
@@ -173,8 +178,7 @@ hf_status hf_enroll_token(const hf_enroll *enroll, const hf_token_grant *grant, 
 
 static int say(hf_buffer *answer, hf_enrol_code code, int http, const char *sentence)
 {
-    hf_enrol_answer no = {.code = code,
-                          .text = {(const uint8_t *)sentence, strlen(sentence)}};
+    hf_enrol_answer no = {.code = code, .text = {(const uint8_t *)sentence, strlen(sentence)}};
     hf_buffer_clear(answer);
     hf_enrol_answer_write(&no, answer);
     return http;

@@ -24,9 +24,9 @@ typedef struct hf_enroll { /* filled by the caller; everything outlives the call
     hf_store *store;
     hf_hub *hub;
     const hf_authority *authority;
-    uint8_t ca[HF_HASH_SIZE];       /* SHA-256 of the CA's certificate */
+    uint8_t ca[HF_HASH_SIZE]; /* SHA-256 of the CA's certificate */
     uint8_t hub_id[HF_HUB_ID_SIZE];
-    const char *enrol_address;      /* as devices reach it: "localhost:7444" */
+    const char *enrol_address; /* as devices reach it: "localhost:7444" */
     const char *sync_address;
 } hf_enroll;
 

@@ -57,10 +57,9 @@ static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, 
     memcpy(l->key_id, peer->key_id, sizeof l->key_id);
     (void)snprintf(l->key, sizeof l->key, "%02x%02x%02x%02x", l->key_id[0], l->key_id[1],
                    l->key_id[2], l->key_id[3]);
-    hf_status status =
-        hf_hub_link_up(d->program.hub, peer->key_id, hf_clock_now_ms(), &l->peer);
-    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_WARN, "device-up",
-           "key=%s status=%s", l->key, hf_status_name(status));
+    hf_status status = hf_hub_link_up(d->program.hub, peer->key_id, hf_clock_now_ms(), &l->peer);
+    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_WARN, "device-up", "key=%s status=%s", l->key,
+           hf_status_name(status));
     if (status != HF_OK) {
         free(l);
         return status;
@@ -75,13 +74,11 @@ static void on_message(void *user, hf_bytes message)
 {
     hub_link *l = user;
     if (l->refused) return;
-    hf_status status =
-        hf_hub_recv(l->daemon->program.hub, l->peer, message, hf_clock_now_ms());
+    hf_status status = hf_hub_recv(l->daemon->program.hub, l->peer, message, hf_clock_now_ms());
     if (status == HF_OK) return;
     l->refused = true;
-    hf_log(HF_LOG_WARN, "message-refused", "key=%s status=%s size=%zu",
-           l->key, hf_status_name(status),
-           message.size);
+    hf_log(HF_LOG_WARN, "message-refused", "key=%s status=%s size=%zu", l->key,
+           hf_status_name(status), message.size);
     hf_conn_want_write(l->conn);
 }
 
@@ -162,14 +159,12 @@ static uint64_t on_turn(void *context, uint64_t now_ms)
 
 /* ---- enrolment, and commands beside us ---- */
 
-static int on_enrol(void *context, hf_bytes body, const char *address, uint8_t *reply,
-                    size_t *size)
+static int on_enrol(void *context, hf_bytes body, const char *address, uint8_t *reply, size_t *size)
 {
     hub_daemon *d = context;
     hf_buffer answer = {0};
     int http = hf_enroll_answer(&d->program.enroll, body, hf_clock_wall_ms(), &answer);
-    hf_log(http == 200 ? HF_LOG_INFO : HF_LOG_WARN, "enrol", "address=%s answer=%d", address,
-           http);
+    hf_log(http == 200 ? HF_LOG_INFO : HF_LOG_WARN, "enrol", "address=%s answer=%d", address, http);
     if (answer.status != HF_OK || answer.size > *size) http = 500;
     *size = answer.status != HF_OK || answer.size > *size ? 0 : answer.size;
     if (*size) memcpy(reply, answer.data, *size);
@@ -205,7 +200,7 @@ static hf_status open_listeners(hub_daemon *d)
     hf_key_paths paths = {.key = home->key, .certificate = home->certificate, .ca = home->ca};
     hf_loop_options loop_options = {.many = true, .buffer_size_max = MESSAGES_MAX};
     uint16_t sync_port, enrol_port;
-    hub_ports(&d->program, &sync_port, &enrol_port);
+    hf_hub_cli_ports(&d->program, &sync_port, &enrol_port);
     hf_server_options server = {.address = listen_host(&config->listen),
                                 .port = sync_port,
                                 .paths = paths,
@@ -225,8 +220,7 @@ static hf_status open_listeners(hub_daemon *d)
     hf_status status = hf_loop_new(&loop_options, &d->loop);
     if (status == HF_OK) status = hf_server_open(d->loop, &server, &d->server);
     if (status == HF_OK) status = hf_enrol_open(d->loop, &enrol, &d->enrol);
-    if (status == HF_OK)
-        status = hf_local_open(d->loop, home->socket, on_request, d, &d->local);
+    if (status == HF_OK) status = hf_local_open(d->loop, home->socket, on_request, d, &d->local);
     return status;
 }
 
@@ -236,7 +230,7 @@ static hf_status write_ports(hub_daemon *d)
     char text[64];
     uint16_t sync_port = hf_server_port(d->server), enrol_port = hf_enrol_port(d->enrol);
     int size = snprintf(text, sizeof text, "listen %u\nenrol %u\n", sync_port, enrol_port);
-    hub_set_ports(&d->program, sync_port, enrol_port);
+    hf_hub_cli_set_ports(&d->program, sync_port, enrol_port);
     return hf_file_write(d->program.home.ports, (hf_bytes){(const uint8_t *)text, (size_t)size},
                          0644);
 }
@@ -271,14 +265,14 @@ static void end(hub_daemon *d)
     hf_enrol_close(d->enrol);
     hf_server_close(d->server);
     if (d->loop) hf_loop_free(d->loop); /* tells each link that is left */
-    hub_close(&d->program);
+    hf_hub_cli_close(&d->program);
 }
 
-int hub_run(void *context, const hf_cli_args *args)
+int hf_hub_cli_run(void *context, const hf_cli_args *args)
 {
     (void)context;
     hub_daemon d = {.failed = false};
-    int code = hub_open(&d.program, args);
+    int code = hf_hub_cli_open(&d.program, args);
     if (code == HF_EXIT_OK && !d.program.store) {
         fprintf(stderr, "%s run: process %" PRId64 " runs with %s already.\n", HUB_PROGRAM,
                 d.program.api.pid, d.program.home.data);
@@ -304,5 +298,5 @@ int hub_run(void *context, const hf_cli_args *args)
 int main(int argc, char **argv)
 {
     umask(0077); /* records, keys and tokens are nobody else's */
-    return hf_cli_run(&hub_cli, argc, argv, NULL);
+    return hf_cli_run(&hf_hub_cli, argc, argv, NULL);
 }

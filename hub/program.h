@@ -29,35 +29,36 @@ typedef struct hub_program {
 } hub_program;
 
 /* Each says on standard error what is wrong and returns an exit code. */
-int hub_find(hub_program *program, const hf_cli_args *args); /* names files, opens nothing */
-int hub_open(hub_program *program, const hf_cli_args *args); /* ready to ask, either way */
-int hub_open_store(hub_program *program);                    /* the lock is held */
-int hub_read_config(hub_program *program);
-int hub_open_ca(hub_program *program);
-int hub_ask(hub_program *program, json_t *request, json_t **document); /* takes `request` */
-void hub_close(hub_program *program);
+int hf_hub_cli_find(hub_program *program, const hf_cli_args *args); /* names files, opens nothing */
+int hf_hub_cli_open(hub_program *program, const hf_cli_args *args); /* ready to ask, either way */
+int hf_hub_cli_open_store(hub_program *program);                    /* the lock is held */
+int hf_hub_cli_read_config(hub_program *program);
+int hf_hub_cli_open_ca(hub_program *program);
+int hf_hub_cli_ask(hub_program *program, json_t *request, json_t **document); /* takes `request` */
+void hf_hub_cli_close(hub_program *program);
 /* The ports to listen on: a port that was chosen once is kept, since devices were told it. */
-void hub_ports(const hub_program *program, uint16_t *sync_port, uint16_t *enrol_port);
+void hf_hub_cli_ports(const hub_program *program, uint16_t *sync_port, uint16_t *enrol_port);
 /* As devices reach the hub: its address and these ports; 0: not known before it runs. */
-void hub_set_ports(hub_program *program, uint16_t sync_port, uint16_t enrol_port);
+void hf_hub_cli_set_ports(hub_program *program, uint16_t sync_port, uint16_t enrol_port);
 
 typedef void (*hub_printer)(const hf_show *show, const json_t *document);
-int hub_answer(hub_program *program, const hf_cli_args *args, json_t *request, hub_printer print);
+int hf_hub_cli_answer(hub_program *program, const hf_cli_args *args, json_t *request,
+                      hub_printer print);
 /* Opens, asks one thing, prints it, closes. */
-int hub_once(const hf_cli_args *args, json_t *request, hub_printer print);
+int hf_hub_cli_once(const hf_cli_args *args, json_t *request, hub_printer print);
 
-extern const hf_cli_program hub_cli;
+extern const hf_cli_program hf_hub_cli;
 
-int hub_run(void *context, const hf_cli_args *args);       /* main.c */
-int hub_init(void *context, const hf_cli_args *args);      /* commands_setup.c */
-int hub_token(void *context, const hf_cli_args *args);     /* commands_devices.c */
-int hub_devices(void *context, const hf_cli_args *args);
-int hub_revoke(void *context, const hf_cli_args *args);
-int hub_pack(void *context, const hf_cli_args *args);
-int hub_status(void *context, const hf_cli_args *args);    /* commands_read.c */
-int hub_conflicts(void *context, const hf_cli_args *args);
-int hub_show(void *context, const hf_cli_args *args);
-int hub_list(void *context, const hf_cli_args *args);
-int hub_verify(void *context, const hf_cli_args *args);
+int hf_hub_cli_run(void *context, const hf_cli_args *args);   /* main.c */
+int hf_hub_cli_init(void *context, const hf_cli_args *args);  /* commands_setup.c */
+int hf_hub_cli_token(void *context, const hf_cli_args *args); /* commands_devices.c */
+int hf_hub_cli_devices(void *context, const hf_cli_args *args);
+int hf_hub_cli_revoke(void *context, const hf_cli_args *args);
+int hf_hub_cli_pack(void *context, const hf_cli_args *args);
+int hf_hub_cli_status(void *context, const hf_cli_args *args); /* commands_read.c */
+int hf_hub_cli_conflicts(void *context, const hf_cli_args *args);
+int hf_hub_cli_show(void *context, const hf_cli_args *args);
+int hf_hub_cli_list(void *context, const hf_cli_args *args);
+int hf_hub_cli_verify(void *context, const hf_cli_args *args);
 
 #endif

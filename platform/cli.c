@@ -87,8 +87,7 @@ static size_t edit_distance(const char *a, const char *b)
     return rows[a_size % 3][b_size];
 }
 
-const char *hf_cli_nearest(const char *word, const char *const *names, size_t count,
-                           size_t stride)
+const char *hf_cli_nearest(const char *word, const char *const *names, size_t count, size_t stride)
 {
     const char *best = NULL;
     size_t best_distance = 3;
@@ -119,8 +118,8 @@ static void print_options(FILE *out, const hf_cli_option *options)
 {
     for (; options && options->name; options++) {
         char head[64];
-        (void)snprintf(head, sizeof head, "--%s%s%s", options->name,
-                       options->argument ? " " : "", options->argument ? options->argument : "");
+        (void)snprintf(head, sizeof head, "--%s%s%s", options->name, options->argument ? " " : "",
+                       options->argument ? options->argument : "");
         fprintf(out, "  %-22s %s\n", head, options->help);
     }
 }
@@ -385,8 +384,10 @@ void hf_cli_time(uint64_t wall_ms, uint64_t now_wall_ms, char *out, size_t size)
         return;
     }
     const char *unit = away < 120 ? "s" : away < 7200 ? "min" : away < 172800 ? "h" : "days";
-    uint64_t count = away < 120 ? away : away < 7200 ? away / 60 : away < 172800 ? away / 3600
-                                                                                 : away / 86400;
+    uint64_t count = away < 120      ? away
+                     : away < 7200   ? away / 60
+                     : away < 172800 ? away / 3600
+                                     : away / 86400;
     (void)snprintf(out, size, "%s, %" PRIu64 " %s %s", date, count, unit, ahead ? "ahead" : "ago");
 }
 

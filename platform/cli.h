@@ -22,11 +22,11 @@ enum {
     HF_EXIT_NO_MEMORY = 71,
     HF_EXIT_CANNOT_CREATE = 73, /* an output file */
     HF_EXIT_IO = 74,
-    HF_EXIT_TRY_LATER = 75,   /* disk full, or another process holds the store */
+    HF_EXIT_TRY_LATER = 75, /* disk full, or another process holds the store */
     HF_EXIT_PROTOCOL = 76,
     HF_EXIT_DENIED = 77,
-    HF_EXIT_CONFIG = 78,      /* configuration, or not yet set up */
-    HF_CLI_GIVEN_MAX = 128    /* options in one command line; more is a usage error */
+    HF_EXIT_CONFIG = 78,   /* configuration, or not yet set up */
+    HF_CLI_GIVEN_MAX = 128 /* options in one command line; more is a usage error */
 };
 
 typedef struct hf_cli_option {
@@ -54,7 +54,7 @@ typedef struct hf_cli_command {
     const char *examples; /* whole command lines, one per line */
     const char *notes;    /* paragraphs, or NULL */
     const hf_cli_option *options;
-    size_t operands_min, operands_max; /* max SIZE_MAX: any number */
+    size_t operands_min, operands_max;                  /* max SIZE_MAX: any number */
     int (*run)(void *context, const hf_cli_args *args); /* returns an exit code */
 } hf_cli_command;
 
@@ -79,8 +79,7 @@ int hf_cli_exit(hf_status status);
 
 /* The nearest of `names` within two edits (a swap is one); NULL when none is that near, or when
  * `word` is empty. `stride` is the distance in bytes between the pointers. */
-const char *hf_cli_nearest(const char *word, const char *const *names, size_t count,
-                           size_t stride);
+const char *hf_cli_nearest(const char *word, const char *const *names, size_t count, size_t stride);
 
 /* --data, else HOLDFAST_DATA, else $XDG_DATA_HOME/<program>, else ~/.local/share/<program>.
  * Errors: HF_ERR_NOT_FOUND (no home), HF_ERR_LIMIT (longer than `size`). */

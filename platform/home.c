@@ -22,9 +22,10 @@ int hf_home_find(hf_home *home, const hf_cli_args *args, const char *program)
     hf_status status =
         hf_cli_data_dir(args, program, home->data, sizeof home->data - NAME_SIZE_MAX);
     if (status != HF_OK) {
-        fprintf(stderr, status == HF_ERR_LIMIT
-                            ? "%s: the data directory's name is too long.\n"
-                            : "%s: no data directory: give --data DIR, or set HOLDFAST_DATA.\n",
+        fprintf(stderr,
+                status == HF_ERR_LIMIT
+                    ? "%s: the data directory's name is too long.\n"
+                    : "%s: no data directory: give --data DIR, or set HOLDFAST_DATA.\n",
                 program);
         return HF_EXIT_CONFIG;
     }
@@ -60,9 +61,10 @@ int hf_home_keys(hf_home *home, const char *program)
                 program);
         return HF_EXIT_CONFIG;
     }
-    fprintf(stderr, "%s: the key or certificate in %s cannot be used (%s). The records are safe "
-                    "in %s; put the files back from where they were kept.\n", program, home->data,
-            hf_status_name(status), home->store);
+    fprintf(stderr,
+            "%s: the key or certificate in %s cannot be used (%s). The records are safe "
+            "in %s; put the files back from where they were kept.\n",
+            program, home->data, hf_status_name(status), home->store);
     return hf_cli_exit(status);
 }
 

@@ -72,8 +72,10 @@ void hf_show_time(const hf_show *show, const json_t *object, const char *key, ch
                   size_t size)
 {
     const char *text = hf_show_text(object, key);
-    if (*text) hf_cli_time(time_ms(text), show->now_wall_ms, out, size);
-    else (void)snprintf(out, size, "never");
+    if (*text)
+        hf_cli_time(time_ms(text), show->now_wall_ms, out, size);
+    else
+        (void)snprintf(out, size, "never");
 }
 
 /* A value in a table: text as it is, anything else as JSON, cut where it would drown the rest. */
@@ -152,7 +154,8 @@ void hf_show_record(const hf_show *show, const json_t *document)
         fputs("Deleted. Its history is kept.\n", show->out);
     if (json_is_true(json_object_get(document, "edited_while_deleted")))
         fputs("Edited while it was deleted elsewhere: choose with \"holdfast-edge resolve\", "
-              "--keep-deleted or --restore.\n", show->out);
+              "--keep-deleted or --restore.\n",
+              show->out);
     add_heads(&rows, heads, 7);
     for (size_t i = 0; i < json_array_size(fields); i++) {
         const json_t *field = json_array_get(fields, i);
@@ -161,9 +164,10 @@ void hf_show_record(const hf_show *show, const json_t *document)
     }
     hf_rows_print(&rows, show->out);
     if (conflicts)
-        fprintf(show->out, "Two versions: choose. %zu field%s with numbered values need%s a "
-                           "person: \"%s conflicts\".\n", conflicts, conflicts == 1 ? "" : "s",
-                conflicts == 1 ? "s" : "", show->program);
+        fprintf(show->out,
+                "Two versions: choose. %zu field%s with numbered values need%s a "
+                "person: \"%s conflicts\".\n",
+                conflicts, conflicts == 1 ? "" : "s", conflicts == 1 ? "s" : "", show->program);
     fprintf(show->out, "%s.\n", saved_words(hf_show_text(document, "saved")));
 }
 
@@ -212,8 +216,10 @@ void hf_show_conflicts(const hf_show *show, const json_t *document)
         }
         hf_rows_print(&rows, show->out);
         if (is_delete)
-            fprintf(show->out, "  holdfast-edge resolve %s --keep-deleted|--restore --reason "
-                               "\"...\"\n", id);
+            fprintf(show->out,
+                    "  holdfast-edge resolve %s --keep-deleted|--restore --reason "
+                    "\"...\"\n",
+                    id);
         else
             fprintf(show->out, "  holdfast-edge resolve %s %s --choose N --reason \"...\"\n", id,
                     name);
@@ -286,8 +292,10 @@ void hf_show_verify(const hf_show *show, const json_t *document)
             hf_show_number(document, "heads"));
     uint64_t unproved = hf_show_number(document, "heads_unproved");
     if (unproved)
-        fprintf(show->out, "%" PRIu64 " log%s more behind its last signed head; that is normal "
-                           "until the next one.\n", unproved, unproved == 1 ? " has" : "s have");
+        fprintf(show->out,
+                "%" PRIu64 " log%s more behind its last signed head; that is normal "
+                "until the next one.\n",
+                unproved, unproved == 1 ? " has" : "s have");
     if (faults == 0) {
         fputs("All of it is whole.\n", show->out);
         return;
@@ -295,5 +303,6 @@ void hf_show_verify(const hf_show *show, const json_t *document)
     fprintf(show->out, "%" PRIu64 " fault%s found. The first: ", faults, faults == 1 ? "" : "s");
     hf_cli_text(show->out, hf_show_text(document, "first_fault"));
     fputs("\nStop writing on this machine, keep the file, and call support. What a hub "
-          "acknowledged is safe there.\n", show->out);
+          "acknowledged is safe there.\n",
+          show->out);
 }

@@ -10,29 +10,29 @@
 enum {
     HF_TOKEN_SECRET_SIZE = 32,
     HF_TOKEN_TEXT_MAX = 2048,
-    HF_HUB_ID_SIZE = 16,        /* first bytes of the hub's key id */
-    HF_ADDRESS_SIZE = 256 + 8,  /* "host:port" and its NUL */
+    HF_HUB_ID_SIZE = 16,       /* first bytes of the hub's key id */
+    HF_ADDRESS_SIZE = 256 + 8, /* "host:port" and its NUL */
     HF_ENROL_MESSAGE_MAX = 16 * 1024
 };
 
 typedef enum hf_enrol_code { /* wire format: protocol.md 5 */
-    HF_ENROL_OK = 0,
-    HF_ENROL_MALFORMED = 101,
-    HF_ENROL_REVOKED = 202,
-    HF_ENROL_WRONG = 210,     /* no such token here */
-    HF_ENROL_EXPIRED = 211,
-    HF_ENROL_USED = 212,      /* by another key */
-    HF_ENROL_OTHER_HUB = 213, /* made by another hub */
-    HF_ENROL_BUSY = 400,
-    HF_ENROL_INTERNAL = 500
+                             HF_ENROL_OK = 0,
+                             HF_ENROL_MALFORMED = 101,
+                             HF_ENROL_REVOKED = 202,
+                             HF_ENROL_WRONG = 210, /* no such token here */
+                             HF_ENROL_EXPIRED = 211,
+                             HF_ENROL_USED = 212,      /* by another key */
+                             HF_ENROL_OTHER_HUB = 213, /* made by another hub */
+                             HF_ENROL_BUSY = 400,
+                             HF_ENROL_INTERNAL = 500
 } hf_enrol_code;
 
 typedef struct hf_token {
-    char address[HF_ADDRESS_SIZE];         /* the enrolment listener */
-    uint8_t ca[HF_HASH_SIZE];              /* SHA-256 of the CA's certificate, DER */
+    char address[HF_ADDRESS_SIZE]; /* the enrolment listener */
+    uint8_t ca[HF_HASH_SIZE];      /* SHA-256 of the CA's certificate, DER */
     uint8_t hub[HF_HUB_ID_SIZE];
     uint8_t secret[HF_TOKEN_SECRET_SIZE];
-    uint64_t expires_ms;                   /* by the hub's clock; for people: the hub decides */
+    uint64_t expires_ms; /* by the hub's clock; for people: the hub decides */
 } hf_token;
 
 /* As text, one `name value` a line; `comment` stands first, after a "# ". */

@@ -34,8 +34,7 @@ uint64_t hf_hlc_wall_ms(hf_hlc hlc)
 
 /* ---- record ids and dots ---- */
 
-void hf_record_id_format(const hf_pack *pack, const hf_record_id *id,
-                         char out[HF_RECORD_TEXT_SIZE])
+void hf_record_id_format(const hf_pack *pack, const hf_record_id *id, char out[HF_RECORD_TEXT_SIZE])
 {
     const hf_type *type = hf_pack_type(pack, id->type);
     enum { PREFIX_SIZE_MAX = HF_RECORD_TEXT_SIZE - ID_TEXT_SIZE - 2 };
@@ -242,8 +241,10 @@ static void json_scalar(hf_json *json, const char *key, hf_reader *reader)
     case HF_KIND_UINT: hf_json_uint(json, key, hf_read_uint(&inner)); return;
     case HF_KIND_NINT:
         number = hf_read_int(&inner);
-        if (inner.status == HF_OK) hf_json_int(json, key, number);
-        else json_bytes(json, key, "cbor", item);
+        if (inner.status == HF_OK)
+            hf_json_int(json, key, number);
+        else
+            json_bytes(json, key, "cbor", item);
         return;
     case HF_KIND_TEXT: hf_json_text(json, key, hf_read_text(&inner)); return;
     case HF_KIND_BYTES: json_bytes(json, key, "bytes", hf_read_bytes(&inner)); return;
@@ -422,8 +423,8 @@ refused:
                   field->name);
 }
 
-hf_status hf_value_parse(const hf_pack *pack, const hf_field *field, hf_bytes text,
-                         hf_buffer *out, char *why, size_t why_size)
+hf_status hf_value_parse(const hf_pack *pack, const hf_field *field, hf_bytes text, hf_buffer *out,
+                         char *why, size_t why_size)
 {
     int64_t unix_ms;
     switch (field->kind) {

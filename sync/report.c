@@ -185,8 +185,7 @@ static void json_title(hf_json *json, hf_store *store, const hf_view *view)
 {
     const hf_pack *pack = hf_store_pack(store);
     const hf_type *type = hf_pack_type(pack, hf_view_id(view).type);
-    const hf_field_view *field =
-        type && type->title ? view_field(view, type->title->number) : NULL;
+    const hf_field_view *field = type && type->title ? view_field(view, type->title->number) : NULL;
     if (!field || field->value_count == 0) {
         hf_json_string(json, "title", "");
         return;
@@ -425,8 +424,7 @@ static hf_status on_history(void *context, const hf_history_item *item)
     return json->out->status;
 }
 
-hf_status hf_report_history(hf_store *store, const hf_record_id *id, uint32_t field,
-                            hf_json *json)
+hf_status hf_report_history(hf_store *store, const hf_record_id *id, uint32_t field, hf_json *json)
 {
     hf_view *view = NULL;
     hf_status status = hf_store_get(store, id, &view);

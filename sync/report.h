@@ -33,8 +33,7 @@ HF_MUST_CHECK hf_status hf_report_conflicts(hf_store *store, size_t limit, hf_js
 HF_MUST_CHECK hf_status hf_report_history(hf_store *store, const hf_record_id *id, uint32_t field,
                                           hf_json *json);
 /* withheld: dots that do not count, with their reasons. `own`: only those written here. */
-HF_MUST_CHECK hf_status hf_report_withheld(hf_store *store, bool own, size_t limit,
-                                           hf_json *json);
+HF_MUST_CHECK hf_status hf_report_withheld(hf_store *store, bool own, size_t limit, hf_json *json);
 /* entries, chains, heads, heads_unproved, faults, first_fault. */
 void hf_report_verify(const hf_verify_report *report, hf_json *json);
 

@@ -23,8 +23,7 @@ static int on_run(void *context, const hf_cli_args *args)
     s->runs++;
     s->operand_count = args->operand_count;
     s->loud = hf_cli_has(args, "loud");
-    (void)snprintf(s->first, sizeof s->first, "%s",
-                   args->operand_count ? args->operands[0] : "");
+    (void)snprintf(s->first, sizeof s->first, "%s", args->operand_count ? args->operands[0] : "");
     (void)snprintf(s->name, sizeof s->name, "%s", name ? name : "");
     (void)snprintf(s->second, sizeof s->second, "%s", second ? second : "");
     return 42;
@@ -75,9 +74,9 @@ static int run(seen *s, char *out, size_t room, const char *line)
 static void options_and_operands_may_stand_in_any_order(void **state)
 {
     (void)state;
-    static const char *const lines[] = {
-        "x enrol a --name b --loud --name=c", "x --data d enrol --name b a --name c --loud",
-        "x enrol --loud --name b --name c -- a"};
+    static const char *const lines[] = {"x enrol a --name b --loud --name=c",
+                                        "x --data d enrol --name b a --name c --loud",
+                                        "x enrol --loud --name b --name c -- a"};
     seen s;
     char out[4096];
     for (size_t i = 0; i < 3; i++) {
@@ -168,8 +167,8 @@ static void durations_need_a_unit(void **state)
     assert_int_equal(ms, 86400000);
     assert_int_equal(hf_cli_duration("7d", &ms), HF_OK);
     assert_int_equal(ms, 604800000);
-    static const char *const wrong[] = {"", "5", "h", "-5h", "5 h", "5hh", "1e3s",
-                                        "99999999999999999999s", "9999999999999999d"};
+    static const char *const wrong[] = {
+        "", "5", "h", "-5h", "5 h", "5hh", "1e3s", "99999999999999999999s", "9999999999999999d"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_int_equal(hf_cli_duration(wrong[i], &ms), HF_ERR_INPUT);
     }
@@ -181,9 +180,17 @@ static void each_status_has_its_code(void **state)
     static const struct {
         hf_status status;
         int code;
-    } table[] = {{HF_OK, 0}, {HF_ERR_NOMEM, 71}, {HF_ERR_IO, 74}, {HF_ERR_CORRUPT, 65},
-                 {HF_ERR_PROTOCOL, 76}, {HF_ERR_DENIED, 77}, {HF_ERR_NOT_FOUND, 66},
-                 {HF_ERR_INPUT, 65}, {HF_ERR_FULL, 75}, {HF_ERR_BUSY, 75}, {HF_ERR_LIMIT, 65}};
+    } table[] = {{HF_OK, 0},
+                 {HF_ERR_NOMEM, 71},
+                 {HF_ERR_IO, 74},
+                 {HF_ERR_CORRUPT, 65},
+                 {HF_ERR_PROTOCOL, 76},
+                 {HF_ERR_DENIED, 77},
+                 {HF_ERR_NOT_FOUND, 66},
+                 {HF_ERR_INPUT, 65},
+                 {HF_ERR_FULL, 75},
+                 {HF_ERR_BUSY, 75},
+                 {HF_ERR_LIMIT, 65}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         assert_int_equal(hf_cli_exit(table[i].status), table[i].code);
     }
@@ -193,7 +200,13 @@ static void each_status_has_its_code(void **state)
 static void a_table_shows_no_control_characters(void **state)
 {
     (void)state;
-    static const char *const cells[] = {"A", "B", "x\x1b[2J", "\xc2\x9b" "1m", "Łódź", "y"};
+    static const char *const cells[] = {"A",
+                                        "B",
+                                        "x\x1b[2J",
+                                        "\xc2\x9b"
+                                        "1m",
+                                        "Łódź",
+                                        "y"};
     char out[256];
     FILE *file = fmemopen(out, sizeof out, "w");
     assert_non_null(file);
@@ -205,7 +218,8 @@ static void a_table_shows_no_control_characters(void **state)
 static void the_data_directory_has_an_order_of_sources(void **state)
 {
     (void)state;
-    hf_cli_args given = {.given = {{"data", "/given"}}, .given_count = 1}, none = {.given_count = 0};
+    hf_cli_args given = {.given = {{"data", "/given"}}, .given_count = 1},
+                none = {.given_count = 0};
     char out[64];
     unsetenv("HOLDFAST_DATA");
     setenv("XDG_DATA_HOME", "/xdg", 1);

@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-/* Every row as "line:cell|cell", or "line!fault", ended by a newline; fed `step` bytes at a time. */
+/* Every row as "line:cell|cell", or "line!fault", ended by a newline; fed `step` bytes at a time.
+ */
 static void read_all(const char *file, size_t size, size_t step, char *out, size_t room)
 {
     hf_csv csv = {.line = 0};
@@ -72,9 +73,17 @@ static void quoted_cells_may_hold_anything(void **state)
 static void the_byte_order_mark_is_no_part_of_the_first_name(void **state)
 {
     (void)state;
-    expect_rows("\xef\xbb\xbf" "Crime ID,Month\nx,y\n", "1:Crime ID|Month\n2:x|y\n");
-    expect_rows("\xef\xbb" "a\n", "1:\xef\xbb" "a\n"); /* half a mark is not one */
-    expect_rows("a,\xef\xbb\xbf" "b\n", "1:a|\xef\xbb\xbf" "b\n");
+    expect_rows("\xef\xbb\xbf"
+                "Crime ID,Month\nx,y\n",
+                "1:Crime ID|Month\n2:x|y\n");
+    expect_rows("\xef\xbb"
+                "a\n",
+                "1:\xef\xbb"
+                "a\n"); /* half a mark is not one */
+    expect_rows("a,\xef\xbb\xbf"
+                "b\n",
+                "1:a|\xef\xbb\xbf"
+                "b\n");
 }
 
 static void a_bad_row_costs_only_itself(void **state)

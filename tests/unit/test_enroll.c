@@ -78,10 +78,14 @@ static hf_status make(scene *s, const char *name, uint64_t lasts_ms, hf_token *o
 {
     static const char *const scopes[] = {"beds/response", "beds/cid"};
     char why[256] = "";
-    hf_token_grant grant = {.name = name, .force = "beds", .unit = "response", .scopes = scopes,
-                            .scope_count = 2, .lasts_ms = lasts_ms};
-    hf_status status = hf_enroll_token(&s->enroll, &grant, pair_wall_ms(s->pair), out, why,
-                                       sizeof why);
+    hf_token_grant grant = {.name = name,
+                            .force = "beds",
+                            .unit = "response",
+                            .scopes = scopes,
+                            .scope_count = 2,
+                            .lasts_ms = lasts_ms};
+    hf_status status =
+        hf_enroll_token(&s->enroll, &grant, pair_wall_ms(s->pair), out, why, sizeof why);
     assert_true(status != HF_ERR_INPUT || strlen(why) > 20);
     return status;
 }
@@ -286,8 +290,9 @@ static void a_token_survives_paper(void **state)
 static void addresses_are_split_with_care(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"", "host", ":1", "host:", "host:x", "host:65536", "a:b:1",
-                                        "[::1]", "[::1:1", "host:1 ", "host:-1", "[]:1"};
+    static const char *const wrong[] = {
+        "",      "host",  ":1",     "host:",   "host:x",  "host:65536",
+        "a:b:1", "[::1]", "[::1:1", "host:1 ", "host:-1", "[]:1"};
     char host[64];
     uint16_t port;
     assert_int_equal(hf_address_split("localhost:7443", host, sizeof host, &port), HF_OK);

@@ -66,11 +66,18 @@ static void what_is_no_record_id_is_refused(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "", "crime", "crime_", "crime_01k", "_01h455vb4pex5vsknk084sn02q",
-        "crim_01h455vb4pex5vsknk084sn02q", "crime-01h455vb4pex5vsknk084sn02q",
+        "",
+        "crime",
+        "crime_",
+        "crime_01k",
+        "_01h455vb4pex5vsknk084sn02q",
+        "crim_01h455vb4pex5vsknk084sn02q",
+        "crime-01h455vb4pex5vsknk084sn02q",
         "crime_81h455vb4pex5vsknk084sn02q", /* above 128 bits */
-        "crime_01h455vb4pex5vsknk084sn02u", "crime_01h455vb4pex5vsknk084sn02",
-        "crime_01h455vb4pex5vsknk084sn02q0", "type0_01h455vb4pex5vsknk084sn02q",
+        "crime_01h455vb4pex5vsknk084sn02u",
+        "crime_01h455vb4pex5vsknk084sn02",
+        "crime_01h455vb4pex5vsknk084sn02q0",
+        "type0_01h455vb4pex5vsknk084sn02q",
         "type99999999999_01h455vb4pex5vsknk084sn02q",
     };
     hf_pack *pack = police();
@@ -100,10 +107,20 @@ static void times_are_read_with_their_zone(void **state)
         {"0001-01-01T00:00:00Z", INT64_C(-62135596800000)},
     };
     static const char *const wrong[] = {
-        "", "yesterday", "2019-10-21", "2019-10-21T12:00:00", "2019-02-29T00:00:00Z",
-        "2019-13-01T00:00:00Z", "2019-10-21T24:00:00Z", "2019-10-21T12:60:00Z",
-        "2019-10-21T12:00:00.Z", "2019-10-21T12:00:00Zx", "2019-10-21T12:00:00+0100",
-        "2019-10-21T12Z", "19-10-21T12:00:00Z", "0000-01-01T00:00:00Z",
+        "",
+        "yesterday",
+        "2019-10-21",
+        "2019-10-21T12:00:00",
+        "2019-02-29T00:00:00Z",
+        "2019-13-01T00:00:00Z",
+        "2019-10-21T24:00:00Z",
+        "2019-10-21T12:60:00Z",
+        "2019-10-21T12:00:00.Z",
+        "2019-10-21T12:00:00Zx",
+        "2019-10-21T12:00:00+0100",
+        "2019-10-21T12Z",
+        "19-10-21T12:00:00Z",
+        "0000-01-01T00:00:00Z",
     };
     int64_t ms;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
@@ -148,7 +165,8 @@ static void expect_typed(const hf_pack *pack, const hf_field *field, const char 
         expect_json(pack, field, hf_buffer_bytes(&value), json_text);
     } else {
         assert_int_equal(status, HF_ERR_INPUT);
-        assert_true(strlen(why) > 10 && strstr(why, field->name)); /* says which, and what to enter */
+        assert_true(strlen(why) > 10 &&
+                    strstr(why, field->name)); /* says which, and what to enter */
     }
     hf_buffer_free(&value);
 }
@@ -199,7 +217,8 @@ static void values_are_typed_by_their_field(void **state)
 static void a_value_of_another_kind_is_shown_as_it_is(void **state)
 {
     (void)state;
-    static const uint8_t nested[] = {0x83, 0x01, 0x82, 0x20, 0x41, 0xff, 0xa1, 0x01, 0x62, 'h', 'i'};
+    static const uint8_t nested[] = {0x83, 0x01, 0x82, 0x20, 0x41, 0xff,
+                                     0xa1, 0x01, 0x62, 'h',  'i'};
     static const uint8_t big[] = {0x1b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     static const uint8_t broken[] = {0x61};
     hf_pack *pack = police();
