@@ -284,6 +284,17 @@ static hf_status bring_up_to_date(hf_store *store)
     return status == HF_OK && is_new ? create_tables(store) : status;
 }
 
+/* A page that could not be read just now is no proof of damage: the disk may answer next time. */
+static hf_status judge_pages(hf_store *store, const char *found)
+{
+    static const char UNREAD[] = "error code=";
+    const char *code = strstr(found, UNREAD);
+    long number = code ? strtol(code + sizeof UNREAD - 1, NULL, 10) : SQLITE_CORRUPT;
+    if (strcmp(found, "ok") == 0) return HF_OK;
+    return (number & 0xff) == SQLITE_CORRUPT ? damaged(store, found)
+                                             : hf_store_fault(store, (int)number);
+}
+
 static hf_status check_pages(hf_store *store)
 {
     sqlite3_stmt *statement = NULL;
@@ -292,8 +303,8 @@ static hf_status check_pages(hf_store *store)
     hf_status status = HF_OK;
     if (code != SQLITE_ROW)
         status = hf_store_fault(store, code);
-    else if (strcmp((const char *)sqlite3_column_text(statement, 0), "ok") != 0)
-        status = damaged(store, (const char *)sqlite3_column_text(statement, 0));
+    else
+        status = judge_pages(store, (const char *)sqlite3_column_text(statement, 0));
     sqlite3_finalize(statement);
     return status;
 }
