@@ -37,10 +37,14 @@ void hf_verify_fault(hf_verify_report *report, const char *format, ...)
 
 hf_status hf_verify_excuse(hf_store *store, hf_verify_report *report, hf_status status)
 {
-    if (status != HF_ERR_CORRUPT && status != HF_ERR_PROTOCOL && status != HF_ERR_LIMIT)
+    if (status != HF_ERR_CORRUPT && status != HF_ERR_PROTOCOL && status != HF_ERR_LIMIT &&
+        status != HF_ERR_NOT_FOUND)
         return status;
     const char *problem = hf_store_problem(store);
-    hf_verify_fault(report, "%.200s", *problem ? problem : "An entry does not read back.");
+    hf_verify_fault(report, "%.200s",
+                    status == HF_ERR_NOT_FOUND ? "An entry that a record is made of is missing."
+                    : *problem                 ? problem
+                                               : "An entry does not read back.");
     return HF_OK;
 }
 

@@ -11,7 +11,14 @@
 #include "sim_crypto.h"
 #include "sim_vfs.h"
 
-enum { FIX_CRIME = 16, FIX_REF = 1, FIX_CATEGORY = 10, FIX_OUTCOME = 11, FIX_SUMMARY = 27 };
+enum {
+    FIX_CRIME = 16,
+    FIX_REF = 1,
+    FIX_CATEGORY = 10,
+    FIX_OUTCOME = 11,
+    FIX_SUMMARY = 27,
+    FIX_LOG = 28
+};
 
 typedef struct fix_node {
     char name[16];
