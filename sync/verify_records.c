@@ -85,7 +85,7 @@ static hf_status in_conflict(hf_store *store, const hf_record *record, const hf_
     const hf_cell *cell = &field->cell;
     *out = false;
     if (field->number == HF_FIELD_DELETED) *out = record->edited_deleted;
-    if (field->number == HF_FIELD_DELETED || record->deleted || cell->live_count < 2) return HF_OK;
+    if (field->number == HF_FIELD_DELETED || cell->live_count < 2) return HF_OK;
     size_t *order = malloc(cell->live_count * sizeof *order);
     if (!order) return HF_ERR_NOMEM;
     hf_fold fold;
