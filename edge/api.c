@@ -79,11 +79,12 @@ hf_status hf_edge_no_type(api_call *call, const char *name)
         return hf_edge_fail(call, HF_ERR_DENIED,
                             "This device has no record types yet: they come from the hub. Start "
                             "\"holdfast-edge run\" once where the hub can be reached.");
-    (void)hf_edge_fail(call, HF_ERR_INPUT, "No record type is called \"%.64s\". There are:", name);
+    hf_status status =
+        hf_edge_fail(call, HF_ERR_INPUT, "No record type is called \"%.64s\". There are:", name);
     for (size_t i = 0; i < hf_pack_type_count(pack); i++) {
         add_name(call, hf_pack_type_at(pack, i)->name);
     }
-    return HF_ERR_INPUT;
+    return status;
 }
 
 hf_status hf_edge_no_field(api_call *call, const hf_type *type, const char *name)
@@ -92,10 +93,10 @@ hf_status hf_edge_no_field(api_call *call, const hf_type *type, const char *name
         return hf_edge_fail(call, HF_ERR_INPUT,
                             "This device does not know the record's type: its "
                             "pack is older. Fields cannot be named.");
-    (void)hf_edge_fail(call, HF_ERR_INPUT, "A %s has no field \"%.64s\". Its fields:", type->name,
-                       name);
+    hf_status status = hf_edge_fail(call, HF_ERR_INPUT,
+                                    "A %s has no field \"%.64s\". Its fields:", type->name, name);
     for (size_t i = 0; i < type->field_count; i++) add_name(call, type->fields[i].name);
-    return HF_ERR_INPUT;
+    return status;
 }
 
 static void begin(api_call *call, const char *schema)

@@ -22,6 +22,6 @@ typedef struct hf_edge_api { /* filled by the caller; everything outlives the ca
 
 /* Answers one request; `reply` then holds one JSON object: a document, or
  * {"schema":"holdfast.error/1","status":N,"name":"…","message":"…"} with the status returned. */
-hf_status hf_edge_api_answer(hf_edge_api *api, hf_bytes request, hf_buffer *reply);
+HF_MUST_CHECK hf_status hf_edge_api_answer(hf_edge_api *api, hf_bytes request, hf_buffer *reply);
 
 #endif

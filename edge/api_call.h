@@ -16,7 +16,7 @@ typedef struct api_call {
 } api_call;
 
 /* Remembers the sentence; returns `status`. */
-hf_status hf_edge_fail(api_call *call, hf_status status, const char *format, ...)
+HF_MUST_CHECK hf_status hf_edge_fail(api_call *call, hf_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* A member as text; "" when it is not there or not text. Borrowed from the request. */
 const char *hf_edge_text(const api_call *call, const char *key);
@@ -29,8 +29,8 @@ HF_MUST_CHECK hf_status hf_edge_record(api_call *call, hf_record_id *out);
 void hf_edge_author(const api_call *call, hf_author *out);
 
 /* HF_ERR_INPUT, with a sentence that lists what there is. */
-hf_status hf_edge_no_type(api_call *call, const char *name);
-hf_status hf_edge_no_field(api_call *call, const hf_type *type, const char *name);
+HF_MUST_CHECK hf_status hf_edge_no_type(api_call *call, const char *name);
+HF_MUST_CHECK hf_status hf_edge_no_field(api_call *call, const hf_type *type, const char *name);
 
 HF_MUST_CHECK hf_status hf_edge_api_put(api_call *call);
 HF_MUST_CHECK hf_status hf_edge_api_delete(api_call *call);

@@ -52,14 +52,12 @@ static hf_status scope_named(api_call *call, const char *name, uint32_t *out)
                         name);
 }
 
-static const hf_field *field_named(write_run *run, const char *name)
+static hf_status field_named(write_run *run, const char *name, const hf_field **out)
 {
     const hf_pack *pack = hf_store_pack(store_of(run));
     const hf_type *type = hf_pack_type(pack, run->id.type);
-    const hf_field *field =
-        type ? hf_type_field_named(type, (hf_bytes){(const uint8_t *)name, strlen(name)}) : NULL;
-    if (!field) (void)hf_edge_no_field(run->call, type, name);
-    return field;
+    *out = type ? hf_type_field_named(type, (hf_bytes){(const uint8_t *)name, strlen(name)}) : NULL;
+    return *out ? HF_OK : hf_edge_no_field(run->call, type, name);
 }
 
 static hf_status encode(write_run *run, const hf_field *field, const json_t *value, hf_buffer *out)
@@ -108,12 +106,13 @@ static hf_status write_change(write_run *run, const json_t *item)
 {
     const char *name = json_string_value(json_object_get(item, "field"));
     const char *word = json_string_value(json_object_get(item, "kind"));
-    const hf_field *field = field_named(run, name ? name : "");
-    if (!field) return HF_ERR_INPUT;
+    const hf_field *field = NULL;
+    hf_status status = field_named(run, name ? name : "", &field);
+    if (status != HF_OK) return status;
     hf_change change = {
         .record = run->id, .scope = run->scope, .field = field->number, .reason = run->reason};
     hf_buffer value = {0};
-    hf_status status = change_kind(run, word ? word : "set", field, &change.kind);
+    status = change_kind(run, word ? word : "set", field, &change.kind);
     if (status == HF_OK) status = encode(run, field, json_object_get(item, "value"), &value);
     change.value = hf_buffer_bytes(&value);
     if (status == HF_OK) status = hf_txn_change(run->txn, &change);
@@ -238,8 +237,9 @@ static hf_status resolve_field(write_run *run)
 {
     api_call *call = run->call;
     const json_t *given = json_object_get(call->request, "value");
-    const hf_field *field = field_named(run, hf_edge_text(call, "field"));
-    if (!field) return HF_ERR_INPUT;
+    const hf_field *field = NULL;
+    hf_status status = field_named(run, hf_edge_text(call, "field"), &field);
+    if (status != HF_OK) return status;
     const hf_field_view *live = live_field(run, field->number);
     size_t choice = hf_edge_number(call, "choose", 0, SIZE_MAX);
     hf_change change = {.record = run->id,
@@ -247,7 +247,6 @@ static hf_status resolve_field(write_run *run)
                         .kind = HF_CHANGE_RESOLVE,
                         .reason = run->reason};
     hf_buffer value = {0};
-    hf_status status = HF_OK;
     if (given) {
         status = encode(run, field, given, &value);
         change.value = hf_buffer_bytes(&value);

@@ -249,8 +249,8 @@ int hf_edge_cli_run(void *context, const hf_cli_args *args)
     edge_daemon d = {.conn = NULL};
     int code = hf_edge_cli_open(&d.program, args);
     if (code == HF_EXIT_OK && !d.program.store) {
-        fprintf(stderr, "%s run: another process runs with %s already: \"%s status\" says which.\n",
-                EDGE_PROGRAM, d.program.home.data, EDGE_PROGRAM);
+        fprintf(stderr, "%s run: process %" PRId64 " holds %s already. End it first.\n",
+                EDGE_PROGRAM, d.program.api.pid, d.program.home.data);
         code = HF_EXIT_TRY_LATER;
     }
     d.program.api.running = true;

@@ -22,10 +22,19 @@ typedef struct hf_hub_api { /* filled by the caller; everything outlives the cal
 
 /* Answers one request; `reply` then holds one JSON object: a document, or
  * {"schema":"holdfast.error/1","status":N,"name":"...","message":"..."}, the status returned. */
-hf_status hf_hub_api_answer(hf_hub_api *api, hf_bytes request, hf_buffer *reply);
+HF_MUST_CHECK hf_status hf_hub_api_answer(hf_hub_api *api, hf_bytes request, hf_buffer *reply);
 
-/* Remembers when a device was last here and how far it was fed, for `devices`. */
-HF_MUST_CHECK hf_status hf_hub_api_seen(hf_store *store, const uint8_t key_id[HF_HASH_SIZE],
-                                        uint64_t wall_ms, uint64_t position);
+#define HF_POSITION_UNKNOWN UINT64_MAX /* a session that ended badly no longer tells */
+
+/* When a device was last here, and how far it was fed: what `devices` shows of those who are away.
+ */
+typedef struct hf_seen {
+    uint8_t key_id[HF_HASH_SIZE];
+    uint64_t wall_ms, position;
+} hf_seen;
+/* Keeps them in one transaction: a hub that stops lets go of thousands at once. Not while a batch
+ * is open. */
+HF_MUST_CHECK hf_status hf_hub_api_seen(hf_store *store, const hf_seen *seen, size_t count,
+                                        uint64_t wall_ms);
 
 #endif

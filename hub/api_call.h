@@ -16,7 +16,7 @@ typedef struct api_call {
 } api_call;
 
 /* Remembers the sentence; returns `status`. */
-hf_status hf_hub_fail(api_call *call, hf_status status, const char *format, ...)
+HF_MUST_CHECK hf_status hf_hub_fail(api_call *call, hf_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 const char *hf_hub_text(const api_call *call, const char *key); /* "" when there is none */
 

@@ -29,21 +29,6 @@ static void seen_key(const uint8_t key_id[HF_HASH_SIZE], char out[SEEN_KEY_SIZE]
     }
 }
 
-hf_status hf_hub_api_seen(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], uint64_t wall_ms,
-                          uint64_t position)
-{
-    char key[SEEN_KEY_SIZE];
-    hf_buffer value = {0};
-    seen_key(key_id, key);
-    hf_write_array(&value, 2);
-    hf_write_uint(&value, wall_ms);
-    hf_write_uint(&value, position);
-    hf_status status = value.status;
-    if (status == HF_OK) status = hf_meta_set(store, key, hf_buffer_bytes(&value));
-    hf_buffer_free(&value);
-    return status;
-}
-
 static hf_status seen_read(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], seen_row *out)
 {
     char key[SEEN_KEY_SIZE];
@@ -59,6 +44,36 @@ static hf_status seen_read(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], 
         if (hf_reader_end(&reader) != HF_OK) status = HF_ERR_CORRUPT;
     }
     hf_buffer_free(&value);
+    return status;
+}
+
+static hf_status seen_write(hf_store *store, const hf_seen *seen)
+{
+    char key[SEEN_KEY_SIZE];
+    hf_buffer value = {0};
+    seen_row before;
+    hf_status status = seen_read(store, seen->key_id, &before);
+    if (status != HF_OK) return status;
+    bool is_known = seen->position != HF_POSITION_UNKNOWN;
+    seen_key(seen->key_id, key);
+    hf_write_array(&value, 2);
+    hf_write_uint(&value, seen->wall_ms);
+    hf_write_uint(&value, is_known ? seen->position : before.position);
+    status = value.status;
+    if (status == HF_OK) status = hf_meta_set(store, key, hf_buffer_bytes(&value));
+    hf_buffer_free(&value);
+    return status;
+}
+
+hf_status hf_hub_api_seen(hf_store *store, const hf_seen *seen, size_t count, uint64_t wall_ms)
+{
+    hf_batch *batch = NULL;
+    if (count == 0) return HF_OK;
+    hf_status status = hf_batch_begin(store, wall_ms, &batch);
+    if (status != HF_OK) return status;
+    for (size_t i = 0; i < count && status == HF_OK; i++) status = seen_write(store, &seen[i]);
+    if (status == HF_OK) return hf_batch_commit(batch);
+    hf_batch_rollback(batch);
     return status;
 }
 

@@ -217,13 +217,14 @@ static int ask_daemon(hub_program *program, const char *request)
     return program->reply.status == HF_OK ? HF_EXIT_OK : HF_EXIT_NO_MEMORY;
 }
 
-static void ask_self(hub_program *program, const char *request)
+/* A refusal stands in the reply, as it does when a daemon answers. */
+static int ask_self(hub_program *program, const char *request)
 {
+    hf_bytes text = {(const uint8_t *)request, strlen(request)};
     program->api.now_ms = hf_clock_now_ms();
     program->api.wall_ms = hf_clock_wall_ms();
-    /* The status stands in the reply, as it does when a daemon answers. */
-    (void)hf_hub_api_answer(&program->api, (hf_bytes){(const uint8_t *)request, strlen(request)},
-                            &program->reply);
+    hf_status status = hf_hub_api_answer(&program->api, text, &program->reply);
+    return program->reply.status == HF_OK ? HF_EXIT_OK : hf_cli_exit(status);
 }
 
 static int told_error(const json_t *document)

@@ -28,6 +28,7 @@ typedef struct hub_daemon {
     hf_enrol_server *enrol;
     hf_local *local;
     size_t links;
+    hf_buffer seen; /* hf_seen of those who left since the last turn */
     bool failed;
 } hub_daemon;
 
@@ -115,14 +116,13 @@ static void on_close(void *user, const char *reason)
 {
     hub_link *l = user;
     hub_daemon *d = l->daemon;
-    seek_peer seek = {.key_id = l->key_id};
+    seek_peer seek = {.key_id = l->key_id, .position = HF_POSITION_UNKNOWN};
     hf_status status = hf_hub_peers(d->program.hub, on_peer, &seek);
+    hf_seen seen = {.wall_ms = hf_clock_wall_ms(), .position = seek.position};
+    memcpy(seen.key_id, l->key_id, sizeof seen.key_id);
+    if (status == HF_OK) hf_write_raw(&d->seen, (hf_bytes){(const uint8_t *)&seen, sizeof seen});
     hf_hub_link_down(d->program.hub, l->peer, hf_clock_now_ms());
-    if (status == HF_OK)
-        status = hf_hub_api_seen(d->program.store, l->key_id, hf_clock_wall_ms(), seek.position);
     hf_log(HF_LOG_INFO, "device-down", "key=%s reason=\"%s\"", l->key, reason);
-    if (status != HF_OK)
-        hf_log(HF_LOG_WARN, "last-seen-not-kept", "status=%s", hf_status_name(status));
     d->links--;
     free(l);
 }
@@ -144,6 +144,18 @@ static void turn_failed(hub_daemon *d, hf_status status)
     hf_loop_stop(d->loop);
 }
 
+/* When they were last here is worth a commit, but not one each. */
+static void keep_seen(hub_daemon *d)
+{
+    if (d->seen.size == 0) return;
+    hf_status status =
+        hf_hub_api_seen(d->program.store, (const hf_seen *)(const void *)d->seen.data,
+                        d->seen.size / sizeof(hf_seen), hf_clock_wall_ms());
+    if (status != HF_OK)
+        hf_log(HF_LOG_WARN, "last-seen-not-kept", "status=%s", hf_status_name(status));
+    hf_buffer_clear(&d->seen);
+}
+
 static uint64_t on_turn(void *context, uint64_t now_ms)
 {
     hub_daemon *d = context;
@@ -154,6 +166,7 @@ static uint64_t on_turn(void *context, uint64_t now_ms)
         const hub_link *l = hf_peer_context(peer);
         hf_conn_want_write(l->conn);
     }
+    keep_seen(d);
     return hf_hub_deadline_ms(d->program.hub);
 }
 
@@ -265,6 +278,8 @@ static void end(hub_daemon *d)
     hf_enrol_close(d->enrol);
     hf_server_close(d->server);
     if (d->loop) hf_loop_free(d->loop); /* tells each link that is left */
+    keep_seen(d);
+    hf_buffer_free(&d->seen);
     hf_hub_cli_close(&d->program);
 }
 
@@ -274,8 +289,8 @@ int hf_hub_cli_run(void *context, const hf_cli_args *args)
     hub_daemon d = {.failed = false};
     int code = hf_hub_cli_open(&d.program, args);
     if (code == HF_EXIT_OK && !d.program.store) {
-        fprintf(stderr, "%s run: process %" PRId64 " runs with %s already.\n", HUB_PROGRAM,
-                d.program.api.pid, d.program.home.data);
+        fprintf(stderr, "%s run: process %" PRId64 " holds %s already. End it first.\n",
+                HUB_PROGRAM, d.program.api.pid, d.program.home.data);
         code = HF_EXIT_TRY_LATER;
     }
     if (code == HF_EXIT_OK) {
