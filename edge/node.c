@@ -128,8 +128,8 @@ void hf_edge_link_down(hf_edge *edge, uint64_t now_ms)
     const hf_session *session = hf_client_session(edge->client);
     uint64_t delay_ms = 0;
     if (edge->linked) note_end(edge);
-    if (!edge->linked) (void)snprintf(edge->last_error, sizeof edge->last_error,
-                                      "the hub could not be reached");
+    if (!edge->linked)
+        (void)snprintf(edge->last_error, sizeof edge->last_error, "the hub could not be reached");
     if (edge->ended_well) edge->tries = 0;
     edge->ended_well = false;
     delay_ms = redial_delay(edge);

@@ -1,7 +1,7 @@
 /* devices.c: who is enrolled, with what, and no longer: control records, written by the hub alone.
  *
- * They are ordinary records in the hub's own log, so they are chained, signed and backed up like all
- * else; the tables that are asked at every connection are folded from them. */
+ * They are ordinary records in the hub's own log, so they are chained, signed and backed up like
+ * all else; the tables that are asked at every connection are folded from them. */
 #include "peer.h"
 
 #include "sync/control.h"
@@ -26,8 +26,8 @@ typedef struct drafting {
 static void draft(drafting *drafts, uint32_t field, hf_change_kind kind)
 {
     drafts->starts[drafts->count] = drafts->values.size;
-    drafts->changes[drafts->count++] = (hf_change){
-        .record = drafts->record, .scope = drafts->scope, .field = field, .kind = kind};
+    drafts->changes[drafts->count++] =
+        (hf_change){.record = drafts->record, .scope = drafts->scope, .field = field, .kind = kind};
 }
 
 static void draft_text(drafting *drafts, uint32_t field, const char *text)
@@ -49,8 +49,7 @@ static void draft_bytes(drafting *drafts, uint32_t field, hf_bytes bytes)
 }
 
 /* Writes what was drafted as one entry, and empties the draft. */
-static hf_status draft_write(drafting *drafts, hf_batch *batch, const char *actor,
-                             uint64_t wall_ms)
+static hf_status draft_write(drafting *drafts, hf_batch *batch, const char *actor, uint64_t wall_ms)
 {
     hf_status status = drafts->values.status;
     for (size_t i = 0; i < drafts->count; i++) {
@@ -79,8 +78,7 @@ static hf_status make_scope(hf_hub *hub, drafting *drafts, hf_batch *batch, cons
                             uint64_t wall_ms, uint32_t *number)
 {
     hf_status status = hf_scope_next(hub->store, number);
-    if (status == HF_OK)
-        status = new_record(hub, drafts, HF_TYPE_SCOPE, HF_SCOPE_COMMON, wall_ms);
+    if (status == HF_OK) status = new_record(hub, drafts, HF_TYPE_SCOPE, HF_SCOPE_COMMON, wall_ms);
     if (status != HF_OK) return status;
     draft_number(drafts, HF_SCOPE_NUMBER, HF_CHANGE_SET, *number);
     draft_text(drafts, HF_SCOPE_NAME, name);
@@ -147,13 +145,19 @@ hf_status hf_hub_register(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], const
     hf_device known;
     hf_status status = hf_device_by_key(hub->store, key_id, &known);
     if (status != HF_ERR_NOT_FOUND) return status;
-    if (scope_count > HF_SCOPES_MAX - 2 || certificate.size > HF_CERTIFICATE_MAX) return HF_ERR_LIMIT;
+    if (scope_count > HF_SCOPES_MAX - 2 || certificate.size > HF_CERTIFICATE_MAX)
+        return HF_ERR_LIMIT;
     for (size_t i = 0; i < scope_count; i++)
         if (strlen(scope_names[i]) >= SCOPE_NAME_SIZE) return HF_ERR_LIMIT;
     drafting drafts = {.count = 0};
-    registration in = {.key_id = key_id, .name = name, .force = force, .unit = unit,
-                       .scope_names = scope_names, .scope_count = scope_count,
-                       .certificate = certificate, .wall_ms = wall_ms};
+    registration in = {.key_id = key_id,
+                       .name = name,
+                       .force = force,
+                       .unit = unit,
+                       .scope_names = scope_names,
+                       .scope_count = scope_count,
+                       .certificate = certificate,
+                       .wall_ms = wall_ms};
     hf_batch *batch;
     status = hf_batch_begin_own(hub->store, wall_ms, scope_count + 2, &batch);
     if (status != HF_OK) return status;

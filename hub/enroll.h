@@ -6,7 +6,7 @@
 #define HF_HUB_ENROLL_H
 
 #include "holdfast/hub.h"
-#include "sync/crypto.h"
+#include "holdfast/crypto.h"
 #include "sync/enrolment.h"
 
 /* The CA, lent by main.c: certificates are the platform's business. */

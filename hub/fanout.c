@@ -1,7 +1,7 @@
 /* fanout.c: the feed, cut to what each peer may see, never faster than it says it has stored it.
  *
- * Why from the store and not from memory: a peer that was away for a week and one that is waiting are
- * served by the same few lines, and a slow one holds nothing but its own place. */
+ * Why from the store and not from memory: a peer that was away for a week and one that is waiting
+ * are served by the same few lines, and a slow one holds nothing but its own place. */
 #include "fanout.h"
 
 #include "vectors.h"
@@ -228,8 +228,7 @@ static hf_status heads(hf_hub *hub, hf_peer *peer)
 {
     if (peer->heads_looked == hub->heads_taken) return HF_OK;
     heads_walk walk = {.peer = peer};
-    hf_status status =
-        hf_head_each(hub->store, peer->heads, HEADS_PER_FRAME + 1, find_head, &walk);
+    hf_status status = hf_head_each(hub->store, peer->heads, HEADS_PER_FRAME + 1, find_head, &walk);
     if (status != HF_OK && status != HF_ERR_LIMIT) return status;
     hf_buffer_clear(&hub->items);
     size_t added_count = 0;

@@ -4,11 +4,11 @@
 
 #include "peer.h"
 
-/* After a commit: wakes every peer that may be owed something by it. `all`: entries came by another way
- * than the batch, so every scope may have grown. */
+/* After a commit: wakes every peer that may be owed something by it. `all`: entries came by another
+ * way than the batch, so every scope may have grown. */
 void hf_fanout_wake(hf_hub *hub, bool all);
-/* Writes the next frame that this peer is owed (ORIGIN, ENTRIES, VECTOR_DONE, FEED, HEADS) into hub->raw,
- * which stays empty when there is none. */
+/* Writes the next frame that this peer is owed (ORIGIN, ENTRIES, VECTOR_DONE, FEED, HEADS) into
+ * hub->raw, which stays empty when there is none. */
 HF_MUST_CHECK hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer);
 
 #endif

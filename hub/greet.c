@@ -94,7 +94,8 @@ static hf_status is_our_feed(hf_peer *peer, const hf_cursor *resume, bool *ours)
     hf_store *store = peer->hub->store;
     uint8_t chain[16], scopes[16];
     *ours = false;
-    if (memcmp(&resume->hub, &hf_store_own_origin(store)->id, sizeof resume->hub) != 0) return HF_OK;
+    if (memcmp(&resume->hub, &hf_store_own_origin(store)->id, sizeof resume->hub) != 0)
+        return HF_OK;
     if (memcmp(resume->epoch, hf_store_epoch(store), sizeof resume->epoch) != 0) return HF_OK;
     hf_scope_set_hash(hf_store_crypto(store), peer->scopes, peer->scope_count, scopes);
     if (memcmp(resume->scopes, scopes, sizeof scopes) != 0) return HF_OK;
@@ -168,8 +169,7 @@ static size_t write_yours(const hf_peer *peer, hf_buffer *items)
     for (size_t i = 0; i < peer->origin_count; i++) {
         for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++) {
             uint64_t held = peer->origins[i].durable[lane].held;
-            hf_yours yours = {.origin = (uint8_t)i, .lane = lane, .durable = held,
-                              .central = held};
+            hf_yours yours = {.origin = (uint8_t)i, .lane = lane, .durable = held, .central = held};
             if (held == 0) continue;
             hf_write_yours(items, &yours);
             count++;

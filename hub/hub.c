@@ -1,5 +1,5 @@
-/* hub.c: all links and whose turn it is. A turn commits what every device sent, in one transaction; then
- * each is told what of its own is safe, and given what it may see of the others'. */
+/* hub.c: all links and whose turn it is. A turn commits what every device sent, in one transaction;
+ * then each is told what of its own is safe, and given what it may see of the others'. */
 #include "peer.h"
 
 #include "fanout.h"
@@ -20,8 +20,7 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     hub->store = store;
     hub->peers_max = options->peers_max;
     hub->position = hf_feed_position(store);
-    (void)snprintf(hub->implementation, sizeof hub->implementation, "%s",
-                   options->implementation);
+    (void)snprintf(hub->implementation, sizeof hub->implementation, "%s", options->implementation);
     hf_status status = hf_deflater_new(&hub->deflater);
     if (status != HF_OK) {
         hf_hub_free(hub);

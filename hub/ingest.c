@@ -106,8 +106,7 @@ static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reaso
     hf_peer *peer = in->peer;
     hf_dot dot = {.origin = in->row->id, .lane = in->lane, .seq = entry->seq};
     const char *text = reason_text(reason);
-    hf_status status =
-        hf_batch_verdict(in->batch, &dot, entry->scope, reason, text, hub->wall_ms);
+    hf_status status = hf_batch_verdict(in->batch, &dot, entry->scope, reason, text, hub->wall_ms);
     touch(hub, entry->scope);
     /* The author must hear it, even where it may not see the scope. */
     if (status == HF_OK && !hf_peer_holds(peer, entry->scope)) {
@@ -184,8 +183,8 @@ static hf_status head_refused(ingest *in, const hf_head *head)
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
     size_t count;
     uint8_t root[HF_HASH_SIZE];
-    hf_status status = hf_head_leaves(in->hub->store, in->origin->no, head->lane, head->seq, leaves,
-                                      &count, root);
+    hf_status status =
+        hf_head_leaves(in->hub->store, in->origin->no, head->lane, head->seq, leaves, &count, root);
     bool same = status == HF_OK && memcmp(root, head->root, HF_HASH_SIZE) == 0;
     return refuse(in, same ? HF_CODE_SIGNATURE : HF_CODE_CHAIN,
                   same ? "signature not good" : "chain differs from the signed head", head->seq);
@@ -229,7 +228,8 @@ static hf_status take_frame(ingest *in, const hf_received *received)
 static hf_status own_head(hf_hub *hub, hf_head *head, bool *due)
 {
     *due = false;
-    if (hf_store_crypto(hub->store)->own_certificate.size == 0) return HF_OK; /* none could check it */
+    if (hf_store_crypto(hub->store)->own_certificate.size == 0)
+        return HF_OK; /* none could check it */
     const hf_origin_row *own = hf_store_own_origin(hub->store);
     hf_log_state log;
     hf_status status = hf_log_state_get(hub->store, own->no, HF_LANE_CONTROL, &log);
@@ -272,7 +272,8 @@ static hf_status pass(hf_hub *hub, const hf_head *head, const hf_received **culp
         hf_session_fail_status(&in.peer->session, status, "frame");
     }
     if (status == HF_OK && head) status = hf_batch_head(in.batch, head);
-    if (status == HF_ERR_PROTOCOL && !*culprit) status = HF_ERR_CORRUPT; /* our own head: our bytes */
+    if (status == HF_ERR_PROTOCOL && !*culprit)
+        status = HF_ERR_CORRUPT; /* our own head: our bytes */
     if (status != HF_OK) {
         hf_batch_rollback(in.batch);
         return status;

@@ -1,4 +1,5 @@
-/* peer.c: what one session may say and hear between commits: windows, acknowledgements, its turn. */
+/* peer.c: what one session may say and hear between commits: windows, acknowledgements, its turn.
+ */
 #include "peer.h"
 
 #include <assert.h>
@@ -156,8 +157,8 @@ static hf_status on_start(hf_peer *peer, const hf_start *start)
     return HF_OK;
 }
 
-/* The window is promised to the client; a client that sends past it is not one of ours. One entry may
- * always go, whatever its size. */
+/* The window is promised to the client; a client that sends past it is not one of ours. One entry
+ * may always go, whatever its size. */
 static hf_status on_push(hf_peer *peer, const hf_push *push)
 {
     uint32_t *entries = &peer->queued_entries[push->lane], *bytes = &peer->queued_bytes[push->lane];

@@ -1,8 +1,8 @@
 /* peer.h: one device's session at the hub, and the hub that all of them share. Inside hub/ only.
  *
- * Why a peer holds so little: a force has tens of thousands of devices, nearly all of them silent at any
- * moment. A silent one costs its place in the feed and nothing else; buffers, the deflater and the
- * inbox are the hub's, and are lent for the length of a call. */
+ * Why a peer holds so little: a force has tens of thousands of devices, nearly all of them silent
+ * at any moment. A silent one costs its place in the feed and nothing else; buffers, the deflater
+ * and the inbox are the hub's, and are lent for the length of a call. */
 #ifndef HF_HUB_PEER_H
 #define HF_HUB_PEER_H
 
@@ -20,10 +20,10 @@ typedef struct hf_peer_log {
 
 typedef struct hf_peer_origin { /* one of the incarnations that HELLO named, by its index there */
     int64_t no;
-    bool skip;                           /* the device has all of it: not fed */
-    uint8_t touched, ack_due;            /* a bit for each lane */
-    hf_peer_log now[HF_LANE_COUNT];      /* with what the open batch adds */
-    hf_peer_log durable[HF_LANE_COUNT];  /* committed: what may be said */
+    bool skip;                          /* the device has all of it: not fed */
+    uint8_t touched, ack_due;           /* a bit for each lane */
+    hf_peer_log now[HF_LANE_COUNT];     /* with what the open batch adds */
+    hf_peer_log durable[HF_LANE_COUNT]; /* committed: what may be said */
 } hf_peer_origin;
 
 typedef enum hf_fed { HF_FED_NOT, HF_FED_VECTORS, HF_FED_FEED } hf_fed;
@@ -35,7 +35,7 @@ struct hf_peer {
     void *context;
     hf_peer *next, *previous; /* all peers */
     hf_peer *next_ready;
-    bool ready, starved;      /* in the list of those to be sent to; out of budget this turn */
+    bool ready, starved; /* in the list of those to be sent to; out of budget this turn */
     hf_session session;
     uint8_t key_id[HF_HASH_SIZE];
     char name[128];
@@ -51,29 +51,29 @@ struct hf_peer {
     hf_resume_verdict verdict;
 
     uint32_t queued_entries[HF_LANE_COUNT], queued_bytes[HF_LANE_COUNT]; /* not yet acknowledged */
-    hf_buffer notices; /* encoded items */
+    hf_buffer notices;                                                   /* encoded items */
     size_t notice_count, notices_durable, notices_durable_size;
 
     hf_fed fed;
-    uint64_t announced;        /* WELCOME's position */
+    uint64_t announced; /* WELCOME's position */
     uint8_t announced_chain[16];
     uint64_t scanned, told, acked; /* looked at up to; sent; durable at the device */
-    bool at_end;               /* nothing for it after `scanned`, as of the last look */
+    bool at_end;                   /* nothing for it after `scanned`, as of the last look */
     struct {
         uint64_t to;
         uint32_t bytes;
     } flights[HF_FEED_FRAMES_MAX];
     size_t first_flight, flight_count, flight_bytes;
-    uint64_t heads;            /* sent up to this acceptance number */
-    uint64_t heads_looked;     /* hub's count of accepted heads at the last look */
-    uint8_t *named;            /* bit per origin number: ORIGIN was sent */
+    uint64_t heads;        /* sent up to this acceptance number */
+    uint64_t heads_looked; /* hub's count of accepted heads at the last look */
+    uint8_t *named;        /* bit per origin number: ORIGIN was sent */
     size_t named_size;
     int64_t wanted[HF_PEER_WANTED_MAX]; /* ORIGINs to be sent before more is fed */
     size_t wanted_count;
-    hf_buffer vector;          /* the VECTOR being answered, raw; empty: none */
-    hf_log_name vector_at;     /* answered up to here */
-    uint64_t vector_seq;       /* ... and in the log after it, up to this seq; 0: not begun */
-    unsigned budget;           /* frames it may still send in the turn `budget_turn` */
+    hf_buffer vector;      /* the VECTOR being answered, raw; empty: none */
+    hf_log_name vector_at; /* answered up to here */
+    uint64_t vector_seq;   /* ... and in the log after it, up to this seq; 0: not begun */
+    unsigned budget;       /* frames it may still send in the turn `budget_turn` */
     uint64_t budget_turn;
 };
 
@@ -87,16 +87,16 @@ struct hf_hub {
     hf_peer *ready_first, *ready_last;
     hf_inbox inbox;
     size_t inbox_entries;
-    uint64_t now_ms, wall_ms;      /* of the last turn */
-    uint64_t turn;                 /* counts turns */
-    uint64_t timers_at_ms;         /* no session has a deadline before */
-    uint64_t position;             /* of the feed, when peers were last woken */
-    uint32_t touched[HF_HUB_TOUCHED_MAX]; /* scopes that the open batch added entries to */
-    size_t touched_count;          /* above the maximum: too many to list */
-    uint64_t heads_taken;          /* heads accepted since we run */
+    uint64_t now_ms, wall_ms;              /* of the last turn */
+    uint64_t turn;                         /* counts turns */
+    uint64_t timers_at_ms;                 /* no session has a deadline before */
+    uint64_t position;                     /* of the feed, when peers were last woken */
+    uint32_t touched[HF_HUB_TOUCHED_MAX];  /* scopes that the open batch added entries to */
+    size_t touched_count;                  /* above the maximum: too many to list */
+    uint64_t heads_taken;                  /* heads accepted since we run */
     uint64_t own_head_seq, own_head_at_ms; /* newest head over our own control log */
-    bool starved;                  /* some peer ran out of budget: turn again soon */
-    bool postponed;                /* planted mistakes only */
+    bool starved;                          /* some peer ran out of budget: turn again soon */
+    bool postponed;                        /* planted mistakes only */
     hf_deflater *deflater;
     hf_buffer inflated, raw, items, sealed, bytes; /* lent to whoever is being served */
     hf_runs runs;

@@ -1,9 +1,8 @@
 /* vectors.c: a device that cannot resume says per log how far it is, and gets the rest, log by log.
  *
- * Why log by log and not in the feed's order: the device's place in the feed is what is lost. Within a
- * log and scope the order is the log's own, which is all that applying it needs. */
+ * Why log by log and not in the feed's order: the device's place in the feed is what is lost.
+ * Within a log and scope the order is the log's own, which is all that applying it needs. */
 #include "vectors.h"
-
 
 #include <assert.h>
 #include <string.h>
@@ -29,27 +28,32 @@ typedef struct bodies_walk {
     uint8_t lane;
     uint64_t seq; /* of the last entry looked at */
     bool full;
+    bool opened; /* the last one was brought by the verdict that comes next */
 } bodies_walk;
 
 static hf_status add_body(void *context, const hf_entry *entry)
 {
     bodies_walk *walk = context;
     hf_runs *runs = &walk->hub->runs;
-    walk->full = runs->total == HF_FRAME_ENTRIES_MAX ||
-                 (runs->total > 0 && runs->bytes + entry->body.size > HF_FRAME_TARGET_SIZE);
+    /* A verdict goes with the entry that it opened, however large: it is the verdict that moves on.
+     */
+    walk->full = !walk->opened &&
+                 (runs->total == HF_FRAME_ENTRIES_MAX - 1 ||
+                  (runs->total > 0 && runs->bytes + entry->body.size > HF_FRAME_TARGET_SIZE));
     if (walk->full) return HF_ERR_LIMIT;
     const hf_origin_row *origin = hf_origin_by_id(walk->hub->store, &entry->dot.origin);
     assert(origin); /* it is in the store's own row */
     bool opened = origin->no != walk->origin_no || entry->dot.lane != walk->lane;
     walk->full = opened && !hf_fanout_named(walk->peer, origin->no); /* its ORIGIN goes first */
     if (walk->full) return HF_ERR_LIMIT;
+    walk->opened = opened;
     if (!opened) walk->seq = entry->dot.seq;
     hf_runs_add(runs, (uint32_t)origin->no, entry->dot.lane, entry->body);
     return runs->bodies.status;
 }
 
-/* How far the device says it has this log: 0 when the list does not name it. The list ascends, as do
- * our logs, so one walk serves the whole range. */
+/* How far the device says it has this log: 0 when the list does not name it. The list ascends, as
+ * do our logs, so one walk serves the whole range. */
 static uint64_t claimed_seq(hf_list *list, hf_held *next, bool *has_next, const hf_log_name *log)
 {
     while (*has_next && hf_log_name_compare(&next->log, log) < 0)
@@ -62,7 +66,10 @@ static uint64_t claimed_seq(hf_list *list, hf_held *next, bool *has_next, const 
 static hf_status add_log(hf_hub *hub, hf_peer *peer, uint32_t scope, const hf_vector_item *item,
                          uint64_t after, bool *full)
 {
-    bodies_walk walk = {.hub = hub, .peer = peer, .origin_no = item->origin_no, .lane = item->lane,
+    bodies_walk walk = {.hub = hub,
+                        .peer = peer,
+                        .origin_no = item->origin_no,
+                        .lane = item->lane,
                         .seq = peer->vector_seq > after ? peer->vector_seq : after};
     *full = false;
     while (walk.seq < item->seq) {

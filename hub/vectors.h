@@ -1,4 +1,5 @@
-/* vectors.h: what answers a VECTOR: the entries a device lacks of each log in a range of one scope. */
+/* vectors.h: what answers a VECTOR: the entries a device lacks of each log in a range of one scope.
+ */
 #ifndef HF_HUB_VECTORS_H
 #define HF_HUB_VECTORS_H
 

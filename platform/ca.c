@@ -110,8 +110,8 @@ static hf_status set_common(mbedtls_x509write_cert *certificate, const char *sub
 static hf_status write_der(mbedtls_x509write_cert *certificate, uint8_t out[HF_CERTIFICATE_DER_MAX],
                            size_t *size)
 {
-    int code = mbedtls_x509write_crt_der(certificate, out, HF_CERTIFICATE_DER_MAX, hf_keys_rng,
-                                         NULL);
+    int code =
+        mbedtls_x509write_crt_der(certificate, out, HF_CERTIFICATE_DER_MAX, hf_keys_rng, NULL);
     if (code < 0) return hf_keys_status(code, HF_ERR_LIMIT);
     *size = (size_t)code;
     memmove(out, out + HF_CERTIFICATE_DER_MAX - *size, *size); /* written at the end */
@@ -133,8 +133,8 @@ static hf_status self_sign(mbedtls_pk_context *key, const char *subject, uint64_
         /* Path length 0: what we issue can never issue. */
         int code = mbedtls_x509write_crt_set_basic_constraints(&certificate, 1, 0);
         if (code == 0) {
-            code = mbedtls_x509write_crt_set_key_usage(
-                &certificate, MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN);
+            code = mbedtls_x509write_crt_set_key_usage(&certificate, MBEDTLS_X509_KU_KEY_CERT_SIGN |
+                                                                         MBEDTLS_X509_KU_CRL_SIGN);
         }
         status = hf_keys_status(code, HF_ERR_NOMEM);
     }
@@ -311,10 +311,10 @@ static hf_status set_usage(mbedtls_x509write_cert *certificate, bool is_hub)
         code = mbedtls_x509write_crt_set_key_usage(certificate, MBEDTLS_X509_KU_DIGITAL_SIGNATURE);
     }
     if (code == 0) {
-        code = mbedtls_x509write_crt_set_extension(
-            certificate, MBEDTLS_OID_EXTENDED_KEY_USAGE,
-            MBEDTLS_OID_SIZE(MBEDTLS_OID_EXTENDED_KEY_USAGE), 0,
-            is_hub ? USAGE_HUB : USAGE_DEVICE, is_hub ? sizeof USAGE_HUB : sizeof USAGE_DEVICE);
+        code = mbedtls_x509write_crt_set_extension(certificate, MBEDTLS_OID_EXTENDED_KEY_USAGE,
+                                                   MBEDTLS_OID_SIZE(MBEDTLS_OID_EXTENDED_KEY_USAGE),
+                                                   0, is_hub ? USAGE_HUB : USAGE_DEVICE,
+                                                   is_hub ? sizeof USAGE_HUB : sizeof USAGE_DEVICE);
     }
     return hf_keys_status(code, HF_ERR_NOMEM);
 }

@@ -9,7 +9,7 @@
 
 enum {
     HF_CA_YEARS = 20,
-    HF_CA_NAMES_MAX = 16,   /* host names and addresses in one hub certificate */
+    HF_CA_NAMES_MAX = 16, /* host names and addresses in one hub certificate */
     HF_CA_NAME_SIZE_MAX = 253,
     HF_CA_DEVICE_DAYS = 365,
     HF_CA_HUB_DAYS = 3650
@@ -24,8 +24,7 @@ HF_MUST_CHECK hf_status hf_ca_create(const char *key_path, const char *certifica
                                      const char *name, uint64_t wall_ms);
 
 /* Errors: as hf_keys_open; also HF_ERR_CORRUPT when the key is not the certificate's. */
-HF_MUST_CHECK hf_status hf_ca_open(const char *key_path, const char *certificate_path,
-                                   hf_ca **out);
+HF_MUST_CHECK hf_status hf_ca_open(const char *key_path, const char *certificate_path, hf_ca **out);
 void hf_ca_close(hf_ca *ca);
 
 /* The CA's own certificate, DER, as long as `ca`. */
@@ -40,15 +39,16 @@ typedef struct hf_issue {
     hf_bytes public_key; /* SubjectPublicKeyInfo, DER, P-256 */
     const char *name;    /* the common name, UTF-8, shorter than HF_NAME_SIZE */
     uint32_t days;
-    uint64_t wall_ms;          /* the issuer's clock */
-    bool is_hub;               /* serverAuth and clientAuth; a device has clientAuth alone */
-    const char *const *names;  /* of a hub: host names and IP addresses it answers to */
+    uint64_t wall_ms;         /* the issuer's clock */
+    bool is_hub;              /* serverAuth and clientAuth; a device has clientAuth alone */
+    const char *const *names; /* of a hub: host names and IP addresses it answers to */
     size_t name_count;
 } hf_issue;
 
 /* Issues a certificate, DER, to `out`.
  * Errors: HF_ERR_INPUT (name, key, or a host name that is neither name nor address), HF_ERR_LIMIT
- *         (too many names, or longer than the buffer), HF_ERR_IO (no random bytes), HF_ERR_NOMEM. */
+ *         (too many names, or longer than the buffer), HF_ERR_IO (no random bytes), HF_ERR_NOMEM.
+ */
 HF_MUST_CHECK hf_status hf_ca_issue(hf_ca *ca, const hf_issue *issue,
                                     uint8_t out[HF_CERTIFICATE_DER_MAX], size_t *size);
 

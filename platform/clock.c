@@ -36,6 +36,7 @@ uint64_t hf_clock_now_ms(void)
 uint64_t hf_clock_wall_ms(void)
 {
     int64_t wall_ms = 0;
-    if (__builtin_add_overflow(clock_read_ms(CLOCK_REALTIME), clock_offset_ms(), &wall_ms)) return 0;
+    if (__builtin_add_overflow(clock_read_ms(CLOCK_REALTIME), clock_offset_ms(), &wall_ms))
+        return 0;
     return wall_ms < 0 ? 0 : (uint64_t)wall_ms;
 }

@@ -164,7 +164,8 @@ static hf_status handshake(call *c, bool trusted)
     } while (code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE);
     if (code == 0) return trusted ? check_host(c) : HF_OK;
     if (code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED) {
-        return fail(c, HF_ERR_DENIED, "the hub's certificate is not by the CA that the token names");
+        return fail(c, HF_ERR_DENIED,
+                    "the hub's certificate is not by the CA that the token names");
     }
     if (code == MBEDTLS_ERR_SSL_TIMEOUT) return fail(c, HF_ERR_IO, "time-out: no TLS answer");
     return fail(c, HF_ERR_PROTOCOL, "no TLS with %s port %u (-0x%04x)", c->peer->host,
@@ -173,9 +174,9 @@ static hf_status handshake(call *c, bool trusted)
 
 static hf_status tls_prepare(call *c, hf_bytes ca)
 {
-    int code = mbedtls_ssl_config_defaults(&c->config, MBEDTLS_SSL_IS_CLIENT,
-                                           MBEDTLS_SSL_TRANSPORT_STREAM,
-                                           MBEDTLS_SSL_PRESET_DEFAULT);
+    int code =
+        mbedtls_ssl_config_defaults(&c->config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                    MBEDTLS_SSL_PRESET_DEFAULT);
     if (code == 0 && ca.size) code = mbedtls_x509_crt_parse_der(&c->ca, ca.data, ca.size);
     if (code != 0) return fail(c, HF_ERR_PROTOCOL, "the CA's certificate cannot be read");
     mbedtls_ssl_conf_rng(&c->config, hf_keys_rng, NULL);
@@ -256,7 +257,8 @@ static hf_status ask(call *c, hf_bytes ca, hf_bytes head, hf_bytes request, int 
     return fail(c, status, "%s port %u is no enrolment listener", c->peer->host, c->peer->port);
 }
 
-static hf_bytes head_of(char out[HEAD_MAX], const hf_enrol_peer *peer, const char *what, size_t size)
+static hf_bytes head_of(char out[HEAD_MAX], const hf_enrol_peer *peer, const char *what,
+                        size_t size)
 {
     int length = snprintf(out, HEAD_MAX,
                           "%s HTTP/1.1\r\nHost: %.255s\r\nContent-Length: %zu\r\n"
@@ -276,10 +278,10 @@ hf_status hf_enrol_fetch_ca(const hf_enrol_peer *peer, uint8_t out[HF_CERTIFICAT
     *size = 0;
     call_begin(&c, peer);
     hf_status status = ask(&c, none, head_of(head, peer, "GET /ca", 0), none, &http_status, &body);
-    if (status == HF_OK && (http_status != 200 ||
-                            hf_pem_decode("CERTIFICATE", body, out, &room) != HF_OK)) {
-        status = fail(&c, HF_ERR_PROTOCOL, "%s port %u gives no CA certificate", peer->host,
-                      peer->port);
+    if (status == HF_OK &&
+        (http_status != 200 || hf_pem_decode("CERTIFICATE", body, out, &room) != HF_OK)) {
+        status =
+            fail(&c, HF_ERR_PROTOCOL, "%s port %u gives no CA certificate", peer->host, peer->port);
     }
     if (status == HF_OK) *size = room;
     call_end(&c);
@@ -298,7 +300,8 @@ hf_status hf_enrol_post(const hf_enrol_peer *peer, hf_bytes ca, hf_bytes body, i
     call_begin(&c, peer);
     hf_status status =
         ask(&c, ca, head_of(head, peer, "POST /enrol", body.size), body, http_status, &got);
-    if (status == HF_OK && got.size > room) status = fail(&c, HF_ERR_LIMIT, "the answer is too long");
+    if (status == HF_OK && got.size > room)
+        status = fail(&c, HF_ERR_LIMIT, "the answer is too long");
     if (status == HF_OK && got.size) memcpy(reply, got.data, got.size);
     if (status == HF_OK) *size = got.size;
     call_end(&c);

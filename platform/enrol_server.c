@@ -123,8 +123,8 @@ static int on_whole_body(hf_enrol_server *server, struct lws *wsi, const request
     uint8_t *reply = malloc(size);
     if (!reply) return -1;
     hf_loop_address(lws_get_socket_fd(wsi), address);
-    int code = server->on_enrol(server->context, (hf_bytes){r->body, r->size}, address, reply,
-                                &size);
+    int code =
+        server->on_enrol(server->context, (hf_bytes){r->body, r->size}, address, reply, &size);
     assert(size <= HF_ENROL_REPLY_MAX);
     int result = answer(wsi, code, "application/octet-stream", (hf_bytes){reply, size});
     free(reply);

@@ -2,7 +2,8 @@
  *
  * Why our own checks around the library's: a public key has exactly one encoding here, because its
  * hash is an identity; dates never decide, because a wrong clock must not lock anyone out
- * (DESIGN 4); and extended key usage is required where the library treats its absence as consent. */
+ * (DESIGN 4); and extended key usage is required where the library treats its absence as consent.
+ */
 #include "keys_private.h"
 
 #include "entropy.h"
@@ -98,8 +99,8 @@ static hf_status crypto_sign(void *context, const uint8_t digest[HF_HASH_SIZE],
                                           MBEDTLS_MD_SHA256, hf_keys_rng, NULL);
     if (code == 0) code = mbedtls_mpi_write_binary(&r, signature, HF_SIGNATURE_SIZE / 2);
     if (code == 0) {
-        code = mbedtls_mpi_write_binary(&s, signature + HF_SIGNATURE_SIZE / 2,
-                                        HF_SIGNATURE_SIZE / 2);
+        code =
+            mbedtls_mpi_write_binary(&s, signature + HF_SIGNATURE_SIZE / 2, HF_SIGNATURE_SIZE / 2);
     }
     mbedtls_mpi_free(&r);
     mbedtls_mpi_free(&s);
@@ -187,8 +188,8 @@ static hf_status certificate_describe(mbedtls_x509_crt *certificate, hf_certific
     memcpy(out->public_key, spki.data, spki.size);
     out->public_key_size = spki.size;
     crypto_hash(NULL, &spki, 1, out->key_id);
-    out->is_hub = has_usage(certificate, MBEDTLS_OID_SERVER_AUTH,
-                            MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH));
+    out->is_hub =
+        has_usage(certificate, MBEDTLS_OID_SERVER_AUTH, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH));
     return HF_OK;
 }
 
@@ -209,8 +210,7 @@ static hf_status crypto_certificate(void *context, hf_bytes der, hf_certificate 
     }
     if (code == 0) {
         code = mbedtls_x509_crt_verify_with_profile(&certificate, &keys->ca, NULL, &PROFILE, NULL,
-                                                    &flags,
-                                                    hf_keys_forgive_dates, NULL);
+                                                    &flags, hf_keys_forgive_dates, NULL);
     }
     hf_status status = hf_keys_status(code, HF_ERR_PROTOCOL);
     if (status == HF_OK) status = certificate_describe(&certificate, out);
@@ -225,7 +225,8 @@ hf_status hf_keys_make(mbedtls_pk_context *key, const char *path)
     unsigned char pem[HF_PEM_MAX];
     int code = mbedtls_pk_setup(key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY));
     if (code == 0) {
-        code = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(*key), hf_keys_rng, NULL);
+        code =
+            mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(*key), hf_keys_rng, NULL);
     }
     if (code == 0) code = mbedtls_pk_write_key_pem(key, pem, sizeof pem);
     hf_status status = hf_keys_status(code, HF_ERR_IO);
@@ -421,8 +422,8 @@ hf_status hf_pem_decode(const char *label, hf_bytes pem, uint8_t *out, size_t *s
     mbedtls_pem_context block;
     mbedtls_pem_init(&block);
     size_t used = 0;
-    int code = mbedtls_pem_read_buffer(&block, begin, end, (const unsigned char *)text, NULL, 0,
-                                       &used);
+    int code =
+        mbedtls_pem_read_buffer(&block, begin, end, (const unsigned char *)text, NULL, 0, &used);
     hf_status status = hf_keys_status(code, HF_ERR_INPUT);
     if (status == HF_OK && block.buflen > room) status = HF_ERR_LIMIT;
     if (status == HF_OK) {
@@ -440,8 +441,8 @@ hf_status hf_pem_encode(const char *label, hf_bytes der, char *out, size_t *size
     snprintf(begin, sizeof begin, "-----BEGIN %s-----\n", label);
     snprintf(end, sizeof end, "-----END %s-----\n", label);
     size_t used = 0;
-    int code = mbedtls_pem_write_buffer(begin, end, der.data, der.size, (unsigned char *)out, room,
-                                        &used);
+    int code =
+        mbedtls_pem_write_buffer(begin, end, der.data, der.size, (unsigned char *)out, room, &used);
     *size = code == 0 ? used - 1 : 0; /* the library counts the NUL */
     return hf_keys_status(code, HF_ERR_LIMIT);
 }

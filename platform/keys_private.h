@@ -13,7 +13,7 @@ enum { HF_SPKI_SIZE = 91 }; /* a P-256 SubjectPublicKeyInfo with an uncompressed
 int hf_keys_rng(void *unused, unsigned char *out, size_t size);
 
 /* `generic` unless mbedTLS's code says no memory or no random bytes. */
-hf_status hf_keys_status(int code, hf_status generic);
+HF_MUST_CHECK hf_status hf_keys_status(int code, hf_status generic);
 
 /* A new P-256 key in `key`, and as PEM in `path`, which must not be there yet. */
 HF_MUST_CHECK hf_status hf_keys_make(mbedtls_pk_context *key, const char *path);

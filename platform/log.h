@@ -14,10 +14,10 @@ typedef enum hf_log_level {
 } hf_log_level;
 
 /* Writes `<time> <level> <event> <fields>` and a newline in one write, so that lines of several
- * processes do not mix. `format` gives the fields as `key=value`; for none, `"%s", ""`. What is longer than
- * 1,000 bytes is cut, ending in "…"; control characters become '?', so that no peer can forge a
- * line. The environment variable HOLDFAST_LOG (error, warn, info, debug) sets the lowest level
- * that is written; without it, info. Cannot fail: a log that nobody can take is dropped. */
+ * processes do not mix. `format` gives the fields as `key=value`; for none, `"%s", ""`. What is
+ * longer than 1,000 bytes is cut, ending in "…"; control characters become '?', so that no peer can
+ * forge a line. The environment variable HOLDFAST_LOG (error, warn, info, debug) sets the lowest
+ * level that is written; without it, info. Cannot fail: a log that nobody can take is dropped. */
 void hf_log(hf_log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

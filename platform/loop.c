@@ -188,7 +188,8 @@ void hf_loop_vhost(hf_loop *loop, struct lws_context_creation_info *info)
     info->ka_interval = KEEPALIVE_INTERVAL_S;
 }
 
-/* Binds as lws will, and lets go. lws itself says only that it could not, and leaks when it does. */
+/* Binds as lws will, and lets go. lws itself says only that it could not, and leaks when it does.
+ */
 static hf_status listen_try(hf_loop *loop, const char *address, uint16_t port)
 {
     char service[8];
@@ -347,7 +348,8 @@ static void on_sul(lws_sorted_usec_list_t *sul)
 
 static hf_status round_uv(hf_loop *loop, uint64_t timeout_ms)
 {
-    uv_update_time(&loop->uv); /* libuv counts from when it last looked, which was before our turn */
+    uv_update_time(
+        &loop->uv); /* libuv counts from when it last looked, which was before our turn */
     uv_timer_start(&loop->timer, on_uv_timer, timeout_ms, 0);
     uv_run(&loop->uv, timeout_ms ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     return loop->lws ? HF_OK : HF_ERR_IO;

@@ -18,7 +18,7 @@ typedef struct hf_loop hf_loop;
 #define HF_LOOP_NEVER UINT64_MAX /* no deadline: wait until something happens */
 
 typedef struct hf_loop_options {
-    bool many;              /* a hub: libuv's loop, whose cost does not grow with idle connections */
+    bool many; /* a hub: libuv's loop, whose cost does not grow with idle connections */
     size_t buffer_size_max; /* bytes all half-received messages together may hold; 0 for 64 MiB */
 } hf_loop_options;
 

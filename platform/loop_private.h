@@ -46,10 +46,11 @@ struct hf_conn {
     hf_endpoint *endpoint; /* NULL while the upgrade has not been agreed to */
     hf_conn *previous, *next;
     void *user;
-    uint8_t *buffer; /* the part of a message that has arrived; its room counts in the loop's pool */
+    uint8_t
+        *buffer; /* the part of a message that has arrived; its room counts in the loop's pool */
     size_t size, room;
-    bool is_open; /* on_open was answered HF_OK, on_close not yet called */
-    bool closing; /* hands nothing more up; a close frame is due, or under way */
+    bool is_open;        /* on_open was answered HF_OK, on_close not yet called */
+    bool closing;        /* hands nothing more up; a close frame is due, or under way */
     bool farewell_begun; /* lws goes on saying that one may write */
     uint16_t close_code;
     bool sending; /* within on_writable, nothing sent yet */
@@ -57,7 +58,7 @@ struct hf_conn {
 };
 
 /* Puts a sentence where hf_loop_error finds it, and returns `status`. */
-hf_status hf_loop_fail(hf_loop *loop, hf_status status, const char *format, ...)
+HF_MUST_CHECK hf_status hf_loop_fail(hf_loop *loop, hf_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 enum { HF_ADDRESS_SIZE_MAX = 64 }; /* an IP address as text */
@@ -74,8 +75,8 @@ void hf_loop_vhost(hf_loop *loop, struct lws_context_creation_info *info);
 void hf_endpoint_close(hf_endpoint *endpoint, const char *reason);
 
 /* Opens a listening vhost, or says why not in hf_loop_error. */
-hf_status hf_loop_listen(hf_loop *loop, struct lws_context_creation_info *info,
-                         const char *address, uint16_t port, struct lws_vhost **out);
+HF_MUST_CHECK hf_status hf_loop_listen(hf_loop *loop, struct lws_context_creation_info *info,
+                                       const char *address, uint16_t port, struct lws_vhost **out);
 
 /* The websocket side that server and dialer have in common. `begin` prepares the hf_conn that lws
  * keeps for a connection; `open` tells the owner; both return lws's "close" as non-zero. */

@@ -5,6 +5,7 @@
 #include "resolve.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,7 +23,8 @@ typedef struct lookup {
     atomic_int holders;
     int done_fd;
     char host[HOST_SIZE];
-    hf_addresses found; /* the thread's until done_fd is set */
+    atomic_bool done;
+    hf_addresses found; /* the thread's until `done` */
 } lookup;
 
 struct hf_resolve {
@@ -58,7 +60,8 @@ static void lookup_run(lookup *l, int flags)
 static void lookup_tell(lookup *l)
 {
     const uint64_t one = 1;
-    ssize_t put = write(l->done_fd, &one, sizeof one); /* also orders `found` before the reading */
+    atomic_store_explicit(&l->done, true, memory_order_release); /* `found` is written before it */
+    ssize_t put = write(l->done_fd, &one, sizeof one);
     (void)put;
 }
 
@@ -93,6 +96,8 @@ static bool is_numeric(const char *host)
 static void on_lookup(void *context)
 {
     hf_resolve *resolve = context;
+    bool done = atomic_load_explicit(&resolve->lookup->done, memory_order_acquire);
+    assert(done);                   /* nothing else makes the descriptor readable */
     hf_watch_close(resolve->watch); /* once */
     resolve->watch = NULL;
     resolve->on_done(resolve->context, &resolve->lookup->found);

@@ -19,7 +19,7 @@
 #define GROUPS "X25519:P-256"
 
 enum {
-    TICKETS = 1, /* per handshake */
+    TICKETS = 1,                  /* per handshake */
     SESSIONS_MAX = 16 * 1024,     /* remembered; past it the oldest device sends its own again */
     SESSION_LIFE_S = 24 * 60 * 60 /* in which a device that returns need send no certificate */
 };
@@ -94,15 +94,14 @@ hf_status hf_tls_serve(void *ssl_ctx, const hf_key_paths *paths, bool mutual,
     /* lws would move a connection to another vhost by the name the client asks for. */
     SSL_CTX_set_tlsext_servername_callback(ctx, NULL);
     /* No callback: OpenSSL's verdict stands. */
-    SSL_CTX_set_verify(ctx, mutual ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-                                   : SSL_VERIFY_NONE,
-                       NULL);
+    SSL_CTX_set_verify(
+        ctx, mutual ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_session_id_context(ctx, session_scope, sizeof session_scope - 1);
-    /* Sessions are kept here and not in tickets, which would carry the device's certificate back and
-     * forth, 1,200 bytes a return, under a key that would live as long as this process. */
+    /* Sessions are kept here and not in tickets, which would carry the device's certificate back
+     * and forth, 1,200 bytes a return, under a key that would live as long as this process. */
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-    /* An end without a farewell must not cost the session: a link that dies has no manners, and what
-     * it cut short shows in the websocket's own framing. */
+    /* An end without a farewell must not cost the session: a link that dies has no manners, and
+     * what it cut short shows in the websocket's own framing. */
     SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_num_tickets(ctx, mutual ? TICKETS : 0);
     SSL_CTX_set_session_cache_mode(ctx, mutual ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);

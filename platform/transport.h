@@ -75,7 +75,7 @@ typedef struct hf_server_options {
     const char *address; /* IP address to listen on; NULL for all */
     uint16_t port;       /* 0: any free one; hf_server_port tells */
     hf_key_paths paths;
-    size_t message_size_max; /* a longer message closes the connection; HF_FRAME_SIZE_MAX */
+    size_t message_size_max;  /* a longer message closes the connection; HF_FRAME_SIZE_MAX */
     uint32_t connections_max; /* more are turned away; 0 for no bound but the system's */
     hf_conn_events events;
 } hf_server_options;
@@ -112,8 +112,8 @@ HF_MUST_CHECK hf_status hf_dialer_open(hf_loop *loop, const hf_dialer_options *o
  * Errors: HF_ERR_BUSY (connecting or connected already), HF_ERR_NOMEM, HF_ERR_IO. */
 HF_MUST_CHECK hf_status hf_dialer_dial(hf_dialer *dialer);
 
-/* Closes its connection, if any, as hf_conn_close does; no on_fail follows. The memory (some 50 KiB)
- * is given back by hf_loop_free. */
+/* Closes its connection, if any, as hf_conn_close does; no on_fail follows. The memory (some 50
+ * KiB) is given back by hf_loop_free. */
 void hf_dialer_close(hf_dialer *dialer);
 
 #endif

@@ -46,7 +46,8 @@ static void dial_failed(hf_dialer *dialer, const char *reason)
     dialer->wsi = NULL;
     dialer->state = DIALER_IDLE;
     hf_tls_client_reset(dialer->tls);
-    if (!dialer->endpoint.closed && events->on_fail) events->on_fail(events->context, address, reason);
+    if (!dialer->endpoint.closed && events->on_fail)
+        events->on_fail(events->context, address, reason);
 }
 
 static void on_timeout(lws_sorted_usec_list_t *timer)
@@ -114,8 +115,8 @@ static bool dial_address(hf_dialer *dialer)
     info.port = dialer->port;
     /* The host name is checked by the context (tls_identity.c), which also knows addresses; lws's
      * own check cuts an IPv6 address at its first colon, down to nothing, which matches all. */
-    info.ssl_connection = LCCSCF_USE_SSL | LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK |
-                          LCCSCF_HTTP_NO_FOLLOW_REDIRECT;
+    info.ssl_connection =
+        LCCSCF_USE_SSL | LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK | LCCSCF_HTTP_NO_FOLLOW_REDIRECT;
     info.path = "/";
     info.host = dialer->authority;
     info.origin = dialer->authority;
@@ -176,8 +177,7 @@ hf_status hf_dialer_dial(hf_dialer *dialer)
     dialer->timed_out = false;
     dialer->addresses.count = 0;
     hf_tls_client_reset(dialer->tls);
-    hf_status status =
-        hf_resolve_open(loop, dialer->host, on_resolved, dialer, &dialer->resolve);
+    hf_status status = hf_resolve_open(loop, dialer->host, on_resolved, dialer, &dialer->resolve);
     if (status != HF_OK) return hf_loop_fail(loop, status, "cannot look up %s", dialer->host);
     dialer->state = DIALER_DIALING;
     lws_sul_schedule(loop->lws, 0, &dialer->timer, on_timeout,
@@ -196,9 +196,9 @@ static int on_established(hf_dialer *dialer, hf_conn *conn, struct lws *wsi)
     /* The chain and the name were OpenSSL's to check; this refuses if it somehow was not asked. */
     if (hf_tls_peer_read(lws_get_ssl(wsi), &held) != HF_OK) return -1;
     hf_identity peer = {.certificate = {held.certificate, held.certificate_size},
-                    .expired = held.expired,
+                        .expired = held.expired,
                         .resumed = held.resumed,
-                    .address = dialer->addresses.text[dialer->address_index]};
+                        .address = dialer->addresses.text[dialer->address_index]};
     memcpy(peer.key_id, held.key_id, sizeof peer.key_id);
     dialer->state = DIALER_OPEN;
     int refused = hf_conn_open(conn, &peer);

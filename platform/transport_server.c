@@ -41,9 +41,9 @@ static hf_status peer_read(struct lws *wsi, hf_tls_peer *held, char address[HF_A
     hf_status status = hf_tls_peer_read(lws_get_ssl(wsi), held);
     if (status != HF_OK) return status;
     *peer = (hf_identity){.certificate = {held->certificate, held->certificate_size},
-                      .expired = held->expired,
-                      .resumed = held->resumed,
-                      .address = address};
+                          .expired = held->expired,
+                          .resumed = held->resumed,
+                          .address = address};
     memcpy(peer->key_id, held->key_id, sizeof peer->key_id);
     return HF_OK;
 }
@@ -62,8 +62,8 @@ static int on_filter(hf_server *server, struct lws *wsi)
     bool admitted = status == HF_OK && events->admit(events->context, &peer);
     hf_tls_peer_free(&held);
     if (admitted) return 0;
-    tell_refused(server, address, status == HF_OK ? "this key is not admitted"
-                                                  : "no verified certificate");
+    tell_refused(server, address,
+                 status == HF_OK ? "this key is not admitted" : "no verified certificate");
     unsigned char answer[LWS_PRE + sizeof forbidden];
     memcpy(answer + LWS_PRE, forbidden, sizeof forbidden - 1);
     lws_write(wsi, answer + LWS_PRE, sizeof forbidden - 1, LWS_WRITE_HTTP);
@@ -125,9 +125,9 @@ static int on_other(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_WSI_DESTROY:
         if (server->endpoint.open_count > 0) server->endpoint.open_count--; /* else the listener */
         return 0;
-    case LWS_CALLBACK_FILTER_HTTP_CONNECTION: /* fall through */
+    case LWS_CALLBACK_FILTER_HTTP_CONNECTION:     /* fall through */
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* fall through */
-    case LWS_CALLBACK_HTTP: /* fall through */
+    case LWS_CALLBACK_HTTP:                       /* fall through */
     case LWS_CALLBACK_ESTABLISHED: return -1;
     default: return 0;
     }
@@ -187,8 +187,8 @@ hf_status hf_server_open(hf_loop *loop, const hf_server_options *options, hf_ser
     info.user = server;
     info.finalize = on_finalize;
     info.finalize_arg = server;
-    status = hf_loop_listen(loop, &info, server->address[0] ? server->address : NULL,
-                            options->port, &server->vhost);
+    status = hf_loop_listen(loop, &info, server->address[0] ? server->address : NULL, options->port,
+                            &server->vhost);
     if (status != HF_OK) {
         free(server);
         return status;

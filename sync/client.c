@@ -75,8 +75,8 @@ static void note_time(hf_client *client, const hf_message *message, uint64_t now
         hub_ms = message->as.ping.wall_ms;
     }
     if (took_ms > HF_CLOCK_RTT_MAX_MS) return; /* too old to set a clock by */
-    client->hub_time = (hf_hub_time){.known = true, .hub_ms = hub_ms + took_ms / 2,
-                                     .at_ms = now_ms};
+    client->hub_time =
+        (hf_hub_time){.known = true, .hub_ms = hub_ms + took_ms / 2, .at_ms = now_ms};
 }
 
 hf_status hf_client_recv(hf_client *client, hf_bytes message, uint64_t now_ms)

@@ -11,8 +11,7 @@
 typedef struct hf_client hf_client;
 
 /* `implementation` is copied, at most HF_TEXT_MAX bytes of it. */
-HF_MUST_CHECK hf_status hf_client_new(hf_store *store, const char *implementation,
-                                      hf_client **out);
+HF_MUST_CHECK hf_status hf_client_new(hf_store *store, const char *implementation, hf_client **out);
 void hf_client_free(hf_client *client);
 
 void hf_client_link_up(hf_client *client, uint64_t now_ms);
@@ -25,8 +24,8 @@ HF_MUST_CHECK hf_status hf_client_send(hf_client *client, uint64_t now_ms, hf_by
 uint64_t hf_client_deadline_ms(const hf_client *client);
 
 const hf_session *hf_client_session(const hf_client *client);
-bool hf_client_caught_up(const hf_client *client);  /* the feed, as far as WELCOME announced it */
-bool hf_client_uploaded(const hf_client *client);   /* all of ours, acknowledged by this hub */
+bool hf_client_caught_up(const hf_client *client); /* the feed, as far as WELCOME announced it */
+bool hf_client_uploaded(const hf_client *client);  /* all of ours, acknowledged by this hub */
 /* A log of ours of which this hub holds more than was told here before: the newest that it holds
  * durably. False: no news. */
 bool hf_client_next_receipt(hf_client *client, hf_dot *out);
@@ -41,7 +40,8 @@ typedef struct hf_hub_time {
     uint64_t hub_ms, at_ms;
 } hf_hub_time;
 hf_hub_time hf_client_hub_time(const hf_client *client);
-/* The same from the last session that a former run had: the hub's Unix time and ours at one moment. */
+/* The same from the last session that a former run had: the hub's Unix time and ours at one moment.
+ */
 HF_MUST_CHECK hf_status hf_client_stored_time(hf_store *store, uint64_t *hub_ms, uint64_t *wall_ms,
                                               bool *found);
 

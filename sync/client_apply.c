@@ -74,8 +74,8 @@ static void known_settle(hf_client *client, bool committed)
 static hf_status on_origin(hf_client *client, const hf_origin_frame *frame)
 {
     const hf_origin_row *row;
-    hf_status status = hf_origin_learn(client->store, frame->key_id, frame->incarnation,
-                                       frame->certificate, &row);
+    hf_status status =
+        hf_origin_learn(client->store, frame->key_id, frame->incarnation, frame->certificate, &row);
     if (status == HF_OK) status = known_add(client, frame->index, row);
     if (status != HF_ERR_PROTOCOL) return status;
     return bad(client, HF_CODE_SIGNATURE, "certificate not to be trusted: origin", frame->index);
@@ -160,8 +160,8 @@ static hf_status next_pass(hf_client *client)
     hf_download *download = &client->download;
     download->scope_at = 0;
     if (download->gap && ++download->pass >= HF_VECTOR_PASSES_MAX)
-        return bad(client, HF_CODE_GAP, "gaps remain after passes over the vectors:",
-                   download->pass);
+        return bad(client, HF_CODE_GAP,
+                   "gaps remain after passes over the vectors:", download->pass);
     if (!download->gap) {
         download->phase = HF_PHASE_START; /* all up to the cursor is in this batch or before it */
         download->cursor_moved = true;
@@ -194,8 +194,8 @@ static hf_status on_ack(hf_client *client, hf_batch *batch, const hf_ack *ack)
         if (!client->upload.logs || !hf_upload_admits(&client->upload, &acked))
             return bad(client, HF_CODE_MALFORMED, "acknowledges what was not sent: entry",
                        acked.durable);
-        status = hf_batch_acked(batch, &download->cursor.hub, client->own[acked.origin],
-                                acked.lane, acked.durable, acked.central);
+        status = hf_batch_acked(batch, &download->cursor.hub, client->own[acked.origin], acked.lane,
+                                acked.durable, acked.central);
         if (acked.origin == 0 && acked.head > download->heads_up[acked.lane]) {
             download->heads_up[acked.lane] = acked.head;
             download->heads_up_moved = true;
@@ -289,9 +289,8 @@ static hf_status apply_first(hf_client *client, size_t count, size_t *culprit)
 static void note(hf_client *client, const hf_notice *notice)
 {
     (void)snprintf(client->notice, sizeof client->notice,
-                   "entry %llu in lane %u is withheld (%u): %.*s",
-                   (unsigned long long)notice->seq, notice->lane, notice->code,
-                   (int)notice->text.size,
+                   "entry %llu in lane %u is withheld (%u): %.*s", (unsigned long long)notice->seq,
+                   notice->lane, notice->code, (int)notice->text.size,
                    notice->text.size ? (const char *)notice->text.data : "");
 }
 

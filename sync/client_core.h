@@ -12,24 +12,24 @@ typedef enum hf_phase {
     HF_PHASE_VECTORS, /* asking scope by scope for what we lack */
     HF_PHASE_START,   /* nothing is lacking: START is to be sent */
     HF_PHASE_FEED,
-    HF_PHASE_RENEW    /* behind or forked: this session is of no more use */
+    HF_PHASE_RENEW /* behind or forked: this session is of no more use */
 } hf_phase;
 
 /* How far we are with what the hub sends. Copied before a batch and put back if it is undone, so
  * it always tells what the store tells. */
 typedef struct hf_download {
     hf_phase phase;
-    hf_cursor cursor;      /* where we are; in VECTORS: where we shall be when all came */
-    bool cursor_moved;     /* since the last commit */
-    uint64_t heads;        /* acceptance number of the newest head of the hub's that we hold */
+    hf_cursor cursor;  /* where we are; in VECTORS: where we shall be when all came */
+    bool cursor_moved; /* since the last commit */
+    uint64_t heads;    /* acceptance number of the newest head of the hub's that we hold */
     bool heads_moved;
-    uint64_t announced;    /* WELCOME's position: there we are caught up */
+    uint64_t announced; /* WELCOME's position: there we are caught up */
     uint32_t scopes[HF_SCOPES_MAX];
     size_t scope_count, scope_at; /* scope_at: being asked for */
     unsigned pass;
-    bool gap;              /* an entry stood behind a hole that we do not know yet: one more pass */
-    bool asked;            /* a VECTOR is out */
-    hf_log_name from, to;  /* of that VECTOR, or from where the next goes on */
+    bool gap;             /* an entry stood behind a hole that we do not know yet: one more pass */
+    bool asked;           /* a VECTOR is out */
+    hf_log_name from, to; /* of that VECTOR, or from where the next goes on */
     hf_resume_verdict verdict;
     uint64_t heads_up[HF_LANE_COUNT]; /* newest heads of ours that this hub holds */
     bool heads_up_moved;
@@ -37,7 +37,7 @@ typedef struct hf_download {
 
 typedef struct hf_known { /* an origin that the hub named on this connection */
     uint32_t index;
-    bool fresh;            /* in the open batch: gone again if that is undone */
+    bool fresh; /* in the open batch: gone again if that is undone */
     const hf_origin_row *row;
 } hf_known;
 
@@ -53,13 +53,13 @@ struct hf_client {
     hf_upload upload;
 
     hf_download download;
-    hf_known *known;       /* ascending by index */
+    hf_known *known; /* ascending by index */
     size_t known_count, known_capacity;
-    uint64_t fed_acked;    /* position of our last FEED_ACK */
-    bool resuming;         /* what HELLO said: */
+    uint64_t fed_acked; /* position of our last FEED_ACK */
+    bool resuming;      /* what HELLO said: */
     hf_cursor resume;
-    bool postponed;        /* planted mistakes only: what came is applied a turn late */
-    uint64_t claimed;      /* planted mistakes only: position acknowledged before its time */
+    bool postponed;   /* planted mistakes only: what came is applied a turn late */
+    uint64_t claimed; /* planted mistakes only: position acknowledged before its time */
 
     uint64_t hello_at_ms, welcome_at_ms, wall_now_ms, wall_ms; /* wall_ms stood at wall_now_ms */
     hf_hub_time hub_time;

@@ -1,4 +1,5 @@
-/* client_greet.c: what we say we have, and what the hub makes of it: protocol.md 4, HELLO and WELCOME. */
+/* client_greet.c: what we say we have, and what the hub makes of it: protocol.md 4, HELLO and
+ * WELCOME. */
 #include "client_core.h"
 
 #include "control.h"
@@ -155,8 +156,7 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
     message.as.hello = (hf_hello){
         .protocol_min = HF_PROTOCOL,
         .protocol_max = HF_PROTOCOL,
-        .implementation = {(const uint8_t *)client->implementation,
-                           strlen(client->implementation)},
+        .implementation = {(const uint8_t *)client->implementation, strlen(client->implementation)},
         .origins = {hf_buffer_bytes(&walk.claims), client->own_count},
         .pack_version = hf_pack_version(hf_store_pack(client->store)),
         .resuming = client->resuming,
@@ -224,8 +224,8 @@ static hf_status place_by_verdict(hf_client *client, const hf_welcome *welcome)
     case HF_RESUME:
         download->phase = HF_PHASE_FEED;
         download->cursor.position = client->resuming ? client->resume.position : 0;
-        memcpy(download->cursor.chain,
-               client->resuming ? client->resume.chain : welcome->epoch, 16);
+        memcpy(download->cursor.chain, client->resuming ? client->resume.chain : welcome->epoch,
+               16);
         if (!client->resuming) download->cursor_moved = true; /* from now on we have a place */
         if (client->resuming &&
             (memcmp(&client->resume.hub, &welcome->hub, sizeof welcome->hub) != 0 ||
@@ -261,8 +261,8 @@ hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch, const hf_welc
     if (status == HF_OK && welcome->verdict <= HF_VECTORS)
         status = take_yours(client, batch, welcome);
     if (status == HF_OK)
-        status = hf_meta_set(client->store, META_HUB,
-                             (hf_bytes){welcome->hub.bytes, HF_ORIGIN_SIZE});
+        status =
+            hf_meta_set(client->store, META_HUB, (hf_bytes){welcome->hub.bytes, HF_ORIGIN_SIZE});
     if (status == HF_OK) status = clock_keep(client);
     if (status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT)
         hf_session_fail_status(&client->session, status, "WELCOME");

@@ -16,7 +16,7 @@ typedef struct renew_walk {
     hf_client *client;
     const hf_origin_row *old;
     uint8_t lane;
-    uint64_t seq;    /* of the last entry read */
+    uint64_t seq; /* of the last entry read */
     size_t count;
     hf_buffer bodies; /* an array's items: bodies, kept until their statement is done */
 } renew_walk;
@@ -41,8 +41,8 @@ static hf_change change_of(hf_store *store, const hf_record_id *record, uint32_t
     return change;
 }
 
-/* One op: [field, citations, value] or with a reason. A write without a value only took others away;
- * that has happened here, and its author sees it, so only values are written again. */
+/* One op: [field, citations, value] or with a reason. A write without a value only took others
+ * away; that has happened here, and its author sees it, so only values are written again. */
 static hf_status again(hf_txn *txn, hf_store *store, const hf_record_id *record, uint32_t scope,
                        hf_reader *ops, const char *reason)
 {

@@ -52,8 +52,8 @@ static hf_status write_head(hf_client *client, size_t log, uint64_t now_ms)
 {
     hf_message message = {.type = HF_FRAME_HEAD};
     hf_head_item *item = &message.as.head;
-    hf_status status = hf_head_sign(client->store, (uint8_t)log, client->upload.logs[log].sent,
-                                    &item->head);
+    hf_status status =
+        hf_head_sign(client->store, (uint8_t)log, client->upload.logs[log].sent, &item->head);
     if (status != HF_OK) return status;
     hf_message_write(&client->raw, &message);
     hf_upload_head_sent(&client->upload, log, now_ms);
@@ -85,9 +85,9 @@ static hf_status write_vector(hf_client *client)
     vector_walk walk = {.client = client};
     uint32_t scope = download->scopes[download->scope_at];
     hf_buffer_clear(&client->items);
-    hf_status status = hf_vector_read(client->store, scope,
-                                      download->from.set ? &download->from.origin : NULL,
-                                      download->from.lane, HF_VECTOR_LOGS_MAX, vector_item, &walk);
+    hf_status status =
+        hf_vector_read(client->store, scope, download->from.set ? &download->from.origin : NULL,
+                       download->from.lane, HF_VECTOR_LOGS_MAX, vector_item, &walk);
     if (status != HF_OK) return status;
     download->to = (hf_log_name){.set = false};
     if (walk.count == HF_VECTOR_LOGS_MAX) download->to = walk.last; /* there may be more */

@@ -97,7 +97,7 @@ static bool may_see(const hf_feed_query *query, const hf_entry *entry, int64_t o
 
 /* An entry that this verdict made count again: those who stepped over it get it now. */
 static hf_status visit_opened(hf_store *store, const hf_feed_query *query, uint64_t position,
-                              hf_feed_visitor visit, void *context)
+                              hf_feed_visitor visit, void *context, size_t *bytes)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_OPENED);
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)position);
@@ -106,9 +106,10 @@ static hf_status visit_opened(hf_store *store, const hf_feed_query *query, uint6
     while (status == HF_OK && row) {
         hf_feed_item item;
         status = hf_entry_from_row(store, statement, &item.entry, &item.origin_no);
-        if (status == HF_OK && !item.entry.withheld &&
-            may_see(query, &item.entry, item.origin_no))
-            status = visit(context, &item);
+        bool shown = status == HF_OK && !item.entry.withheld &&
+                     may_see(query, &item.entry, item.origin_no);
+        if (shown) status = visit(context, &item);
+        if (shown) *bytes += item.entry.body.size; /* verdict and entry fill a frame together */
         if (status == HF_OK) status = hf_sql_row(store, statement, &row);
     }
     sqlite3_reset(statement);
@@ -141,7 +142,7 @@ hf_status hf_feed_read_scopes(hf_store *store, const hf_feed_query *query, hf_fe
             first = false;
         }
         if (status == HF_OK && item.entry.dot.lane == HF_LANE_CONTROL)
-            status = visit_opened(store, query, item.entry.position, visit, context);
+            status = visit_opened(store, query, item.entry.position, visit, context, &bytes);
         if (status != HF_OK) break;
         *reached = item.entry.position;
         status = hf_column_exact(store, statement, 7, chain, 16);

@@ -2,7 +2,7 @@
 #ifndef HF_IDS_H
 #define HF_IDS_H
 
-#include "crypto.h"
+#include "holdfast/crypto.h"
 
 /* Mints an id of `type`: 48 bits of Unix milliseconds, then 74 random bits. The time is for order
  * on disk, where random ids cost a factor of four; it is no evidence of anything.

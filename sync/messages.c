@@ -242,24 +242,42 @@ static bool read_run(hf_reader *reader, void *out)
     return run->bodies.count > 0;
 }
 
-bool hf_next_claim(hf_list *list, hf_claim *out) { return list_next(list, read_claim, out); }
+bool hf_next_claim(hf_list *list, hf_claim *out)
+{
+    return list_next(list, read_claim, out);
+}
 bool hf_next_claimed_log(hf_list *list, hf_claimed_log *out)
 {
     return list_next(list, read_claimed_log, out);
 }
-bool hf_next_yours(hf_list *list, hf_yours *out) { return list_next(list, read_yours, out); }
+bool hf_next_yours(hf_list *list, hf_yours *out)
+{
+    return list_next(list, read_yours, out);
+}
 bool hf_next_scope(hf_list *list, hf_scope_item *out)
 {
     return list_next(list, read_scope_item, out);
 }
-bool hf_next_held(hf_list *list, hf_held *out) { return list_next(list, read_held, out); }
-bool hf_next_acked(hf_list *list, hf_acked *out) { return list_next(list, read_acked, out); }
-bool hf_next_notice(hf_list *list, hf_notice *out) { return list_next(list, read_notice, out); }
+bool hf_next_held(hf_list *list, hf_held *out)
+{
+    return list_next(list, read_held, out);
+}
+bool hf_next_acked(hf_list *list, hf_acked *out)
+{
+    return list_next(list, read_acked, out);
+}
+bool hf_next_notice(hf_list *list, hf_notice *out)
+{
+    return list_next(list, read_notice, out);
+}
 bool hf_next_head(hf_list *list, hf_head_item *out)
 {
     return list_next(list, read_head_item, out);
 }
-bool hf_next_leaf(hf_list *list, hf_head_leaf *out) { return list_next(list, read_leaf, out); }
+bool hf_next_leaf(hf_list *list, hf_head_leaf *out)
+{
+    return list_next(list, read_leaf, out);
+}
 
 hf_bodies hf_bodies_of_push(const hf_push *push)
 {

@@ -8,33 +8,33 @@
 
 #include "apply.h"
 
-typedef enum hf_frame_type { /* wire format */
-    HF_FRAME_NONE = 0, /* of an unknown type that may be ignored */
-    HF_FRAME_HELLO = 1,
-    HF_FRAME_WELCOME = 2,
-    HF_FRAME_VECTOR = 3,
-    HF_FRAME_ENTRIES = 4,
-    HF_FRAME_VECTOR_DONE = 5,
-    HF_FRAME_START = 6,
-    HF_FRAME_ORIGIN = 7,
-    HF_FRAME_PUSH = 10,
-    HF_FRAME_ACK = 11,
-    HF_FRAME_FEED = 12,
-    HF_FRAME_FEED_ACK = 13,
-    HF_FRAME_HEAD = 14,
-    HF_FRAME_HEADS = 15,
-    HF_FRAME_CREDIT = 40,
-    HF_FRAME_PING = 50,
-    HF_FRAME_PONG = 51,
-    HF_FRAME_ERROR = 62,
-    HF_FRAME_BYE = 63
+typedef enum hf_frame_type {                    /* wire format */
+                             HF_FRAME_NONE = 0, /* of an unknown type that may be ignored */
+                             HF_FRAME_HELLO = 1,
+                             HF_FRAME_WELCOME = 2,
+                             HF_FRAME_VECTOR = 3,
+                             HF_FRAME_ENTRIES = 4,
+                             HF_FRAME_VECTOR_DONE = 5,
+                             HF_FRAME_START = 6,
+                             HF_FRAME_ORIGIN = 7,
+                             HF_FRAME_PUSH = 10,
+                             HF_FRAME_ACK = 11,
+                             HF_FRAME_FEED = 12,
+                             HF_FRAME_FEED_ACK = 13,
+                             HF_FRAME_HEAD = 14,
+                             HF_FRAME_HEADS = 15,
+                             HF_FRAME_CREDIT = 40,
+                             HF_FRAME_PING = 50,
+                             HF_FRAME_PONG = 51,
+                             HF_FRAME_ERROR = 62,
+                             HF_FRAME_BYE = 63
 } hf_frame_type;
 
 typedef enum hf_resume_verdict { /* WELCOME's verdict: wire format */
-    HF_RESUME = 0,
-    HF_VECTORS = 1,
-    HF_BEHIND = 2,
-    HF_FORKED = 3
+                                 HF_RESUME = 0,
+                                 HF_VECTORS = 1,
+                                 HF_BEHIND = 2,
+                                 HF_FORKED = 3
 } hf_resume_verdict;
 
 enum {
@@ -75,10 +75,10 @@ typedef struct hf_hello {
     hf_bytes implementation; /* text */
     hf_list origins;         /* hf_next_claim */
     uint32_t pack_version;
-    bool resuming;           /* false: resume is null on the wire */
+    bool resuming; /* false: resume is null on the wire */
     hf_cursor resume;
     uint64_t wall_ms;
-    uint64_t heads;          /* of this hub's, held up to this number */
+    uint64_t heads; /* of this hub's, held up to this number */
 } hf_hello;
 typedef struct hf_claim { /* an incarnation of the device and how far it has its logs */
     uint8_t incarnation[HF_INCARNATION_SIZE];
@@ -100,14 +100,14 @@ typedef struct hf_welcome {
     uint64_t position;
     uint8_t chain[16]; /* of the feed, at position */
     uint64_t wall_ms;
-    hf_list yours;     /* hf_next_yours */
-    hf_list scopes;    /* hf_next_scope */
-    uint8_t verdict;   /* hf_resume_verdict */
+    hf_list yours;   /* hf_next_yours */
+    hf_list scopes;  /* hf_next_scope */
+    uint8_t verdict; /* hf_resume_verdict */
     uint32_t window_entries, window_bytes;
     uint32_t pack_version;
 } hf_welcome;
 typedef struct hf_yours { /* how far the hub has one of the client's logs */
-    uint8_t origin; /* index in HELLO */
+    uint8_t origin;       /* index in HELLO */
     uint8_t lane;
     uint64_t durable, central;
 } hf_yours;
@@ -196,11 +196,11 @@ bool hf_next_notice(hf_list *list, hf_notice *out);
 
 typedef struct hf_head_item { /* in HEAD and HEADS: a head whose origin goes by an index */
     uint32_t origin;
-    hf_head head; /* head.origin is for the caller to fill in */
+    hf_head head;   /* head.origin is for the caller to fill in */
     hf_list leaves; /* HEADS only: hf_next_leaf; `chain` is not sent */
 } hf_head_item;
 typedef struct hf_heads {
-    hf_list heads; /* hf_next_head */
+    hf_list heads;   /* hf_next_head */
     uint64_t number; /* of the last one: for the next HELLO */
 } hf_heads;
 bool hf_next_head(hf_list *list, hf_head_item *out);

@@ -225,23 +225,18 @@ static void write_short_frame(hf_buffer *out, const hf_message *message)
     const hf_credit *credit = &message->as.credit;
     const hf_farewell *farewell = &message->as.farewell;
     switch (message->type) {
-    case HF_FRAME_FEED_ACK:
-        write_numbers(out, HF_FRAME_FEED_ACK, &message->as.position, 1);
-        break;
+    case HF_FRAME_FEED_ACK: write_numbers(out, HF_FRAME_FEED_ACK, &message->as.position, 1); break;
     case HF_FRAME_CREDIT:
         write_numbers(out, HF_FRAME_CREDIT,
                       (uint64_t[]){credit->lane, credit->entries, credit->bytes}, 3);
         break;
-    case HF_FRAME_PING:
-        write_numbers(out, HF_FRAME_PING, &message->as.ping.nonce, 1);
-        break;
+    case HF_FRAME_PING: write_numbers(out, HF_FRAME_PING, &message->as.ping.nonce, 1); break;
     case HF_FRAME_PONG:
         write_numbers(out, HF_FRAME_PONG,
                       (uint64_t[]){message->as.ping.nonce, message->as.ping.wall_ms}, 2);
         break;
     case HF_FRAME_BYE:
-        write_numbers(out, HF_FRAME_BYE,
-                      (uint64_t[]){farewell->code, farewell->retry_after_ms}, 2);
+        write_numbers(out, HF_FRAME_BYE, (uint64_t[]){farewell->code, farewell->retry_after_ms}, 2);
         break;
     case HF_FRAME_ERROR:
         hf_write_array(out, 3);

@@ -20,19 +20,19 @@ typedef enum hf_planted_name {
     HF_PLANTED_RESYNC_FROM_ZERO,       /* hub: forgets where the client was */
     HF_PLANTED_DROP_ENTRY,             /* hub: a pushed entry is passed over */
     /* store */
-    HF_PLANTED_GUARD_IGNORED,          /* a restored copy goes on under its old name */
-    HF_PLANTED_REUSED_SEQ,             /* a new entry takes the last one's seq */
-    HF_PLANTED_NO_FSYNC,               /* a commit does not wait for the disk */
-    HF_PLANTED_VECTOR_PAST_GAP,        /* an entry is taken though its predecessor is not held */
-    HF_PLANTED_LOST_HOLE,              /* a verdict is not obeyed */
-    HF_PLANTED_PENDING_FORGOTTEN,      /* what was overwritten before it came is shown again */
-    HF_PLANTED_PREFIX_IGNORED,         /* a citation counts whatever hash it names */
-    HF_PLANTED_WRONG_FOLD_LAST,        /* `last` shows the oldest */
-    HF_PLANTED_WRONG_FOLD_KEEP,        /* `keep` shows one value and calls it settled */
-    HF_PLANTED_CONFLICT_DROPPED,       /* an open conflict is not listed */
-    HF_PLANTED_DELETE_HIDES_EDIT,      /* a delete hides what it never saw */
-    HF_PLANTED_HLC_INFECTED,           /* a peer's clock pulls ours as far as it likes */
-    HF_PLANTED_STATE_NOT_WRITTEN,      /* the log has an entry that the record does not show */
+    HF_PLANTED_GUARD_IGNORED,     /* a restored copy goes on under its old name */
+    HF_PLANTED_REUSED_SEQ,        /* a new entry takes the last one's seq */
+    HF_PLANTED_NO_FSYNC,          /* a commit does not wait for the disk */
+    HF_PLANTED_VECTOR_PAST_GAP,   /* an entry is taken though its predecessor is not held */
+    HF_PLANTED_LOST_HOLE,         /* a verdict is not obeyed */
+    HF_PLANTED_PENDING_FORGOTTEN, /* what was overwritten before it came is shown again */
+    HF_PLANTED_PREFIX_IGNORED,    /* a citation counts whatever hash it names */
+    HF_PLANTED_WRONG_FOLD_LAST,   /* `last` shows the oldest */
+    HF_PLANTED_WRONG_FOLD_KEEP,   /* `keep` shows one value and calls it settled */
+    HF_PLANTED_CONFLICT_DROPPED,  /* an open conflict is not listed */
+    HF_PLANTED_DELETE_HIDES_EDIT, /* a delete hides what it never saw */
+    HF_PLANTED_HLC_INFECTED,      /* a peer's clock pulls ours as far as it likes */
+    HF_PLANTED_STATE_NOT_WRITTEN, /* the log has an entry that the record does not show */
     HF_PLANTED_COUNT
 } hf_planted_name;
 

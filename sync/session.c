@@ -249,8 +249,8 @@ uint64_t hf_session_deadline_ms(const hf_session *session)
 
 bool hf_session_has_output(const hf_session *session)
 {
-    return session->farewell_due || (hf_session_live(session) && (session->pong_due ||
-                                                                  session->ping_due));
+    return session->farewell_due ||
+           (hf_session_live(session) && (session->pong_due || session->ping_due));
 }
 
 static void send_farewell(hf_session *session, hf_buffer *out)
@@ -261,8 +261,8 @@ static void send_farewell(hf_session *session, hf_buffer *out)
         message.type = HF_FRAME_BYE;
         message.as.farewell.retry_after_ms = session->retry_after_ms;
     } else {
-        message.as.farewell.text = (hf_bytes){(const uint8_t *)session->text,
-                                              strlen(session->text)};
+        message.as.farewell.text =
+            (hf_bytes){(const uint8_t *)session->text, strlen(session->text)};
     }
     hf_message_write(out, &message);
     session->farewell_due = false;

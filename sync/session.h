@@ -2,7 +2,8 @@
  *
  * Frames and time go in; frames, and what the peer said, come out. It has no store: who joins it
  * to one (sync/client.c, hub/peer.c) applies what came, commits, and only then lets the answers
- * go. So everything that a bad link or a bad peer can do to a conversation is tested without disk. */
+ * go. So everything that a bad link or a bad peer can do to a conversation is tested without disk.
+ */
 #ifndef HF_SESSION_H
 #define HF_SESSION_H
 
@@ -15,32 +16,33 @@ typedef enum hf_session_state {
     HF_SESSION_GREETING,   /* before HELLO */
     HF_SESSION_GREETED,    /* HELLO is through, WELCOME not yet */
     HF_SESSION_OPEN,
-    HF_SESSION_CLOSING     /* an ERROR or BYE is still to be sent */
+    HF_SESSION_CLOSING /* an ERROR or BYE is still to be sent */
 } hf_session_state;
 
 typedef struct hf_session {
     hf_side side;
     hf_session_state state;
     uint64_t opened_at_ms, heard_at_ms;
-    uint64_t asked_at_ms;     /* last PING since we last heard; 0: none */
-    uint64_t ping_nonce;      /* of the newest PING */
-    uint64_t ping_sent_ms;    /* 0: its PONG came, or none was sent */
-    uint64_t pong_nonce;      /* to be answered */
+    uint64_t asked_at_ms;  /* last PING since we last heard; 0: none */
+    uint64_t ping_nonce;   /* of the newest PING */
+    uint64_t ping_sent_ms; /* 0: its PONG came, or none was sent */
+    uint64_t pong_nonce;   /* to be answered */
     bool ping_due, pong_due, farewell_due;
-    uint16_t code;            /* why it ended; 0: it did not, or the link just went */
-    bool by_peer;             /* the peer ended it */
-    bool bye;                 /* not an error: come back later */
-    uint64_t retry_after_ms;  /* BYE's: ours to send, or the peer's wish */
-    uint32_t round_trip_ms;   /* of the newest PING and PONG; UINT32_MAX: not known */
-    char text[160];           /* goes with `code`; a sentence without a full stop */
+    uint16_t code;           /* why it ended; 0: it did not, or the link just went */
+    bool by_peer;            /* the peer ended it */
+    bool bye;                /* not an error: come back later */
+    uint64_t retry_after_ms; /* BYE's: ours to send, or the peer's wish */
+    uint32_t round_trip_ms;  /* of the newest PING and PONG; UINT32_MAX: not known */
+    char text[160];          /* goes with `code`; a sentence without a full stop */
 } hf_session;
 
 void hf_session_open(hf_session *session, hf_side side, uint64_t now_ms);
 void hf_session_close(hf_session *session); /* the link is gone; `code` and `text` stay */
 
-/* Takes one raw frame (out of its Z). `out` is what the owner has to act on, borrowed from `raw`; its type
- * is HF_FRAME_NONE when the session dealt with it. PUSH, FEED and ENTRIES come with every entry's
- * body parsed. HF_ERR_PROTOCOL, HF_ERR_LIMIT: the session is failing, nothing of the frame applies. */
+/* Takes one raw frame (out of its Z). `out` is what the owner has to act on, borrowed from `raw`;
+ * its type is HF_FRAME_NONE when the session dealt with it. PUSH, FEED and ENTRIES come with every
+ * entry's body parsed. HF_ERR_PROTOCOL, HF_ERR_LIMIT: the session is failing, nothing of the frame
+ * applies. */
 HF_MUST_CHECK hf_status hf_session_recv(hf_session *session, hf_bytes raw, uint64_t now_ms,
                                         hf_message *out);
 /* Our own greeting was sent: HELLO by a client, WELCOME by a hub. */

@@ -5,7 +5,7 @@
 #define HF_SYNC_STORE_H
 
 #include "codec.h"
-#include "crypto.h"
+#include "holdfast/crypto.h"
 #include "holdfast/store.h"
 #include "limits.h"
 #include "pack.h"

@@ -67,8 +67,11 @@ void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entrie
     assert(upload->flight_count < HF_PUSHES_MAX);
     assert(seq > upload->logs[log].sent);
     size_t slot = (upload->first + upload->flight_count++) % HF_PUSHES_MAX;
-    upload->flights[slot] = (hf_flight){.log = (uint16_t)log, .seq = seq, .entries = entries,
-                                        .bytes = (uint32_t)bytes, .at_ms = now_ms};
+    upload->flights[slot] = (hf_flight){.log = (uint16_t)log,
+                                        .seq = seq,
+                                        .entries = entries,
+                                        .bytes = (uint32_t)bytes,
+                                        .at_ms = now_ms};
     upload->lanes[log % HF_LANE_COUNT].entries += entries;
     upload->lanes[log % HF_LANE_COUNT].bytes += (uint32_t)bytes;
     upload->logs[log].sent = seq;
@@ -109,8 +112,7 @@ static void land(hf_upload *upload, size_t log, uint64_t seq, uint64_t now_ms)
 bool hf_upload_admits(const hf_upload *upload, const hf_acked *acked)
 {
     if (acked->origin >= upload->origin_count) return false;
-    const hf_upload_log *log =
-        &upload->logs[(size_t)acked->origin * HF_LANE_COUNT + acked->lane];
+    const hf_upload_log *log = &upload->logs[(size_t)acked->origin * HF_LANE_COUNT + acked->lane];
     return acked->durable <= log->sent && acked->head <= log->head_sent;
 }
 

@@ -1,20 +1,21 @@
 /* upload.h: which of our own entries goes next: lanes, windows, frame sizes and heads. Pure.
  *
  * Why apart from the session: the order in which a shift's work leaves a phone on a thin link is
- * a promise (a custody entry never waits behind a note), and here it is a few lines over numbers. */
+ * a promise (a custody entry never waits behind a note), and here it is a few lines over numbers.
+ */
 #ifndef HF_UPLOAD_H
 #define HF_UPLOAD_H
 
 #include "messages.h"
 
 typedef struct hf_upload_log { /* one own log, as this session sees it */
-    uint64_t last;         /* written here */
-    uint64_t sent;         /* on the wire, or durable at the hub already */
-    uint64_t durable;      /* the hub said so */
-    uint64_t told;         /* ... and we passed it on */
-    uint64_t head_sent;    /* newest seq that we sent a head for */
-    uint64_t head_durable; /* ... that the hub holds one for */
-    uint64_t head_at_ms;   /* when; 0: not in this session */
+    uint64_t last;             /* written here */
+    uint64_t sent;             /* on the wire, or durable at the hub already */
+    uint64_t durable;          /* the hub said so */
+    uint64_t told;             /* ... and we passed it on */
+    uint64_t head_sent;        /* newest seq that we sent a head for */
+    uint64_t head_durable;     /* ... that the hub holds one for */
+    uint64_t head_at_ms;       /* when; 0: not in this session */
 } hf_upload_log;
 
 typedef struct hf_flight { /* one PUSH frame on its way */

@@ -11,7 +11,7 @@
 typedef struct hf_store hf_store;   /* opaque: its shape is ours to change */
 typedef struct hf_txn hf_txn;       /* one local transaction */
 typedef struct hf_view hf_view;     /* one record as it stood when it was read */
-struct hf_crypto;                   /* hash, random, sign, verify: lent, see sync/crypto.h */
+struct hf_crypto;                   /* hash, random, sign, verify: lent, see holdfast/crypto.h */
 
 typedef struct hf_store_options {
     const char *path;               /* SQLite file; its guard file is `<path>.guard` */

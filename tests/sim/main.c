@@ -29,7 +29,7 @@ typedef struct settings {
 typedef struct campaign {
     const settings *settings;
     uint64_t next, run, failures;
-    uint64_t virtual_ms, entries, commits;
+    uint64_t virtual_ms, entries, commits, messages, turns;
     sim_counts counts;
     uint64_t checks[SIM_INVARIANTS];
     bool broken[SIM_INVARIANTS];
@@ -79,6 +79,8 @@ static void add(campaign *c, const sim_result *result)
     c->virtual_ms += result->virtual_ms;
     c->entries += result->entries;
     c->commits += result->commits;
+    c->messages += result->messages;
+    c->turns += result->turns;
     c->counts.kill += result->counts.kill;
     c->counts.cut += result->counts.cut;
     c->counts.torn += result->counts.torn;
@@ -131,8 +133,10 @@ static int run_worlds(const settings *s)
         append_result("sim", sim_invariant_name((sim_invariant)i), c.checks[i] && !c.broken[i]);
     append_result("sim", "seeds", c.failures == 0);
     if (s->verbose)
-        fprintf(stderr, "%" PRIu64 " entries, %" PRIu64 " commits, %.1f s\n", c.entries, c.commits,
-                real);
+        fprintf(stderr,
+                "%" PRIu64 " entries, %" PRIu64 " commits, %" PRIu64 " messages, %" PRIu64
+                " turns, %.1f s\n",
+                c.entries, c.commits, c.messages, c.turns, real);
     printf("sim: %" PRIu64 " seeds, %" PRIu64 " failures, %.1f virtual hours, %.0fx life, faults "
            "kill=%" PRIu64 " cut=%" PRIu64 " torn=%" PRIu64 " lost=%" PRIu64 " io=%" PRIu64
            " full=%" PRIu64 " clock=%" PRIu64 "\n",

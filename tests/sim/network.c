@@ -7,6 +7,7 @@
 #include "sync/limits.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,7 +137,7 @@ static bool hub_accepts(sim_world *world, sim_link *link)
     hf_status status = hf_hub_link_up(hub->hub, edge->crypto.table.own_key_id,
                                       sim_node_now(world, hub), &link->peer);
     if (!sim_node_alive(world, hub)) return false;
-    if (edge->revoked && status == HF_OK)
+    if (edge->revoked && !edge->perhaps_revoked && status == HF_OK)
         sim_break(world, SIM_HONEST, "the hub lets %s in, which is revoked", edge->name);
     if (status != HF_OK) {
         link->peer = NULL;
@@ -227,12 +228,30 @@ void sim_link_break(sim_world *world, sim_link *link, bool edge_learns, bool hub
     }
 }
 
+/* Why the session ended, by protocol.md 5: what honest nodes must never say to each other. */
+static void check_farewell(sim_world *world, const sim_node *edge)
+{
+    hf_edge_status status;
+    hf_edge_status_get(edge->edge, &status);
+    unsigned code = 0;
+    sim_checked(world, SIM_HONEST);
+    if (sscanf(status.last_error, "the hub said %u", &code) != 1 &&
+        sscanf(status.last_error, "we told the hub %u", &code) != 1)
+        return;
+    sim_say(world, "%s: %s", edge->name, status.last_error);
+    if (strstr(status.last_error, "nothing heard") || strstr(status.last_error, " in time")) return;
+    bool ours = (code >= 100 && code < 200) || code == 203 || code == 300 || code >= 303;
+    if (ours && code < 400)
+        sim_break(world, SIM_HONEST, "%s: %s", edge->name, status.last_error);
+}
+
 void sim_edge_closes(sim_world *world, sim_link *link)
 {
     sim_node *edge = &world->nodes[link->node];
     link->edge_end = false;
     edge->link = SIM_LINKS_MAX;
     if (edge->up) hf_edge_link_down(edge->edge, sim_node_now(world, edge));
+    if (edge->up) check_farewell(world, edge);
     uint64_t at = link->ways[SIM_UP].last_at;
     if (!link->broken)
         sim_schedule(world, (at > world->now_ms ? at : world->now_ms) + link->delay_ms, SIM_LOST,

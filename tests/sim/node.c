@@ -95,7 +95,7 @@ static hf_status open_store(sim_node *node, char *problem, size_t size)
 
 void sim_node_start(sim_world *world, sim_node *node)
 {
-    if (node->up || !node->exists) return;
+    if (node->up || !node->exists || (node->index != SIM_HUB && !node->registered)) return;
     char problem[512] = "";
     hf_status status = open_store(node, problem, sizeof problem);
     sim_trace(world, 0x57a7, status);
@@ -212,6 +212,7 @@ void sim_node_turn(sim_world *world, sim_node *node)
 {
     node->turn_at = UINT64_MAX;
     node->wall_seen_ms = sim_node_wall(world, node);
+    world->result->turns++;
     sim_trace(world, world->now_ms, node->index);
     if (node->hub)
         hub_turn(world, node);

@@ -129,7 +129,7 @@ static void revoke_one(sim_world *world)
     hf_status status =
         hf_hub_revoke(hub->hub, edge->name, "Insp Hall", "lost in town", hub->wall_seen_ms);
     if (!sim_node_alive(world, hub)) {
-        edge->revoked = true; /* perhaps: nothing more is owed to it or by it */
+        edge->revoked = edge->perhaps_revoked = true; /* nothing more is owed to it or by it */
         return;
     }
     if (!sim_status_sane(world, hub, status, "revoke")) return;

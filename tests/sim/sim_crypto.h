@@ -6,7 +6,7 @@
 #define SIM_CRYPTO_H
 
 #include "random.h"
-#include "sync/crypto.h"
+#include "holdfast/crypto.h"
 
 enum { SIM_KEY_SIZE = 40, SIM_CERTIFICATE_SIZE = 128 };
 

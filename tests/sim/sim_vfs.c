@@ -92,7 +92,9 @@ static int on_sync(sqlite3_file *base, int flags)
     sim_handle *handle = (sim_handle *)base;
     bool was_dead = handle->disk->dead;
     if (sim_disk_step(handle->disk) != SIM_GO) {
-        if (!was_dead && !handle->disk->dead) { /* the kernel now believes these pages clean */
+        /* The kernel now believes these pages clean. Not on a careless disk: there SQLite fills up the
+         * last sector of a commit after its sync, and has no way to know that this was lost. */
+        if (!was_dead && !handle->disk->dead && !handle->disk->careless) {
             handle->disk->sync_lost = true;
             sim_file_drop_writes(handle->file);
         }

@@ -49,7 +49,7 @@ typedef struct sim_result {
     char text[600];     /* which ids, at what time */
     uint64_t trace;     /* hash over every event and message */
     uint64_t virtual_ms;
-    uint64_t entries, messages, commits;
+    uint64_t entries, messages, commits, turns;
     sim_counts counts;
     uint64_t checks[SIM_INVARIANTS]; /* how often each was looked at */
 } sim_result;

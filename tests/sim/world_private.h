@@ -80,7 +80,8 @@ typedef struct sim_tail { /* where a node's feed has brought one log in one scop
 
 typedef struct sim_node {
     unsigned index;
-    bool exists, up, revoked, registered;
+    bool exists, up, registered, revoked;
+    bool perhaps_revoked; /* the hub died while it was being asked to */
     uint32_t scopes[SIM_SCOPES + 2]; /* the common one, those granted, and last its own */
     size_t scope_count;
     char name[24];

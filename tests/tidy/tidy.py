@@ -56,7 +56,7 @@ LIBRARIES = {
 OWN = {
     "include": ["include/*"],
     "sync": ["include/*", "sync/*"],
-    "platform": ["platform/*", "include/holdfast/status.h", "sync/crypto.h"],
+    "platform": ["platform/*", "include/holdfast/*"],
     "edge": ["edge/*", "include/*", "sync/*"],
     "hub": ["hub/*", "include/*", "sync/*"],
 }

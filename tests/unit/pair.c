@@ -26,8 +26,10 @@ void pair_open(pair_world *pair, pair_node *node)
     char path[32], problem[512] = "";
     snprintf(path, sizeof path, "%s.db", node->name);
     bool is_hub = node == &pair->hub_node;
-    hf_store_options options = {.path = path, .vfs = sim_disk_name(node->disk),
-                                .crypto = &node->crypto.table, .is_hub = is_hub};
+    hf_store_options options = {.path = path,
+                                .vfs = sim_disk_name(node->disk),
+                                .crypto = &node->crypto.table,
+                                .is_hub = is_hub};
     hf_status status = hf_store_open(&options, &node->store, problem, sizeof problem);
     if (status != HF_OK) print_error("%s: %s\n", node->name, problem);
     assert_int_equal(status, HF_OK);
@@ -52,7 +54,8 @@ static void enrol(pair_world *pair, pair_node *node)
     const char *scopes[] = {"beat"};
     assert_int_equal(hf_hub_register(pair->hub, node->crypto.table.own_key_id, node->name, "Avon",
                                      "Central", scopes, 1, node->crypto.table.own_certificate,
-                                     pair_wall_ms(pair)), HF_OK);
+                                     pair_wall_ms(pair)),
+                     HF_OK);
 }
 
 pair_world *pair_new(size_t edge_count)
@@ -65,7 +68,8 @@ pair_world *pair_new(size_t edge_count)
     node_init(&pair->hub_node, "hub", true);
     pair_open(pair, &pair->hub_node);
     assert_int_equal(hf_hub_publish_pack(pair->hub, (hf_bytes){hf_pack_police, hf_pack_police_size},
-                                         pair_wall_ms(pair)), HF_OK);
+                                         pair_wall_ms(pair)),
+                     HF_OK);
     for (size_t i = 0; i < edge_count; i++) {
         char name[32];
         snprintf(name, sizeof name, "edge%zu", i);
@@ -180,8 +184,8 @@ static bool pump_down(pair_world *pair, hf_peer *peer)
 static void dial(pair_world *pair, pair_node *node)
 {
     if (node->peer || node->offline || !hf_edge_wants_link(node->edge, pair->now_ms)) return;
-    hf_status status = hf_hub_link_up(pair->hub, node->crypto.table.own_key_id, pair->now_ms,
-                                      &node->peer);
+    hf_status status =
+        hf_hub_link_up(pair->hub, node->crypto.table.own_key_id, pair->now_ms, &node->peer);
     if (status != HF_OK) {
         hf_edge_link_down(node->edge, pair->now_ms);
         return;
@@ -244,8 +248,8 @@ hf_status pair_say(pair_world *pair, size_t edge, hf_buffer *raw)
     assert_int_equal(raw->status, HF_OK);
     assert_int_equal(hf_frame_seal(pair->deflater, hf_buffer_bytes(raw), &sealed), HF_OK);
     assert_non_null(pair->nodes[edge].peer);
-    hf_status status = hf_hub_recv(pair->hub, pair->nodes[edge].peer, hf_buffer_bytes(&sealed),
-                                   pair->now_ms);
+    hf_status status =
+        hf_hub_recv(pair->hub, pair->nodes[edge].peer, hf_buffer_bytes(&sealed), pair->now_ms);
     hf_buffer_free(&sealed);
     return status;
 }
@@ -259,8 +263,8 @@ uint32_t pair_scope(pair_world *pair)
     return number;
 }
 
-static void write_field(pair_world *pair, size_t edge, hf_record_id *record, bool fresh, uint32_t field,
-                        const char *text)
+static void write_field(pair_world *pair, size_t edge, hf_record_id *record, bool fresh,
+                        uint32_t field, const char *text)
 {
     hf_store *store = pair->nodes[edge].store;
     hf_author author = {.actor = "PC 4411 Rees", .wall_ms = pair_wall_ms(pair), .quality = 3};
@@ -269,8 +273,11 @@ static void write_field(pair_world *pair, size_t edge, hf_record_id *record, boo
     assert_int_equal(hf_txn_begin(store, &author, &txn), HF_OK);
     if (fresh) assert_int_equal(hf_txn_new_id(txn, CRIME, record), HF_OK);
     hf_write_string(&value, text);
-    hf_change change = {.record = *record, .scope = fresh ? pair_scope(pair) : 0, .field = field,
-                        .kind = HF_CHANGE_SET, .value = hf_buffer_bytes(&value)};
+    hf_change change = {.record = *record,
+                        .scope = fresh ? pair_scope(pair) : 0,
+                        .field = field,
+                        .kind = HF_CHANGE_SET,
+                        .value = hf_buffer_bytes(&value)};
     hf_status status = hf_txn_change(txn, &change);
     if (status != HF_OK) print_error("%s\n", hf_store_problem(store));
     assert_int_equal(status, HF_OK);
@@ -319,4 +326,53 @@ bool pair_equal(pair_world *pair)
         if (memcmp(hub, edge, sizeof hub) != 0) return false;
     }
     return true;
+}
+
+/* ---- forging ---- */
+
+static void write_ops(hf_buffer *out, const pair_forged *entry)
+{
+    static const uint8_t salt[8] = {1}, id[16] = {0x01, 0x92};
+    hf_buffer ops = {0};
+    hf_write_raw(&ops, (hf_bytes){salt, sizeof salt});
+    hf_write_array(&ops, 4);
+    hf_write_uint(&ops, entry->type);
+    hf_write_bytes(&ops, id, sizeof id);
+    hf_write_array(&ops, 0);
+    hf_write_array(&ops, 1);
+    hf_write_array(&ops, 3);
+    hf_write_uint(&ops, entry->bad_delete ? 0 : SUMMARY);
+    hf_write_array(&ops, 0);
+    hf_write_string(&ops, "forged");
+    hf_write_array(out, 1);
+    hf_write_bytes(out, ops.data, ops.size);
+    hf_buffer_free(&ops);
+}
+
+static void write_forged(hf_buffer *out, const pair_forged *entry)
+{
+    hf_write_array(out, 9);
+    hf_write_uint(out, entry->seq);
+    hf_write_uint(out, entry->pseq);
+    hf_write_uint(out, entry->scope);
+    hf_write_uint(out, 1571659200000ull << 16);
+    hf_write_uint(out, 3);
+    hf_write_uint(out, 1);
+    hf_write_string(out, "nobody");
+    hf_write_null(out);
+    write_ops(out, entry);
+}
+
+hf_status pair_forge(pair_world *pair, size_t edge, const pair_forged *entries, size_t count)
+{
+    hf_buffer bodies = {0}, raw = {0};
+    for (size_t i = 0; i < count; i++) write_forged(&bodies, &entries[i]);
+    hf_message message = {.type = HF_FRAME_PUSH};
+    message.as.push =
+        (hf_push){.lane = entries[0].lane, .bodies = {hf_buffer_bytes(&bodies), count}};
+    hf_message_write(&raw, &message);
+    hf_status status = pair_say(pair, edge, &raw);
+    hf_buffer_free(&bodies);
+    hf_buffer_free(&raw);
+    return status;
 }

@@ -44,15 +44,16 @@ struct pair_world {
     hf_buffer scratch;
 };
 
-/* `edge_count` edges, each registered at the hub with scope "beat", the police pack published, all in
- * sync. */
+/* `edge_count` edges, each registered at the hub with scope "beat", the police pack published, all
+ * in sync. */
 pair_world *pair_new(size_t edge_count);
 void pair_free(pair_world *pair);
 uint64_t pair_wall_ms(const pair_world *pair);
 
-void pair_open(pair_world *pair, pair_node *node);  /* opens its store, and hub or edge on it */
-void pair_shut(pair_world *pair, pair_node *node);  /* the process ends; its link too */
-void pair_power_cut(pair_world *pair, pair_node *node); /* and what was not synced is lost; opened anew */
+void pair_open(pair_world *pair, pair_node *node); /* opens its store, and hub or edge on it */
+void pair_shut(pair_world *pair, pair_node *node); /* the process ends; its link too */
+void pair_power_cut(pair_world *pair,
+                    pair_node *node); /* and what was not synced is lost; opened anew */
 
 /* One pass: every edge's turn and messages, the hub's turn and messages; time moves by 1 ms. */
 void pair_step(pair_world *pair);
@@ -65,6 +66,15 @@ void pair_count_from_here(pair_world *pair);
 /* Gives the hub one raw frame as if edge's link had brought it. */
 hf_status pair_say(pair_world *pair, size_t edge, hf_buffer *raw);
 
+typedef struct pair_forged { /* one entry in the name of edge's writing origin */
+    uint64_t seq, pseq;
+    uint32_t scope, type;
+    uint8_t lane;
+    bool bad_delete;
+} pair_forged;
+/* Gives the hub one PUSH of these, in the lane of the first, as if edge's link had brought it. */
+hf_status pair_forge(pair_world *pair, size_t edge, const pair_forged *entries, size_t count);
+
 /* A crime in "beat" with this summary; returns its id. */
 hf_record_id pair_crime(pair_world *pair, size_t edge, const char *summary);
 void pair_set(pair_world *pair, size_t edge, const hf_record_id *record, uint32_t field,
@@ -72,6 +82,6 @@ void pair_set(pair_world *pair, size_t edge, const hf_record_id *record, uint32_
 /* The summary that this node shows; "" when it does not hold the record. */
 const char *pair_summary(hf_store *store, const hf_record_id *record);
 uint32_t pair_scope(pair_world *pair); /* number of "beat" */
-bool pair_equal(pair_world *pair); /* same digest of "beat" everywhere */
+bool pair_equal(pair_world *pair);     /* same digest of "beat" everywhere */
 
 #endif

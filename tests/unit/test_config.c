@@ -106,10 +106,9 @@ static void unknown_option_is_refused_with_line_and_what_was_meant(void **state)
 
 static void what_cannot_be_meant_is_refused(void **state)
 {
-    static const char *const bad[] = {"hub = \"a b\"\n",        "hub = \"host:99999\"\n",
-                                      "hub = \"host:\"\n",      "hub = \"host:12x\"\n",
-                                      "hub = \"[::1\"\n",       "hub = \"wss://host\"\n",
-                                      "hub = \n",               "hub = \"unfinished\n"};
+    static const char *const bad[] = {
+        "hub = \"a b\"\n",  "hub = \"host:99999\"\n", "hub = \"host:\"\n", "hub = \"host:12x\"\n",
+        "hub = \"[::1\"\n", "hub = \"wss://host\"\n", "hub = \n",          "hub = \"unfinished\n"};
     bench *b = *state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         b->error[0] = 0;
@@ -132,11 +131,11 @@ static void places_are_split(void **state)
         const char *text, *host;
         int port; /* -1: refused */
     } cases[] = {
-        {"host", "host", 9},       {"host:1", "host", 1},     {"1.2.3.4:80", "1.2.3.4", 80},
-        {"[::1]:80", "::1", 80},   {"[::1]", "::1", 9},       {"::1", "::1", 9},
-        {":80", "", 80},           {"", "", 9},               {"host:65535", "host", 65535},
-        {"host:65536", "", -1},    {"[::1]80", "", -1},       {"host:-1", "", -1},
-        {"host: 1", "", -1},       {"user@host", "", -1},     {"host/path", "", -1},
+        {"host", "host", 9},     {"host:1", "host", 1}, {"1.2.3.4:80", "1.2.3.4", 80},
+        {"[::1]:80", "::1", 80}, {"[::1]", "::1", 9},   {"::1", "::1", 9},
+        {":80", "", 80},         {"", "", 9},           {"host:65535", "host", 65535},
+        {"host:65536", "", -1},  {"[::1]80", "", -1},   {"host:-1", "", -1},
+        {"host: 1", "", -1},     {"user@host", "", -1}, {"host/path", "", -1},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

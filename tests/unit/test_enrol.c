@@ -28,8 +28,7 @@ typedef struct bench {
     size_t answer_size;
 } bench;
 
-static int on_enrol(void *context, hf_bytes body, const char *address, uint8_t *reply,
-                    size_t *size)
+static int on_enrol(void *context, hf_bytes body, const char *address, uint8_t *reply, size_t *size)
 {
     bench *b = context;
     assert_string_equal(address, "127.0.0.1");
@@ -51,10 +50,8 @@ static int set_up_loop(void **state, bool many)
     b->answer_size = 1000;
     hf_loop_options options = {.many = many};
     assert_int_equal(hf_loop_new(&options, &b->loop), HF_OK);
-    hf_enrol_options enrol = {.address = "127.0.0.1",
-                              .paths = b->made->hub.paths,
-                              .context = b,
-                              .on_enrol = on_enrol};
+    hf_enrol_options enrol = {
+        .address = "127.0.0.1", .paths = b->made->hub.paths, .context = b, .on_enrol = on_enrol};
     hf_status status = hf_enrol_open(b->loop, &enrol, &b->server);
     if (status != HF_OK) print_error("%s\n", hf_loop_error(b->loop));
     assert_int_equal(status, HF_OK);
@@ -133,7 +130,8 @@ static void raw_ask(device *d)
         SSL_set_fd(ssl, fd);
         if (SSL_connect(ssl) == 1) {
             SSL_write(ssl, d->raw, (int)strlen(d->raw));
-            while ((got = SSL_read(ssl, d->reply + d->size, (int)(sizeof d->reply - d->size))) > 0) {
+            while ((got = SSL_read(ssl, d->reply + d->size, (int)(sizeof d->reply - d->size))) >
+                   0) {
                 d->size += (size_t)got;
             }
         }
@@ -322,8 +320,10 @@ static void the_rate_is_limited(void **state)
 int main(int argc, char **argv)
 {
 #define BOTH(name)                                                                                 \
-    {#name " (few)", name, set_up, tear_down, NULL}, {#name " (many)", name, set_up_many,          \
-                                                      tear_down, NULL}
+    {#name " (few)", name, set_up, tear_down, NULL},                                               \
+    {                                                                                              \
+#name " (many)", name, set_up_many, tear_down, NULL                                        \
+    }
     const struct CMUnitTest tests[] = {
         BOTH(the_ca_can_be_fetched_by_anybody),
         BOTH(a_body_reaches_the_owner_and_its_answer_comes_back),

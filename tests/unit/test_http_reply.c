@@ -46,9 +46,9 @@ static void anything_less_or_more_is_refused(void **state)
         "\r\n\r\n",
         "HTTP/1.1 200 OK",
         "HTTP/1.1 200 OK\r\n",
-        "HTTP/1.1 200 OK\r\n\r\n",                                       /* no length */
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell",              /* cut short */
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello!",            /* too long */
+        "HTTP/1.1 200 OK\r\n\r\n",                            /* no length */
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell",   /* cut short */
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello!", /* too long */
         "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1 1\r\n\r\nx",

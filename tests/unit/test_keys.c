@@ -197,9 +197,9 @@ static void certificate_for_another_key_is_refused_at_open(void **state)
 static void hash_is_sha256_of_the_pieces_joined(void **state)
 {
     static const uint8_t abc[HF_HASH_SIZE] = {
-        0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22,
-        0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00,
-        0x15, 0xad}; /* FIPS 180-4's example */
+        0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40,
+        0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17,
+        0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad}; /* FIPS 180-4's example */
     hf_keys *keys = open_keys(*state);
     const hf_crypto *crypto = hf_keys_crypto(keys);
     const hf_bytes pieces[] = {{(const uint8_t *)"a", 1}, {NULL, 0}, {(const uint8_t *)"bc", 2}};
@@ -254,8 +254,7 @@ static void any_flipped_bit_of_a_signature_digest_or_key_is_noticed(void **state
     assert_int_equal(crypto->sign(crypto->context, digest, signature), HF_OK);
     for (size_t i = 0; i < sizeof signature; i += 7) {
         signature[i] ^= 0x10;
-        assert_int_equal(crypto->verify(crypto->context, copy, digest, signature),
-                         HF_ERR_PROTOCOL);
+        assert_int_equal(crypto->verify(crypto->context, copy, digest, signature), HF_ERR_PROTOCOL);
         signature[i] ^= 0x10;
     }
     digest[31] ^= 1;
@@ -263,8 +262,7 @@ static void any_flipped_bit_of_a_signature_digest_or_key_is_noticed(void **state
     digest[31] ^= 1;
     for (size_t i = 0; i < copy.size; i += 9) {
         spki[i] ^= 1;
-        assert_int_equal(crypto->verify(crypto->context, copy, digest, signature),
-                         HF_ERR_PROTOCOL);
+        assert_int_equal(crypto->verify(crypto->context, copy, digest, signature), HF_ERR_PROTOCOL);
         spki[i] ^= 1;
     }
     copy.size--;
@@ -390,7 +388,8 @@ static size_t check_group(const hf_crypto *crypto, json_t *group)
 static void wycheproof_agrees(void **state)
 {
     const char *path = getenv("HOLDFAST_WYCHEPROOF");
-    if (!path) path = HF_SOURCE_DIR "/../shared/data/wycheproof/ecdsa_secp256r1_sha256_test.json.gz";
+    if (!path)
+        path = HF_SOURCE_DIR "/../shared/data/wycheproof/ecdsa_secp256r1_sha256_test.json.gz";
     char *text = gunzip(path);
     if (!text) {
         print_message("[ SKIPPED  ] no %s\n", path);

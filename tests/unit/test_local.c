@@ -263,8 +263,10 @@ static void a_path_too_long_for_a_socket_is_refused(void **state)
 int main(int argc, char **argv)
 {
 #define BOTH(name)                                                                                 \
-    {#name " (few)", name, set_up, tear_down, NULL}, {#name " (many)", name, set_up_many,          \
-                                                      tear_down, NULL}
+    {#name " (few)", name, set_up, tear_down, NULL},                                               \
+    {                                                                                              \
+#name " (many)", name, set_up_many, tear_down, NULL                                        \
+    }
     const struct CMUnitTest tests[] = {
         BOTH(a_request_is_answered),
         BOTH(large_requests_and_replies_pass_whole),

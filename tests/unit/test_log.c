@@ -69,7 +69,8 @@ static void speak_without_fields(void)
 
 static void speak_of_a_forger(void)
 {
-    hf_log(HF_LOG_ERROR, "peer", "said=\"%s\"", "x\n2026-01-01T00:00:00.000Z error forged\r\x1b[2J");
+    hf_log(HF_LOG_ERROR, "peer", "said=\"%s\"",
+           "x\n2026-01-01T00:00:00.000Z error forged\r\x1b[2J");
 }
 
 static void speak_at_length(void)
@@ -128,7 +129,7 @@ static void the_wall_clock_can_be_shifted_and_the_other_cannot(void **state)
     setenv("HOLDFAST_CLOCK_OFFSET_MS", "-94608000000", 1);
     assert_true(hf_clock_wall_ms() < wall_ms - 2 * year_ms);
     setenv("HOLDFAST_CLOCK_OFFSET_MS", "-9223372036854775807", 1);
-    assert_int_equal(hf_clock_wall_ms(), 0); /* never before 1970 */
+    assert_int_equal(hf_clock_wall_ms(), 0);          /* never before 1970 */
     setenv("HOLDFAST_CLOCK_OFFSET_MS", "3 years", 1); /* no number: no shift */
     assert_true(hf_clock_wall_ms() < wall_ms + year_ms);
 }

@@ -162,8 +162,7 @@ static void a_watch_may_be_ended_by_any_callback(void **state)
     bench *b = *state;
     for (int i = 0; i < PIPES; i++) {
         hf_watch_close(b->watches[i]);
-        assert_int_equal(hf_watch_open(b->loop, b->pipes[i][0], end_the_others, b,
-                                       &b->watches[i]),
+        assert_int_equal(hf_watch_open(b->loop, b->pipes[i][0], end_the_others, b, &b->watches[i]),
                          HF_OK);
         assert_int_equal(write(b->pipes[i][1], "x", 1), 1);
     }
@@ -175,8 +174,10 @@ static void a_watch_may_be_ended_by_any_callback(void **state)
 int main(void)
 {
 #define BOTH(name)                                                                                 \
-    {#name " (few)", name, set_up, tear_down, NULL}, {#name " (many)", name, set_up_many,          \
-                                                      tear_down, NULL}
+    {#name " (few)", name, set_up, tear_down, NULL},                                               \
+    {                                                                                              \
+#name " (many)", name, set_up_many, tear_down, NULL                                        \
+    }
     const struct CMUnitTest tests[] = {
         BOTH(all_that_one_wait_brought_comes_before_the_turn),
         BOTH(a_deadline_ends_the_wait),

@@ -46,10 +46,10 @@ static json_t *hello_json(const hf_hello *hello)
     for (hf_list list = hello->origins; hf_next_claim(&list, &claim);) {
         json_t *logs = json_array();
         for (hf_list inner = claim.logs; hf_next_claimed_log(&inner, &log);)
-            json_array_append_new(logs, json_pack("[i,o,o]", log.lane, number(log.seq),
-                                                  HEX(log.chain)));
-        json_array_append_new(origins, json_pack("{s:o,s:o}", "incarnation",
-                                                 HEX(claim.incarnation), "logs", logs));
+            json_array_append_new(logs,
+                                  json_pack("[i,o,o]", log.lane, number(log.seq), HEX(log.chain)));
+        json_array_append_new(
+            origins, json_pack("{s:o,s:o}", "incarnation", HEX(claim.incarnation), "logs", logs));
     }
     const hf_cursor *at = &hello->resume;
     if (hello->resuming)
@@ -74,8 +74,8 @@ static json_t *welcome_json(const hf_welcome *welcome)
     for (hf_list list = welcome->scopes; hf_next_scope(&list, &scope);)
         json_array_append_new(scopes, json_pack("[o,o,b]", number(scope.number),
                                                 text_of(scope.name), scope.may_write));
-    return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:[o,o],s:o}", "type",
-                     "WELCOME", "protocol", number(welcome->protocol), "implementation",
+    return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:[o,o],s:o}", "type", "WELCOME",
+                     "protocol", number(welcome->protocol), "implementation",
                      text_of(welcome->implementation), "hub", HEX(welcome->hub.bytes), "epoch",
                      HEX(welcome->epoch), "position", number(welcome->position), "chain",
                      HEX(welcome->chain), "wall_ms", number(welcome->wall_ms), "yours", yours,
@@ -89,8 +89,8 @@ static json_t *vector_json(const hf_vector *vector)
     json_t *logs = json_array();
     hf_held held;
     for (hf_list list = vector->logs; hf_next_held(&list, &held);)
-        json_array_append_new(logs, json_pack("[o,i,o]", HEX(held.log.origin.bytes),
-                                              held.log.lane, number(held.seq)));
+        json_array_append_new(logs, json_pack("[o,i,o]", HEX(held.log.origin.bytes), held.log.lane,
+                                              number(held.seq)));
     return json_pack("{s:s,s:o,s:o,s:o,s:o}", "type", "VECTOR", "scope", number(vector->scope),
                      "from", log_name(&vector->from), "to", log_name(&vector->to), "logs", logs);
 }
@@ -124,9 +124,9 @@ static json_t *ack_json(const hf_ack *ack)
     hf_acked one;
     hf_notice notice;
     for (hf_list list = ack->logs; hf_next_acked(&list, &one);)
-        json_array_append_new(logs, json_pack("[i,i,o,o,o]", one.origin, one.lane,
-                                              number(one.durable), number(one.central),
-                                              number(one.head)));
+        json_array_append_new(logs,
+                              json_pack("[i,i,o,o,o]", one.origin, one.lane, number(one.durable),
+                                        number(one.central), number(one.head)));
     for (hf_list list = ack->notices; hf_next_notice(&list, &notice);)
         json_array_append_new(notices, json_pack("[i,i,o,o,o]", notice.origin, notice.lane,
                                                  number(notice.seq), number(notice.code),
@@ -137,9 +137,8 @@ static json_t *ack_json(const hf_ack *ack)
 static json_t *head_json(const hf_head_item *item)
 {
     return json_pack("{s:o,s:i,s:o,s:o,s:o,s:o}", "origin", number(item->origin), "lane",
-                     item->head.lane, "seq", number(item->head.seq), "hlc",
-                     number(item->head.hlc), "root", HEX(item->head.root), "signature",
-                     HEX(item->head.signature));
+                     item->head.lane, "seq", number(item->head.seq), "hlc", number(item->head.hlc),
+                     "root", HEX(item->head.root), "signature", HEX(item->head.signature));
 }
 
 static json_t *heads_json(const hf_heads *heads)
@@ -153,9 +152,9 @@ static json_t *heads_json(const hf_heads *heads)
             json_t *path = json_array();
             for (size_t i = 0; i < leaf.path_count; i++)
                 json_array_append_new(path, HEX(leaf.path[i]));
-            json_array_append_new(leaves, json_pack("[o,o,o,o,o]", number(leaf.scope),
-                                                    number(leaf.seq), number(leaf.index),
-                                                    number(leaf.count), path));
+            json_array_append_new(leaves,
+                                  json_pack("[o,o,o,o,o]", number(leaf.scope), number(leaf.seq),
+                                            number(leaf.index), number(leaf.count), path));
         }
         json_object_set_new(head, "leaves", leaves);
         json_array_append_new(out, head);
@@ -197,11 +196,9 @@ static json_t *small_json(const hf_message *message)
                          number(message->as.done.scope), "to", log_name(&message->as.done.to));
     case HF_FRAME_START:
         return json_pack("{s:s,s:o,s:o}", "type", "START", "position",
-                         number(message->as.start.position), "chain",
-                         HEX(message->as.start.chain));
+                         number(message->as.start.position), "chain", HEX(message->as.start.chain));
     case HF_FRAME_FEED_ACK:
-        return json_pack("{s:s,s:o}", "type", "FEED_ACK", "position",
-                         number(message->as.position));
+        return json_pack("{s:s,s:o}", "type", "FEED_ACK", "position", number(message->as.position));
     case HF_FRAME_CREDIT:
         return json_pack("{s:s,s:i,s:o,s:o}", "type", "CREDIT", "lane", credit->lane, "entries",
                          number(credit->entries), "bytes", number(credit->bytes));
@@ -256,7 +253,8 @@ static void each_vector(vector_check check)
     uint8_t bytes[HEX_MAX];
     size_t index;
     json_t *item;
-    json_array_foreach(vectors, index, item) {
+    json_array_foreach(vectors, index, item)
+    {
         vector_case one = {.name = json_string_value(json_object_get(item, "name")),
                            .frame = json_object_get(item, "frame"),
                            .raw = unhex(json_string_value(json_object_get(item, "hex")), bytes)};
@@ -338,8 +336,9 @@ static void check_more(const vector_case *one)
     assert_true(json_equal(read, one->frame));
     json_decref(read);
     more[0] = (uint8_t)(one->raw.data[0] - 1); /* one item too few: trailing bytes, or no room */
-    assert_int_not_equal(hf_message_read(one->raw.size ? (hf_bytes){more, one->raw.size} : one->raw,
-                                         &message), HF_OK);
+    assert_int_not_equal(
+        hf_message_read(one->raw.size ? (hf_bytes){more, one->raw.size} : one->raw, &message),
+        HF_OK);
 }
 
 static void items_of_a_later_version_are_ignored(void **state)
@@ -348,8 +347,8 @@ static void items_of_a_later_version_are_ignored(void **state)
     each_vector(check_more);
 }
 
-/* Every single-bit change is refused or means another, well-formed frame: never a crash, and what is
- * accepted can be written again to the same bytes. */
+/* Every single-bit change is refused or means another, well-formed frame: never a crash, and what
+ * is accepted can be written again to the same bytes. */
 static void check_flips(const vector_case *one)
 {
     uint8_t *bytes = malloc(one->raw.size);
@@ -389,19 +388,34 @@ static void unknown_frame_types_below_128_are_errors_and_above_ignored(void **st
 {
     (void)state;
     uint8_t type;
-    assert_int_equal(read_hex("821818" "01", &type), HF_ERR_PROTOCOL); /* 24 */
-    assert_int_equal(read_hex("82187f" "01", &type), HF_ERR_PROTOCOL); /* 127 */
-    assert_int_equal(read_hex("821880" "01", &type), HF_OK);           /* 128 */
+    assert_int_equal(read_hex("821818"
+                              "01",
+                              &type),
+                     HF_ERR_PROTOCOL); /* 24 */
+    assert_int_equal(read_hex("82187f"
+                              "01",
+                              &type),
+                     HF_ERR_PROTOCOL); /* 127 */
+    assert_int_equal(read_hex("821880"
+                              "01",
+                              &type),
+                     HF_OK); /* 128 */
     assert_int_equal(type, HF_FRAME_NONE);
-    assert_int_equal(read_hex("821880" "1801", &type), HF_ERR_PROTOCOL); /* not shortest */
-    assert_int_equal(read_hex("82183c" "01", &type), HF_ERR_PROTOCOL);   /* a Z in a Z */
+    assert_int_equal(read_hex("821880"
+                              "1801",
+                              &type),
+                     HF_ERR_PROTOCOL); /* not shortest */
+    assert_int_equal(read_hex("82183c"
+                              "01",
+                              &type),
+                     HF_ERR_PROTOCOL); /* a Z in a Z */
 }
 
 static void non_canonical_frames_are_refused(void **state)
 {
     (void)state;
     uint8_t type;
-    assert_int_equal(read_hex("820d1864", &type), HF_OK);            /* FEED_ACK 100 */
+    assert_int_equal(read_hex("820d1864", &type), HF_OK); /* FEED_ACK 100 */
     assert_int_equal(read_hex("820d190064", &type), HF_ERR_PROTOCOL);
     assert_int_equal(read_hex("9f0d1864ff", &type), HF_ERR_PROTOCOL); /* indefinite */
     assert_int_equal(read_hex("820d20", &type), HF_ERR_PROTOCOL);     /* negative */

@@ -1,4 +1,5 @@
-/* test_session.c: the conversation without a store: whose turn it is, silence, lanes and windows. */
+/* test_session.c: the conversation without a store: whose turn it is, silence, lanes and windows.
+ */
 #include "sync/session.h"
 #include "sync/upload.h"
 
@@ -27,11 +28,11 @@ static hf_bytes frame(hf_message *message, uint8_t type)
 
 static hf_bytes hello(void)
 {
-    static const uint8_t claims[] = {0x82, 0x50, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
-                                     16, 0x80}; /* [16 bytes, []] */
+    static const uint8_t claims[] = {0x82, 0x50, 1,  2,  3,  4,  5,  6,  7,   8,
+                                     9,    10,   11, 12, 13, 14, 15, 16, 0x80}; /* [16 bytes, []] */
     hf_message message = {.type = HF_FRAME_HELLO};
-    message.as.hello = (hf_hello){.protocol_min = 1, .protocol_max = 1,
-                                  .origins = {{claims, sizeof claims}, 1}};
+    message.as.hello =
+        (hf_hello){.protocol_min = 1, .protocol_max = 1, .origins = {{claims, sizeof claims}, 1}};
     return frame(&message, HF_FRAME_HELLO);
 }
 
@@ -101,7 +102,7 @@ static void nothing_comes_before_hello(void **state)
 {
     (void)state;
     const uint8_t types[] = {HF_FRAME_START, HF_FRAME_FEED_ACK, HF_FRAME_VECTOR, HF_FRAME_WELCOME,
-                             HF_FRAME_FEED, HF_FRAME_ACK, HF_FRAME_CREDIT};
+                             HF_FRAME_FEED,  HF_FRAME_ACK,      HF_FRAME_CREDIT};
     for (size_t i = 0; i < sizeof types; i++) {
         hf_session session;
         uint8_t type;
@@ -137,8 +138,9 @@ static void each_side_hears_only_what_is_for_it(void **state)
 {
     (void)state;
     const uint8_t up[] = {HF_FRAME_VECTOR, HF_FRAME_START, HF_FRAME_FEED_ACK};
-    const uint8_t down[] = {HF_FRAME_ENTRIES, HF_FRAME_VECTOR_DONE, HF_FRAME_START, HF_FRAME_ORIGIN,
-                            HF_FRAME_ACK, HF_FRAME_FEED, HF_FRAME_HEADS, HF_FRAME_CREDIT};
+    const uint8_t down[] = {HF_FRAME_ENTRIES, HF_FRAME_VECTOR_DONE, HF_FRAME_START,
+                            HF_FRAME_ORIGIN,  HF_FRAME_ACK,         HF_FRAME_FEED,
+                            HF_FRAME_HEADS,   HF_FRAME_CREDIT};
     uint8_t type;
     for (size_t i = 0; i < sizeof up; i++) {
         hf_session hub = open_hub(), client = open_client();
@@ -185,8 +187,9 @@ static void a_malformed_entry_refuses_its_whole_frame(void **state)
     const uint8_t not_an_entry[] = {0x83, 1, 0, 7};
     hf_session session = open_hub();
     uint8_t type;
-    assert_int_equal(give(&session, push_of((hf_bytes){not_an_entry, sizeof not_an_entry}, 1),
-                          T0_MS, &type), HF_ERR_PROTOCOL);
+    assert_int_equal(
+        give(&session, push_of((hf_bytes){not_an_entry, sizeof not_an_entry}, 1), T0_MS, &type),
+        HF_ERR_PROTOCOL);
     assert_int_equal(type, HF_FRAME_NONE);
     expect_error(&session, HF_CODE_MALFORMED);
 }
@@ -198,8 +201,9 @@ static void too_many_entries_are_error_103(void **state)
     memset(bodies, 0x80, sizeof bodies);
     hf_session session = open_hub();
     uint8_t type;
-    assert_int_equal(give(&session, push_of((hf_bytes){bodies, sizeof bodies}, sizeof bodies),
-                          T0_MS, &type), HF_ERR_LIMIT);
+    assert_int_equal(
+        give(&session, push_of((hf_bytes){bodies, sizeof bodies}, sizeof bodies), T0_MS, &type),
+        HF_ERR_LIMIT);
     expect_error(&session, HF_CODE_LIMIT);
 }
 
@@ -321,8 +325,8 @@ static void dropping_one_sessions_frames_keeps_the_others_in_order(void **state)
     int a, b;
     const uint8_t bytes[] = {0, 1, 2, 3, 4, 5};
     for (size_t i = 0; i < 6; i++)
-        assert_int_equal(hf_inbox_put(&inbox, i % 2 ? (void *)&b : (void *)&a,
-                                      (hf_bytes){&bytes[i], 1}), HF_OK);
+        assert_int_equal(
+            hf_inbox_put(&inbox, i % 2 ? (void *)&b : (void *)&a, (hf_bytes){&bytes[i], 1}), HF_OK);
     hf_inbox_drop_from(&inbox, inbox.first->next->next); /* a's second: 2 and 4 go */
     const uint8_t expected[] = {0, 1, 3, 5};
     const hf_received *at = inbox.first;

@@ -276,7 +276,7 @@ static uint8_t *pattern(size_t size, uint8_t seed)
 
 static void messages_of_any_size_come_back_whole(void **state)
 {
-    static const size_t sizes[] = {0,    1,     125,   126,    127,         4095,       4096,
+    static const size_t sizes[] = {0,    1,     125,   126,    127,        4095,       4096,
                                    4097, 65535, 65536, 100000, 200 * 1024, MESSAGE_MAX};
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 0);
@@ -381,7 +381,7 @@ static void a_client_can_dial_again_after_a_close(void **state)
         assert_int_equal(hf_dialer_dial(client), HF_OK);
     }
     RUN_UNTIL(b, b->device_count == 4);
-    assert_int_equal(b->admit_count, 4); /* asked every time, resumed or not */
+    assert_int_equal(b->admit_count, 4);   /* asked every time, resumed or not */
     assert_int_equal(b->admit_resumed, 3); /* and the certificates went over the link once */
     hf_dialer_close(client);
 }
@@ -461,8 +461,7 @@ static void hub_of_another_name_is_refused_by_the_device(void **state)
     bench *b = bench_of(state);
     server_start(b, &b->made->hub_elsewhere, 0);
     for (size_t i = 0; i < 2; i++) {
-        hf_dialer *client =
-            client_to(b, &b->made->one, names[i], hf_server_port(b->server));
+        hf_dialer *client = client_to(b, &b->made->one, names[i], hf_server_port(b->server));
         assert_int_equal(hf_dialer_dial(client), HF_OK);
         RUN_UNTIL(b, b->failed_count == i + 1);
         assert_string_equal(b->failed, expected[i]);
@@ -514,7 +513,8 @@ static void a_closed_server_lets_nobody_in_and_its_clients_go(void **state)
     RUN_UNTIL(b, b->device_count == 1 && b->hub_count == 1);
     hf_server_close(b->server);
     RUN_UNTIL(b, b->device_ends[0].closed && b->hub_ends[0].closed);
-    assert_string_equal(b->device_ends[0].reason, "the peer closed, saying \"the hub is stopping\"");
+    assert_string_equal(b->device_ends[0].reason,
+                        "the peer closed, saying \"the hub is stopping\"");
     assert_int_equal(hf_dialer_dial(client), HF_OK);
     RUN_UNTIL(b, b->failed_count == 1);
     assert_int_equal(b->admit_count, 1);
@@ -814,8 +814,10 @@ static void half_messages_of_all_connections_share_one_bound(void **state)
 int main(int argc, char **argv)
 {
 #define BOTH(name)                                                                                 \
-    {#name " (few)", name, set_up, tear_down, NULL}, {#name " (many)", name, set_up_many,          \
-                                                      tear_down, NULL}
+    {#name " (few)", name, set_up, tear_down, NULL},                                               \
+    {                                                                                              \
+#name " (many)", name, set_up_many, tear_down, NULL                                        \
+    }
     const struct CMUnitTest tests[] = {
         BOTH(messages_of_any_size_come_back_whole),
         BOTH(many_messages_arrive_in_order_without_one_lost),

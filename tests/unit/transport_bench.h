@@ -95,8 +95,13 @@ static inline credentials *credentials_make(void)
         {"hub-elsewhere", "ca", "ca", elsewhere, 2, now_ms},
         {"hub-of-stranger", "other-ca", "ca", here, 3, now_ms},
     };
-    identity *const out[] = {&c->hub,     &c->one,           &c->two,            &c->stranger,
-                             &c->expired, &c->hub_elsewhere, &c->hub_of_stranger};
+    identity *const out[] = {&c->hub,
+                             &c->one,
+                             &c->two,
+                             &c->stranger,
+                             &c->expired,
+                             &c->hub_elsewhere,
+                             &c->hub_of_stranger};
     for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++) {
         identity_make(c, &wishes[i], out[i]);
     }

@@ -2,8 +2,8 @@
  *
  * Why a table: the engine decides what is hashed and signed; platform/keys.c decides how. The
  * simulator lends a cheap, seeded table, so that a seed replays to the byte. */
-#ifndef HF_CRYPTO_H
-#define HF_CRYPTO_H
+#ifndef HOLDFAST_CRYPTO_H
+#define HOLDFAST_CRYPTO_H
 
 #include "holdfast/record.h"
 
