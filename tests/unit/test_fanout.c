@@ -1,0 +1,160 @@
+/* test_fanout.c: which entries reach which device, by the feed and by vectors, and how fast. */
+#include "pair.h"
+
+#include "hub/peer.h"
+#include "sync/apply.h"
+#include "sync/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { CRIME = 16 };
+
+static hf_standing edge_standing(pair_world *pair, size_t edge)
+{
+    hf_standing standing;
+    assert_int_equal(hf_store_standing(pair->nodes[edge].store, &standing), HF_OK);
+    return standing;
+}
+
+/* ---- the feed ---- */
+
+static bool drop_feed_acks(pair_world *pair, size_t edge, pair_way way, const hf_message *message)
+{
+    (void)pair;
+    (void)edge;
+    return way == PAIR_DOWN || message->type != HF_FRAME_FEED_ACK;
+}
+
+/* A device that never says it has stored what it got gets a window's worth and no more. */
+static void the_feed_stops_at_its_window(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    char text[2001];
+    memset(text, 'x', sizeof text);
+    text[2000] = 0;
+    pair->nodes[1].offline = true;
+    pair_cut(pair, 1);
+    for (int n = 0; n < 900; n++) pair_crime(pair, 0, text); /* 1.8 MB */
+    pair_wait(pair, 1000);
+    pair_count_from_here(pair);
+    pair->tap = drop_feed_acks;
+    pair->nodes[1].offline = false;
+    pair_wait(pair, 2 * HF_REDIAL_MIN_MS);
+    uint64_t entries = edge_standing(pair, 1).entries;
+    assert_true(entries > 300 && entries < 600);
+    pair->tap = NULL;
+    pair_cut(pair, 1);
+    pair_wait(pair, 5 * HF_REDIAL_MIN_MS);
+    assert_true(edge_standing(pair, 1).entries > 900);
+    assert_true(pair_equal(pair));
+    pair_free(pair);
+}
+
+/* The vector road: more logs and entries than one frame, holes among them, then live again. */
+static void a_device_that_cannot_resume_gets_what_it_lacks(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(3);
+    uint32_t beat = pair_scope(pair);
+    for (int n = 0; n < 40; n++) pair_crime(pair, 0, "Before");
+    pair_run(pair);
+    pair->nodes[2].offline = true;
+    pair_cut(pair, 2);
+    for (int n = 0; n < 700; n++) pair_crime(pair, 0, "While it was away");
+    pair_run(pair);
+    pair_forged hole = {.seq = 1, .scope = beat, .type = 3, .lane = HF_LANE_CRIME};
+    assert_int_equal(pair_forge(pair, 1, &hole, 1), HF_OK);
+    assert_int_equal(hf_hub_turn(pair->hub, ++pair->now_ms, pair_wall_ms(pair)), HF_OK);
+    pair_cut(pair, 1);
+    pair->nodes[1].offline = true;
+    pair_run(pair);
+    /* A cursor into a feed that the hub does not know: another life of it. */
+    hf_cursor cursor;
+    bool found;
+    hf_batch *batch;
+    hf_store *store = pair->nodes[2].store;
+    const hf_origin_id *hub = &hf_store_own_origin(pair->hub_node.store)->id;
+    assert_int_equal(hf_cursor_get(store, hub, &cursor, &found), HF_OK);
+    assert_true(found);
+    cursor.epoch[0] ^= 1;
+    assert_int_equal(hf_batch_begin(store, pair_wall_ms(pair), &batch), HF_OK);
+    assert_int_equal(hf_batch_cursor(batch, &cursor), HF_OK);
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+    pair->nodes[2].offline = false;
+    pair_count_from_here(pair);
+    pair_wait(pair, 3 * HF_REDIAL_MIN_MS);
+    assert_true(pair->frames[PAIR_UP][HF_FRAME_VECTOR] >= 3);
+    assert_int_equal(pair->frames[PAIR_UP][HF_FRAME_START], 1);
+    assert_int_equal(pair->frames[PAIR_DOWN][HF_FRAME_FEED], 0); /* nothing comes twice */
+    uint8_t at_hub[HF_HASH_SIZE], at_edge[HF_HASH_SIZE];
+    assert_int_equal(hf_store_digest(pair->hub_node.store, beat, at_hub), HF_OK);
+    assert_int_equal(hf_store_digest(store, beat, at_edge), HF_OK);
+    assert_memory_equal(at_hub, at_edge, HF_HASH_SIZE);
+    hf_record_id live = pair_crime(pair, 0, "Live again");
+    pair_run(pair);
+    assert_string_equal(pair_summary(store, &live), "Live again");
+    pair_free(pair);
+}
+
+/* Entries of a scope that a device does not hold never reach it, by either road. */
+static void nothing_outside_its_grants_reaches_a_device(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(1);
+    pair_node *other = &pair->nodes[1];
+    const char *scopes[] = {"elsewhere"};
+    snprintf(other->name, sizeof other->name, "other");
+    other->disk = sim_disk_new("other", 9);
+    sim_crypto_init(&other->crypto, 43, "other", false);
+    assert_int_equal(hf_hub_register(pair->hub, other->crypto.table.own_key_id, "other", "Wilts",
+                                     "West", scopes, 1, other->crypto.table.own_certificate,
+                                     pair_wall_ms(pair)),
+                     HF_OK);
+    pair_open(pair, other);
+    pair->edge_count = 2;
+    pair_run(pair);
+    uint64_t before = edge_standing(pair, 1).entries;
+    for (int n = 0; n < 1200; n++) pair_crime(pair, 0, "Not for them");
+    pair_run(pair);
+    assert_int_equal(edge_standing(pair, 1).entries, before);
+    pair_cut(pair, 1);
+    pair_count_from_here(pair);
+    pair_wait(pair, 3 * HF_REDIAL_MIN_MS);
+    assert_int_equal(edge_standing(pair, 1).entries, before);
+    assert_true(pair->bytes[PAIR_DOWN] < 1000); /* and the way past it was not walked in frames */
+    pair_free(pair);
+}
+
+/* ---- size ---- */
+
+static void an_idle_session_holds_little(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    for (int n = 0; n < 100; n++) pair_crime(pair, 0, "Some traffic first");
+    pair_run(pair);
+    const hf_peer *peer = pair->nodes[1].peer;
+    size_t size = sizeof *peer + peer->scope_count * sizeof *peer->scopes +
+                  peer->origin_count * sizeof *peer->origins + peer->named_size +
+                  peer->certificate.capacity + peer->notices.capacity + peer->vector.capacity;
+    assert_true(size <= 4096);
+    pair_free(pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_feed_stops_at_its_window),
+        cmocka_unit_test(a_device_that_cannot_resume_gets_what_it_lacks),
+        cmocka_unit_test(nothing_outside_its_grants_reaches_a_device),
+        cmocka_unit_test(an_idle_session_holds_little),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
