@@ -22,7 +22,7 @@ static int set_up(void **state)
 {
     bench *b = calloc(1, sizeof *b);
     assert_non_null(b);
-    strcpy(b->path, "/tmp/hf-test-config-XXXXXX");
+    snprintf(b->path, sizeof b->path, "/tmp/hf-test-config-XXXXXX");
     int fd = mkstemp(b->path);
     assert_true(fd >= 0);
     close(fd);

@@ -320,9 +320,9 @@ static void the_rate_is_limited(void **state)
 int main(int argc, char **argv)
 {
 #define BOTH(name)                                                                                 \
-    {#name " (few)", name, set_up, tear_down, NULL},                                               \
+    {#name "/few", name, set_up, tear_down, NULL},                                                 \
     {                                                                                              \
-#name " (many)", name, set_up_many, tear_down, NULL                                        \
+#name "/many", name, set_up_many, tear_down, NULL                                          \
     }
     const struct CMUnitTest tests[] = {
         BOTH(the_ca_can_be_fetched_by_anybody),

@@ -21,7 +21,7 @@ static char directory[64];
 static int set_up(void **state)
 {
     (void)state;
-    strcpy(directory, "/tmp/hf-test-files-XXXXXX");
+    snprintf(directory, sizeof directory, "/tmp/hf-test-files-XXXXXX");
     assert_non_null(mkdtemp(directory));
     return 0;
 }

@@ -42,7 +42,7 @@ static int set_up(void **state)
 {
     bench *b = calloc(1, sizeof *b);
     assert_non_null(b);
-    strcpy(b->directory, "/tmp/hf-test-keys-XXXXXX");
+    snprintf(b->directory, sizeof b->directory, "/tmp/hf-test-keys-XXXXXX");
     assert_non_null(mkdtemp(b->directory));
     join(b->ca_key, b->directory, "ca.key");
     join(b->ca_certificate, b->directory, "ca.crt");

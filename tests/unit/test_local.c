@@ -49,7 +49,7 @@ static int set_up_loop(void **state, bool many)
 {
     bench *b = calloc(1, sizeof *b);
     assert_non_null(b);
-    strcpy(b->directory, "/tmp/hf-test-local-XXXXXX");
+    snprintf(b->directory, sizeof b->directory, "/tmp/hf-test-local-XXXXXX");
     assert_non_null(mkdtemp(b->directory));
     snprintf(b->path, sizeof b->path, "%s/control.sock", b->directory);
     hf_loop_options options = {.many = many};
@@ -168,7 +168,7 @@ static void no_daemon_is_told_from_one_that_does_not_answer(void **state)
     ask(b, &c, "{}");
     assert_int_equal(c.status, HF_ERR_NOT_FOUND); /* no file */
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    strcpy(at.sun_path, b->path);
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", b->path);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
     close(fd); /* as a process that was killed leaves it */
@@ -193,7 +193,7 @@ static void the_socket_is_for_its_owner_only(void **state)
 static int raw_connect(const bench *b)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    strcpy(at.sun_path, b->path);
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", b->path);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
     return fd;
@@ -263,9 +263,9 @@ static void a_path_too_long_for_a_socket_is_refused(void **state)
 int main(int argc, char **argv)
 {
 #define BOTH(name)                                                                                 \
-    {#name " (few)", name, set_up, tear_down, NULL},                                               \
+    {#name "/few", name, set_up, tear_down, NULL},                                                 \
     {                                                                                              \
-#name " (many)", name, set_up_many, tear_down, NULL                                        \
+#name "/many", name, set_up_many, tear_down, NULL                                          \
     }
     const struct CMUnitTest tests[] = {
         BOTH(a_request_is_answered),

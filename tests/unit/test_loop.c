@@ -174,9 +174,9 @@ static void a_watch_may_be_ended_by_any_callback(void **state)
 int main(void)
 {
 #define BOTH(name)                                                                                 \
-    {#name " (few)", name, set_up, tear_down, NULL},                                               \
+    {#name "/few", name, set_up, tear_down, NULL},                                                 \
     {                                                                                              \
-#name " (many)", name, set_up_many, tear_down, NULL                                        \
+#name "/many", name, set_up_many, tear_down, NULL                                          \
     }
     const struct CMUnitTest tests[] = {
         BOTH(all_that_one_wait_brought_comes_before_the_turn),

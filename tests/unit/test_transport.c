@@ -814,9 +814,9 @@ static void half_messages_of_all_connections_share_one_bound(void **state)
 int main(int argc, char **argv)
 {
 #define BOTH(name)                                                                                 \
-    {#name " (few)", name, set_up, tear_down, NULL},                                               \
+    {#name "/few", name, set_up, tear_down, NULL},                                                 \
     {                                                                                              \
-#name " (many)", name, set_up_many, tear_down, NULL                                        \
+#name "/many", name, set_up_many, tear_down, NULL                                          \
     }
     const struct CMUnitTest tests[] = {
         BOTH(messages_of_any_size_come_back_whole),

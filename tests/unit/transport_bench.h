@@ -79,7 +79,7 @@ static inline credentials *credentials_make(void)
     char key[128], certificate[128];
     uint64_t now_ms = hf_clock_wall_ms();
     assert_non_null(c);
-    strcpy(c->directory, "/tmp/hf-test-transport-XXXXXX");
+    snprintf(c->directory, sizeof c->directory, "/tmp/hf-test-transport-XXXXXX");
     assert_non_null(mkdtemp(c->directory));
     for (int i = 0; i < 2; i++) {
         path_of(key, c, i ? "other-ca" : "ca", ".key");
