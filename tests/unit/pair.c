@@ -332,7 +332,9 @@ bool pair_equal(pair_world *pair)
 
 static void write_ops(hf_buffer *out, const pair_forged *entry)
 {
-    static const uint8_t salt[8] = {1}, id[16] = {0x01, 0x92};
+    static const uint8_t salt[8] = {1};
+    /* a record of its own: many live writes of one field would be another attack */
+    const uint8_t id[16] = {0x01, 0x92, (uint8_t)(entry->seq >> 8), (uint8_t)entry->seq};
     hf_buffer ops = {0};
     hf_write_raw(&ops, (hf_bytes){salt, sizeof salt});
     hf_write_array(&ops, 4);

@@ -311,7 +311,7 @@ static void expect_withheld(const pair_forged *entry, uint32_t reason, bool seen
     pair->nodes[0].offline = true;
     pair_wait(pair, 2 * HF_REDIAL_MIN_MS);
     assert_int_equal(holes_of(pair->nodes[1].store), seen_by_other ? 1 : 0);
-    hf_record_id record = {.type = entry->type, .bytes = {0x01, 0x92}};
+    hf_record_id record = {.type = entry->type, .bytes = {0x01, 0x92, 0, 1}};
     assert_string_equal(pair_summary(pair->nodes[1].store, &record), "");
     assert_string_equal(pair_summary(pair->hub_node.store, &record), "");
     pair_free(pair);
@@ -358,7 +358,7 @@ static void withheld_entries_block_nothing(void **state)
     pair_wait(pair, 2 * HF_REDIAL_MIN_MS);
     assert_int_equal(holes_of(pair->hub_node.store), 2);
     assert_int_equal(holes_of(pair->nodes[1].store), 2);
-    hf_record_id record = {.type = CRIME, .bytes = {0x01, 0x92}};
+    hf_record_id record = {.type = CRIME, .bytes = {0x01, 0x92, 0, 1}};
     assert_string_equal(pair_summary(pair->nodes[1].store, &record), "forged");
     uint8_t at_hub[HF_HASH_SIZE], at_edge[HF_HASH_SIZE];
     assert_int_equal(hf_store_digest(pair->hub_node.store, beat, at_hub), HF_OK);

@@ -17,7 +17,7 @@ static json_t *hex_of(hf_bytes bytes)
 {
     char text[2 * HEX_MAX + 1] = "";
     assert_true(bytes.size <= HEX_MAX);
-    for (size_t i = 0; i < bytes.size; i++) sprintf(text + 2 * i, "%02x", bytes.data[i]);
+    for (size_t i = 0; i < bytes.size; i++) snprintf(text + 2 * i, 3, "%02x", bytes.data[i]);
     return json_string(text);
 }
 
