@@ -31,6 +31,7 @@ CREATE TABLE record(            -- record.c: the fold of its live writes
     no INTEGER PRIMARY KEY, type INTEGER NOT NULL, id BLOB NOT NULL, scope INTEGER NOT NULL,
     deleted INTEGER NOT NULL, position INTEGER NOT NULL, state BLOB NOT NULL); -- state (sealed)
 CREATE UNIQUE INDEX record_id ON record(type, id, scope); -- a record lives in one scope
+CREATE INDEX record_deleted ON record(type) WHERE deleted=1; -- few; counted without the others
 
 CREATE TABLE record_entry(      -- record.c: which entries touch a record, for history and refolding
     record INTEGER NOT NULL, position INTEGER NOT NULL,
@@ -66,6 +67,7 @@ CREATE TABLE device(            -- control.c: fold of the _device records, by ke
     key_id BLOB PRIMARY KEY, type INTEGER NOT NULL, id BLOB NOT NULL, name TEXT NOT NULL)
     WITHOUT ROWID;
 CREATE INDEX device_name ON device(name);
+CREATE INDEX device_id ON device(id);
 
 CREATE TABLE scope_name(        -- control.c: fold of the _scope records
     number INTEGER PRIMARY KEY, name TEXT NOT NULL);

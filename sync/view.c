@@ -133,9 +133,10 @@ hf_status hf_store_get(hf_store *store, const hf_record_id *id, hf_view **out)
     size_t live = 0;
     for (size_t i = 0; i < view->record.field_count && status == HF_OK; i++)
         if (view->record.fields[i].cell.live_count) live++;
-    if (status == HF_OK && live == 0)
+    /* One whose every write is withheld is held all the same: its history says what happened. */
+    if (status == HF_OK && view->record.no == 0)
         status = hf_store_say(store, HF_ERR_NOT_FOUND, "There is no such record on this node.");
-    if (status == HF_OK) view->fields = calloc(live, sizeof *view->fields);
+    if (status == HF_OK) view->fields = calloc(live + 1, sizeof *view->fields);
     if (status == HF_OK && !view->fields) status = HF_ERR_NOMEM;
     hf_texts texts = {0};
     for (size_t i = 0; i < view->record.field_count && status == HF_OK; i++) {
