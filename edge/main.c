@@ -247,12 +247,7 @@ int hf_edge_cli_run(void *context, const hf_cli_args *args)
 {
     (void)context;
     edge_daemon d = {.conn = NULL};
-    int code = hf_edge_cli_open(&d.program, args);
-    if (code == HF_EXIT_OK && !d.program.store) {
-        fprintf(stderr, "%s run: process %" PRId64 " holds %s already. End it first.\n",
-                EDGE_PROGRAM, d.program.api.pid, d.program.home.data);
-        code = HF_EXIT_TRY_LATER;
-    }
+    int code = hf_edge_cli_open_alone(&d.program, args);
     d.program.api.running = true;
     d.program.api.pid = getpid();
     if (code == HF_EXIT_OK) code = open_link(&d);

@@ -29,7 +29,8 @@ typedef struct edge_program {
 int hf_edge_cli_find(edge_program *program,
                      const hf_cli_args *args); /* names files, opens nothing */
 int hf_edge_cli_open(edge_program *program, const hf_cli_args *args); /* ready to ask, either way */
-int hf_edge_cli_open_store(edge_program *program);                    /* the lock is held */
+int hf_edge_cli_open_alone(edge_program *program, const hf_cli_args *args); /* for a daemon */
+int hf_edge_cli_open_store(edge_program *program);                          /* the lock is held */
 int hf_edge_cli_ask(edge_program *program, json_t *request,
                     json_t **document); /* takes `request` */
 void hf_edge_cli_close(edge_program *program);

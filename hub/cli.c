@@ -178,6 +178,33 @@ int hf_hub_cli_open(hub_program *program, const hf_cli_args *args)
     return hf_cli_exit(status);
 }
 
+static hf_status ask_daemon(hub_program *program, const char *request)
+{
+    char *answer = NULL;
+    hf_status status = hf_local_ask(program->home.socket, request, ASK_TIMEOUT_MS, &answer);
+    if (status != HF_OK) return status;
+    hf_buffer_clear(&program->reply);
+    hf_write_raw(&program->reply, (hf_bytes){(const uint8_t *)answer, strlen(answer)});
+    free(answer);
+    return program->reply.status;
+}
+
+int hf_hub_cli_open_alone(hub_program *program, const hf_cli_args *args)
+{
+    int code = hf_hub_cli_open(program, args);
+    for (int i = 0; code == HF_EXIT_OK && !program->store && i < HF_HOME_TRIES; i++) {
+        pid_t holder = 0;
+        if (hf_home_lock(&program->home, &holder) == HF_OK) return hf_hub_cli_open_store(program);
+        if (holder) program->api.pid = holder;
+        if (ask_daemon(program, "{\"op\":\"status\"}") == HF_OK) break; /* it will stay */
+        hf_home_pause();
+    }
+    if (code != HF_EXIT_OK || program->store) return code;
+    fprintf(stderr, "%s run: process %ld holds %s already. End it first.\n", HUB_PROGRAM,
+            (long)program->api.pid, program->home.data);
+    return HF_EXIT_TRY_LATER;
+}
+
 void hf_hub_cli_close(hub_program *program)
 {
     hf_hub_free(program->hub);
@@ -206,17 +233,6 @@ static int ask_failed(const hub_program *program, hf_status status)
     return status == HF_ERR_BUSY ? HF_EXIT_TRY_LATER : HF_EXIT_UNAVAILABLE;
 }
 
-static int ask_daemon(hub_program *program, const char *request)
-{
-    char *answer = NULL;
-    hf_status status = hf_local_ask(program->home.socket, request, ASK_TIMEOUT_MS, &answer);
-    if (status != HF_OK) return ask_failed(program, status);
-    hf_buffer_clear(&program->reply);
-    hf_write_raw(&program->reply, (hf_bytes){(const uint8_t *)answer, strlen(answer)});
-    free(answer);
-    return program->reply.status == HF_OK ? HF_EXIT_OK : HF_EXIT_NO_MEMORY;
-}
-
 /* A refusal stands in the reply, as it does when a daemon answers. */
 static int ask_self(hub_program *program, const char *request)
 {
@@ -225,6 +241,25 @@ static int ask_self(hub_program *program, const char *request)
     program->api.wall_ms = hf_clock_wall_ms();
     hf_status status = hf_hub_api_answer(&program->api, text, &program->reply);
     return program->reply.status == HF_OK ? HF_EXIT_OK : hf_cli_exit(status);
+}
+
+/* Whoever holds the store either answers, or is a command that will be done in a moment. */
+static int ask_holder(hub_program *program, const char *request)
+{
+    hf_status status = HF_ERR_NOT_FOUND;
+    for (int i = 0; i < HF_HOME_TRIES; i++) {
+        pid_t holder = 0;
+        status = ask_daemon(program, request);
+        if (status == HF_OK) return HF_EXIT_OK;
+        if (status != HF_ERR_NOT_FOUND) break;
+        if (hf_home_lock(&program->home, &holder) == HF_OK) {
+            int code = hf_hub_cli_open_store(program);
+            return code == HF_EXIT_OK ? ask_self(program, request) : code;
+        }
+        if (holder) program->api.pid = holder;
+        hf_home_pause();
+    }
+    return ask_failed(program, status);
 }
 
 static int told_error(const json_t *document)
@@ -246,11 +281,7 @@ int hf_hub_cli_ask(hub_program *program, json_t *request, json_t **document)
         fprintf(stderr, "%s: what was given is not UTF-8 text.\n", HUB_PROGRAM);
         return HF_EXIT_DATA;
     }
-    int code = HF_EXIT_OK;
-    if (program->store)
-        ask_self(program, text);
-    else
-        code = ask_daemon(program, text);
+    int code = program->store ? ask_self(program, text) : ask_holder(program, text);
     free(text);
     if (code != HF_EXIT_OK) return code;
     *document =

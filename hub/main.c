@@ -287,12 +287,7 @@ int hf_hub_cli_run(void *context, const hf_cli_args *args)
 {
     (void)context;
     hub_daemon d = {.failed = false};
-    int code = hf_hub_cli_open(&d.program, args);
-    if (code == HF_EXIT_OK && !d.program.store) {
-        fprintf(stderr, "%s run: process %" PRId64 " holds %s already. End it first.\n",
-                HUB_PROGRAM, d.program.api.pid, d.program.home.data);
-        code = HF_EXIT_TRY_LATER;
-    }
+    int code = hf_hub_cli_open_alone(&d.program, args);
     if (code == HF_EXIT_OK) {
         d.program.api.running = true;
         d.program.api.pid = getpid();

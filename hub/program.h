@@ -31,7 +31,8 @@ typedef struct hub_program {
 /* Each says on standard error what is wrong and returns an exit code. */
 int hf_hub_cli_find(hub_program *program, const hf_cli_args *args); /* names files, opens nothing */
 int hf_hub_cli_open(hub_program *program, const hf_cli_args *args); /* ready to ask, either way */
-int hf_hub_cli_open_store(hub_program *program);                    /* the lock is held */
+int hf_hub_cli_open_alone(hub_program *program, const hf_cli_args *args); /* for a daemon */
+int hf_hub_cli_open_store(hub_program *program);                          /* the lock is held */
 int hf_hub_cli_read_config(hub_program *program);
 int hf_hub_cli_open_ca(hub_program *program);
 int hf_hub_cli_ask(hub_program *program, json_t *request, json_t **document); /* takes `request` */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { NAME_SIZE_MAX = 32 }; /* of the files within */
@@ -49,6 +50,12 @@ bool hf_home_has(const char *path)
 hf_status hf_home_lock(hf_home *home, pid_t *holder)
 {
     return hf_lock_open(home->lock_file, &home->lock, holder);
+}
+
+void hf_home_pause(void)
+{
+    struct timespec pause = {.tv_nsec = HF_HOME_PAUSE_MS * 1000000L};
+    (void)nanosleep(&pause, NULL);
 }
 
 int hf_home_keys(hf_home *home, const char *program)

@@ -9,7 +9,11 @@
 #include "files.h"
 #include "keys.h"
 
-enum { HF_PATH_SIZE = 1024 };
+enum {
+    HF_PATH_SIZE = 1024,
+    HF_HOME_PAUSE_MS = 50, /* between two tries for a store that another process holds */
+    HF_HOME_TRIES = 200    /* a command is done in a moment, and its lock is worth waiting for */
+};
 
 typedef struct hf_home {
     char data[HF_PATH_SIZE];
@@ -27,6 +31,7 @@ bool hf_home_has(const char *path); /* is there such a file */
 
 /* Takes the lock. HF_ERR_BUSY: another process holds the store, its pid in *holder. */
 HF_MUST_CHECK hf_status hf_home_lock(hf_home *home, pid_t *holder);
+void hf_home_pause(void);
 /* Opens the keys that are there; says on standard error what is wrong. Returns an exit code. */
 int hf_home_keys(hf_home *home, const char *program);
 void hf_home_close(hf_home *home); /* what was opened, in reverse; may be called twice */

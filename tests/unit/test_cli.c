@@ -50,7 +50,12 @@ static int run(seen *s, char *out, size_t room, const char *line)
     char copy[256], *argv[16] = {NULL};
     int argc = 0;
     (void)snprintf(copy, sizeof copy, "%s", line);
-    for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) argv[argc++] = word;
+    for (char *word = copy; *word;) {
+        size_t size = strcspn(word, " ");
+        argv[argc++] = word;
+        word += size;
+        if (*word) *word++ = 0;
+    }
     FILE *file = tmpfile();
     assert_non_null(file);
     fflush(stdout);
