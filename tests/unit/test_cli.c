@@ -208,8 +208,7 @@ static void a_table_shows_no_control_characters(void **state)
     static const char *const cells[] = {"A",
                                         "B",
                                         "x\x1b[2J",
-                                        "\xc2\x9b"
-                                        "1m",
+                                        "\xc2\2331m",
                                         "Łódź",
                                         "y"};
     char out[256];
