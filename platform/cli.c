@@ -134,10 +134,11 @@ static void print_usage(FILE *out, const hf_cli_program *program, const hf_cli_c
 static void print_exit_codes(FILE *out)
 {
     fputs("\nExit codes:\n"
-          "   0 ok           1 a check failed      2 usage            65 bad data\n"
-          "  66 no input    69 unavailable        70 internal         71 no memory\n"
-          "  73 cannot create 74 input/output     75 try again later  76 protocol\n"
-          "  77 denied      78 configuration, or not set up yet\n",
+          "   0 ok                   1 a check failed       2 usage\n"
+          "  65 bad data            66 no input            69 unavailable\n"
+          "  70 internal            71 no memory           73 cannot create\n"
+          "  74 input or output     75 try again later     76 protocol\n"
+          "  77 denied              78 configuration, or not set up yet\n",
           out);
 }
 

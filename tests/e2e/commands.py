@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from world import BUILD, MAPPING, STREET, Skip, World, main, until
+from world import BUILD, MAPPING, ROOT, STREET, Skip, World, main, until
 
 
 def what_one_device_writes_the_others_read():
@@ -454,6 +454,33 @@ def logs_hold_ids_and_never_what_people_wrote():
             assert text and "anary" not in text, text
 
 
+def the_manual_names_every_command_option_schema_and_exit_code():
+    manual = (ROOT / "docs" / "cli.md").read_text()
+    for program in ("holdfast-hub", "holdfast-edge"):
+        def help_of(*args):
+            return subprocess.run([str(BUILD / program), *args, "--help"], capture_output=True,
+                                  text=True, check=True).stdout
+        listed = help_of().split("Commands:")[1].split("Options of")[0]
+        names = re.findall(r"(?m)^  (\S+)", listed)
+        section = manual.split(f"\n## {program}\n")[1].split("\n## ")[0]
+        assert len(names) > 8
+        for name in names:
+            rows = [row for row in section.splitlines() if row.startswith(f"| `{name}")]
+            assert rows, (program, name)
+            options = set(re.findall(r"(?m)^  (--[a-z-]+)", help_of(name))) - {"--data", "--json"}
+            for option in options:
+                assert any(f"`{option}`" in row for row in rows), (program, name, option)
+        codes = re.findall(r"\b(\d+) [a-z]", help_of().split("Exit codes:")[1])
+        assert codes and codes == re.findall(r"(?m)^\| (\d+) \|", manual)
+    schemas = set()
+    for side in ("edge", "hub"):
+        for path in (ROOT / side).glob("*.c"):
+            schemas |= set(re.findall(r"holdfast\.[a-z_]+/\d+", path.read_text()))
+    assert len(schemas) > 10
+    for schema in schemas:
+        assert f"**`{schema}`**" in manual, schema
+
+
 def help_and_mistakes_are_answered():
     commands = {"holdfast-hub": "init run token devices revoke status conflicts show verify",
                 "holdfast-edge": "init enrol run put get list find import delete conflicts resolve "
@@ -496,6 +523,7 @@ TESTS = [
     verify_finds_a_chain_that_was_changed,
     a_full_disk_says_so_and_recovers,
     logs_hold_ids_and_never_what_people_wrote,
+    the_manual_names_every_command_option_schema_and_exit_code,
     help_and_mistakes_are_answered,
 ]
 
