@@ -200,7 +200,6 @@ static void compare_conflicts(sim_world *world, const sim_node *node, const mode
         for (size_t j = 0; j <= record->field_count; j++) {
             bool flagged = j == record->field_count;
             if (flagged ? !record->edited_deleted : !record->fields[j].conflict) continue;
-            if (record->deleted) continue; /* nobody needs to choose in what is hidden */
             uint32_t field = flagged ? 0 : record->fields[j].number;
             expected++;
             sim_checked(world, SIM_S6);
