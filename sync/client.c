@@ -144,6 +144,8 @@ hf_status hf_client_turn(hf_client *client, uint64_t now_ms, uint64_t wall_ms)
     if (acks_too_soon(client)) return HF_OK;
     hf_status status = client->inbox.count ? hf_client_apply(client) : HF_OK;
     if (status == HF_OK) status = renew(client);
+    if (status == HF_OK && !client->looked) status = hf_client_renew_on(client);
+    if (status == HF_OK) client->looked = true;
     if (status == HF_OK) status = look_for_writes(client);
     if (status != HF_OK) hf_session_fail_status(&client->session, status, "store");
     return status;

@@ -63,7 +63,7 @@ struct hf_client {
 
     uint64_t hello_at_ms, welcome_at_ms, wall_now_ms, wall_ms; /* wall_ms stood at wall_now_ms */
     hf_hub_time hub_time;
-    bool renewed;
+    bool renewed, looked; /* looked: for a renewal that a former run began */
     char notice[160];
 
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
@@ -93,5 +93,7 @@ HF_MUST_CHECK hf_status hf_client_keep_heads(hf_client *client);
 /* ---- client_renew.c ---- */
 /* Mints a new incarnation and, after a fork, writes again under it what no hub is known to hold. */
 HF_MUST_CHECK hf_status hf_client_renew(hf_client *client);
+/* Goes on with what a power cut interrupted; nothing to do: HF_OK. */
+HF_MUST_CHECK hf_status hf_client_renew_on(hf_client *client);
 
 #endif

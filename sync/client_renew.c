@@ -10,6 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
+typedef struct renewal_place {
+    hf_origin_id origin; /* whose entries are written again */
+    uint64_t done[HF_LANE_COUNT];
+} renewal_place;
+
 enum { RENEW_ENTRIES_MAX = 256 }; /* read at a time, so that memory stays bounded */
 
 typedef struct renew_walk {
@@ -113,35 +118,88 @@ static hf_status entry_again(renew_walk *walk, hf_bytes body)
     return status;
 }
 
-/* Everything of one old log above `after`. */
-static hf_status log_again(renew_walk *walk, uint64_t after)
+/* ---- how far we are with it, in the store: power may fail half way ---- */
+
+static const char META_AGAIN[] = "again"; /* [origin, [seq done, ...]]; empty: nothing to do */
+
+static hf_status renewal_get(hf_store *store, renewal_place *out, bool *found)
 {
-    walk->seq = after;
+    hf_buffer stored = {0};
+    hf_status status = hf_meta_get(store, META_AGAIN, &stored);
+    *found = status == HF_OK && stored.size > 0;
+    hf_reader reader = hf_reader_open(hf_buffer_bytes(&stored));
+    (void)hf_read_array(&reader, 2);
+    hf_read_bytes_exact(&reader, out->origin.bytes, HF_ORIGIN_SIZE);
+    size_t count = hf_read_array(&reader, HF_LANE_COUNT);
+    for (size_t i = 0; i < count; i++) out->done[i] = hf_read_uint(&reader);
+    if (*found) status = hf_reader_end(&reader) == HF_OK ? HF_OK : HF_ERR_CORRUPT;
+    hf_buffer_free(&stored);
+    return status;
+}
+
+static hf_status renewal_set(hf_store *store, const renewal_place *renewal)
+{
+    hf_buffer out = {0};
+    hf_write_array(&out, 2);
+    hf_write_bytes(&out, renewal->origin.bytes, HF_ORIGIN_SIZE);
+    hf_write_array(&out, HF_LANE_COUNT);
+    for (size_t i = 0; i < HF_LANE_COUNT; i++) hf_write_uint(&out, renewal->done[i]);
+    hf_status status = out.status;
+    if (status == HF_OK) status = hf_meta_set(store, META_AGAIN, hf_buffer_bytes(&out));
+    hf_buffer_free(&out);
+    return status;
+}
+
+/* The rest of one old log. A power cut makes at most one round of entries come twice, with the same
+ * values; it can make none be forgotten. */
+static hf_status log_again(renew_walk *walk, renewal_place *renewal)
+{
+    hf_store *store = walk->client->store;
     hf_status status;
+    walk->seq = renewal->done[walk->lane];
     do {
         hf_buffer_clear(&walk->bodies);
         walk->count = 0;
-        status = hf_log_read(walk->client->store, walk->old->no, walk->lane, walk->seq,
-                             RENEW_ENTRIES_MAX, keep_body, walk);
+        status = hf_log_read(store, walk->old->no, walk->lane, walk->seq, RENEW_ENTRIES_MAX,
+                             keep_body, walk);
         hf_reader bodies = hf_reader_open(hf_buffer_bytes(&walk->bodies));
         for (size_t i = 0; i < walk->count && status == HF_OK; i++)
             status = entry_again(walk, hf_read_bytes(&bodies));
+        renewal->done[walk->lane] = walk->seq;
+        if (status == HF_OK && walk->count > 0) status = renewal_set(store, renewal);
     } while (status == HF_OK && walk->count == RENEW_ENTRIES_MAX);
     return status;
 }
 
+hf_status hf_client_renew_on(hf_client *client)
+{
+    hf_store *store = client->store;
+    renewal_place renewal;
+    bool found;
+    hf_status status = renewal_get(store, &renewal, &found);
+    if (status != HF_OK || !found) return status;
+    renew_walk walk = {.client = client, .old = hf_origin_by_id(store, &renewal.origin)};
+    if (!walk.old) return HF_ERR_CORRUPT;
+    if (walk.old == hf_store_own_origin(store)) status = hf_store_new_incarnation(store);
+    for (walk.lane = 0; walk.lane < HF_LANE_COUNT && status == HF_OK; walk.lane++)
+        status = log_again(&walk, &renewal);
+    hf_buffer_free(&walk.bodies);
+    return status == HF_OK ? hf_meta_set(store, META_AGAIN, (hf_bytes){NULL, 0}) : status;
+}
+
 hf_status hf_client_renew(hf_client *client)
 {
-    renew_walk walk = {.client = client, .old = hf_store_own_origin(client->store)};
-    bool forked = client->download.verdict == HF_FORKED;
+    hf_store *store = client->store;
+    const hf_origin_row *old = hf_store_own_origin(store);
+    if (client->download.verdict != HF_FORKED) return hf_store_new_incarnation(store);
+    renewal_place renewal = {.origin = old->id};
     hf_status status = HF_OK;
-    if (forked) status = hf_client_leave(client->store, &walk.old->id);
-    if (status == HF_OK) status = hf_store_new_incarnation(client->store);
-    for (walk.lane = 0; forked && walk.lane < HF_LANE_COUNT && status == HF_OK; walk.lane++) {
+    for (uint8_t lane = 0; lane < HF_LANE_COUNT && status == HF_OK; lane++) {
         hf_log_state log;
-        status = hf_log_state_get(client->store, walk.old->no, walk.lane, &log);
-        if (status == HF_OK && log.acked < log.seq) status = log_again(&walk, log.acked);
+        status = hf_log_state_get(store, old->no, lane, &log);
+        renewal.done[lane] = log.acked; /* what a hub took is there already */
     }
-    hf_buffer_free(&walk.bodies);
-    return status;
+    if (status == HF_OK) status = renewal_set(store, &renewal);
+    if (status == HF_OK) status = hf_client_leave(store, &old->id);
+    return status == HF_OK ? hf_client_renew_on(client) : status;
 }

@@ -357,30 +357,75 @@ static void a_restored_device_takes_its_own_entries_back(void **state)
 
 /* Restored, and written to before it met the hub again: the same dot means two things. The hub's
  * stands; what the device wrote reaches everybody under its new name. */
-static void a_forked_device_writes_its_branch_again(void **state)
+static void fork_it(pair_world *pair, hf_record_id *lost, hf_record_id *mine)
 {
-    (void)state;
-    pair_world *pair = pair_new(2);
-    hf_record_id shared = pair_crime(pair, 0, "As it was");
-    pair_run(pair);
     pair_node *node = &pair->nodes[0];
     pair_shut(pair, node);
     sim_image *image = sim_disk_copy(node->disk, "\x01");
     pair_open(pair, node);
-    hf_record_id lost = pair_crime(pair, 0, "Branch that the hub has");
+    *lost = pair_crime(pair, 0, "Branch that the hub has");
     pair_wait(pair, 2 * HF_REDIAL_MIN_MS);
     pair_shut(pair, node);
     assert_true(sim_disk_restore(node->disk, image));
     sim_image_free(image);
     pair_open(pair, node);
-    hf_record_id mine = pair_crime(pair, 0, "Branch that only I have");
-    pair_wait(pair, 10 * HF_REDIAL_MIN_MS);
-    assert_string_equal(pair_summary(pair->hub_node.store, &lost), "Branch that the hub has");
-    assert_string_equal(pair_summary(pair->hub_node.store, &mine), "Branch that only I have");
-    assert_string_equal(pair_summary(pair->nodes[1].store, &mine), "Branch that only I have");
-    assert_string_equal(pair_summary(node->store, &shared), "As it was");
+    *mine = pair_crime(pair, 0, "Branch that only I have");
+}
+
+static void expect_both_branches(pair_world *pair, const hf_record_id *lost,
+                                 const hf_record_id *mine)
+{
+    assert_string_equal(pair_summary(pair->hub_node.store, lost), "Branch that the hub has");
+    assert_string_equal(pair_summary(pair->hub_node.store, mine), "Branch that only I have");
+    assert_string_equal(pair_summary(pair->nodes[1].store, mine), "Branch that only I have");
     assert_int_equal(link_of(pair, 0), HF_LINK_IN_SYNC);
+}
+
+static void a_forked_device_writes_its_branch_again(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    hf_record_id shared = pair_crime(pair, 0, "As it was"), lost, mine;
+    pair_run(pair);
+    fork_it(pair, &lost, &mine);
+    pair_wait(pair, 10 * HF_REDIAL_MIN_MS);
+    expect_both_branches(pair, &lost, &mine);
+    assert_string_equal(pair_summary(pair->nodes[0].store, &shared), "As it was");
     pair_free(pair);
+}
+
+/* Power fails at any disk operation while the branch is written again: none of it is forgotten. */
+static void a_branch_half_written_again_is_finished(void **state)
+{
+    (void)state;
+    bool died = true;
+    for (uint64_t call = 1; died; call += 5) {
+        pair_world *pair = pair_new(2);
+        pair_node *node = &pair->nodes[0];
+        hf_record_id lost, mine;
+        hf_bytes message;
+        fork_it(pair, &lost, &mine);
+        pair->now_ms += HF_REDIAL_MAX_MS;
+        assert_int_equal(
+            hf_hub_link_up(pair->hub, node->crypto.table.own_key_id, pair->now_ms, &node->peer),
+            HF_OK);
+        hf_peer_set_context(node->peer, node);
+        hf_edge_link_up(node->edge, pair->now_ms);
+        assert_int_equal(hf_edge_send(node->edge, pair->now_ms, &message), HF_OK);
+        assert_int_equal(hf_hub_recv(pair->hub, node->peer, message, pair->now_ms), HF_OK);
+        assert_int_equal(hf_hub_turn(pair->hub, pair->now_ms, pair_wall_ms(pair)), HF_OK);
+        assert_int_equal(hf_hub_send(pair->hub, node->peer, pair->now_ms, &message), HF_OK);
+        assert_int_equal(hf_edge_recv(node->edge, message, pair->now_ms), HF_OK);
+        sim_disk_kill_at(node->disk, call); /* WELCOME says fork: the turn renews */
+        hf_status status = hf_edge_turn(node->edge, pair->now_ms, pair_wall_ms(pair));
+        died = sim_disk_killed(node->disk);
+        assert_true(died || status == HF_OK);
+        sim_disk_kill_at(node->disk, 0);
+        pair_power_cut(pair, node);
+        pair_wait(pair, 10 * HF_REDIAL_MIN_MS);
+        expect_both_branches(pair, &lost, &mine);
+        pair_free(pair);
+    }
 }
 
 int main(void)
@@ -398,6 +443,7 @@ int main(void)
         cmocka_unit_test(a_wrong_clock_is_corrected_and_stays_so),
         cmocka_unit_test(a_restored_device_takes_its_own_entries_back),
         cmocka_unit_test(a_forked_device_writes_its_branch_again),
+        cmocka_unit_test(a_branch_half_written_again_is_finished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
