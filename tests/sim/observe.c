@@ -311,7 +311,9 @@ static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry)
     if (unheard) tell_links(world, node, dot);
     if (node->index == SIM_HUB || dot->author == node->index || !unheard) return;
     sim_checked(world, SIM_S14);
-    if (dot->withheld && !dot->by_operator)
+    hf_entry_body body;
+    bool said = hf_entry_parse(entry->body, &body) != HF_OK || body.erased_count < body.part_count;
+    if (dot->withheld && !dot->by_operator && said)
         sim_break(world, SIM_S14, "%s was sent %s, which the hub withholds", node->name,
                   name_of(world, &dot->dot).text);
     if (!sim_may_hold(world, node, dot))
