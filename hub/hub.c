@@ -281,7 +281,8 @@ bool hf_hub_wants_close(const hf_hub *hub, const hf_peer *peer)
 
 uint64_t hf_hub_deadline_ms(const hf_hub *hub)
 {
-    if (hub->starved || hub->postponed || hub->inbox.count > 0) return 0;
+    if (hub->postponed_until_ms) return hub->postponed_until_ms;
+    if (hub->starved || hub->inbox.count > 0) return 0;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     return head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
 }

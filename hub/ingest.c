@@ -283,12 +283,16 @@ static hf_status pass(hf_hub *hub, const hf_head *head, const hf_received **culp
     return status;
 }
 
-/* The mistake behind HF_PLANTED_ACK_BEFORE_COMMIT: says what is held a turn before it is. */
+/* The mistake behind HF_PLANTED_ACK_BEFORE_COMMIT: says what is held a moment before it is, as one
+ * who gathers commits to save on them would. */
 static bool acks_too_soon(hf_hub *hub)
 {
+    enum { GATHER_MS = 100 };
     if (!HF_PLANTED(ACK_BEFORE_COMMIT)) return false;
-    hub->postponed = !hub->postponed && hub->inbox.count > 0;
-    for (const hf_received *at = hub->inbox.first; at && hub->postponed; at = at->next) {
+    if (hub->postponed_until_ms == 0) hub->postponed_until_ms = hub->now_ms + GATHER_MS;
+    bool late = hub->now_ms >= hub->postponed_until_ms || hub->inbox.count == 0;
+    if (late) hub->postponed_until_ms = 0;
+    for (const hf_received *at = hub->inbox.first; at && !late; at = at->next) {
         hf_message message;
         hf_peer *peer = at->owner;
         hf_status status = hf_message_read((hf_bytes){at->data, at->size}, &message);
@@ -302,7 +306,7 @@ static bool acks_too_soon(hf_hub *hub)
         origin->ack_due |= (uint8_t)(1u << message.as.push.lane);
         hf_peer_wake(peer);
     }
-    return hub->postponed;
+    return !late;
 }
 
 static void fail_all(hf_hub *hub, hf_status status)

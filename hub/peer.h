@@ -96,7 +96,7 @@ struct hf_hub {
     uint64_t heads_taken;                  /* heads accepted since we run */
     uint64_t own_head_seq, own_head_at_ms; /* newest head over our own control log */
     bool starved;                          /* some peer ran out of budget: turn again soon */
-    bool postponed;                        /* planted mistakes only */
+    uint64_t postponed_until_ms;           /* planted mistakes only: what came waits; 0: not */
     hf_deflater *deflater;
     hf_buffer inflated, raw, items, sealed, bytes; /* lent to whoever is being served */
     hf_runs runs;
