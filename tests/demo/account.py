@@ -6,242 +6,24 @@ of its own, folds the entries by docs/protocol.md, and compares with the journal
 synced to disk at every "saved" and every acknowledgement. So the engine does not grade itself.
 
 usage: account.py --hub FILE --pack FILE --journal FILE [--journal ...] [--node NAME=FILE ...]
-                  [--at-kill FILE]
+                  [--kills FILE] [--checks FILE] [--view NAME=FILE ...] [--imported FILE ...]
+--kills   what every device had been told when the hub was killed, and the file it left
+--checks  what the driver knows must come of the edits it made
+--view    what a node itself shows: its conflicts, and some records
+--imported  the CSV files that were imported, each as often as it was
 Prints one JSON object. Exit: 0 all held, 1 something is missing, hidden or unequal.
 """
 import argparse
-import hashlib
+import csv
 import json
-import sqlite3
 import sys
 
-DELETED = 0
-FIRST_PACK_TYPE = 16
-
-
-# ---- CBOR: just what entries hold ----
-def cbor(data, at=0):
-    """Returns (value, next offset). Byte strings stay bytes; undefined is Ellipsis."""
-    head = data[at]
-    major, low = head >> 5, head & 31
-    at += 1
-    if major == 7:
-        return {20: False, 21: True, 22: None, 23: ...}[low], at
-    if low >= 24:
-        width = 1 << (low - 24)
-        number = int.from_bytes(data[at:at + width], "big")
-        at += width
-    else:
-        number = low
-    if major == 0:
-        return number, at
-    if major == 1:
-        return -1 - number, at
-    if major in (2, 3):
-        chunk = data[at:at + number]
-        return (bytes(chunk) if major == 2 else chunk.decode()), at + number
-    if major == 4:
-        items = []
-        for _ in range(number):
-            item, at = cbor(data, at)
-            items.append(item)
-        return items, at
-    if major == 5:
-        pairs = {}
-        for _ in range(number):
-            key, at = cbor(data, at)
-            pairs[key], at = cbor(data, at)
-        return pairs, at
-    raise ValueError(f"major type {major}")
-
-
-def head_bytes(major, number):
-    if number < 24:
-        return bytes([major << 5 | number])
-    for code, width in ((24, 1), (25, 2), (26, 4), (27, 8)):
-        if number < 1 << (8 * width):
-            return bytes([major << 5 | code]) + number.to_bytes(width, "big")
-    raise ValueError(number)
-
-
-def encode(value):
-    if value is ...:
-        return b"\xf7"
-    if value is None:
-        return b"\xf6"
-    if isinstance(value, bool):
-        return b"\xf5" if value else b"\xf4"
-    if isinstance(value, int):
-        return head_bytes(0, value) if value >= 0 else head_bytes(1, -1 - value)
-    if isinstance(value, bytes):
-        return head_bytes(2, len(value)) + value
-    if isinstance(value, str):
-        raw = value.encode()
-        return head_bytes(3, len(raw)) + raw
-    if isinstance(value, list):
-        return head_bytes(4, len(value)) + b"".join(encode(item) for item in value)
-    return head_bytes(5, len(value)) + b"".join(encode(k) + encode(v) for k, v in value.items())
-
-
-# ---- one store's entries ----
-class Write:
-    """One write: where, when, by whom, what it holds and what it overwrites."""
-
-    def __init__(self, dot, prefix, hlc, quality, actor, device, value, cites):
-        self.dot, self.prefix, self.hlc, self.quality = dot, prefix, hlc, quality
-        self.actor, self.device, self.value, self.cites = actor, device, value, cites
-
-
-def entry_hash(origin, lane, body):
-    parts = []
-    for part in body[8]:
-        parts.append(hashlib.sha256(b"\x02" + part).digest() if isinstance(part, bytes) else part[0])
-    header = [1, origin, lane, *body[0:8], parts]
-    return hashlib.sha256(b"\x00" + encode(header)).digest()
-
-
-def read_store(path):
-    """Returns ({(origin, lane, seq)}, {(type, id, scope): {field: [Write]}}, {(type, id, field)} listed)."""
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    origins = {no: (bytes(key), name) for no, key, name in
-               db.execute("SELECT no,id,name FROM origin")}
-    dots, records = set(), {}
-    for log, seq, withheld, sealed in db.execute(
-            "SELECT log,seq,withheld,body FROM entry ORDER BY position"):
-        origin, device = origins[log >> 3]
-        lane = log & 7
-        dots.add((origin, lane, seq))
-        if withheld:
-            continue
-        body, _ = cbor(sealed[:-8])
-        prefix = entry_hash(origin, lane, body)[:4]
-        for part in body[8]:
-            if isinstance(part, bytes):
-                read_part(records, (origin, lane, seq), prefix, body, device, part)
-    listed = {(kind, bytes(rid), field) for kind, rid, field in db.execute(
-        "SELECT r.type,r.id,c.field FROM conflict c JOIN record r ON r.no=c.record")}
-    db.close()
-    return dots, records, listed
-
-
-def read_part(records, dot, prefix, body, device, part):
-    (kind, record, logs, ops), _ = cbor(part, 8)
-    fields = records.setdefault((kind, record, body[2]), {})
-    last, ordinal = None, 0
-    for op in ops:
-        ordinal = ordinal + 1 if op[0] == last else 0
-        last = op[0]
-        cites = {}
-        for cite in op[1]:
-            log = dot[:2] if cite[0] == 0 else tuple(logs[cite[0] - 1])
-            cites[(*log, cite[1], cite[3] if len(cite) > 3 else 0)] = cite[2]
-        fields.setdefault(op[0], []).append(
-            Write((*dot, ordinal), prefix, body[3], body[4], body[6], device, op[2], cites))
-
-
-# ---- the fold, slow and plain ----
-def live(writes):
-    dead = set()
-    by_dot = {write.dot: write for write in writes}
-    for write in writes:
-        for dot, prefix in write.cites.items():
-            if dot in by_dot and by_dot[dot].prefix == prefix:
-                dead.add(dot)
-    return [write for write in writes if write.dot not in dead and write.value is not ...]
-
-
-def is_disputed(rule, field, values):
-    """More than one group of equal values, under a rule that leaves the choice to a person."""
-    if rule in ("keep", "last-review", "once"):
-        return len(values) > 1
-    if rule == "state" and len(values) > 1:
-        steps = reachable(field)
-        return not any(all(other == value or value in steps.get(other, ()) for other in values)
-                       for value in values)
-    return False
-
-
-def reachable(field):
-    moves = {}
-    for step in field["moves"]:
-        moves.setdefault(step[0], set()).add(step[1])
-    grown = True
-    while grown:
-        grown = False
-        for targets in moves.values():
-            more = set().union(*(moves.get(state, set()) for state in targets)) - targets
-            if more:
-                targets |= more
-                grown = True
-    return moves
-
-
-def covered(deletes, dot):
-    for delete in deletes:
-        for origin, lane, seq, holes in delete.value:
-            if (origin, lane) == dot[:2] and dot[2] <= seq and dot[2] not in holes:
-                return True
-    return False
-
-
-def disputes(records, pack):
-    """{(type, id, field): [Write]} of every conflict that the entries themselves show."""
-    found = {}
-    for (kind, record, _scope), fields in records.items():
-        if kind < FIRST_PACK_TYPE:
-            continue
-        standing = {number: live(writes) for number, writes in fields.items()}
-        deletes = standing.get(DELETED, [])
-        others = [write for number, writes in standing.items() if number != DELETED
-                  for write in writes]
-        uncovered = [write for write in others if not covered(deletes, write.dot)]
-        if deletes and uncovered:
-            found[(kind, record, DELETED)] = deletes + uncovered
-        for number, writes in standing.items():
-            rule, field = pack.get((kind, number), ("keep", None))
-            values = {json.dumps(plain(write.value), sort_keys=True): write.value
-                      for write in writes}
-            if number != DELETED and is_disputed(rule, field, list(values.values())):
-                found[(kind, record, number)] = writes
-    return found
-
-
-def plain(value):
-    if value is ...:
-        return None
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    return value
-
-
-def digest(dots, records, scopes):
-    """Over every live write of the scopes that both nodes hold: equal digests, equal states."""
-    total = hashlib.sha256()
-    for key in sorted(records):
-        if key[2] not in scopes:
-            continue
-        for number in sorted(records[key]):
-            for write in sorted(live(records[key][number]), key=lambda w: w.dot):
-                total.update(encode([key[0], key[1], key[2], number, *write.dot, write.value]))
-    return total.hexdigest()
-
-
-# ---- the account ----
-def read_pack(path):
-    with open(path, encoding="utf-8") as file:
-        source = json.load(file)
-    rules, names = {}, {}
-    for kind in source["types"]:
-        names[kind["number"]] = kind["name"]
-        for field in kind["fields"]:
-            rules[(kind["number"], field["number"])] = (field.get("rule", "keep"), field)
-            names[(kind["number"], field["number"])] = field["name"]
-    return rules, names
+from fold import (DELETED, FIRST_PACK_TYPE, Pack, digest, disputes, dot_text, is_deleted, live,
+                  plain, read_store, record_text, shown)
 
 
 def read_journals(paths):
+    """({dot: note}, {log: highest seq that was acknowledged})"""
     saved, acked = {}, {}
     for path in paths:
         with open(path, encoding="utf-8") as file:
@@ -249,85 +31,245 @@ def read_journals(paths):
                 if not line.endswith("\n"):
                     break  # the driver died in mid-line: nothing was claimed
                 note = json.loads(line)
-                origin = bytes.fromhex(note["origin"]) if "origin" in note else None
-                if note["event"] == "saved":
-                    saved[(origin, note["lane"], note["seq"])] = note
-                elif note["event"] == "acked":
-                    key = (origin, note["lane"])
-                    acked[key] = max(acked.get(key, 0), note["seq"])
+                log = (bytes.fromhex(note["origin"]), note["lane"])
+                if note["event"] == "acked":
+                    acked[log] = max(acked.get(log, 0), note["seq"])
+                for seq in range(note["seq"], note["seq"] + note.get("count", 1)):
+                    if note["event"] == "saved":
+                        saved[(*log, seq)] = note
     return saved, acked
 
 
-def name_of(dot, saved):
+def name_of(dot, saved, why):
     note = saved.get(dot, {})
-    return {"origin": dot[0].hex(), "lane": dot[1], "seq": dot[2],
-            "device": note.get("device", ""), "what": note.get("what", "")}
+    return {"entry": dot_text(dot), "device": note.get("device", ""), "what": note.get("what", ""),
+            "why": why}
 
 
-def at_kill(path, saved):
-    """What was acknowledged before the hub was killed must stand in its file as the kill left it."""
-    with open(path, encoding="utf-8") as file:
-        kill = json.load(file)
-    dots, _, _ = read_store(kill["store"])
+def missing_at_kill(kill, saved):
+    """What was acknowledged before a kill must stand in the file as that kill left it."""
+    dots = read_store(kill["store"]).dots
     missing = []
     for log in kill["acked"]:
         origin = bytes.fromhex(log["origin"])
-        missing += [name_of((origin, log["lane"], seq), saved)
+        missing += [name_of((origin, log["lane"], seq), saved,
+                            f"acknowledged before kill {kill['number']} of the hub, and not in "
+                            "the file that the kill left")
                     for seq in range(1, log["seq"] + 1) if (origin, log["lane"], seq) not in dots]
     return missing
 
 
-def conflict_view(key, writes, names):
-    return {"record": key[1].hex(), "type": names.get(key[0], key[0]),
-            "field": "_deleted" if key[2] == DELETED else names.get(key[:1] + key[2:], key[2]),
-            "values": [{"value": plain(write.value), "actor": write.actor, "device": write.device,
-                        "time": write.hlc >> 16} for write in writes]}
+def missing_entries(saved, acked, hub, kills):
+    missing = []
+    for dot in sorted(saved):
+        if dot not in hub.dots:
+            was_acked = dot[2] <= acked.get(dot[:2], 0)
+            missing.append(name_of(dot, saved, "acknowledged, and not at the hub" if was_acked else
+                                   "saved on the device, and not at the hub"))
+    for (origin, lane), seq in sorted(acked.items()):  # also those whose reply a kill cut off
+        missing += [name_of((origin, lane, at), saved, "acknowledged, and not at the hub")
+                    for at in range(1, seq + 1)
+                    if (origin, lane, at) not in hub.dots and (origin, lane, at) not in saved]
+    for kill in kills:
+        missing += missing_at_kill(kill, saved)
+    return sorted(missing, key=lambda item: not item["why"].startswith("acknowledged"))
 
 
-def main():
+# ---- conflicts ----
+def conflict_view(key, writes, pack):
+    kind, record, number = key[0], key[1], key[-1]
+    return {"record": record_text(pack, kind, record), "field": pack.field_name(kind, number),
+            "rule": "delete" if number == DELETED else pack.rule(kind, number),
+            "values": [{"value": "deleted" if number == DELETED
+                        else pack.rendered(kind, number, write.value),
+                        "actor": write.actor, "device": write.device, "time": write.time(),
+                        "at": dot_text(write.dot)} for write in writes]}
+
+
+def hidden_conflicts(nodes, pack):
+    """Conflicts that a node's own entries show and its own list does not, or the reverse."""
+    hidden = []
+    for name, store in nodes.items():
+        expected = disputes(store.records, pack)
+        here = {(key[0], key[1], key[-1]): key for key in expected}
+        for short in sorted(here.keys() - store.listed):
+            key = here[short]
+            hidden.append(dict(conflict_view(key, expected[key], pack), node=name,
+                               why="its entries disagree and it does not say so"))
+        for kind, record, number in sorted(store.listed - here.keys()):
+            hidden.append({"record": record_text(pack, kind, record), "node": name,
+                           "field": pack.field_name(kind, number),
+                           "why": "it lists a conflict that its entries do not show"})
+    return hidden
+
+
+# ---- what the driver knows must be so ----
+def check_one(check, fields, pack, kind, listed):
+    """None, or a sentence that says what is wrong."""
+    if check.get("deleted"):
+        return None if is_deleted(fields) else "the record was deleted and is shown"
+    number = pack.field_number(kind, check["field"])
+    standing = live(fields.get(number, []))
+    values = sorted({json.dumps(plain(write.value)) for write in standing})
+    if "conflict" in check:
+        wanted = sorted(json.dumps(value) for value in check["conflict"] or [])
+        if number not in listed:
+            return "two people disagree and it is not listed"
+        if number != DELETED and values != wanted:
+            return f"these values must stand: {wanted}; these do: {values}"
+    elif "elements" in check:
+        if values != sorted(json.dumps(value) for value in check["elements"]):
+            return f"these elements must stand: {check['elements']}; these do: {values}"
+    elif number in listed:
+        return "it is listed as a conflict, and nobody disagrees"
+    elif "shown" in check and plain(shown(pack, kind, number, standing)) != check["shown"]:
+        return f"must show {check['shown']!r}, and shows {plain(shown(pack, kind, number, standing))!r}"
+    return None
+
+
+def failed_checks(checks, nodes, pack):
+    failed = []
+    for name, store in nodes.items():
+        by_text = {record_text(pack, key[0], key[1]): key for key in store.records
+                   if key[0] >= FIRST_PACK_TYPE}
+        listed = {}
+        for kind, record, number in store.listed:
+            listed.setdefault(record_text(pack, kind, record), set()).add(number)
+        for check in checks:
+            key = by_text.get(check["record"])
+            why = "the node does not hold the record"
+            if key:
+                why = check_one(check, store.records[key], pack, key[0],
+                                listed.get(check["record"], set()))
+            if why:
+                failed.append({"record": check["record"], "field": check.get("field", ""),
+                               "node": name, "why": why})
+    return failed
+
+
+# ---- what a node shows, against the fold ----
+def wrong_view(name, view, store, pack):
+    wrong = []
+    by_text = {record_text(pack, key[0], key[1]): key for key in store.records}
+
+    def complain(record, field, why):
+        wrong.append({"record": record, "field": field, "node": name, "why": why})
+    expected = {(item["record"], item["field"]): item for item in
+                (conflict_view(key, writes, pack)
+                 for key, writes in disputes(store.records, pack).items())}
+    said = {(item["record"], item["field"]): item for item in view["conflicts"]}
+    for key in sorted(expected.keys() ^ said.keys()):
+        complain(*key, "\"conflicts\" does not list it" if key in expected else
+                 "\"conflicts\" lists it, and nobody disagrees")
+    for key in sorted(expected.keys() & said.keys()):
+        if who_said(expected[key]["values"]) != who_said(said[key]["values"]):
+            complain(*key, "\"conflicts\" shows other values than stand")
+    for record in view["records"]:
+        key = by_text.get(record["id"])
+        if record.get("missing") or not key:
+            complain(record["id"], "", "it cannot be shown")
+            continue
+        for field, why in wrong_fields(record, key[0], store.records[key], pack):
+            complain(record["id"], field, why)
+    return wrong
+
+
+def who_said(values):
+    """What stands, by whom and when."""
+    return sorted((value["at"], json.dumps(value["value"]), value["actor"], value["device"],
+                   value["time"]) for value in values)
+
+
+def wrong_fields(record, kind, fields, pack):
+    said = {field["field"]: field for field in record["fields"]}
+    if record["deleted"] != is_deleted(fields):
+        yield "_deleted", f"deleted is shown as {record['deleted']}"
+    for number, writes in fields.items():
+        standing = live(writes)
+        name = pack.field_name(kind, number)
+        found = said.pop(name, None)
+        if not found:
+            if standing:
+                yield name, "it has values and is not shown"
+            continue
+        dots = sorted(value["at"] for value in found["values"])
+        if dots != sorted(dot_text(write.dot) for write in standing):
+            yield name, "other writes are shown than stand"
+        elif number != DELETED and found["value"] != pack.rendered(
+                kind, number, shown(pack, kind, number, standing)):
+            yield name, f"{found['value']!r} is shown, which is not what stands"
+    for name in said:
+        yield name, "it is shown and has no writes"
+
+
+# ---- imports ----
+def identities(paths):
+    """How many different crimes the files hold: by Crime ID and month, else by the whole row and how
+    many equal ones came before it in its file."""
+    found = set()
+    for path in set(paths):
+        equal = {}
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            for row in csv.DictReader(file):
+                cells = tuple(row.values())
+                equal[cells] = equal.get(cells, 0) + 1
+                found.add((row["Crime ID"], row["Month"]) if row["Crime ID"] else
+                          (cells, equal[cells]))
+    return len(found)
+
+
+# ---- the account ----
+def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--hub", required=True)
     parser.add_argument("--pack", required=True)
-    parser.add_argument("--journal", action="append", default=[])
-    parser.add_argument("--node", action="append", default=[])
-    parser.add_argument("--at-kill")
-    options = parser.parse_args()
+    parser.add_argument("--kills")
+    parser.add_argument("--checks")
+    for many in ("--journal", "--node", "--view", "--imported"):
+        parser.add_argument(many, action="append", default=[])
+    return parser.parse_args()
 
-    rules, names = read_pack(options.pack)
+
+def load(path, otherwise):
+    if not path:
+        return otherwise
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def pairs(texts):
+    return dict(text.split("=", 1) for text in texts)
+
+
+def main():
+    options = arguments()
+    pack = Pack(load(options.pack, None))
     saved, acked = read_journals(options.journal)
-    hub_dots, hub_records, hub_listed = read_store(options.hub)
-    acknowledged = [dot for dot in saved if dot[2] <= acked.get(dot[:2], 0)]
-    missing = [name_of(dot, saved) for dot in sorted(saved) if dot not in hub_dots]
-    if options.at_kill:
-        missing += at_kill(options.at_kill, saved)
-
-    expected = disputes(hub_records, rules)
-    hidden = [conflict_view(key, expected[key], names) for key in sorted(expected)
-              if key not in hub_listed]
-    nodes = {"hub": (hub_dots, hub_records)}
-    for pair in options.node:
-        name, path = pair.split("=", 1)
-        dots, records, listed = read_store(path)
-        nodes[name] = (dots, records)
-        here = disputes(records, rules)
-        hidden += [dict(conflict_view(key, here[key], names), node=name) for key in sorted(here)
-                   if key not in listed]
-    scopes = {key[2] for key in hub_records if key[0] >= FIRST_PACK_TYPE}
-    digests = {name: digest(*node, scopes) for name, node in nodes.items()}
-
+    nodes = {"hub": read_store(options.hub)}
+    nodes.update((name, read_store(path)) for name, path in pairs(options.node).items())
+    hub, kills = nodes["hub"], load(options.kills, [])
+    missing = missing_entries(saved, acked, hub, kills)
+    hidden = hidden_conflicts(nodes, pack)
+    hidden += failed_checks(load(options.checks, []), nodes, pack)
+    for name, path in pairs(options.view).items():
+        hidden += wrong_view(name, load(path, None), nodes[name], pack)
+    expected = disputes(hub.records, pack)
+    scopes = {key[2] for key in hub.records if key[0] >= FIRST_PACK_TYPE}
+    digests = {name: digest(store, scopes) for name, store in nodes.items()}
+    crimes = sum(1 for key in hub.records if key[0] == FIRST_PACK_TYPE)
+    rows = identities(options.imported) if options.imported else crimes
     result = {
         "entries_offline": sum(1 for note in saved.values() if note.get("offline")),
-        "saved": len(saved), "acknowledged": len(acknowledged),
-        "found": sum(1 for dot in saved if dot in hub_dots),
+        "saved": len(saved),
+        "acknowledged": sum(1 for dot in saved if dot[2] <= acked.get(dot[:2], 0)),
+        "found": sum(1 for dot in saved if dot in hub.dots),
+        "kills": len(kills), "crimes_imported": rows, "crimes_found": crimes,
         "missing": missing, "hidden": hidden,
-        "conflicts": [dict(conflict_view(key, expected[key], names),
-                           rule="deleted" if key[2] == DELETED
-                           else rules.get((key[0], key[2]), ("keep",))[0])
-                      for key in sorted(expected)],
+        "conflicts": [conflict_view(key, expected[key], pack) for key in sorted(expected)],
         "digests": digests, "equal": len(set(digests.values())) == 1,
     }
-    result["ok"] = (not missing and not hidden and result["equal"] and
-                    len(acknowledged) == len(saved) > 0)
+    result["ok"] = (not missing and not hidden and result["equal"] and rows == crimes and
+                    result["acknowledged"] == result["saved"] > 0)
     json.dump(result, sys.stdout, indent=1)
     print()
     return 0 if result["ok"] else 1

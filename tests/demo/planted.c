@@ -1,4 +1,5 @@
-/* planted.c: lets the environment choose the mistake that a planted build of the programs makes, for
+/* planted.c: lets the environment choose the mistake that a planted build of the programs makes,
+ * for
  * `./dev demo --break`. Only those builds have this file. */
 #include "sync/planted.h"
 

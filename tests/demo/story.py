@@ -1,0 +1,446 @@
+"""What happens in the demo: an ordinary morning, and then the hub dies while officers go on working.
+
+Every choice comes from one seed, so that a day can be lived again; how the processes interleave is
+the machine's, and no two runs are alike in that."""
+import csv
+import json
+import random
+import re
+import shutil
+import threading
+import time
+from pathlib import Path
+
+from fleet import Device, Hub, Trouble, wait_until
+
+DATA = Path(__file__).resolve().parent / "data"
+MAPPING = DATA / "street.mapping.json"
+SCOPE = "region/street"
+THREE_YEARS_MS = 3 * 365 * 86400 * 1000
+MORNING = {  # some of it on two devices: importing twice must make nothing twice
+    "rees": ["street-city-of-london-2018-10.csv", "street-city-of-london-2018-11.csv"],
+    "okafor": ["street-bedfordshire-2018-10.csv", "street-city-of-london-2018-11.csv"],
+    "doyle": ["street-northern-ireland-2018-10.csv", "street-city-of-london-2018-10.csv"],
+}
+AFTERNOON = "street-city-of-london-2018-12.csv"
+OUTAGE = "street-city-of-london-2019-01.csv"
+OFFICERS = {"rees": "PC 4411 Rees", "okafor": "Sgt 207 Okafor", "doyle": "DC 88 Doyle"}
+SECONDS = 30         # for anything that should take moments
+CONVERGE_SECONDS = 60  # after an outage devices redial spread out, over up to twice its length
+KILLS = 2           # of the hub in the morning; a third begins the outage
+KILLS_TO_CATCH = 12  # an acknowledgement that came too soon shows when the kill is well timed
+
+
+class Stuck(Trouble):
+    """It did not converge. The account is made all the same: it says what is missing."""
+
+
+class Together:
+    """Several people at work at once; the first trouble of any is everyone's."""
+
+    def __init__(self, jobs):
+        self.trouble = []
+        self.threads = [threading.Thread(target=self.work, args=(job,), daemon=True)
+                        for job in jobs]
+        for thread in self.threads:
+            thread.start()
+
+    def work(self, job):
+        try:
+            job()
+        except Exception as trouble:  # pylint: disable=broad-except
+            self.trouble.append(trouble)
+
+    def busy(self):
+        return any(thread.is_alive() for thread in self.threads)
+
+    def join(self):
+        for thread in self.threads:
+            thread.join()
+        if self.trouble:
+            raise self.trouble[0]
+
+
+def rows_of(name):
+    with open(DATA / name, newline="", encoding="utf-8-sig") as file:
+        return sum(1 for _ in csv.reader(file)) - 1
+
+
+def count(number, what):
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+class Day:
+    """The processes, and the steps in which the story is told."""
+
+    def __init__(self, build, directory, seed, fault, say):
+        self.directory, self.fault, self.say = Path(directory), fault, say
+        self.random = random.Random(seed)
+        suffix = "-planted" if fault else ""
+        planted = {"HOLDFAST_PLANTED": fault} if fault else {}
+        self.hub = Hub(build, self.directory / "hub", planted, suffix)
+        self.devices = {short: Device(build, name, self.directory / short, planted, suffix)
+                        for short, name in OFFICERS.items()}
+        self.rees, self.okafor, self.doyle = self.devices.values()
+        self.kills, self.imported, self.checks = [], [], []
+        self.shared = []  # crimes that every device held when the hub died
+        self.notes = 0
+
+    # ---- setting up ----
+
+    def begin(self):
+        self.say.step("A hub and three officers' devices start, each a process of its own")
+        self.hub.make()
+        self.hub.start()
+        for device in self.devices.values():
+            device.join(self.hub, SCOPE)
+            device.start()
+        self.say.fact("enrolled with one-time tokens, joined by mutual TLS on 127.0.0.1: "
+                      + ", ".join(OFFICERS.values()))
+        self.converge()
+
+    # ---- the morning: everything at once, and a hub that falls over ----
+
+    def import_all(self, device, names):
+        for name in names:
+            code, document = device.import_rows(DATA / name, MAPPING)
+            self.imported.append(name)
+            if code != 0:
+                raise Trouble(f"{device.name}: the import of {name} ended with {code}: {document}")
+
+    def write_notes(self, device, ended):
+        """One note after the other until `ended`: so that something is always on its way."""
+        while not ended.is_set():
+            self.notes += 1
+            device.put("note", f"subject=Sighting {self.notes}", "status=open",
+                       "text=Seen from the car, not stopped")
+
+    def morning(self):
+        total = sum(rows_of(name) for names in MORNING.values() for name in names)
+        self.say.step(f"Morning: {total:,} rows of street crime are imported on three devices at "
+                      "once, some of them on two")
+        ended = threading.Event()
+        imports = Together([lambda d=self.devices[short], n=names: self.import_all(d, n)
+                            for short, names in MORNING.items()])
+        notes = Together([lambda d=device: self.write_notes(d, ended)
+                          for device in self.devices.values()])
+        try:
+            self.fall_over()
+        finally:
+            ended.set()
+        imports.join()
+        notes.join()
+        self.converge()
+        again = self.rees.import_rows(DATA / MORNING["rees"][0], MAPPING)[1]
+        self.shared = [row["id"] for row in
+                       self.rees.ask("list", "crime", "--limit", "10000")["records"]]
+        self.say.fact(f"a file imported once more: {again['seen']:,} of {again['rows']:,} rows known "
+                      f"already, {count(again['created'], 'new record')}")
+
+    def fall_over(self):
+        """The hub is killed while uploads run, and started again as a supervisor would."""
+        most = KILLS_TO_CATCH if self.fault == "ack-early" else KILLS
+        for number in range(1, most + 1):
+            acked = self.kill_hub()
+            self.hub.start()
+            self.say.fact(f"the hub was killed (SIGKILL) while uploads ran, after {acked:,} "
+                          f"entries were acknowledged; started again ({number} of "
+                          f"{'at most ' if self.fault else ''}{most})")
+            if self.kills[-1]["lost"]:
+                return
+
+    def acked(self):
+        return sum(seq for device in self.devices.values()
+                   for seq in device.journal.acked.values())
+
+    def kill_hub(self):
+        """Kills it at a random moment soon after a fresh acknowledgement, and keeps its file as the
+        kill left it beside what every device had been told by then."""
+        before = self.acked()
+        wait_until(lambda: self.acked() > before, SECONDS,
+                   "an upload is acknowledged", pause=0.002)
+        time.sleep(self.random.uniform(0, 0.12))
+        self.hub.kill()
+        kept = self.directory / f"kill-{len(self.kills) + 1}"
+        kept.mkdir()
+        for name in ("store.db", "store.db-wal"):
+            if (self.hub.data / name).exists():
+                shutil.copy(self.hub.data / name, kept / name)
+        told = []
+        for device in self.devices.values():
+            wait_until(lambda d=device: not is_linked(d), SECONDS,
+                       f"{device.name} notices that the hub is gone")
+            device.settle()
+            told += [{"origin": origin, "lane": lane, "seq": seq}
+                     for (origin, lane), seq in device.journal.acked.items()]
+        self.kills.append({"number": len(self.kills) + 1, "store": str(kept / "store.db"),
+                           "acked": told})
+        with open(self.directory / "kills.json", "w", encoding="utf-8") as file:
+            json.dump(self.kills, file)
+        self.kills[-1]["lost"] = self.fault == "ack-early" and lost_at(self.kills[-1])
+        return self.acked()
+
+    # ---- the outage ----
+
+    def hub_dies(self):
+        self.say.step(f"Afternoon: {rows_of(AFTERNOON):,} more rows on {self.doyle.name}'s device; "
+                      "the data centre goes dark")
+        ended = threading.Event()
+        work = Together([lambda: self.import_all(self.doyle, [AFTERNOON])] +
+                        [lambda d=device: self.write_notes(d, ended)
+                         for device in (self.rees, self.okafor)])
+        try:
+            self.kill_hub()
+        finally:
+            ended.set()
+        for device in self.devices.values():
+            device.offline = True
+        work.join()
+        waiting = sum(device.ask("status")["waiting"] for device in self.devices.values())
+        self.say.fact(f"the hub was killed (SIGKILL) and stays dead; {waiting:,} entries on the "
+                      "devices were not yet acknowledged")
+
+    def clock_jumps(self):
+        self.okafor.stop()
+        self.okafor.environment["HOLDFAST_CLOCK_OFFSET_MS"] = str(THREE_YEARS_MS)
+        self.okafor.start()
+        self.say.fact(f"{self.okafor.name}'s device restarted with its clock three years ahead")
+
+    def device_dies(self):
+        """SIGKILL in the middle of an import and of a row of single writes."""
+        ended, cut = threading.Event(), []
+
+        def notes():
+            try:
+                self.write_notes(self.doyle, ended)
+            except Trouble:
+                cut.append("a note")
+
+        def rows():
+            if self.doyle.import_rows(DATA / OUTAGE, MAPPING)[0] != 0:
+                cut.append("the import")
+        before = self.doyle.journal.saved
+        work = Together([notes, rows])
+        wait_until(lambda: self.doyle.journal.saved > before + 2, SECONDS,
+                   "notes are saved", pause=0.002)
+        time.sleep(self.random.uniform(0, 0.1))
+        self.doyle.kill()
+        ended.set()
+        work.join()
+        self.doyle.start()
+        self.imported.append(OUTAGE)
+        code, again = self.doyle.import_rows(DATA / OUTAGE, MAPPING)
+        if code != 0:
+            raise Trouble(f"{self.doyle.name}: the import run again ended with {code}: {again}")
+        self.say.fact(f"{self.doyle.name}'s device was killed (SIGKILL) in mid-write"
+                      f"{': cut off were ' + ' and '.join(cut) if cut else ''}; started again, the "
+                      f"import run again: {again['seen']:,} of {again['rows']:,} rows were taken "
+                      "already")
+
+    def outage(self):
+        self.say.step("No hub: three officers go on, each alone")
+        self.clock_jumps()
+        self.device_dies()
+        edits = Edits(self)
+        edits.plan()
+        edits.carry_out()
+        self.checks = edits.checks
+        offline = sum(device.ask("status")["waiting"] for device in self.devices.values())
+        self.say.fact(f"{offline:,} entries wait on the devices, every one saved there")
+
+    def hub_returns(self):
+        self.say.step("The hub comes back")
+        for device in self.devices.values():
+            device.offline = False
+        self.hub.start()
+        self.converge(CONVERGE_SECONDS)
+        self.resolve_one()
+
+    def resolve_one(self):
+        """A person ends one of the conflicts; it must be gone everywhere."""
+        chosen = next((check for check in self.checks if check.get("field") == "outcome"
+                       and "conflict" in check), None)
+        if not chosen or not self.rees.ask("conflicts")["total"]:
+            return
+        code, _, err = self.rees.command("resolve", chosen["record"], "outcome", "--choose", "1",
+                                         "--reason", "read both notes", "--json")
+        if code != 0:
+            self.say.fact(f"{self.rees.name} could not choose between versions: {err.strip()}")
+            return
+        self.checks.remove(chosen)
+        self.checks.append({"record": chosen["record"], "field": "outcome", "settled": True})
+        self.say.fact(f"{self.rees.name} chose between the versions of one crime's outcome; the "
+                      "others stay open")
+        self.converge()
+
+    # ---- convergence ----
+
+    def standing(self):
+        """(entries at the hub, entries saved, is all of it everywhere)"""
+        at_hub = saved = 0
+        everywhere = True
+        for device in self.devices.values():
+            status = device.ask("status")
+            at_hub += status["at_the_hub"]
+            saved += status["written_here"]
+            everywhere = everywhere and status["waiting"] == 0 and status["link"] == "in-sync"
+        for row in self.hub.ask("devices")["devices"] if everywhere else []:
+            everywhere = everywhere and row["in_sync"] and row["behind"] == 0
+        return at_hub, saved, everywhere
+
+    def converge(self, seconds=SECONDS):
+        deadline = time.monotonic() + seconds
+        while True:
+            at_hub, saved, everywhere = self.standing()
+            self.say.progress(f"at the hub: {at_hub:,} of {saved:,} entries")
+            if everywhere:
+                self.say.fact(f"in sync: {at_hub:,} of {saved:,} entries at the hub, and every device "
+                              "has all that the hub has")
+                return
+            if time.monotonic() > deadline:
+                raise Stuck(f"after {seconds} s {at_hub:,} of {saved:,} entries are at the "
+                            "hub, or a device is still behind")
+            time.sleep(0.2)
+
+    # ---- what each node itself says, for the account to compare ----
+
+    def views(self):
+        """One file for each node: its list of conflicts, and some of its records."""
+        wanted = sorted({check["record"] for check in self.checks})
+        listed = [row["id"] for row in self.hub.ask("list", "crime", "--limit", "10000")["records"]]
+        wanted += self.random.sample(listed, min(30, len(listed)))
+        files = {}
+
+        def look(name, node, word):
+            records = []
+            for record in wanted:
+                code, out, _ = node.command(word, record, "--json")
+                records.append(json.loads(out) if code == 0 else {"id": record, "missing": True})
+            view = {"conflicts": node.ask("conflicts")["conflicts"], "records": records}
+            files[name] = self.directory / f"view-{name}.json"
+            files[name].write_text(json.dumps(view), encoding="utf-8")
+        looks = [lambda: look("hub", self.hub, "show")]
+        looks += [lambda s=short, d=device: look(s, d, "get")
+                  for short, device in self.devices.items()]
+        Together(looks).join()
+        return files
+
+
+def is_linked(device):
+    events = re.findall(r" (link-up|link-down|started)\b", device.log())
+    return bool(events) and events[-1] == "link-up"
+
+
+def lost_at(kill):
+    """Is something missing from the file that the kill left? Only to know when to stop killing: the
+    account looks again, by itself."""
+    import account  # pylint: disable=import-outside-toplevel
+    return bool(account.missing_at_kill(kill, {}))
+
+
+class Edits:
+    """Who changes what during the outage, and what must come of it."""
+
+    OUTCOMES = ["Awaiting court outcome", "Local resolution", "Offender given a caution",
+                "Under investigation", "Unable to prosecute suspect"]
+    CATEGORIES = ["Burglary", "Drugs", "Robbery", "Vehicle crime"]
+
+    def __init__(self, day):
+        self.day, self.random = day, day.random
+        self.pool = self.random.sample(day.shared, len(day.shared))
+        self.work = {short: [] for short in OFFICERS}
+        self.checks = []
+
+    def take(self, how_many):
+        taken, self.pool = self.pool[:how_many], self.pool[how_many:]
+        return taken
+
+    def put(self, short, record, *words):
+        device = self.day.devices[short]
+        self.work[short].append(lambda: device.put("crime", *words, record=record))
+
+    def delete(self, short, record, reason):
+        device = self.day.devices[short]
+        self.work[short].append(lambda: device.delete(record, reason))
+
+    def expect(self, record, field=None, **what):
+        self.checks.append(dict(record=record, **({"field": field} if field else {}), **what))
+
+    def plan(self):
+        self.same_field()
+        self.different_fields()
+        self.rules_that_settle()
+        self.deletes()
+
+    def same_field(self):
+        for record in self.take(10):
+            who = self.random.sample(list(OFFICERS), self.random.choice([2, 2, 3]))
+            values = self.random.sample(self.OUTCOMES, len(who))
+            for short, value in zip(who, values):
+                self.put(short, record, f"outcome={value}")
+            self.expect(record, "outcome", conflict=values)
+        for record in self.take(5):
+            values = self.random.sample(self.CATEGORIES, 2)
+            self.put("rees", record, f"category={values[0]}")
+            self.put("doyle", record, f"category={values[1]}")
+            self.expect(record, "category", conflict=values)
+        for record in self.take(4):
+            for short, end in (("rees", "charged"), ("okafor", "no_further_action")):
+                self.put(short, record, "status=under_investigation")
+                self.put(short, record, f"status={end}")
+            self.expect(record, "status", conflict=["charged", "no_further_action"])
+        for record in self.take(3):
+            self.put("rees", record, "outcome=Local resolution")
+            self.put("okafor", record, "outcome=Local resolution")
+            self.expect(record, "outcome", shown="Local resolution")
+
+    def different_fields(self):
+        for record in self.take(12):
+            self.put("rees", record, "location_text=Corner of the market, by the arch")
+            self.put("okafor", record, "outcome=Local resolution", "log=Victim visited")
+            self.put("doyle", record, "risk=high", "log=Statement taken")
+            self.expect(record, "location_text", shown="Corner of the market, by the arch")
+            self.expect(record, "outcome", shown="Local resolution")
+            self.expect(record, "risk", shown="high")
+            self.expect(record, "log", elements=["Statement taken", "Victim visited"])
+
+    def rules_that_settle(self):
+        for record in self.take(4):
+            self.put("rees", record, "status=under_investigation")
+            self.put("doyle", record, "status=under_investigation")
+            self.put("doyle", record, "status=charged")
+            self.expect(record, "status", shown="charged")
+        for record in self.take(4):
+            self.put("rees", record, "risk=high")
+            self.put("doyle", record, "risk=standard")
+            self.expect(record, "risk", shown="high")
+        for record in self.take(4):  # a clock three years ahead must not win by that
+            self.put("okafor", record, "falls_within=Written under a wrong clock")
+            self.put("rees", record, "falls_within=British Transport Police")
+            self.expect(record, "falls_within", shown="British Transport Police")
+        for record in self.take(4):
+            self.put("rees", record, "flags=knife")
+            self.put("doyle", record, "flags=hate crime")
+            self.expect(record, "flags", elements=["hate crime", "knife"])
+
+    def deletes(self):
+        for record in self.take(5):
+            self.delete("okafor", record, "entered twice")
+            self.put("rees", record, "summary=Witness came forward after all")
+            self.expect(record, "_deleted", conflict=None)
+            self.expect(record, "summary", shown="Witness came forward after all")
+        for record in self.take(5):
+            self.delete("doyle", record, "test entry")
+            self.expect(record, deleted=True)
+
+    def carry_out(self):
+        def work(short):
+            for act in self.work[short]:
+                act()
+        Together([lambda s=short: work(s) for short in OFFICERS]).join()
+        disputes = sum(1 for check in self.checks if "conflict" in check)
+        touched = len({check["record"] for check in self.checks})
+        done = sum(len(acts) for acts in self.work.values())
+        self.day.say.fact(f"{done} edits of {touched} crimes that others edit too: the same fields, "
+                          f"different fields, and deletes of what another edits; {disputes} of "
+                          "these a person will have to settle")
