@@ -32,6 +32,7 @@ static model *model_of(sim_world *world, const sim_node *node)
     bool ok = true;
     for (size_t i = 0; i < node->feed_count && ok; i++) {
         const sim_dot *dot = &world->dots[order[i]];
+        if (dot->hollow >> node->index & 1) continue; /* hashes say nothing about any record */
         ok = model_add(m, &dot->dot.origin, dot->dot.lane, (hf_bytes){dot->body, dot->size});
     }
     free(order);
@@ -250,6 +251,8 @@ static void compare_digests(sim_world *world, const sim_node *a, const sim_node 
 
 void sim_look(sim_world *world, sim_node *node)
 {
+    sim_observe_again(world, node);
+    if (!node->up || sim_over(world)) return;
     model *m = model_of(world, node);
     if (!m) return;
     size_t count;
@@ -289,7 +292,9 @@ static const sim_dot *outstanding(const sim_world *world, const sim_node *node, 
                    HF_ORIGIN_SIZE) == 0)
             return dot;
         *what = "has not come down";
-        if (at_hub && !here && !dot->withheld && sim_may_hold(world, node, dot)) return dot;
+        if (at_hub && !dot->withheld && sim_may_hold(world, node, dot) &&
+            (!here || dot->hollow & bit))
+            return dot;
     }
     return NULL;
 }
@@ -299,9 +304,12 @@ bool sim_settled(sim_world *world)
     const char *what;
     if (!world->nodes[SIM_HUB].up) return false;
     for (unsigned i = 1; i < world->node_count; i++) {
-        const sim_node *node = &world->nodes[i];
+        sim_node *node = &world->nodes[i];
         if (!takes_part(node)) continue;
-        if (!node->up || outstanding(world, node, &what)) return false;
+        if (!node->up) return false;
+        const sim_dot *dot = outstanding(world, node, &what);
+        if (dot && dot->hollow >> i & 1) sim_observe_again(world, node); /* it may have come since */
+        if (dot && (!node->up || outstanding(world, node, &what))) return false;
     }
     return true;
 }

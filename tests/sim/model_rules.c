@@ -1,6 +1,6 @@
 /* model_rules.c: what is shown of a field's live writes, and whether a person must choose.
  *
- * DESIGN.md 3, "Merge rules", row by row. */
+ * The tables of protocol.md 6.2 and 6.3, row by row. */
 #include "model_private.h"
 
 #include <stdlib.h>
@@ -39,6 +39,14 @@ static size_t groups_of(const model_live *live, size_t count)
     return groups;
 }
 
+/* Oldest first: the clock's quality does not count. */
+static int by_time(const void *left, const void *right)
+{
+    const model_live *a = left, *b = right;
+    if (a->hlc != b->hlc) return a->hlc < b->hlc ? -1 : 1;
+    return model_dot_compare(&a->dot, &b->dot);
+}
+
 static size_t newest(const model_live *live, size_t count)
 {
     size_t best = 0;
@@ -51,28 +59,51 @@ static size_t oldest(const model_live *live, size_t count)
 {
     size_t best = 0;
     for (size_t i = 1; i < count; i++)
-        if (model_age_compare(&live[i], &live[best]) < 0) best = i;
+        if (by_time(&live[i], &live[best]) < 0) best = i;
     return best;
 }
 
-typedef struct number { /* a whole number of either sign, over the whole range of CBOR's */
-    bool negative;
-    uint64_t size; /* of a negative one: -1 - the number */
-} number;
-
-static bool number_of(hf_bytes value, number *out) /* false when it is something else */
+static int bytes_compare(hf_bytes a, hf_bytes b)
 {
-    reader r = {value.data, value.data + value.size, false};
-    unsigned major = reader_major(&r);
-    *out = (number){major == MAJOR_NINT, reader_head(&r, major)};
-    return !r.bad && (major == MAJOR_UINT || major == MAJOR_NINT);
+    size_t both = a.size < b.size ? a.size : b.size;
+    int order = both ? memcmp(a.data, b.data, both) : 0;
+    return order ? order : a.size < b.size ? -1 : a.size > b.size;
 }
 
-static int number_compare(number a, number b)
+typedef struct weight { /* how a value stands under max and min: protocol.md 6.2 */
+    bool fits;          /* is of the field's kind */
+    unsigned major;     /* MAJOR_UINT, MAJOR_NINT, MAJOR_TEXT; else compared as encoded */
+    uint64_t number;    /* of a negative one: -1 - the number */
+    hf_bytes text, encoded;
+} weight;
+
+static weight weight_of(const hf_field *rule, hf_bytes value)
 {
-    if (a.negative != b.negative) return a.negative ? -1 : 1;
-    if (a.size == b.size) return 0;
-    return (a.size < b.size) != a.negative ? -1 : 1;
+    reader r = {value.data, value.data + value.size, false};
+    weight out = {.major = reader_major(&r), .encoded = value};
+    bool whole = out.major == MAJOR_UINT || out.major == MAJOR_NINT;
+    if (whole) out.number = reader_head(&r, out.major);
+    if (out.major == MAJOR_TEXT) out.text = reader_string(&r, MAJOR_TEXT);
+    switch (rule->kind) {
+    case HF_VALUE_INT:
+    case HF_VALUE_TIME:
+    case HF_VALUE_DECIMAL: out.fits = whole; break;
+    case HF_VALUE_TEXT:
+    case HF_VALUE_DATE:
+    case HF_VALUE_CODE: out.fits = out.major == MAJOR_TEXT; break;
+    default: out.fits = true; break;
+    }
+    return out;
+}
+
+static int weight_compare(const weight *a, const weight *b)
+{
+    bool numbers = a->major <= MAJOR_NINT && b->major <= MAJOR_NINT;
+    if (a->major == MAJOR_TEXT && b->major == MAJOR_TEXT) return bytes_compare(a->text, b->text);
+    if (!numbers) return bytes_compare(a->encoded, b->encoded);
+    if (a->major != b->major) return a->major == MAJOR_NINT ? -1 : 1;
+    if (a->number == b->number) return 0;
+    return (a->number < b->number) != (a->major == MAJOR_NINT) ? -1 : 1;
 }
 
 static size_t code_of(const hf_field *rule, hf_bytes value) /* SIZE_MAX: not in the list */
@@ -82,61 +113,69 @@ static size_t code_of(const hf_field *rule, hf_bytes value) /* SIZE_MAX: not in 
     for (size_t i = 0; i < rule->code_count && !r.bad; i++)
         if (strlen(rule->codes[i]) == text.size && memcmp(rule->codes[i], text.data, text.size) == 0)
             return i;
-    return SIZE_MAX;
+    return SIZE_MAX; /* which is also stricter than every place in it */
+}
+
+/* Above zero: `a` is to be shown rather than `b`. */
+static int preferred(const hf_field *rule, const model_live *a, const model_live *b)
+{
+    int order;
+    if (rule->rule == HF_RULE_STRICTEST) {
+        size_t here = code_of(rule, a->value), there = code_of(rule, b->value);
+        order = here < there ? -1 : here > there;
+        if (!order && here == SIZE_MAX) order = bytes_compare(a->value, b->value);
+    } else {
+        weight here = weight_of(rule, a->value), there = weight_of(rule, b->value);
+        if (here.fits != there.fits) return here.fits ? 1 : -1;
+        order = weight_compare(&here, &there);
+        if (rule->rule == HF_RULE_MIN) order = -order;
+    }
+    return order ? order : model_age_compare(a, b);
 }
 
 static size_t extreme(const hf_field *rule, const model_live *live, size_t count)
 {
     size_t best = 0;
-    for (size_t i = 1; i < count; i++) {
-        int order;
-        number a, b;
-        if (rule->rule == HF_RULE_STRICTEST) { /* SIZE_MAX + 1: unknown to us is least */
-            size_t here = code_of(rule, live[i].value) + 1;
-            size_t there = code_of(rule, live[best].value) + 1;
-            order = here < there ? -1 : here > there;
-        } else if (number_of(live[i].value, &a) && number_of(live[best].value, &b)) {
-            order = number_compare(a, b);
-        } else {
-            return SIZE_MAX; /* not numbers: the pack does not say how they compare */
-        }
-        if (rule->rule == HF_RULE_MIN ? order < 0 : order > 0) best = i;
-    }
+    for (size_t i = 1; i < count; i++)
+        if (preferred(rule, &live[i], &live[best]) > 0) best = i;
     return best;
 }
 
-/* The join of all live states by the pack's table; HF_DISPUTED where branches do not meet. */
-static size_t join_of(const hf_field *rule, const model_live *live, size_t count)
+/* Do declared moves lead from one state to the other? Spreads out from `from` until nothing is new. */
+static bool follows(const hf_field *rule, size_t from, size_t to)
 {
-    size_t state = SIZE_MAX;
-    for (size_t i = 0; i < count; i++) {
-        size_t next = code_of(rule, live[i].value);
-        if (next == SIZE_MAX) return HF_DISPUTED;
-        if (state == SIZE_MAX) {
-            state = next;
-        } else {
-            state = rule->join[state * rule->code_count + next];
-        }
-        if (state == HF_DISPUTED) return HF_DISPUTED;
+    bool reached[HF_DISPUTED + 1] = {false};
+    reached[from] = true;
+    for (bool grew = true; grew;) {
+        grew = false;
+        for (size_t a = 0; a < rule->code_count; a++)
+            for (size_t b = 0; b < rule->code_count; b++)
+                if (reached[a] && rule->moves[a * rule->code_count + b] && !reached[b])
+                    grew = reached[b] = true;
     }
-    return state;
+    return reached[to];
+}
+
+static size_t join(const hf_field *rule, size_t a, size_t b)
+{
+    if (a == HF_DISPUTED || b == HF_DISPUTED || a == SIZE_MAX || b == SIZE_MAX) return HF_DISPUTED;
+    if (follows(rule, a, b)) return b;
+    if (follows(rule, b, a)) return a;
+    return rule->join[a * rule->code_count + b]; /* what the pack declares for the pair, if anything */
 }
 
 static void rule_state(const hf_field *rule, const model_live *live, size_t count, model_field *out)
 {
-    size_t state = join_of(rule, live, count);
-    out->conflict = state == HF_DISPUTED && groups_of(live, count) > 1;
-    out->shows = state != HF_DISPUTED;
-    for (size_t i = 0; i < count && out->shows; i++)
-        if (code_of(rule, live[i].value) == state) out->shown = live[i].value;
-    /* The join of two states can be a third that nobody wrote: then its bytes are the pack's. */
-}
-
-static int by_time(const void *left, const void *right)
-{
-    const model_live *a = left, *b = right;
-    if (a->hlc != b->hlc) return a->hlc < b->hlc ? -1 : 1;
-    return model_dot_compare(&a->dot, &b->dot);
+    if (groups_of(live, count) == 1) {
+        out->shows = true;
+        out->shown = live[0].value;
+        return;
+    }
+    size_t state = code_of(rule, live[0].value);
+    for (size_t i = 1; i < count; i++) state = join(rule, state, code_of(rule, live[i].value));
+    out->conflict = state == HF_DISPUTED;
+    out->shows = !out->conflict;
+    if (out->shows) out->shown = rule->code_values[state]; /* perhaps one that nobody wrote */
 }
 
 void model_rule(const hf_field *rule, model_live *live, size_t count, model_field *out)

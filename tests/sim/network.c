@@ -121,8 +121,8 @@ static void count_missing(sim_world *world, sim_link *link)
     for (size_t i = 0; i < world->dot_count; i++) {
         const sim_dot *dot = &world->dots[i];
         bool up = (dot->held & edge_bit) && !(dot->held & hub_bit);
-        bool down = (dot->held & hub_bit) && !(dot->held & edge_bit) &&
-                    sim_may_hold(world, edge, dot);
+        bool whole = (dot->held & edge_bit) && !(dot->hollow & edge_bit);
+        bool down = (dot->held & hub_bit) && !whole && sim_may_hold(world, edge, dot);
         if (!up && !down) continue;
         link->missing += dot->size;
         link->missing_count++;
@@ -305,6 +305,7 @@ static void enqueue(sim_world *world, sim_link *link, unsigned way_number, hf_by
     sim_trace(world, hash[0] | (uint64_t)hash[1] << 8 | (uint64_t)hash[2] << 16, message.size);
     world->result->messages++;
     way->sent += message.size;
+    world->nodes[way_number == SIM_UP ? link->node : SIM_HUB].idle_turns = 0;
     way->bytes += message.size;
     sim_checked(world, SIM_S15);
     if (message.size > HF_FRAME_SIZE_MAX)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_SIZE = 40 };
+enum { PATH_SIZE = 40, IDLE_TURNS_MAX = 3000 };
 
 sim_node *sim_node_add(sim_world *world, const char *name, bool is_hub)
 {
@@ -167,8 +167,13 @@ static void plan_next(sim_world *world, sim_node *node)
 {
     uint64_t deadline =
         node->hub ? hf_hub_deadline_ms(node->hub) : hf_edge_deadline_ms(node->edge);
-    if (deadline == UINT64_MAX) return;
+    bool dialling = node->link < SIM_LINKS_MAX && !world->links[node->link].edge_end;
+    if (deadline == UINT64_MAX || dialling) return; /* it has asked for a link: that will wake it */
     uint64_t now = sim_node_now(world, node);
+    sim_checked(world, SIM_S15);
+    if (++node->idle_turns > IDLE_TURNS_MAX)
+        sim_break(world, SIM_S15, "%s spins: %u turns and nothing said; its deadline is %lld ms away",
+                  node->name, node->idle_turns, (long long)(deadline - now));
     uint64_t wait = deadline > now ? deadline - now : 1; /* a deadline in the past spins a loop */
     sim_node_wake(world, node, world->now_ms + wait);
 }

@@ -195,19 +195,21 @@ static sim_dot *add_dot(sim_world *world, const hf_entry *entry)
     dot->body = malloc(entry->body.size);
     assert(dot->body);
     memcpy(dot->body, entry->body.data, entry->body.size);
+    if (!model_entry_hash(&entry->dot.origin, entry->dot.lane, entry->body, dot->hash))
+        sim_break(world, SIM_HONEST, "%s is not an entry by protocol.md 3",
+                  name_of(world, &entry->dot).text);
     world->dot_table[slot] = (uint32_t)world->dot_count;
     return dot;
 }
 
-/* What a session has to carry grows while it lasts: L4. */
-static void tell_links(sim_world *world, const sim_node *node, const sim_dot *dot)
+void sim_tell_links(sim_world *world, const sim_node *node, const sim_dot *dot)
 {
     for (uint32_t i = 0; i < SIM_LINKS_MAX; i++) {
         sim_link *link = &world->links[i];
         if (!link->used || link->ghost) continue;
         const sim_node *edge = &world->nodes[link->node];
         bool up = node == edge && dot->author == node->index;
-        bool down = node->index == SIM_HUB && !(dot->held & 1ull << edge->index) &&
+        bool down = node->index == SIM_HUB && dot->author != edge->index &&
                     sim_may_hold(world, edge, dot);
         if (!up && !down) continue;
         link->missing += dot->size;
@@ -276,25 +278,27 @@ static void remember_place(sim_node *node, uint32_t index)
     node->feed[node->feed_count++] = index;
 }
 
-/* A withheld entry travels with hashes in place of its parts: its header must be the author's. */
-static bool same_header(const sim_dot *dot, const hf_entry *entry)
-{
-    hf_entry_body seen, here;
-    if (hf_entry_parse((hf_bytes){dot->body, dot->size}, &seen) != HF_OK) return false;
-    if (hf_entry_parse(entry->body, &here) != HF_OK) return false;
-    size_t header = dot->size - seen.parts.size;
-    return here.erased_count == here.part_count && here.part_count == seen.part_count &&
-           header == entry->body.size - here.parts.size &&
-           memcmp(dot->body, entry->body.data, header) == 0;
-}
-
-static void check_content(sim_world *world, const sim_node *node, const sim_dot *dot,
+/* The one content that a dot has; or, of what a hub withholds, its header with the parts' hashes: the
+ * same entry hash says that it is the author's, and no part may be left whole. */
+static void check_content(sim_world *world, const sim_node *node, sim_dot *dot,
                           const hf_entry *entry)
 {
+    uint64_t bit = 1ull << node->index;
     sim_checked(world, SIM_S2);
-    if (entry->withheld && same_header(dot, entry)) return;
-    if (dot->size != entry->body.size || memcmp(dot->body, entry->body.data, dot->size) != 0)
+    if (dot->size == entry->body.size && memcmp(dot->body, entry->body.data, dot->size) == 0) {
+        dot->hollow &= ~bit;
+        return;
+    }
+    uint8_t hash[HF_HASH_SIZE];
+    hf_entry_body body;
+    dot->hollow |= bit;
+    if (!model_entry_hash(&entry->dot.origin, entry->dot.lane, entry->body, hash) ||
+        memcmp(hash, dot->hash, HF_HASH_SIZE) != 0 || hf_entry_parse(entry->body, &body) != HF_OK ||
+        body.erased_count != body.part_count)
         sim_break(world, SIM_S2, "%s holds another %s than was seen before", node->name,
+                  name_of(world, &dot->dot).text);
+    if (dot->author == node->index || node->index == SIM_HUB)
+        sim_break(world, SIM_S1, "%s has only the hashes of %s", node->name,
                   name_of(world, &dot->dot).text);
 }
 
@@ -308,12 +312,10 @@ static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry)
     check_step(world, node, dot);
     if (dot->author == node->index && unheard && !seen->again) check_stamp(world, node, dot);
     if (node->index == SIM_HUB && unheard) check_taken(world, dot, entry);
-    if (unheard) tell_links(world, node, dot);
+    if (unheard) sim_tell_links(world, node, dot);
     if (node->index == SIM_HUB || dot->author == node->index || !unheard) return;
     sim_checked(world, SIM_S14);
-    hf_entry_body body;
-    bool said = hf_entry_parse(entry->body, &body) != HF_OK || body.erased_count < body.part_count;
-    if (dot->withheld && !dot->by_operator && said)
+    if (dot->withheld && !dot->by_operator && !(dot->hollow & bit))
         sim_break(world, SIM_S14, "%s was sent %s, which the hub withholds", node->name,
                   name_of(world, &dot->dot).text);
     if (!sim_may_hold(world, node, dot))
@@ -486,6 +488,7 @@ static void forget_feed(sim_world *world, sim_node *node)
         sim_dot *dot = &world->dots[i];
         if (dot->held & bit && !(dot->held & 1)) dot->excused = true;
         dot->held &= ~bit;
+        dot->hollow &= ~bit;
     }
     node->feed_count = node->tail_count = 0;
     node->cursor = 0;

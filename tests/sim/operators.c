@@ -111,6 +111,7 @@ static void judge_entry(sim_world *world)
     if (status == HF_OK) {
         dot->withheld = dot->by_operator = reason != 0;
         if (!reason) dot->opened_at = hub->feed_count + 1;
+        if (!reason) sim_tell_links(world, hub, dot);
         sim_say(world, "%s %u/%llu", reason ? "withheld" : "opened", dot->dot.lane,
                 (unsigned long long)dot->dot.seq);
     }

@@ -48,13 +48,15 @@ typedef struct sim_event {
 /* One entry, wherever it is held: S2 says that there is only one content per dot. */
 typedef struct sim_dot {
     hf_dot dot;
-    uint8_t *body;
+    uint8_t *body; /* whole */
     size_t size;
+    uint8_t hash[HF_HASH_SIZE];
     uint32_t scope;
     uint64_t pseq;
     hf_hlc hlc;
     unsigned author;        /* node */
     uint64_t held;          /* a bit for each node that has it in its feed */
+    uint64_t hollow;        /* of these, those that have only its hashes */
     uint64_t hub_position;  /* 0: not there */
     uint64_t opened_at;     /* hub position when it came to count again; 0 never */
     bool saved;             /* its author was told "saved" */
@@ -93,6 +95,7 @@ typedef struct sim_node {
     hf_hub *hub;
     sim_image *backup; /* of a closed store, to be restored some day */
     uint64_t turn_at;  /* the next SIM_TURN that counts; UINT64_MAX: none */
+    uint32_t idle_turns; /* since a message came or went */
     uint64_t boot_ms;  /* its monotonic clock began then */
     int64_t skew_ms;   /* its wall clock less the truth */
     uint64_t frozen_at_ms; /* its wall clock stands still there; 0: it runs */
@@ -242,11 +245,13 @@ sim_dot *sim_dot_find(sim_world *world, const hf_dot *dot); /* NULL: never seen 
 unsigned sim_origin_node(const sim_world *world, const hf_origin_id *origin, size_t *index);
 /* Looks at what is new in the node's store since the last time, and whether it may be. */
 void sim_observe(sim_world *world, sim_node *node);
-/* After an open: is all that was there still there? */
+/* Is all that was there still there? Also learns which bodies have come since. */
 void sim_observe_again(sim_world *world, sim_node *node);
 bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot);
 bool sim_may_write(const sim_node *node, uint32_t scope);
 void sim_observe_free(sim_world *world);
+/* Sessions that last will have to carry this entry: L4. */
+void sim_tell_links(sim_world *world, const sim_node *node, const sim_dot *dot);
 
 /* ---- invariants.c ---- */
 void sim_look(sim_world *world, sim_node *node); /* S3 to S6 at one replica, now */
