@@ -101,6 +101,9 @@ hf_status hf_address_split(const char *address, char *host, size_t host_size, ui
     if (has_brackets) last--;
     if (!has_brackets && memchr(first, ':', (size_t)(last - first))) return HF_ERR_INPUT;
     if (first >= last || (size_t)(last - first) >= host_size) return HF_ERR_INPUT;
+    for (const char *at = first; at < last; at++) {
+        if (*at <= 0x20 || *at >= 0x7f) return HF_ERR_INPUT;
+    }
     unsigned long number = 0;
     const char *digit = colon + 1;
     for (; *digit >= '0' && *digit <= '9' && number < 65536; digit++) {
@@ -161,7 +164,7 @@ hf_status hf_token_read(hf_bytes text, hf_token *out, char *why, size_t why_size
     hf_token token = {.expires_ms = 0};
     hf_bytes line, value;
     unsigned seen = 0;
-    bool is_token = false, is_known = false;
+    bool is_token = false, is_known = false, is_changed = false;
     if (text.size > HF_TOKEN_TEXT_MAX) text.size = 0;
     while (next_line(&text, &line)) {
         if (has_name(line, "holdfast-token", &value)) {
@@ -170,11 +173,13 @@ hf_status hf_token_read(hf_bytes text, hf_token *out, char *why, size_t why_size
         }
         for (size_t i = 0; i < NAME_COUNT; i++) {
             if (!has_name(line, names[i], &value)) continue;
-            if (token_value(&token, i, value)) seen |= 1u << i;
+            bool is_good = !(seen >> i & 1) && token_value(&token, i, value);
+            if (!is_good) is_changed = true; /* or named twice: which one was meant? */
+            seen |= 1u << i;
         }
     }
     *out = token;
-    if (is_known && seen == ALL_NAMES) return HF_OK;
+    if (is_known && seen == ALL_NAMES && !is_changed) return HF_OK;
     const char *sentence =
         !is_token   ? "This is not an enrolment token. Give the file that \"holdfast-hub token\" "
                       "wrote, whole."

@@ -284,15 +284,18 @@ static void a_token_survives_paper(void **state)
         hf_bytes part = {text.data, cut};
         assert_int_equal(hf_token_read(part, &back, why, sizeof why), HF_ERR_INPUT);
     }
+    hf_write_raw(&text,
+                 (hf_bytes){(const uint8_t *)"address x\n", 10}); /* named twice, once badly */
+    assert_int_equal(hf_token_read(hf_buffer_bytes(&text), &back, why, sizeof why), HF_ERR_INPUT);
     hf_buffer_free(&text);
 }
 
 static void addresses_are_split_with_care(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {
-        "",      "host",  ":1",     "host:",   "host:x",  "host:65536",
-        "a:b:1", "[::1]", "[::1:1", "host:1 ", "host:-1", "[]:1"};
+    static const char *const wrong[] = {"",           "host",  ":1",      "host:",  "host:x",
+                                        "host:65536", "a:b:1", "[::1]",   "[::1:1", "host:1 ",
+                                        "ho st:1",    "h\n:1", "host:-1", "[]:1"};
     char host[64];
     uint16_t port;
     assert_int_equal(hf_address_split("localhost:7443", host, sizeof host, &port), HF_OK);

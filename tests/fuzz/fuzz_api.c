@@ -1,0 +1,83 @@
+/* fuzz_api.c: any request to an edge or a hub gets one JSON document, and the next one is served.
+ */
+#include "edge/api.h"
+#include "hub/api.h"
+
+#include "pair.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum {
+    ROUNDS = 256
+}; /* requests that one pair answers; so a crash replays with its file, mostly */
+
+static void check_reply(const hf_buffer *reply, hf_status status)
+{
+    json_error_t error;
+    json_t *document = json_loadb((const char *)reply->data, reply->size,
+                                  JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    assert(json_is_object(document));
+    const char *schema = json_string_value(json_object_get(document, "schema"));
+    assert(schema && (strcmp(schema, "holdfast.error/1") == 0) == (status != HF_OK));
+    assert(!memchr(reply->data, '\n', reply->size));
+    json_decref(document);
+}
+
+static hf_status ask_edge(pair_world *pair, hf_bytes request, hf_buffer *reply)
+{
+    pair_node *node = &pair->nodes[0];
+    hf_edge_api api = {.store = node->store,
+                       .edge = node->edge,
+                       .device = "edge0",
+                       .hub = "localhost:1",
+                       .now_ms = pair->now_ms,
+                       .wall_ms = pair_wall_ms(pair)};
+    return hf_edge_api_answer(&api, request, reply);
+}
+
+static hf_status ask_hub(pair_world *pair, hf_bytes request, hf_buffer *reply)
+{
+    hf_enroll enroll = {.store = pair->hub_node.store,
+                        .hub = pair->hub,
+                        .enrol_address = "localhost:1",
+                        .sync_address = "localhost:2"};
+    hf_hub_api api = {.store = pair->hub_node.store,
+                      .hub = pair->hub,
+                      .enroll = &enroll,
+                      .name = "hub",
+                      .now_ms = pair->now_ms,
+                      .wall_ms = pair_wall_ms(pair)};
+    return hf_hub_api_answer(&api, request, reply);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static pair_world *pair;
+    static unsigned rounds;
+    static const char put[] = "{\"op\":\"put\",\"type\":\"note\",\"changes\":[{\"field\":"
+                              "\"subject\",\"value\":\"x\"}]}";
+    hf_buffer reply = {0};
+    if (size == 0) return 0;
+    if (pair && ++rounds % ROUNDS == 0) {
+        pair_free(pair);
+        pair = NULL;
+    }
+    if (!pair) pair = pair_new(1);
+    hf_bytes request = {data + 1, size - 1};
+    hf_status status =
+        data[0] & 1 ? ask_hub(pair, request, &reply) : ask_edge(pair, request, &reply);
+    check_reply(&reply, status);
+    status = ask_edge(pair, (hf_bytes){(const uint8_t *)put, sizeof put - 1}, &reply);
+    assert(status == HF_OK); /* whatever was asked before, an officer can write */
+    hf_buffer_free(&reply);
+    return 0;
+}
