@@ -236,7 +236,14 @@ static hf_status own_head(hf_hub *hub, hf_head *head, bool *due)
     if (status != HF_OK || log.seq <= hub->own_head_seq) return status;
     if (hub->own_head_seq && hub->now_ms - hub->own_head_at_ms < HF_HEAD_INTERVAL_MS) return HF_OK;
     *due = true;
-    return hf_head_sign(hub->store, HF_LANE_CONTROL, log.seq, head);
+    status = hf_head_sign(hub->store, HF_LANE_CONTROL, log.seq, head);
+    if (status != HF_ERR_LIMIT) return status;
+    /* Verdicts stand in the scopes they are about, and there came to be more than a head can cover:
+     * this log goes unproved, and all else goes on. */
+    *due = false;
+    hub->own_head_seq = log.seq;
+    hub->own_head_at_ms = hub->now_ms;
+    return HF_OK;
 }
 
 uint64_t hf_ingest_deadline_ms(const hf_hub *hub)

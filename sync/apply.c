@@ -70,6 +70,7 @@ void hf_batch_rollback(hf_batch *batch)
     store->pack_changed = false;
     hf_origins_cut(store, batch->origin_count);
     hf_vectors_forget(store);
+    hf_head_forget(store);
     batch_free(batch);
 }
 
@@ -421,6 +422,27 @@ static void write_body(hf_buffer *out, const hf_entry_body *entry)
     hf_write_raw(out, entry->parts);
 }
 
+/* A log of more scopes than a head can cover could never be proved again. A hub's own verdicts stand in
+ * the scopes they are about, however many: they go on, and its log goes without a head. */
+static hf_status scope_admit(hf_store *store, int64_t log)
+{
+    if (store->is_hub) return HF_OK;
+    hf_status status = hf_vectors_flush(store); /* rows are what is counted */
+    if (status != HF_OK) return status;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_LOG_SCOPES);
+    sqlite3_bind_int64(statement, 1, log);
+    bool row;
+    status = hf_sql_row(store, statement, &row);
+    int64_t count = status == HF_OK && row ? sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_reset(statement);
+    if (status == HF_OK && count >= HF_LOG_SCOPES_MAX)
+        status = hf_store_say(store, HF_ERR_LIMIT,
+                              "This device has written in %d scopes, which is all that it may. "
+                              "Ask for it to be enrolled anew; nothing was saved.",
+                              HF_LOG_SCOPES_MAX);
+    return status;
+}
+
 hf_status hf_batch_own(hf_batch *batch, const hf_draft *draft, hf_dot *dot)
 {
     hf_store *store = batch->store;
@@ -431,6 +453,7 @@ hf_status hf_batch_own(hf_batch *batch, const hf_draft *draft, hf_dot *dot)
     uint64_t seq = status == HF_OK ? last->seq + 1 : 0;
     if (HF_PLANTED(REUSED_SEQ) && seq > 3 && seq % 7 == 0) seq -= 1;
     if (status == HF_OK) status = hf_vector_get(store, log, draft->scope, &slot);
+    if (status == HF_OK && slot->seq == 0) status = scope_admit(store, log);
     if (status != HF_OK) return status;
     if (seq > store->reserved) return HF_ERR_LIMIT; /* more than hf_batch_begin_own reserved */
     store->hlc = hf_hlc_next(store->hlc, batch->wall_ms);

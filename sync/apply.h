@@ -78,7 +78,7 @@ typedef struct hf_head_leaf { /* one scope's chain under a head, and its way to 
     uint64_t seq;
     uint8_t chain[HF_HASH_SIZE];
     uint32_t index, count;       /* leaf number, of how many */
-    uint8_t path[6][HF_HASH_SIZE];
+    uint8_t path[HF_HEAD_PATH_MAX][HF_HASH_SIZE];
     size_t path_count;
 } hf_head_leaf;
 /* From the log's own origin: we hold the whole log up to head.seq, so the root is built from our own

@@ -1,11 +1,13 @@
-/* head.c: signed heads: one signature that covers every scope of a log, and the way from one scope's
- * chain to it.
+/* head.c: signed heads: one signature that covers every scope of a log, and the way from one
+ * scope's chain to it.
  *
  * Why a tree: a device that holds three of a log's twenty scopes must be able to check them without
- * seeing the others; six hashes are enough for sixty-four. Shape and order: RFC 9162 2.1. */
+ * seeing the others; eight hashes are enough for all there can be. Shape and order: RFC 9162 2.1.
+ */
 #include "store_core.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TAG_LEAF = 0x03, TAG_NODE = 0x04, TAG_HEAD = 0x05 };
@@ -36,27 +38,26 @@ static void node_hash(const hf_crypto *crypto, const uint8_t *left, const uint8_
     crypto->hash(crypto->context, pieces, 3, out);
 }
 
-/* Folds a level of the tree into the next, pairs from the left, an odd one carried up: the same tree as
- * RFC 9162's split at the largest power of two. Notes the siblings of the leaf at `index`. */
-static void tree_fold(const hf_crypto *crypto, uint8_t nodes[][HF_HASH_SIZE], size_t count,
-                      size_t index, hf_head_leaf *leaf)
+/* Folds level after level in place, pairs from the left, an odd one carried up: the same tree as
+ * RFC 9162's split at the largest power of two. Each leaf notes its sibling on every level it has
+ * one. */
+static void tree_fold(const hf_crypto *crypto, uint8_t nodes[][HF_HASH_SIZE], hf_head_leaf *leaves,
+                      size_t count)
 {
-    while (count > 1) {
-        size_t next = 0;
-        for (size_t i = 0; i < count; i += 2) {
-            bool pair = i + 1 < count;
-            if (leaf && pair && (index == i || index == i + 1)) {
-                assert(leaf->path_count < 6);
-                memcpy(leaf->path[leaf->path_count++], nodes[index ^ 1], HF_HASH_SIZE);
-            }
-            if (pair)
-                node_hash(crypto, nodes[i], nodes[i + 1], nodes[next]);
-            else
-                memmove(nodes[next], nodes[i], HF_HASH_SIZE);
-            next++;
+    size_t width = count;
+    for (unsigned level = 0; width > 1; level++, width = (width + 1) / 2) {
+        for (size_t i = 0; i < count; i++) {
+            size_t sibling = i >> level ^ 1;
+            if (sibling >= width) continue;
+            assert(leaves[i].path_count < HF_HEAD_PATH_MAX);
+            memcpy(leaves[i].path[leaves[i].path_count++], nodes[sibling], HF_HASH_SIZE);
         }
-        index /= 2;
-        count = next;
+        for (size_t i = 0; i < width; i += 2) {
+            if (i + 1 < width)
+                node_hash(crypto, nodes[i], nodes[i + 1], nodes[i / 2]);
+            else
+                memmove(nodes[i / 2], nodes[i], HF_HASH_SIZE);
+        }
     }
 }
 
@@ -70,8 +71,10 @@ hf_status hf_head_leaf_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
     while (count > 1 && status == HF_OK) {
         bool alone = index == count - 1 && count % 2 == 1;
         if (!alone && step == leaf->path_count) return HF_ERR_PROTOCOL;
-        if (!alone && index % 2 == 0) node_hash(crypto, root, leaf->path[step++], root);
-        else if (!alone) node_hash(crypto, leaf->path[step++], root, root);
+        if (!alone && index % 2 == 0)
+            node_hash(crypto, root, leaf->path[step++], root);
+        else if (!alone)
+            node_hash(crypto, leaf->path[step++], root, root);
         index /= 2;
         count = (count + 1) / 2;
     }
@@ -79,54 +82,133 @@ hf_status hf_head_leaf_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
     return status;
 }
 
-/* Each scope's last seq, up to `seq`, by one of two statements; *past when a scope goes beyond it. */
-static hf_status last_seqs(hf_store *store, hf_sql_id sql, int64_t log, uint64_t seq,
-                           hf_head_leaf leaves[HF_LOG_SCOPES_MAX], size_t *count, bool *past)
+/* ---- a log's scopes as they stood at one of its entries ---- */
+
+/* Each scope's last seq, ascending by scope; kept for the next head of the same log, which is a
+ * little further on. Entries never change, so it stays right until a batch is rolled back. */
+struct hf_head_base {
+    int64_t log;
+    uint64_t seq;
+    size_t count;
+    struct {
+        uint32_t scope;
+        uint64_t seq;
+    } scopes[HF_LOG_SCOPES_MAX];
+};
+
+void hf_head_forget(hf_store *store)
 {
-    *count = 0;
-    *past = false;
-    sqlite3_stmt *statement = hf_sql(store, sql);
-    sqlite3_bind_int64(statement, 1, log);
-    sqlite3_bind_int64(statement, 2, (sqlite3_int64)seq);
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    while (status == HF_OK && row && *count < HF_LOG_SCOPES_MAX) {
-        leaves[(*count)++] =
-            (hf_head_leaf){.scope = (uint32_t)sqlite3_column_int64(statement, 0),
-                           .seq = (uint64_t)sqlite3_column_int64(statement, 1)};
-        if (leaves[*count - 1].seq > seq) *past = true;
-        status = hf_sql_row(store, statement, &row);
-    }
-    sqlite3_reset(statement);
-    return status == HF_OK && row ? HF_ERR_LIMIT : status;
+    free(store->head_base);
+    store->head_base = NULL;
 }
 
-/* At the log's tail, the usual place, the vector has the answer; further back the entries do. */
+static hf_status base_note(hf_head_base *base, uint32_t scope, uint64_t seq)
+{
+    size_t at = base->count;
+    while (at > 0 && base->scopes[at - 1].scope >= scope) at--;
+    if (at == base->count || base->scopes[at].scope != scope) {
+        if (base->count == HF_LOG_SCOPES_MAX) return HF_ERR_LIMIT;
+        memmove(&base->scopes[at + 1], &base->scopes[at],
+                (base->count - at) * sizeof *base->scopes);
+        base->count++;
+        base->scopes[at].scope = scope;
+    }
+    base->scopes[at].seq = seq;
+    return HF_OK;
+}
+
+/* Adds rows of (scope, seq). */
+static hf_status base_read(hf_store *store, sqlite3_stmt *statement, hf_head_base *base)
+{
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    while (status == HF_OK && row) {
+        status = base_note(base, (uint32_t)sqlite3_column_int64(statement, 0),
+                           (uint64_t)sqlite3_column_int64(statement, 1));
+        if (status == HF_OK) status = hf_sql_row(store, statement, &row);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+/* From the last accepted head of the log, if it is not past `seq` and has every leaf. */
+static hf_status base_from_head(hf_store *store, uint64_t seq, hf_head_base *base)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_HEAD_LOG);
+    sqlite3_bind_int64(statement, 1, base->log);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status != HF_OK || !row) return status;
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    size_t count = 0;
+    uint64_t held = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (held <= seq) status = hf_head_read_leaves(hf_column_bytes(statement, 4), leaves, &count);
+    bool whole = status == HF_OK && count > 0 && leaves[0].count == count;
+    for (size_t i = 0; i < count && whole && status == HF_OK; i++)
+        status = base_note(base, leaves[i].scope, leaves[i].seq);
+    if (whole) base->seq = held;
+    sqlite3_reset(statement);
+    return status;
+}
+
+/* At the log's tail, the usual place, the vector has the answer. Further back the entries do, from
+ * the last head on. */
+static hf_status base_at(hf_store *store, int64_t log, uint64_t seq, hf_head_base *base)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_LOG_LAST);
+    sqlite3_bind_int64(statement, 1, log);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    uint64_t last = status == HF_OK && row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+    bool tail = seq == last;
+    sqlite3_reset(statement);
+    if (status != HF_OK) return status;
+    if (seq > last || seq == 0) return HF_ERR_NOT_FOUND; /* not held as far as that */
+    if (tail || base->log != log || base->seq > seq) {
+        base->log = log;
+        base->seq = 0;
+        base->count = 0;
+    }
+    if (!tail && base->seq == 0) status = base_from_head(store, seq, base);
+    if (status != HF_OK) return status;
+    statement = hf_sql(store, tail ? HF_SQL_R_HEAD_TAIL : HF_SQL_R_HEAD_SCOPES);
+    sqlite3_bind_int64(statement, 1, log);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)base->seq);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)seq);
+    status = base_read(store, statement, base);
+    if (status == HF_OK) base->seq = seq;
+    return status;
+}
+
 hf_status hf_head_leaves(hf_store *store, int64_t origin_no, uint8_t lane, uint64_t seq,
                          hf_head_leaf leaves[HF_LOG_SCOPES_MAX], size_t *count,
                          uint8_t root[HF_HASH_SIZE])
 {
-    bool past;
+    *count = 0;
     int64_t log = hf_log_no(origin_no, lane);
+    if (!store->head_base) store->head_base = calloc(1, sizeof *store->head_base);
+    hf_head_base *base = store->head_base;
+    if (!base) return hf_store_say(store, HF_ERR_NOMEM, "Out of memory. What was saved is safe.");
     hf_status status = hf_vectors_flush(store);
-    if (status == HF_OK)
-        status = last_seqs(store, HF_SQL_R_HEAD_TAIL, log, seq, leaves, count, &past);
-    if (status == HF_OK && past)
-        status = last_seqs(store, HF_SQL_R_HEAD_SCOPES, log, seq, leaves, count, &past);
-    if (status == HF_OK && *count == 0) status = HF_ERR_NOT_FOUND;
-    uint8_t hashes[HF_LOG_SCOPES_MAX][HF_HASH_SIZE], nodes[HF_LOG_SCOPES_MAX][HF_HASH_SIZE];
-    for (size_t i = 0; i < *count && status == HF_OK; i++) {
-        leaves[i].index = (uint32_t)i;
-        leaves[i].count = (uint32_t)*count;
+    if (status == HF_OK) status = base_at(store, log, seq, base);
+    if (status == HF_OK && base->count == 0) status = HF_ERR_NOT_FOUND;
+    uint8_t nodes[HF_LOG_SCOPES_MAX][HF_HASH_SIZE];
+    for (size_t i = 0; status == HF_OK && i < base->count; i++) {
+        leaves[i] = (hf_head_leaf){.scope = base->scopes[i].scope,
+                                   .seq = base->scopes[i].seq,
+                                   .index = (uint32_t)i,
+                                   .count = (uint32_t)base->count};
         status = hf_log_chain_through(store, log, leaves[i].seq, leaves[i].chain);
-        if (status == HF_OK) status = leaf_hash(store->crypto, &leaves[i], hashes[i]);
+        if (status == HF_OK) status = leaf_hash(store->crypto, &leaves[i], nodes[i]);
     }
-    for (size_t i = 0; i < *count && status == HF_OK; i++) {
-        memcpy(nodes, hashes, *count * HF_HASH_SIZE);
-        tree_fold(store->crypto, nodes, *count, i, &leaves[i]);
+    if (status != HF_OK) {
+        hf_head_forget(store); /* it may be half read */
+        return status;
     }
-    if (status == HF_OK) memcpy(root, nodes[0], HF_HASH_SIZE);
-    return status;
+    *count = base->count;
+    tree_fold(store->crypto, nodes, leaves, *count);
+    memcpy(root, nodes[0], HF_HASH_SIZE);
+    return HF_OK;
 }
 
 /* ---- signatures ---- */
@@ -155,8 +237,7 @@ hf_status hf_head_sign(hf_store *store, uint8_t lane, uint64_t seq, hf_head *out
     size_t count;
     uint8_t digest[HF_HASH_SIZE];
     *out = (hf_head){.origin = store->own->id, .lane = lane, .seq = seq, .hlc = store->hlc};
-    hf_status status =
-        hf_head_leaves(store, store->own->no, lane, seq, leaves, &count, out->root);
+    hf_status status = hf_head_leaves(store, store->own->no, lane, seq, leaves, &count, out->root);
     if (status == HF_OK) status = head_digest(store->crypto, out, digest);
     if (status == HF_OK)
         status = store->crypto->sign(store->crypto->context, digest, out->signature);
@@ -177,9 +258,9 @@ hf_status hf_head_check(hf_store *store, const hf_head *head)
         status = crypto->certificate(crypto->context, hf_buffer_bytes(&der), &facts);
     if (status == HF_OK) status = head_digest(crypto, head, digest);
     if (status == HF_OK)
-        status = crypto->verify(crypto->context,
-                                (hf_bytes){facts.public_key, facts.public_key_size}, digest,
-                                head->signature);
+        status =
+            crypto->verify(crypto->context, (hf_bytes){facts.public_key, facts.public_key_size},
+                           digest, head->signature);
     hf_buffer_free(&der);
     return status;
 }
@@ -195,12 +276,10 @@ static void write_leaf(hf_buffer *out, const hf_head_leaf *leaf)
     hf_write_uint(out, leaf->index);
     hf_write_uint(out, leaf->count);
     hf_write_array(out, leaf->path_count);
-    for (size_t i = 0; i < leaf->path_count; i++)
-        hf_write_bytes(out, leaf->path[i], HF_HASH_SIZE);
+    for (size_t i = 0; i < leaf->path_count; i++) hf_write_bytes(out, leaf->path[i], HF_HASH_SIZE);
 }
 
-hf_status hf_head_read_leaves(hf_bytes bytes, hf_head_leaf leaves[HF_LOG_SCOPES_MAX],
-                              size_t *count)
+hf_status hf_head_read_leaves(hf_bytes bytes, hf_head_leaf leaves[HF_LOG_SCOPES_MAX], size_t *count)
 {
     hf_reader reader = hf_reader_open(bytes);
     *count = hf_read_array(&reader, HF_LOG_SCOPES_MAX);
@@ -213,7 +292,7 @@ hf_status hf_head_read_leaves(hf_bytes bytes, hf_head_leaf leaves[HF_LOG_SCOPES_
         hf_read_bytes_exact(&reader, leaf->chain, HF_HASH_SIZE);
         leaf->index = (uint32_t)hf_read_uint_max(&reader, UINT32_MAX);
         leaf->count = (uint32_t)hf_read_uint_max(&reader, UINT32_MAX);
-        leaf->path_count = hf_read_array(&reader, 6);
+        leaf->path_count = hf_read_array(&reader, HF_HEAD_PATH_MAX);
         for (size_t j = 0; j < leaf->path_count && reader.status == HF_OK; j++)
             hf_read_bytes_exact(&reader, leaf->path[j], HF_HASH_SIZE);
     }
@@ -266,7 +345,8 @@ hf_status hf_batch_head(hf_batch *batch, const hf_head *head)
     hf_status status = is_newer(store, log, head->seq, &newer);
     if (status != HF_OK || !newer) return status;
     status = hf_head_leaves(store, origin->no, head->lane, head->seq, leaves, &count, root);
-    if (status == HF_ERR_NOT_FOUND) status = HF_ERR_PROTOCOL; /* over entries that we do not hold */
+    /* Over entries that we do not hold, or more scopes than a head can cover. */
+    if (status == HF_ERR_NOT_FOUND || status == HF_ERR_LIMIT) status = HF_ERR_PROTOCOL;
     if (status == HF_OK && memcmp(root, head->root, HF_HASH_SIZE) != 0)
         status = hf_store_say(store, HF_ERR_PROTOCOL, "A signed head does not match the log.");
     if (status == HF_OK) status = hf_head_check(store, head);

@@ -31,7 +31,8 @@ enum {
     HF_REASON_SIZE_MAX = 1024,              /* why a correction or resolution was made: bytes */
     HF_OVERWRITTEN_MAX = 256,               /* dots that one write may list */
     HF_PART_LOGS_MAX = 256,                 /* logs that one part may cite */
-    HF_LOG_SCOPES_MAX = 64,                 /* scopes one log may write in: Merkle path of 6 */
+    HF_LOG_SCOPES_MAX = 256,                /* scopes one log may write in */
+    HF_HEAD_PATH_MAX = 8,                   /* hashes from a scope's leaf to a head's root */
     HF_TRANSACTION_RECORDS_MAX = 4096,      /* records one local transaction may touch */
 
     /* Flow: when used up, the sender waits; nothing is dropped. */
@@ -57,6 +58,7 @@ enum {
     HF_PING_AFTER_MS = 30 * 1000,           /* silence before we ask */
     HF_REDIAL_MIN_MS = 1000,                /* full jitter between 0 and min << tries, capped: */
     HF_REDIAL_MAX_MS = 5 * 60 * 1000,
+    HF_STORE_RETRY_MS = 1000,               /* after a failed commit, before a hub tries unasked */
     HF_HEAD_INTERVAL_MS = 250,              /* at most one signed head per log in this time */
 
     /* Store. */
@@ -76,6 +78,8 @@ enum {
 _Static_assert(HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX < HF_FRAME_SIZE_MAX, "a full frame fits");
 _Static_assert(HF_FRAME_SIZE_MAX < HF_FRAME_INFLATED_MAX, "an uncompressed frame is legal");
 _Static_assert(HF_VALUE_SIZE_MAX < HF_ENTRY_SIZE_MAX, "one value fits in an entry");
+_Static_assert(1 << HF_HEAD_PATH_MAX >= HF_LOG_SCOPES_MAX, "every leaf has its way to the root");
+_Static_assert(HF_LOG_SCOPES_MAX >= HF_SCOPES_MAX, "a device may write in all it holds");
 _Static_assert(HF_PACK_SIZE_MAX < HF_VALUE_SIZE_MAX, "a pack is one value");
 _Static_assert(HF_FEED_READ_MAX <= HF_FRAME_ENTRIES_MAX, "one read fits in one frame");
 _Static_assert(HF_CREDIT_BYTES >= HF_FRAME_INFLATED_MAX, "a credit admits any frame");

@@ -55,7 +55,8 @@ typedef struct hf_hole {
 typedef hf_status (*hf_hole_visitor)(void *context, const hf_hole *hole);
 HF_MUST_CHECK hf_status hf_hole_each(hf_store *store, hf_hole_visitor visit, void *context);
 
-/* Signs a head over our own log as it stands at `seq` (an entry's seq we hold). */
+/* Signs a head over our own log as it stands at `seq` (an entry's seq we hold). HF_ERR_LIMIT: the log
+ * has more scopes than a head can cover, and goes without. */
 HF_MUST_CHECK hf_status hf_head_sign(hf_store *store, uint8_t lane, uint64_t seq, hf_head *out);
 /* Merkle root over a log's scopes as they stood at `seq`; leaves ascending by scope. */
 HF_MUST_CHECK hf_status hf_head_leaves(hf_store *store, int64_t origin_no, uint8_t lane,

@@ -422,6 +422,7 @@ void hf_store_close(hf_store *store)
     for (size_t i = 0; i < HF_SQL_COUNT; i++) sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->db);
     hf_pack_close(store->pack);
+    hf_head_forget(store);
     for (size_t i = 0; i < store->origin_count; i++) free(store->origins[i]);
     free(store->origins);
     free(store->origin_table);

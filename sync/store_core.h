@@ -65,6 +65,7 @@ struct hf_store {
     bool clock_caps;         /* clock_cap has rows: qualities must be looked up */
     bool pack_changed;       /* in the open batch: swap it in once committed */
     uint64_t head_number;    /* last acceptance number given to a head */
+    struct hf_head_base *head_base; /* head.c: where the last head was worked out; may be NULL */
     char problem[512];
 };
 
@@ -273,6 +274,8 @@ HF_MUST_CHECK hf_status hf_log_chain_through(hf_store *store, int64_t log, uint6
 /* The root that a leaf's path leads to; HF_ERR_PROTOCOL when the path has the wrong length. */
 HF_MUST_CHECK hf_status hf_head_leaf_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
                                           uint8_t root[HF_HASH_SIZE]);
+typedef struct hf_head_base hf_head_base;
+void hf_head_forget(hf_store *store); /* after a rollback, and at close */
 /* Is the signature by the origin's certified key? HF_ERR_NOT_FOUND: its certificate is not known. */
 HF_MUST_CHECK hf_status hf_head_check(hf_store *store, const hf_head *head);
 HF_MUST_CHECK hf_status hf_head_read_leaves(hf_bytes bytes, hf_head_leaf leaves[HF_LOG_SCOPES_MAX],

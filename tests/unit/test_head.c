@@ -54,7 +54,7 @@ static void hash_of(const sim_crypto *crypto, uint8_t tag, hf_bytes a, hf_bytes 
  * size. */
 static void oracle_root(const sim_crypto *crypto, digest *leaves, size_t count, digest root)
 {
-    digest stack[8];
+    digest stack[16];
     size_t depth = 0;
     for (size_t i = 0; i < count; i++) {
         memcpy(stack[depth++], leaves[i], HF_HASH_SIZE);
@@ -130,6 +130,60 @@ static void the_tree_is_that_of_rfc_9162(void **state)
     for (uint64_t seq = 1; seq <= HF_LOG_SCOPES_MAX; seq++) expect_tree(b->rees, seq, seq);
 }
 
+/* One scope too many would leave the log unproved for ever, so it is refused; a hub, whose verdicts
+ * may stand anywhere, goes on without a head. */
+static void no_log_has_more_scopes_than_a_head_can_cover(void **state)
+{
+    bench *b = *state;
+    grant_many(b->rees, 100, HF_LOG_SCOPES_MAX);
+    for (uint32_t i = 0; i < HF_LOG_SCOPES_MAX; i++) fix_new_crime(b->rees, 100 + i, "a theft");
+    grant_many(b->rees, 101, HF_LOG_SCOPES_MAX);
+    hf_txn *txn;
+    hf_record_id id;
+    size_t count = 1;
+    hf_dot dot;
+    static const uint8_t text[] = {0x61, 'x'};
+    hf_author author = {.actor = "PC Rees", .wall_ms = b->rees->wall_ms, .quality = 3};
+    assert_int_equal(hf_txn_begin(b->rees->store, &author, &txn), HF_OK);
+    assert_int_equal(hf_txn_new_id(txn, FIX_CRIME, &id), HF_OK);
+    hf_change change = {.record = id,
+                        .scope = 100 + HF_LOG_SCOPES_MAX,
+                        .field = FIX_SUMMARY,
+                        .value = {text, sizeof text}};
+    assert_int_equal(hf_txn_change(txn, &change), HF_OK);
+    assert_int_equal(hf_txn_commit(txn, &dot, &count), HF_ERR_LIMIT);
+    assert_non_null(strstr(hf_store_problem(b->rees->store), "256 scopes"));
+    fix_new_crime(b->rees, 101, "where it has written before");
+    expect_tree(b->rees, HF_LOG_SCOPES_MAX + 1, HF_LOG_SCOPES_MAX);
+    fix_expect_whole(b->rees);
+}
+
+static void a_hub_with_verdicts_everywhere_goes_on(void **state)
+{
+    bench *b = *state;
+    grant_many(b->rees, 100, HF_LOG_SCOPES_MAX);
+    for (uint32_t i = 0; i < HF_LOG_SCOPES_MAX; i++) fix_new_crime(b->rees, 100 + i, "a theft");
+    hf_dot dot = b->rees->last;
+    fix_push(b->rees, b->hub);
+    for (uint32_t i = 0; i < HF_LOG_SCOPES_MAX; i++) {
+        dot.seq = i + 1;
+        fix_judge(b->hub, &dot, 100 + i, 604);
+    }
+    const hf_origin_row *own = hf_store_own_origin(b->hub->store);
+    hf_log_state log;
+    hf_head head;
+    assert_int_equal(hf_log_state_get(b->hub->store, own->no, HF_LANE_CONTROL, &log), HF_OK);
+    assert_int_equal(hf_head_sign(b->hub->store, HF_LANE_CONTROL, log.seq, &head), HF_ERR_LIMIT);
+    fix_expect_whole(b->hub);
+    hf_hub *hub;
+    hf_hub_options options = {.implementation = "test", .peers_max = 1};
+    assert_int_equal(hf_hub_new(b->hub->store, &options, &hub), HF_OK);
+    for (uint64_t now_ms = 1000; now_ms < 3000; now_ms += 500)
+        assert_int_equal(hf_hub_turn(hub, now_ms, b->hub->wall_ms + now_ms), HF_OK);
+    assert_true(hf_hub_deadline_ms(hub) > 3000); /* it does not ask for a head again and again */
+    hf_hub_free(hub);
+}
+
 static void a_wrong_path_leads_nowhere(void **state)
 {
     bench *b = *state;
@@ -182,6 +236,44 @@ static hf_status take(fix_node *node, const hf_head *head)
         return status;
     }
     return hf_batch_commit(batch);
+}
+
+/* A head is signed over a log that goes on growing, a little further each time, and is asked for
+ * again from the start after a restart. */
+static void heads_behind_the_tail_are_the_same_in_any_order(void **state)
+{
+    bench *b = *state;
+    grant_many(b->rees, 100, 6);
+    for (uint32_t i = 0; i < 40; i++) fix_new_crime(b->rees, 100 + i * i % 6, "a theft");
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    digest roots[41], root;
+    size_t count;
+    int64_t own = hf_store_own_origin(b->rees->store)->no;
+    for (uint64_t seq = 1; seq <= 40; seq++)
+        assert_int_equal(
+            hf_head_leaves(b->rees->store, own, HF_LANE_CRIME, seq, leaves, &count, roots[seq]),
+            HF_OK);
+    fix_push(b->rees, b->hub);
+    hf_head head = sign(b->rees, 11);
+    assert_int_equal(take(b->hub, &head), HF_OK); /* and from a head that was taken */
+    const hf_origin_row *there =
+        hf_origin_by_id(b->hub->store, &hf_store_own_origin(b->rees->store)->id);
+    for (uint64_t i = 1; i <= 40; i++) {
+        uint64_t seq = 1 + i * 17 % 40;
+        if (i % 9 == 0) {
+            fix_shut(b->hub);
+            fix_open(b->hub);
+            there = hf_origin_by_id(b->hub->store, &hf_store_own_origin(b->rees->store)->id);
+        }
+        assert_int_equal(
+            hf_head_leaves(b->hub->store, there->no, HF_LANE_CRIME, seq, leaves, &count, root),
+            HF_OK);
+        assert_memory_equal(root, roots[seq], sizeof root);
+        for (size_t j = 1; j < count; j++) assert_true(leaves[j].scope > leaves[j - 1].scope);
+    }
+    assert_int_equal(
+        hf_head_leaves(b->hub->store, there->no, HF_LANE_CRIME, 41, leaves, &count, root),
+        HF_ERR_NOT_FOUND);
 }
 
 typedef struct taken {
@@ -411,7 +503,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PROMISE(the_tree_is_that_of_rfc_9162),
+        PROMISE(no_log_has_more_scopes_than_a_head_can_cover),
+        PROMISE(a_hub_with_verdicts_everywhere_goes_on),
         PROMISE(a_wrong_path_leads_nowhere),
+        PROMISE(heads_behind_the_tail_are_the_same_in_any_order),
         PROMISE(the_newest_head_of_a_log_is_kept),
         PROMISE(a_head_that_is_not_right_is_refused),
         PROMISE(another_device_cannot_sign_for_this_one),
