@@ -205,12 +205,7 @@ static void each_status_has_its_code(void **state)
 static void a_table_shows_no_control_characters(void **state)
 {
     (void)state;
-    static const char *const cells[] = {"A",
-                                        "B",
-                                        "x\x1b[2J",
-                                        "\xc2\2331m",
-                                        "Łódź",
-                                        "y"};
+    static const char *const cells[] = {"A", "B", "x\x1b[2J", "\xc2\2331m", "Łódź", "y"};
     char out[256];
     FILE *file = fmemopen(out, sizeof out, "w");
     assert_non_null(file);
