@@ -188,22 +188,33 @@ hf_status hf_dialer_dial(hf_dialer *dialer)
 
 /* --- the connection ------------------------------------------------------------------------ */
 
-static int on_established(hf_dialer *dialer, hf_conn *conn, struct lws *wsi)
+/* The chain and the name were OpenSSL's to check; without its verdict nobody is there. */
+static hf_status owner_open(hf_dialer *dialer, hf_conn *conn)
 {
     hf_tls_peer held;
-    hf_conn_begin(conn, wsi, &dialer->endpoint);
-    lws_sul_cancel(&dialer->timer);
-    /* The chain and the name were OpenSSL's to check; this refuses if it somehow was not asked. */
-    if (hf_tls_peer_read(lws_get_ssl(wsi), &held) != HF_OK) return -1;
+    hf_status status = hf_tls_peer_read(lws_get_ssl(conn->wsi), &held);
+    if (status != HF_OK) return status;
     hf_identity peer = {.certificate = {held.certificate, held.certificate_size},
                         .expired = held.expired,
                         .resumed = held.resumed,
                         .address = dialer->addresses.text[dialer->address_index]};
     memcpy(peer.key_id, held.key_id, sizeof peer.key_id);
-    dialer->state = DIALER_OPEN;
-    int refused = hf_conn_open(conn, &peer);
+    status = hf_conn_open(conn, &peer) == 0 ? HF_OK : HF_ERR_LIMIT;
     hf_tls_peer_free(&held);
-    return refused;
+    return status;
+}
+
+static int on_established(hf_dialer *dialer, hf_conn *conn, struct lws *wsi)
+{
+    hf_conn_begin(conn, wsi, &dialer->endpoint);
+    lws_sul_cancel(&dialer->timer);
+    dialer->state = DIALER_OPEN;
+    hf_status status = owner_open(dialer, conn);
+    if (status == HF_OK) return 0;
+    dialer->wsi = NULL; /* what lws will say of it concerns nobody any more */
+    dialer->state = DIALER_IDLE;
+    if (status == HF_ERR_DENIED) dial_failed(dialer, "the hub has proved no identity");
+    return -1;
 }
 
 static void on_closed(hf_dialer *dialer, hf_conn *conn)

@@ -43,8 +43,8 @@ typedef struct bench {
     end hub_ends[ENDS_MAX], device_ends[ENDS_MAX];
     size_t hub_count, device_count;
     uint8_t barred[HF_HASH_SIZE]; /* the key that `admit` refuses */
-    size_t admit_count, admit_resumed;
-    bool saw_expired;
+    size_t admit_count, admit_resumed, device_asked;
+    bool saw_expired, device_refuses;
     uint8_t seen_key[HF_HASH_SIZE];
     size_t refused_count, failed_count;
     char refused[HF_CONN_REASON_SIZE], failed[HF_CONN_REASON_SIZE];
@@ -79,7 +79,8 @@ static hf_status on_device_open(void *context, hf_conn *conn, const hf_identity 
 {
     bench *b = context;
     assert_memory_equal(peer->key_id, b->made->hub.key_id, HF_HASH_SIZE);
-    if (b->device_count == ENDS_MAX) return HF_ERR_LIMIT;
+    b->device_asked++;
+    if (b->device_refuses || b->device_count == ENDS_MAX) return HF_ERR_LIMIT;
     end *e = &b->device_ends[b->device_count++];
     *e = (end){.conn = conn};
     *user = e;
@@ -383,6 +384,20 @@ static void a_client_can_dial_again_after_a_close(void **state)
     RUN_UNTIL(b, b->device_count == 4);
     assert_int_equal(b->admit_count, 4);   /* asked every time, resumed or not */
     assert_int_equal(b->admit_resumed, 3); /* and the certificates went over the link once */
+    hf_dialer_close(client);
+}
+
+static void an_owner_that_declines_a_connection_can_dial_again(void **state)
+{
+    bench *b = bench_of(state);
+    server_start(b, &b->made->hub, 0);
+    b->device_refuses = true;
+    hf_dialer *client = client_start(b, &b->made->one);
+    RUN_UNTIL(b, b->device_asked == 1 && b->hub_count == 1 && b->hub_ends[0].closed);
+    assert_int_equal(b->failed_count, 0);
+    b->device_refuses = false;
+    assert_int_equal(hf_dialer_dial(client), HF_OK);
+    RUN_UNTIL(b, b->device_count == 1);
     hf_dialer_close(client);
 }
 
@@ -824,6 +839,7 @@ int main(int argc, char **argv)
         BOTH(two_clients_do_not_mix),
         BOTH(closing_sends_what_was_said_and_the_reason),
         BOTH(a_client_can_dial_again_after_a_close),
+        BOTH(an_owner_that_declines_a_connection_can_dial_again),
         BOTH(reading_stops_while_not_wanted),
         BOTH(revoked_key_is_refused_and_told_so),
         BOTH(device_of_another_ca_is_refused_before_admit),
