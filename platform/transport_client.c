@@ -234,8 +234,11 @@ static int on_session(struct lws *wsi, enum lws_callback_reasons reason, void *u
     switch (reason) {
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: on_connection_error(dialer, wsi, in, size); return 0;
     case LWS_CALLBACK_CLOSED_CLIENT_HTTP: /* before the upgrade; lws reports it so, now and then */
-    case LWS_CALLBACK_WSI_DESTROY:        /* whatever else: a dial never ends in silence */
         on_connection_error(dialer, wsi, NULL, 0);
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY: /* whatever else: neither dial nor link ends in silence */
+        on_connection_error(dialer, wsi, NULL, 0);
+        if (wsi == dialer->wsi && dialer->state == DIALER_OPEN) on_closed(dialer, conn);
         return 0;
     case LWS_CALLBACK_CLIENT_ESTABLISHED: return on_established(dialer, conn, wsi);
     case LWS_CALLBACK_CLIENT_RECEIVE: return hf_conn_receive(conn, in, size);
