@@ -14,11 +14,11 @@
 #include <string.h>
 
 enum {
-    STEP_ENTRIES = 256,    /* entries one transaction takes in */
-    STEP_STALE = 64,       /* and records that were folded anew */
-    WORD_SIZE_MAX = 64,    /* bytes; the rest of a longer word is not looked at, on both sides */
-    WORDS_MAX = 16,        /* in one question */
-    CANDIDATES_MAX = 10000 /* records that have its rarest word: the latest are looked at */
+    STEP_ENTRIES = 256, /* entries one transaction takes in */
+    STEP_STALE = 64,    /* and records that were folded anew */
+    WORD_SIZE_MAX = 64, /* bytes; the rest of a longer word is not looked at, on both sides */
+    WORDS_MAX = 16,     /* in one question */
+    PAGE = 10000        /* records with the rarest word, looked at in one go */
 };
 
 static const char MARK[] = "words_position"; /* in `meta`: the feed is indexed up to here */
@@ -270,7 +270,7 @@ static hf_status rarest(hf_store *store, const question *asked, size_t *out)
         size_t found;
         sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_WORD_COUNT);
         bind_range(statement, 1, &asked->words[i]);
-        sqlite3_bind_int64(statement, 3, CANDIDATES_MAX);
+        sqlite3_bind_int64(statement, 3, PAGE);
         hf_status status = numbers_read(store, statement, &number, 1, &found);
         if (status != HF_OK) return status;
         if (found && number < fewest) *out = i;
@@ -309,41 +309,59 @@ static hf_status has_all(hf_store *store, const question *asked, size_t but, int
     return HF_OK;
 }
 
-static hf_status answer_read(hf_store *store, int64_t no, answer *out, size_t *count)
+typedef struct answer_list {
+    answer *items;
+    size_t count, capacity;
+} answer_list;
+
+static hf_status answer_add(hf_store *store, int64_t no, answer_list *list)
 {
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 64;
+        answer *items = realloc(list->items, capacity * sizeof *items);
+        if (!items) return hf_store_say(store, HF_ERR_NOMEM, "Out of memory; ask for less.");
+        list->items = items;
+        list->capacity = capacity;
+    }
     bool row;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_RECORD_NAME);
     sqlite3_bind_int64(statement, 1, no);
     hf_status status = hf_sql_row(store, statement, &row);
     if (status != HF_OK || !row) return status;
+    answer *out = &list->items[list->count];
     *out = (answer){.scope = (uint32_t)sqlite3_column_int64(statement, 2),
                     .deleted = sqlite3_column_int(statement, 3) == HF_SHOWN_DELETED};
     out->id.type = (uint32_t)sqlite3_column_int64(statement, 0);
     status = hf_column_exact(store, statement, 1, out->id.bytes, HF_RECORD_ID_SIZE);
     sqlite3_reset(statement);
-    if (status == HF_OK) (*count)++;
+    if (status == HF_OK) list->count++;
     return status;
 }
 
-static hf_status search(hf_store *store, const question *asked, int64_t *candidates,
-                        answer *answers, size_t *count)
+/* Records with the word, the latest to come first, in pages: nothing is read for longer than a page
+ * takes, and however common the words are, no record that has them all is passed over. */
+static hf_status search(hf_store *store, const question *asked, size_t limit, answer_list *list)
 {
-    size_t driver, found = 0;
-    *count = 0;
+    size_t driver, found = PAGE;
     hf_status status = rarest(store, asked, &driver);
-    if (status != HF_OK) return status;
+    int64_t *page = malloc(PAGE * sizeof *page), before = INT64_MAX;
+    if (!page) return hf_store_say(store, HF_ERR_NOMEM, "Out of memory. What was saved is safe.");
     const asked_word *word = &asked->words[driver];
     bool exact = strcmp(word->low, word->high) == 0; /* then its records are in order already */
-    sqlite3_stmt *statement = hf_sql(store, exact ? HF_SQL_R_WORD_EXACT : HF_SQL_R_WORD_RANGE);
-    bind_range(statement, 1, word);
-    sqlite3_bind_int64(statement, 3, CANDIDATES_MAX);
-    status = numbers_read(store, statement, candidates, CANDIDATES_MAX, &found);
-    for (size_t i = 0; i < found && status == HF_OK; i++) {
-        bool all;
-        status = has_all(store, asked, driver, candidates[i], &all);
-        if (status == HF_OK && all)
-            status = answer_read(store, candidates[i], &answers[*count], count);
+    while (status == HF_OK && found == PAGE && list->count < limit) {
+        sqlite3_stmt *statement = hf_sql(store, exact ? HF_SQL_R_WORD_EXACT : HF_SQL_R_WORD_RANGE);
+        bind_range(statement, 1, word);
+        sqlite3_bind_int64(statement, 3, PAGE);
+        sqlite3_bind_int64(statement, 4, before);
+        status = numbers_read(store, statement, page, PAGE, &found);
+        for (size_t i = 0; i < found && status == HF_OK; i++) {
+            bool all;
+            status = has_all(store, asked, driver, page[i], &all);
+            if (status == HF_OK && all) status = answer_add(store, page[i], list);
+        }
+        if (found) before = page[found - 1];
     }
+    free(page);
     return status;
 }
 
@@ -351,26 +369,22 @@ hf_status hf_store_find(hf_store *store, hf_bytes words, size_t limit, hf_record
                         void *context)
 {
     question asked;
-    size_t count = 0;
+    answer_list list = {.count = 0};
     hf_status status = ask(store, words, &asked);
     if (status != HF_OK || asked.count == 0) return status;
     /* A store that may not be written to is searched as far as it was indexed. */
     for (bool more = !store->read_only && !store->damaged; more && status == HF_OK;)
         status = hf_find_step(store, &more);
-    if (status != HF_OK) return status;
-    int64_t *candidates = malloc(CANDIDATES_MAX * sizeof *candidates);
-    answer *answers = malloc(CANDIDATES_MAX * sizeof *answers);
-    if (!candidates || !answers)
-        status = hf_store_say(store, HF_ERR_NOMEM, "Out of memory. What was saved is safe.");
-    if (status == HF_OK) status = search(store, &asked, candidates, answers, &count);
-    if (status == HF_OK && count) qsort(answers, count, sizeof *answers, answer_compare);
-    for (size_t i = 0; i < count && limit > 0 && status == HF_OK; i++) {
-        if (i > 0 && memcmp(&answers[i].id, &answers[i - 1].id, sizeof answers[i].id) == 0)
+    if (status == HF_OK) status = search(store, &asked, limit, &list);
+    if (status == HF_OK && list.count)
+        qsort(list.items, list.count, sizeof *list.items, answer_compare);
+    for (size_t i = 0; i < list.count && limit > 0 && status == HF_OK; i++) {
+        const answer *it = &list.items[i];
+        if (i > 0 && memcmp(&it->id, &it[-1].id, sizeof it->id) == 0)
             continue; /* the same id in two scopes is shown once */
         limit--;
-        status = visit(context, &answers[i].id, answers[i].scope, answers[i].deleted);
+        status = visit(context, &it->id, it->scope, it->deleted);
     }
-    free(candidates);
-    free(answers);
+    free(list.items);
     return status;
 }

@@ -141,6 +141,35 @@ static void withheld_words_are_not_found(void **state)
     expect_only(b->hub, "poisoned", &id);
 }
 
+static void many_crimes(fix_node *node, uint32_t scope, const char *summary, size_t count)
+{
+    hf_buffer value = {0};
+    hf_txn *txn;
+    hf_author author = {.actor = "PC Rees", .wall_ms = node->wall_ms += 1000, .quality = 3};
+    hf_write_string(&value, summary);
+    assert_int_equal(hf_txn_begin(node->store, &author, &txn), HF_OK);
+    for (size_t i = 0; i < count; i++) {
+        hf_change change = {.scope = scope, .field = FIX_SUMMARY, .value = hf_buffer_bytes(&value)};
+        assert_int_equal(hf_txn_new_id(txn, FIX_CRIME, &change.record), HF_OK);
+        assert_int_equal(hf_txn_change(txn, &change), HF_OK);
+        hf_txn_next_entry(txn);
+    }
+    assert_int_equal(hf_txn_commit(txn, NULL, NULL), HF_OK);
+    hf_buffer_free(&value);
+}
+
+/* However common both words are: the one old record that has both is not passed over. */
+static void common_words_find_old_records_too(void **state)
+{
+    bench *b = *state;
+    hf_record_id both = fix_new_crime(b->edge, b->beat, "theft of a bicycle");
+    for (int i = 0; i < 6; i++) {
+        many_crimes(b->edge, b->beat, "theft", 2000);
+        many_crimes(b->edge, b->beat, "a bicycle", 2000);
+    }
+    expect_only(b->edge, "bicycle theft", &both);
+}
+
 static void an_index_is_built_in_short_steps(void **state)
 {
     bench *b = *state;
@@ -212,6 +241,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(deleted_records_are_not_found_until_restored, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(withheld_words_are_not_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(common_words_find_old_records_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_index_is_built_in_short_steps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_index_survives_a_restart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_asked_is_nothing_found, set_up, tear_down),
