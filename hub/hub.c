@@ -232,6 +232,7 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     bool moved = hf_feed_position(hub->store) != hub->position;
     if (moved || hub->heads_taken != heads_before) hf_fanout_wake(hub, wrote_outside);
     wake_starved(hub);
+    hub->retry_at_ms = status == HF_OK ? 0 : now_ms + HF_STORE_RETRY_MS;
     return status;
 }
 
@@ -284,7 +285,8 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
     if (hub->postponed_until_ms) return hub->postponed_until_ms;
     if (hub->starved || hub->inbox.count > 0) return 0;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
-    return head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
+    uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
+    return due_ms < hub->retry_at_ms ? hub->retry_at_ms : due_ms;
 }
 
 void *hf_peer_context(const hf_peer *peer)
