@@ -297,12 +297,13 @@ static void check_content(sim_world *world, const sim_node *node, sim_dot *dot,
         body.erased_count != body.part_count)
         sim_break(world, SIM_S2, "%s holds another %s than was seen before", node->name,
                   name_of(world, &dot->dot).text);
-    if (dot->author == node->index || node->index == SIM_HUB)
+    bool whole = (dot->author == node->index && !node->set_back) || node->index == SIM_HUB;
+    if (whole)
         sim_break(world, SIM_S1, "%s has only the hashes of %s", node->name,
                   name_of(world, &dot->dot).text);
 }
 
-static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry)
+static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry, bool fresh)
 {
     sim_world *world = seen->world;
     sim_node *node = seen->node;
@@ -310,7 +311,7 @@ static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry)
     bool unheard = !(dot->held & bit);
     dot->held |= bit;
     check_step(world, node, dot);
-    if (dot->author == node->index && unheard && !seen->again) check_stamp(world, node, dot);
+    if (dot->author == node->index && fresh && !seen->again) check_stamp(world, node, dot);
     if (node->index == SIM_HUB && unheard) check_taken(world, dot, entry);
     if (unheard) sim_tell_links(world, node, dot);
     if (node->index == SIM_HUB || dot->author == node->index || !unheard) return;
@@ -333,6 +334,7 @@ static hf_status on_entry(void *context, const hf_entry *entry)
         sim_break(world, SIM_S13, "%s: position %llu follows %llu", node->name,
                   (unsigned long long)entry->position, (unsigned long long)seen->at - 1);
     sim_dot *dot = sim_dot_find(world, &entry->dot);
+    bool fresh = !dot;
     if (dot) check_content(world, node, dot, entry);
     if (!dot) dot = add_dot(world, entry);
     if (sim_over(world)) return HF_ERR_INPUT; /* only to stop */
@@ -346,7 +348,7 @@ static hf_status on_entry(void *context, const hf_entry *entry)
                       name_of(world, &dot->dot).text);
         return HF_OK;
     }
-    take_new(seen, dot, entry);
+    take_new(seen, dot, entry, fresh);
     remember_place(node, index);
     return sim_over(world) ? HF_ERR_INPUT : HF_OK;
 }
