@@ -224,7 +224,7 @@ static hf_status place(arrival *in, hf_applied_entry *out)
     return HF_OK;
 }
 
-/* The chain at the nearest entry below this one that is held in its scope; all between are holes. */
+/* The chain at the nearest entry below this one that is held in its scope: between are holes. */
 static hf_status chain_below(arrival *in, uint64_t *seq, uint8_t chain[HF_HASH_SIZE])
 {
     hf_store *store = in->batch->store;
@@ -244,8 +244,8 @@ static hf_status chain_below(arrival *in, uint64_t *seq, uint8_t chain[HF_HASH_S
     return status;
 }
 
-/* A late entry's chain: the vector's is that of a later entry, so the holes are walked once more, up to
- * the one that this entry fills. */
+/* A late entry's chain: the vector's is that of a later entry, so the holes are walked once more, up
+ * to the one that this entry fills. */
 static hf_status chain_late(arrival *in, uint8_t chain[HF_HASH_SIZE])
 {
     hf_store *store = in->batch->store;

@@ -243,7 +243,8 @@ const hf_origin_row *kit_introduce(kit_node *from, kit_node *to, const hf_origin
     assert_non_null(row);
     assert_int_equal(hf_origin_certificate(from->store, row->no, &certificate), HF_OK);
     assert_int_equal(hf_origin_learn(to->store, row->key_id, row->incarnation,
-                                     hf_buffer_bytes(&certificate), &learnt), HF_OK);
+                                     hf_buffer_bytes(&certificate), &learnt),
+                     HF_OK);
     hf_buffer_free(&certificate);
     return learnt;
 }
@@ -256,7 +257,8 @@ hf_applied_entry kit_give(kit *k, kit_node *from, kit_node *to, const kit_entry 
     assert_int_equal(hf_batch_begin(to->store, k->wall_ms, &batch), HF_OK);
     const hf_origin_row *origin = kit_introduce(from, to, &entry->dot.origin);
     assert_int_equal(hf_batch_entry(batch, origin, entry->dot.lane, hf_buffer_bytes(&entry->body),
-                                    withhold, &applied), HF_OK);
+                                    withhold, &applied),
+                     HF_OK);
     assert_int_equal(hf_batch_commit(batch), HF_OK);
     return applied;
 }
@@ -285,8 +287,8 @@ static hf_status send_one(void *context, const hf_feed_item *item)
 size_t kit_send(kit *k, kit_node *from, kit_node *to)
 {
     sending s = {.from = from, .to = to};
-    hf_feed_query query = {.scopes = SCOPES, .scope_count = SCOPE_COUNT,
-                           .limit = HF_FEED_READ_MAX, .bytes = SIZE_MAX};
+    hf_feed_query query = {
+        .scopes = SCOPES, .scope_count = SCOPE_COUNT, .limit = HF_FEED_READ_MAX, .bytes = SIZE_MAX};
     uint64_t reached = 0;
     uint8_t chain[16];
     assert_int_equal(hf_batch_begin(to->store, k->wall_ms, &s.batch), HF_OK);
@@ -326,7 +328,9 @@ static void publish(kit *k)
     assert_int_equal(hf_record_id_new(&k->hub.crypto.table, HF_TYPE_PACK, k->wall_ms, &id), HF_OK);
     hf_change changes[] = {
         {.record = id, .scope = HF_SCOPE_COMMON, .field = HF_PACK_VERSION, .value = kit_uint(k, 1)},
-        {.record = id, .scope = HF_SCOPE_COMMON, .field = HF_PACK_BODY,
+        {.record = id,
+         .scope = HF_SCOPE_COMMON,
+         .field = HF_PACK_BODY,
          .value = hf_buffer_bytes(&body)}};
     assert_int_equal(hf_batch_begin_own(k->hub.store, k->wall_ms, 1, &batch), HF_OK);
     assert_int_equal(hf_batch_control(batch, HF_SCOPE_COMMON, &author, changes, 2), HF_OK);

@@ -21,17 +21,17 @@ enum {
     KIT_VALUES = 32,
     KIT_BEAT = 2, /* scopes that the edges may write in */
     KIT_CUSTODY = 3,
-    KIT_HIDDEN = 9, /* one that they may not */
-    KIT_CRIME = 16, /* the police pack's type and fields */
-    KIT_REF = 1,     /* once */
-    KIT_WITHIN = 4,  /* last */
-    KIT_STATUS = 13, /* state */
-    KIT_RISK = 14,   /* strictest */
-    KIT_HARM = 15,   /* max */
-    KIT_MO = 25,     /* set of codes */
+    KIT_HIDDEN = 9,    /* one that they may not */
+    KIT_CRIME = 16,    /* the police pack's type and fields */
+    KIT_REF = 1,       /* once */
+    KIT_WITHIN = 4,    /* last */
+    KIT_STATUS = 13,   /* state */
+    KIT_RISK = 14,     /* strictest */
+    KIT_HARM = 15,     /* max */
+    KIT_MO = 25,       /* set of codes */
     KIT_SUSPECTS = 20, /* set of refs */
-    KIT_SUMMARY = 27, /* keep */
-    KIT_LOG = 28      /* append */
+    KIT_SUMMARY = 27,  /* keep */
+    KIT_LOG = 28       /* append */
 };
 
 typedef struct kit_node {
@@ -45,7 +45,8 @@ typedef struct kit {
     char folder[64];
     kit_node hub, edges[KIT_EDGES];
     uint64_t wall_ms;
-    hf_buffer values[KIT_VALUES]; /* what kit_text and its like return borrows from these, in turn */
+    hf_buffer
+        values[KIT_VALUES]; /* what kit_text and its like return borrows from these, in turn */
     size_t value;
 } kit;
 
@@ -77,8 +78,7 @@ hf_change kit_change(const hf_record_id *record, hf_change_kind kind, uint32_t f
                      hf_bytes value);
 void kit_set(kit *k, kit_node *node, const hf_record_id *record, uint32_t field, hf_bytes value);
 void kit_add(kit *k, kit_node *node, const hf_record_id *record, uint32_t field, hf_bytes value);
-void kit_remove(kit *k, kit_node *node, const hf_record_id *record, uint32_t field,
-                hf_bytes value);
+void kit_remove(kit *k, kit_node *node, const hf_record_id *record, uint32_t field, hf_bytes value);
 void kit_delete(kit *k, kit_node *node, const hf_record_id *record);
 
 /* ---- entries from store to store ---- */
@@ -106,7 +106,7 @@ const char *kit_shown(kit *k, kit_node *node, const hf_record_id *record, uint32
 size_t kit_live(kit_node *node, const hf_record_id *record, uint32_t field);
 bool kit_in_conflict(kit_node *node, const hf_record_id *record, uint32_t field);
 bool kit_holds(kit_node *node, const hf_record_id *record); /* known, and not deleted */
-bool kit_same(kit_node *a, kit_node *b); /* the digests of KIT_BEAT agree */
-void kit_expect_whole(kit_node *node);   /* hf_store_verify finds nothing */
+bool kit_same(kit_node *a, kit_node *b);                    /* the digests of KIT_BEAT agree */
+void kit_expect_whole(kit_node *node);                      /* hf_store_verify finds nothing */
 
 #endif

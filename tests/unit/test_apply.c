@@ -1,5 +1,5 @@
-/* test_apply.c: what a batch of received entries promises: all of it or nothing, each entry once, no gap,
- * no second branch; and that what is withheld stops nobody but itself. */
+/* test_apply.c: what a batch of received entries promises: all of it or nothing, each entry once,
+ * no gap, no second branch; and that what is withheld stops nobody but itself. */
 #include "store_kit.h"
 
 #include "sync/feed.h"
@@ -206,7 +206,10 @@ static void only_a_hubs_control_log_writes_control_records(void **state)
     hf_write_bytes(&parts, part.data, part.size);
     for (uint8_t lane = HF_LANE_CONTROL; lane <= HF_LANE_RISK; lane++) {
         hf_batch *batch;
-        hf_draft draft = {.scope = KIT_BEAT, .lane = lane, .actor = "x", .quality = 3,
+        hf_draft draft = {.scope = KIT_BEAT,
+                          .lane = lane,
+                          .actor = "x",
+                          .quality = 3,
                           .parts = hf_buffer_bytes(&parts)};
         standing before = standing_of(edge);
         assert_int_equal(hf_batch_begin_own(edge->store, k->wall_ms, 1, &batch), HF_OK);
@@ -228,8 +231,9 @@ static void overwrite(kit *k, kit_node *edge, const hf_record_id *record, const 
     uint8_t hash[HF_HASH_SIZE], salt[8] = {0};
     hf_bytes bytes = hf_buffer_bytes(&cited->body);
     assert_int_equal(hf_entry_parse(bytes, &body), HF_OK);
-    assert_int_equal(hf_entry_hash(&edge->crypto.table, &cited->dot.origin, cited->dot.lane, &body,
-                                   hash), HF_OK);
+    assert_int_equal(
+        hf_entry_hash(&edge->crypto.table, &cited->dot.origin, cited->dot.lane, &body, hash),
+        HF_OK);
     if (foreign) hash[3] ^= 1;
     hf_buffer part = {0}, parts = {0};
     hf_write_raw(&part, (hf_bytes){salt, sizeof salt});
@@ -252,7 +256,10 @@ static void overwrite(kit *k, kit_node *edge, const hf_record_id *record, const 
     hf_write_array(&parts, 1);
     hf_write_bytes(&parts, part.data, part.size);
     hf_batch *batch;
-    hf_draft draft = {.scope = KIT_BEAT, .lane = HF_LANE_CRIME, .actor = "x", .quality = 3,
+    hf_draft draft = {.scope = KIT_BEAT,
+                      .lane = HF_LANE_CRIME,
+                      .actor = "x",
+                      .quality = 3,
                       .parts = hf_buffer_bytes(&parts)};
     assert_int_equal(hf_batch_begin_own(edge->store, k->wall_ms, 1, &batch), HF_OK);
     assert_int_equal(hf_batch_own(batch, &draft, NULL), HF_OK);
@@ -319,15 +326,19 @@ static void a_cursor_is_stored_with_what_it_covers_or_not_at_all(void **state)
     kit_node *edge = &k->edges[1];
     hf_record_id crime = kit_crime(k, &k->edges[0], "Window broken");
     kit_entry entry = kit_take(&k->edges[0], 0);
-    hf_cursor cursor = {.hub = hf_store_own_origin(k->hub.store)->id, .position = 41,
-                        .epoch = {1}, .chain = {2}, .scopes = {3}};
+    hf_cursor cursor = {.hub = hf_store_own_origin(k->hub.store)->id,
+                        .position = 41,
+                        .epoch = {1},
+                        .chain = {2},
+                        .scopes = {3}};
     for (int commits = 0; commits < 2; commits++) {
         hf_batch *batch;
         hf_applied_entry applied;
         assert_int_equal(hf_batch_begin(edge->store, k->wall_ms, &batch), HF_OK);
         const hf_origin_row *origin = kit_introduce(&k->edges[0], edge, &entry.dot.origin);
-        assert_int_equal(hf_batch_entry(batch, origin, HF_LANE_CRIME, hf_buffer_bytes(&entry.body),
-                                        0, &applied), HF_OK);
+        assert_int_equal(
+            hf_batch_entry(batch, origin, HF_LANE_CRIME, hf_buffer_bytes(&entry.body), 0, &applied),
+            HF_OK);
         assert_int_equal(hf_batch_cursor(batch, &cursor), HF_OK);
         if (commits)
             assert_int_equal(hf_batch_commit(batch), HF_OK);
@@ -374,7 +385,8 @@ static void others_step_over_a_withheld_entry_and_do_not_learn_what_it_said(void
     assert_int_equal(hole_at(&k->edges[1], &made.entries[1].dot), NO_GRANT);
     assert_int_equal(held_up_to(&k->edges[1], &made.entries[0].dot.origin), 3);
     assert_int_equal(kit_number(&k->edges[1], "SELECT count(*) FROM entry WHERE instr(body,"
-                                              "CAST('Second' AS BLOB))>0"), 0);
+                                              "CAST('Second' AS BLOB))>0"),
+                     0);
     assert_true(kit_same(&k->hub, &k->edges[1]));
     kit_expect_whole(&k->edges[1]);
     three_free(&made);
@@ -435,8 +447,8 @@ static void give_last_word(kit *k, kit_node *edge)
     kit_entry_free(&word);
 }
 
-/* A vector may bring the hub's log before the author's: the hole is there before there is a log. Each
- * body comes late, in either order, and has the chain of its own place. */
+/* A vector may bring the hub's log before the author's: the hole is there before there is a log.
+ * Each body comes late, in either order, and has the chain of its own place. */
 static void a_body_that_comes_after_its_verdicts_takes_its_own_place(void **state)
 {
     kit *k = *state;
@@ -480,7 +492,8 @@ static void a_body_that_comes_after_it_was_withheld_keeps_the_verdicts_words(voi
     assert_int_equal(late.what, HF_APPLIED_WITHHELD);
     assert_false(kit_holds(edge, &made.crimes[0]));
     assert_int_equal(kit_number(edge, "SELECT count(*) FROM hole WHERE text='Under review.' AND "
-                                      "reason=604"), 1);
+                                      "reason=604"),
+                     1);
     expect_same_chain(&k->hub, edge, &made.entries[0].dot);
     kit_expect_whole(edge);
     three_free(&made);

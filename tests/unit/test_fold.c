@@ -1,5 +1,6 @@
-/* test_fold.c: what a record shows is a function of the entries held, by whatever road and in whatever order
- * they came; what a delete hides; what grows out of the record's blob; whose clock counts. */
+/* test_fold.c: what a record shows is a function of the entries held, by whatever road and in
+ * whatever order they came; what a delete hides; what grows out of the record's blob; whose clock
+ * counts. */
 #include "store_kit.h"
 
 #include "sync/feed.h"
@@ -63,7 +64,8 @@ static void an_edit_made_while_it_was_deleted_elsewhere_is_shown_and_flagged(voi
     assert_false(kit_holds(&k->hub, &crime));
 }
 
-/* A withheld entry was not seen by who deleted; should it count again, it was edited while deleted. */
+/* A withheld entry was not seen by who deleted; should it count again, it was edited while deleted.
+ */
 static void a_delete_does_not_hide_what_was_withheld_from_its_writer(void **state)
 {
     kit *k = *state;
@@ -207,8 +209,8 @@ static void log_lines_are_shown_oldest_first(void **state)
     hf_view_free(view);
 }
 
-/* Over 64 elements a set lives in rows. It stays there when it shrinks; folded anew it comes back. What it
- * holds is the same throughout, also when the additions came one by one and the removals first. */
+/* Over 64 elements a set lives in rows. It stays there when it shrinks; folded anew it comes back.
+ * What it holds is the same throughout. */
 static void a_set_may_grow_into_rows_and_back(void **state)
 {
     kit *k = *state;
@@ -254,9 +256,13 @@ static void lower_clock(kit *k, const hf_dot *dot, uint64_t quality)
     hf_write_uint(&range, dot->seq);
     hf_write_uint(&range, dot->seq);
     assert_int_equal(hf_record_id_new(&k->hub.crypto.table, HF_TYPE_CLOCK, k->wall_ms, &id), HF_OK);
-    hf_change changes[] = {{.record = id, .scope = KIT_BEAT, .field = HF_CLOCK_RANGE,
+    hf_change changes[] = {{.record = id,
+                            .scope = KIT_BEAT,
+                            .field = HF_CLOCK_RANGE,
                             .value = hf_buffer_bytes(&range)},
-                           {.record = id, .scope = KIT_BEAT, .field = HF_CLOCK_QUALITY,
+                           {.record = id,
+                            .scope = KIT_BEAT,
+                            .field = HF_CLOCK_QUALITY,
                             .value = kit_uint(k, quality)}};
     assert_int_equal(hf_batch_begin_own(k->hub.store, k->wall_ms, 1, &batch), HF_OK);
     assert_int_equal(hf_batch_control(batch, KIT_BEAT, &author, changes, 2), HF_OK);
@@ -264,7 +270,8 @@ static void lower_clock(kit *k, const hf_dot *dot, uint64_t quality)
     hf_buffer_free(&range);
 }
 
-/* A device that was a year ahead wins every tie until a hub lowers the quality of what it wrote then. */
+/* A device that was a year ahead wins every tie until a hub lowers the quality of what it wrote
+ * then. */
 static void a_clock_known_to_be_wrong_loses_its_ties_everywhere(void **state)
 {
     kit *k = *state;

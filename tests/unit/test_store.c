@@ -43,7 +43,8 @@ static void flip(const char *path, long at)
     assert_int_equal(fclose(file), 0);
 }
 
-/* Opening the edge's file is refused with a sentence that holds `words`, and changes not a byte of it. */
+/* Opening the edge's file is refused with a sentence that holds `words`, and changes not a byte of
+ * it. */
 static void expect_refused(kit_node *node, hf_status expected, const char *words)
 {
     char problem[512];

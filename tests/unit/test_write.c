@@ -1,5 +1,5 @@
-/* test_write.c: what the writer's side promises: which values a write takes the place of, what its rule
- * refuses, and that a transaction is all of it or nothing. */
+/* test_write.c: what the writer's side promises: which values a write takes the place of, what its
+ * rule refuses, and that a transaction is all of it or nothing. */
 #include "store_kit.h"
 
 #include "sync/feed.h"
@@ -173,8 +173,7 @@ static void resolving_needs_a_reason_and_ends_the_conflict(void **state)
     kit_node *edge = &k->edges[0];
     hf_record_id crime = kit_crime(k, edge, "Window broken");
     disagree(k, &crime, KIT_SUMMARY, kit_text(k, "Two windows"), kit_text(k, "A door"));
-    hf_change choice =
-        kit_change(&crime, HF_CHANGE_RESOLVE, KIT_SUMMARY, kit_text(k, "A door"));
+    hf_change choice = kit_change(&crime, HF_CHANGE_RESOLVE, KIT_SUMMARY, kit_text(k, "A door"));
     expect_refused(k, &choice, HF_ERR_INPUT, "reason");
     assert_true(kit_in_conflict(edge, &crime, KIT_SUMMARY));
     choice.reason = kit_reason("went back and looked");
@@ -187,7 +186,8 @@ static void resolving_needs_a_reason_and_ends_the_conflict(void **state)
     }
 }
 
-/* As one write, the removal of one would rewrite the other and bring it back after its own removal. */
+/* As one write, the removal of one would rewrite the other, and bring it back after its own
+ * removal. */
 static void removing_one_element_leaves_the_others_of_the_same_entry(void **state)
 {
     kit *k = *state;
