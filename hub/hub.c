@@ -203,7 +203,8 @@ static void run_timers(hf_hub *hub)
     hub->timers_at_ms = UINT64_MAX;
     for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
         hf_session_tick(&peer->session, hub->now_ms);
-        if (hf_session_has_output(&peer->session)) hf_peer_wake(peer);
+        if (hf_session_has_output(&peer->session) || hf_session_over(&peer->session))
+            hf_peer_wake(peer);
         uint64_t deadline_ms = hf_session_deadline_ms(&peer->session);
         if (deadline_ms < hub->timers_at_ms) hub->timers_at_ms = deadline_ms;
     }
@@ -287,6 +288,14 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
     return due_ms < hub->retry_at_ms ? hub->retry_at_ms : due_ms;
+}
+
+bool hf_peer_ended(const hf_peer *peer, char *out, size_t size)
+{
+    const hf_session *session = &peer->session;
+    (void)snprintf(out, size, "%s %u: %s", session->by_peer ? "the device said" : "we told it",
+                   session->code, session->text);
+    return session->code != 0;
 }
 
 void *hf_peer_context(const hf_peer *peer)

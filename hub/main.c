@@ -77,9 +77,7 @@ static void on_message(void *user, hf_bytes message)
     if (l->refused) return;
     hf_status status = hf_hub_recv(l->daemon->program.hub, l->peer, message, hf_clock_now_ms());
     if (status == HF_OK) return;
-    l->refused = true;
-    hf_log(HF_LOG_WARN, "message-refused", "key=%s status=%s size=%zu", l->key,
-           hf_status_name(status), message.size);
+    l->refused = true; /* on_close says why */
     hf_conn_want_write(l->conn);
 }
 
@@ -117,12 +115,15 @@ static void on_close(void *user, const char *reason)
     hub_link *l = user;
     hub_daemon *d = l->daemon;
     seek_peer seek = {.key_id = l->key_id, .position = HF_POSITION_UNKNOWN};
+    char ended[256];
+    bool was_ended = hf_peer_ended(l->peer, ended, sizeof ended);
     hf_status status = hf_hub_peers(d->program.hub, on_peer, &seek);
     hf_seen seen = {.wall_ms = hf_clock_wall_ms(), .position = seek.position};
     memcpy(seen.key_id, l->key_id, sizeof seen.key_id);
     if (status == HF_OK) hf_write_raw(&d->seen, (hf_bytes){(const uint8_t *)&seen, sizeof seen});
     hf_hub_link_down(d->program.hub, l->peer, hf_clock_now_ms());
-    hf_log(HF_LOG_INFO, "device-down", "key=%s reason=\"%s\"", l->key, reason);
+    hf_log(was_ended ? HF_LOG_WARN : HF_LOG_INFO, "device-down", "key=%s reason=\"%s\"", l->key,
+           was_ended ? ended : reason);
     d->links--;
     free(l);
 }

@@ -36,6 +36,9 @@ HF_MUST_CHECK hf_status hf_hub_send(hf_hub *hub, hf_peer *peer, uint64_t now_ms,
                                     hf_bytes *message);
 bool hf_hub_wants_close(const hf_hub *hub, const hf_peer *peer);
 uint64_t hf_hub_deadline_ms(const hf_hub *hub);
+/* Why the peer's session ended, for a log: who said so, the code of protocol.md 5 and its words. False:
+ * it did not; the link just went. */
+bool hf_peer_ended(const hf_peer *peer, char *out, size_t size);
 void *hf_peer_context(const hf_peer *peer); /* the driver's own: its socket */
 void hf_peer_set_context(hf_peer *peer, void *context);
 
