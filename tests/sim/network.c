@@ -355,7 +355,7 @@ void sim_pump(sim_world *world, sim_link *link, unsigned way)
     uint32_t generation = link->generation;
     while (link->used && link->generation == generation && !sim_over(world)) {
         if (way == SIM_UP ? !link->edge_end : !link->peer) return;
-        if (link->ways[way].bytes >= link->room) return;
+        if (link->ways[way].bytes >= link->room) break;
         hf_bytes message = next_message(world, link, way);
         if (!message.size) break;
         enqueue(world, link, way, message);
