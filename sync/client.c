@@ -173,7 +173,9 @@ uint64_t hf_client_deadline_ms(const hf_client *client)
     uint64_t session = hf_session_deadline_ms(&client->session);
     if (client->postponed) return 0;
     if (client->session.state != HF_SESSION_OPEN) return session;
+    /* One that was due at the last turn was offered since: it waits for the link, not for time. */
     uint64_t head = hf_upload_deadline_ms(&client->upload);
+    if (head <= client->wall_now_ms) head = UINT64_MAX;
     return head < session ? head : session;
 }
 

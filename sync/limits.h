@@ -56,6 +56,7 @@ enum {
     HF_HELLO_TIMEOUT_MS = 10 * 1000,        /* no HELLO or WELCOME by then: the session closes */
     HF_SILENCE_MAX_MS = 90 * 1000,          /* nothing heard: the session closes */
     HF_PING_AFTER_MS = 30 * 1000,           /* silence before we ask */
+    HF_FAREWELL_MS = 5 * 1000,              /* an ERROR or BYE not sent by then is given up */
     HF_REDIAL_MIN_MS = 1000,                /* full jitter between 0 and min << tries, capped: */
     HF_REDIAL_MAX_MS = 5 * 60 * 1000,
     HF_STORE_RETRY_MS = 1000,               /* after a failed commit, before a hub tries unasked */

@@ -212,6 +212,10 @@ hf_status hf_session_recv(hf_session *session, hf_bytes raw, uint64_t now_ms, hf
 
 void hf_session_tick(hf_session *session, uint64_t now_ms)
 {
+    if (session->state == HF_SESSION_CLOSING) { /* a dead link's full buffer takes no farewell */
+        if (!session->closing_at_ms) session->closing_at_ms = now_ms ? now_ms : 1;
+        if (now_ms - session->closing_at_ms >= HF_FAREWELL_MS) session->farewell_due = false;
+    }
     if (!hf_session_live(session)) return;
     if (session->state != HF_SESSION_OPEN) {
         if (now_ms - session->opened_at_ms >= HF_HELLO_TIMEOUT_MS)
@@ -236,6 +240,8 @@ void hf_session_tick(hf_session *session, uint64_t now_ms)
 
 uint64_t hf_session_deadline_ms(const hf_session *session)
 {
+    if (session->state == HF_SESSION_CLOSING && session->farewell_due)
+        return session->closing_at_ms ? session->closing_at_ms + HF_FAREWELL_MS : 0;
     if (!hf_session_live(session)) return UINT64_MAX;
     if (session->state != HF_SESSION_OPEN) return session->opened_at_ms + HF_HELLO_TIMEOUT_MS;
     uint64_t silence = session->heard_at_ms + HF_SILENCE_MAX_MS;

@@ -23,6 +23,7 @@ typedef struct hf_session {
     hf_side side;
     hf_session_state state;
     uint64_t opened_at_ms, heard_at_ms;
+    uint64_t closing_at_ms;   /* the farewell waits for the link since then; 0: not seen by a tick */
     uint64_t asked_at_ms;  /* last PING since we last heard; 0: none */
     uint64_t ping_nonce;   /* of the newest PING */
     uint64_t ping_sent_ms; /* 0: its PONG came, or none was sent */
