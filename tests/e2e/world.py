@@ -1,4 +1,5 @@
 """One test's world: a temporary directory with a hub and devices in it, all gone at the end."""
+import os
 import shutil
 import socket
 import sys
@@ -39,6 +40,7 @@ class World:
         self.build = Path(build)
         self.directory = Path(tempfile.mkdtemp(prefix="holdfast-e2e-"))
         self.nodes = []
+        self.seed = int(os.environ.get("HOLDFAST_SEED", "1"))  # of what a test chooses
 
     def make_hub(self, name="hub", start=True):
         hub = Hub(self.build, self.directory / name)

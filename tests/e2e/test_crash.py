@@ -1,0 +1,173 @@
+"""kill -9 at any moment: nothing that was promised is lost, nothing is made twice."""
+import csv
+import random
+import re
+import shutil
+import threading
+import time
+
+import fold
+from world import DATA, MAPPING, STREET, Trouble, equal, expect, in_sync, wait_until
+
+ROUNDS = 50
+KILLS_OF_IMPORT = 4
+
+
+class _Load:
+    """One write after the other on each device; a write that a kill cuts off was not promised."""
+
+    def __init__(self, devices):
+        self.ended, self.cut = threading.Event(), 0
+        self.threads = [threading.Thread(target=self.write, args=(device,), daemon=True)
+                        for device in devices]
+        for thread in self.threads:
+            thread.start()
+
+    def write(self, device):
+        number = 0
+        while not self.ended.is_set():
+            number += 1
+            try:
+                device.put("note", f"subject=Sighting {number}", "status=open")
+            except Trouble:
+                self.cut += 1
+                time.sleep(0.02)
+
+    def end(self):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def _acked(devices):
+    return sum(seq for device in devices for seq in device.journal.acked.values())
+
+
+def _is_linked(device):
+    events = re.findall(r" (link-up|link-down|started)\b", device.log())
+    return events[-1] == "link-up"
+
+
+def _kill_hub(world, hub, devices, number):
+    """Returns what had been acknowledged and is not in the file that the kill left."""
+    hub.kill()
+    kept = world.directory / f"kill-{number}"
+    kept.mkdir()
+    for name in ("store.db", "store.db-wal"):
+        if (hub.data / name).exists():
+            shutil.copy(hub.data / name, kept / name)
+    for device in devices:
+        wait_until(lambda d=device: not _is_linked(d), 20, f"{device.name} notices")
+        device.settle()
+    told = [(bytes.fromhex(origin), lane, at) for device in devices
+            for (origin, lane), seq in device.journal.acked.items() for at in range(1, seq + 1)]
+    hub.start()
+    dots = fold.read_store(kept / "store.db").dots
+    shutil.rmtree(kept)
+    return [dot for dot in told if dot not in dots]
+
+
+def _saved(device):
+    """Every entry that the device's journal says is saved."""
+    dots = set()
+    for line in device.journal.path.read_text(encoding="utf-8").splitlines():
+        found = re.search(r'"event": "saved", "origin": "(\w+)", "lane": (\d+), "seq": (\d+)', line)
+        if found:
+            dots.add((bytes.fromhex(found[1]), int(found[2]), int(found[3])))
+    return dots
+
+
+def fifty_kills_under_load_lose_nothing(world):
+    hub, *devices = world.pair("rees", "okafor")
+    chance = random.Random(world.seed)
+    killed = {"hub": 0, "device": 0}
+    for number in range(1, ROUNDS + 1):
+        before = _acked(devices)
+        load = _Load(devices)
+        try:
+            wait_until(lambda b=before: _acked(devices) > b, 20, f"round {number}: an ack",
+                       pause=0.002)
+            time.sleep(chance.uniform(0, 0.05))
+            if number % 2:
+                lost = _kill_hub(world, hub, devices, number)
+                equal(lost, [], f"round {number}: acknowledged, and not in the file")
+                killed["hub"] += 1
+            else:
+                victim = chance.choice(devices)
+                victim.kill()
+                victim.start()
+                killed["device"] += 1
+        finally:
+            load.end()
+        in_sync(hub, *devices, seconds=40)
+    equal(killed, {"hub": ROUNDS // 2, "device": ROUNDS // 2}, "kills")
+    held = fold.read_store(hub.data / "store.db").dots
+    for device in devices:
+        saved = _saved(device)
+        expect(len(saved) >= ROUNDS, f"only {len(saved)} writes on {device.name}: no load")
+        equal(saved - held, set(), f"saved on {device.name}, and not at the hub")
+        mine = fold.read_store(device.data / "store.db").dots
+        equal(saved - mine, set(), f"saved on {device.name}, and not there any more")
+    for node in (hub, *devices):
+        equal(node.ask("verify")["faults"], 0, f"faults that verify finds at {node.name}")
+
+
+def _identities(path):
+    found, equal_rows = set(), {}
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        for row in csv.DictReader(file):
+            cells = tuple(row.values())
+            equal_rows[cells] = equal_rows.get(cells, 0) + 1
+            found.add((row["Crime ID"], row["Month"]) if row["Crime ID"] else
+                      (cells, equal_rows[cells]))
+    return len(found)
+
+
+def an_import_that_was_killed_is_run_again_and_makes_nothing_twice(world):
+    hub, rees, okafor = world.pair("rees", "okafor")
+    chance = random.Random(world.seed)
+    path = DATA / "street-bedfordshire-2018-10.csv"
+    for _ in range(KILLS_OF_IMPORT):
+        begun = rees.log_size()
+        runner = threading.Thread(target=rees.import_rows, args=(path, MAPPING))
+        runner.start()
+        time.sleep(chance.uniform(0.02, 0.4))
+        rees.kill()
+        runner.join()
+        rees.start()
+    expect(rees.log_size() > begun, "the daemon logged nothing")
+    code, last = rees.import_rows(path, MAPPING)
+    equal(code, 0, "the import's exit code")
+    in_sync(hub, rees, okafor)
+    wanted = _identities(path)
+    for node in (hub, rees, okafor):
+        listed = node.ask("list", "crime", "--limit", "10000")["records"]
+        equal(len(listed), wanted, f"crimes at {node.name}")
+    code, again = rees.import_rows(path, MAPPING)
+    equal((again["seen"], again["created"], again["entries"]), (again["rows"], 0, []),
+          "the same file once more")
+    equal(last["rows"], again["rows"], "rows in the file")
+
+
+def two_devices_that_import_the_same_file_make_the_same_records(world):
+    hub, rees, okafor = world.pair("rees", "okafor")
+    hub.kill()  # neither sees what the other does
+    for device in (rees, okafor):
+        equal(device.import_rows(STREET, MAPPING)[0], 0, f"the import at {device.name}")
+    hub.start()
+    in_sync(hub, rees, okafor)
+    for node in (hub, rees, okafor):
+        equal(len(node.ask("list", "crime", "--limit", "10000")["records"]), _identities(STREET),
+              f"crimes at {node.name}")
+        equal(node.ask("conflicts")["total"], 0, f"conflicts at {node.name}")
+
+
+def sigterm_ends_a_daemon_within_five_seconds_and_cleanly(world):
+    hub, rees = world.pair("rees")
+    rees.put("note", "subject=The last one")
+    for node in (rees, hub):
+        began = time.monotonic()
+        equal(node.stop(), 0, f"{node.name}: exit code")
+        expect(time.monotonic() - began < 5, f"{node.name} took more than 5 s to end")
+    held = fold.read_store(hub.data / "store.db").dots
+    equal(_saved(rees) - held, set(), "saved before the end, and not at the hub")
