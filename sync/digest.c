@@ -14,10 +14,10 @@ typedef struct digesting {
     hf_buffer item;
 } digesting;
 
-/* digest = H(09 || digest || item), and the item is done with. */
+/* digest = H(0c || digest || item), and the item is done with. */
 static hf_status add_item(digesting *d)
 {
-    static const uint8_t tag = 0x09;
+    static const uint8_t tag = 0x0c;
     hf_bytes pieces[] = {{&tag, 1}, {d->digest, HF_HASH_SIZE}, hf_buffer_bytes(&d->item)};
     hf_status status = d->item.status;
     const hf_crypto *crypto = d->store->crypto;

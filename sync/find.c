@@ -375,6 +375,8 @@ hf_status hf_store_find(hf_store *store, hf_bytes words, size_t limit, hf_record
     /* A store that may not be written to is searched as far as it was indexed. */
     for (bool more = !store->read_only && !store->damaged; more && status == HF_OK;)
         status = hf_find_step(store, &more);
+    /* Nor is a full or busy disk a reason not to answer: what was indexed can be read. */
+    if (status == HF_ERR_FULL || status == HF_ERR_BUSY || status == HF_ERR_IO) status = HF_OK;
     if (status == HF_OK) status = search(store, &asked, limit, &list);
     if (status == HF_OK && list.count)
         qsort(list.items, list.count, sizeof *list.items, answer_compare);

@@ -76,11 +76,6 @@ CREATE TABLE clock_cap(         -- control.c: fold of the _clock records
     log INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, quality INTEGER NOT NULL,
     PRIMARY KEY(log, first, last)) WITHOUT ROWID;
 
-CREATE TABLE token(             -- hub/enroll.c: one-time enrolment tokens; the secret is never kept
-    id INTEGER PRIMARY KEY, secret_hash BLOB NOT NULL UNIQUE, name TEXT NOT NULL,
-    force TEXT NOT NULL, unit TEXT NOT NULL, scopes TEXT NOT NULL, expires_ms INTEGER NOT NULL,
-    key_id BLOB NOT NULL, certificate BLOB NOT NULL);
-
 CREATE TABLE import_row(        -- edge/import.c: rows already taken, so a second run makes nothing
     digest BLOB PRIMARY KEY) WITHOUT ROWID;
 
