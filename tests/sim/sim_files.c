@@ -216,10 +216,10 @@ sim_image *sim_disk_copy(const sim_disk *disk, const char *except)
     if (!image) return NULL;
     for (size_t i = 0; i < disk->file_count; i++) {
         const sim_file *file = disk->files[i];
-        if (!file->exists_safe || name_ends(file->name, except)) continue;
+        if (!file->exists || name_ends(file->name, except)) continue;
         memcpy(image->names[image->count], file->name, SIM_FILE_NAME_SIZE);
         sim_bytes *copy = &image->contents[image->count++];
-        if (!sim_bytes_write(copy, 0, file->safe.data, file->safe.size)) {
+        if (!sim_bytes_write(copy, 0, file->now.data, file->now.size)) {
             sim_image_free(image);
             return NULL;
         }

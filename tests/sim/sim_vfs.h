@@ -42,8 +42,8 @@ void sim_disk_set_room(sim_disk *disk, uint64_t bytes);
  * tears what was not synced. Everything must be closed first. */
 void sim_disk_revive(sim_disk *disk, bool power_cut);
 
-/* Synced contents of every file whose name does not end in `except`; restoring replaces those files
- * and leaves the others. Nothing may be open when restoring. NULL when memory is short. */
+/* Every file whose name does not end in `except`, as the next to open it would see it; restoring
+ * replaces those files and leaves the others. Nothing may be open then. NULL when memory is short. */
 sim_image *sim_disk_copy(const sim_disk *disk, const char *except);
 bool sim_disk_restore(sim_disk *disk, const sim_image *image);
 void sim_image_free(sim_image *image); /* NULL is fine */
