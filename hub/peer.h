@@ -87,11 +87,11 @@ struct hf_hub {
     hf_peer *ready_first, *ready_last;
     hf_inbox inbox;
     size_t inbox_entries;
-    uint64_t now_ms, wall_ms;              /* of the last turn */
-    uint64_t turn;                         /* counts turns */
-    uint64_t timers_at_ms;                 /* no session has a deadline before */
-    uint64_t retry_at_ms;                  /* the store failed (disk full): no haste before; 0: fine */
-    uint64_t position;                     /* of the feed, when peers were last woken */
+    uint64_t now_ms, wall_ms; /* of the last turn */
+    uint64_t turn;            /* counts turns */
+    uint64_t timers_at_ms;    /* no session has a deadline before */
+    uint64_t retry_at_ms;     /* the store failed (disk full): no haste before; 0: fine */
+    uint64_t position;        /* of the feed, when peers were last woken */
     uint32_t touched[HF_HUB_TOUCHED_MAX];  /* scopes that the open batch added entries to */
     size_t touched_count;                  /* above the maximum: too many to list */
     uint64_t heads_taken;                  /* heads accepted since we run */

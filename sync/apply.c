@@ -1,7 +1,7 @@
 /* apply.c: a batch of received (or own) entries becomes durable, all of it or nothing.
  *
- * Why one file for both ends and both sources: what an officer writes and what a peer sends go through
- * the same lines, so a record cannot come to differ by the road its entries took. */
+ * Why one file for both ends and both sources: what an officer writes and what a peer sends go
+ * through the same lines, so a record cannot come to differ by the road its entries took. */
 #include "store_core.h"
 
 #include "hlc.h"
@@ -142,9 +142,9 @@ typedef struct arrival { /* an entry on its way in */
     hf_entry_body entry;
     uint8_t hash[HF_HASH_SIZE];
     uint32_t withhold;
-    bool late; /* the vector is past it: a hole, whose body comes only now */
+    bool late;      /* the vector is past it: a hole, whose body comes only now */
     uint64_t fills; /* position of the row that so far had only its hashes; 0: none */
-    bool judged; /* its hole says already why it is withheld */
+    bool judged;    /* its hole says already why it is withheld */
 } arrival;
 
 /* A row of this dot is here: the same entry, whole or with its parts erased; or another branch. */
@@ -173,7 +173,8 @@ static hf_status place_held(arrival *in, const hf_entry *held, hf_applied_entry 
     return HF_OK;
 }
 
-/* An entry at or below what we hold of its log: the same again, another branch, or an awaited body. */
+/* An entry at or below what we hold of its log: the same again, another branch, or an awaited body.
+ */
 static hf_status place_known(arrival *in, hf_applied_entry *out)
 {
     hf_store *store = in->batch->store;
@@ -244,8 +245,8 @@ static hf_status chain_below(arrival *in, uint64_t *seq, uint8_t chain[HF_HASH_S
     return status;
 }
 
-/* A late entry's chain: the vector's is that of a later entry, so the holes are walked once more, up
- * to the one that this entry fills. */
+/* A late entry's chain: the vector's is that of a later entry, so the holes are walked once more,
+ * up to the one that this entry fills. */
 static hf_status chain_late(arrival *in, uint8_t chain[HF_HASH_SIZE])
 {
     hf_store *store = in->batch->store;
@@ -265,12 +266,7 @@ static hf_status chain_late(arrival *in, uint8_t chain[HF_HASH_SIZE])
 static hf_status entry_insert(arrival *in, uint8_t chain[HF_HASH_SIZE])
 {
     hf_store *store = in->batch->store;
-    static const uint8_t tag = 0x07;
-    uint8_t feed[HF_HASH_SIZE];
-    hf_bytes pieces[] = {
-        {&tag, 1}, {store->feed_chain, sizeof store->feed_chain}, {chain, HF_HASH_SIZE}};
-    store->crypto->hash(store->crypto->context, pieces, 3, feed);
-    memcpy(store->feed_chain, feed, sizeof store->feed_chain);
+    hf_feed_chain_next(store->crypto, store->feed_chain, (hf_bytes){chain, HF_HASH_SIZE});
     store->position++;
     hf_buffer *sealed = &in->batch->scratch;
     hf_buffer_clear(sealed);
@@ -323,7 +319,8 @@ static hf_status withhold(arrival *in)
     return hf_hole_set(in->batch->store, &hole);
 }
 
-/* The body of a row that had only its hashes: the entry keeps its place, and counts from here on. */
+/* The body of a row that had only its hashes: the entry keeps its place, and counts from here on.
+ */
 static hf_status fill(arrival *in)
 {
     hf_store *store = in->batch->store;
@@ -337,8 +334,7 @@ static hf_status fill(arrival *in)
     sqlite3_bind_int64(statement, 3, in->withhold);
     sqlite3_bind_int64(statement, 4, (sqlite3_int64)store->position);
     hf_status status = sealed->status == HF_OK ? hf_sql_run(store, statement) : sealed->status;
-    if (status == HF_OK && !in->withhold)
-        status = hf_hole_delete(store, in->log, in->entry.seq);
+    if (status == HF_OK && !in->withhold) status = hf_hole_delete(store, in->log, in->entry.seq);
     return status == HF_OK && !in->withhold ? hf_record_refold_entry(store, in->fills) : status;
 }
 
@@ -422,8 +418,8 @@ static void write_body(hf_buffer *out, const hf_entry_body *entry)
     hf_write_raw(out, entry->parts);
 }
 
-/* A log of more scopes than a head can cover could never be proved again. A hub's own verdicts stand in
- * the scopes they are about, however many: they go on, and its log goes without a head. */
+/* A log of more scopes than a head can cover could never be proved again. A hub's own verdicts
+ * stand in the scopes they are about, however many: they go on, and its log goes without a head. */
 static hf_status scope_admit(hf_store *store, int64_t log)
 {
     if (store->is_hub) return HF_OK;
@@ -476,8 +472,8 @@ hf_status hf_batch_own(hf_batch *batch, const hf_draft *draft, hf_dot *dot)
                               "Save it in smaller pieces; nothing of it was saved yet.",
                               body.size, HF_ENTRY_SIZE_MAX);
     if (status == HF_OK)
-        status = hf_batch_entry(batch, store->own, draft->lane, hf_buffer_bytes(&body), 0,
-                                &applied);
+        status =
+            hf_batch_entry(batch, store->own, draft->lane, hf_buffer_bytes(&body), 0, &applied);
     assert(status != HF_OK || applied.what == HF_APPLIED_NEW || HF_PLANTED(REUSED_SEQ));
     if (dot) *dot = (hf_dot){.origin = store->own->id, .lane = draft->lane, .seq = seq};
     hf_buffer_free(&body);

@@ -27,11 +27,11 @@ HF_MUST_CHECK hf_status hf_entry_hash(const hf_crypto *crypto, const hf_origin_i
                                       uint8_t out[HF_HASH_SIZE]);
 
 typedef enum hf_applied {
-    HF_APPLIED_NEW,       /* folded in */
-    HF_APPLIED_KNOWN,     /* held already, same hash: nothing to do */
-    HF_APPLIED_WITHHELD,  /* stored as a hole: it does not count, what is behind it does */
-    HF_APPLIED_GAP,       /* pseq is ahead of what we hold: not taken; ask from `expected` */
-    HF_APPLIED_FORK       /* the same dot with another hash: not taken; the first one stands */
+    HF_APPLIED_NEW,      /* folded in */
+    HF_APPLIED_KNOWN,    /* held already, same hash: nothing to do */
+    HF_APPLIED_WITHHELD, /* stored as a hole: it does not count, what is behind it does */
+    HF_APPLIED_GAP,      /* pseq is ahead of what we hold: not taken; ask from `expected` */
+    HF_APPLIED_FORK      /* the same dot with another hash: not taken; the first one stands */
 } hf_applied;
 
 typedef struct hf_applied_entry {
@@ -50,14 +50,14 @@ HF_MUST_CHECK hf_status hf_batch_begin(hf_store *store, uint64_t wall_ms, hf_bat
  * control records): their seqs are reserved first, which cannot be done once it is open. */
 HF_MUST_CHECK hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, uint64_t own_entries,
                                            hf_batch **out);
-/* Applies one entry of `origin`'s log in `lane`. `withhold` 0, or the reason code (protocol.md 5) for
- * which it is stored as a hole; the hub's ingest decides that and issues the verdict.
- * Errors: HF_ERR_PROTOCOL/HF_ERR_LIMIT (malformed: the batch is poisoned, roll it back), HF_ERR_IO,
+/* Applies one entry of `origin`'s log in `lane`. `withhold` 0, or the reason code (protocol.md 5)
+ * for which it is stored as a hole; the hub's ingest decides that and issues the verdict. Errors:
+ * HF_ERR_PROTOCOL/HF_ERR_LIMIT (malformed: the batch is poisoned, roll it back), HF_ERR_IO,
  * HF_ERR_FULL, HF_ERR_CORRUPT, HF_ERR_NOMEM. */
 HF_MUST_CHECK hf_status hf_batch_entry(hf_batch *batch, const hf_origin_row *origin, uint8_t lane,
                                        hf_bytes body, uint32_t withhold, hf_applied_entry *out);
-/* As the hub: writes a control record in the same transaction (verdicts, devices, scopes, packs). The
- * changes become one entry of our own lane 0 in `scope`. */
+/* As the hub: writes a control record in the same transaction (verdicts, devices, scopes, packs).
+ * The changes become one entry of our own lane 0 in `scope`. */
 HF_MUST_CHECK hf_status hf_batch_control(hf_batch *batch, uint32_t scope, const hf_author *author,
                                          const hf_change *changes, size_t count);
 /* As the hub: the verdict that makes (or unmakes, reason 0) a hole of a held entry. Writes the
@@ -77,14 +77,15 @@ typedef struct hf_head_leaf { /* one scope's chain under a head, and its way to 
     uint32_t scope;
     uint64_t seq;
     uint8_t chain[HF_HASH_SIZE];
-    uint32_t index, count;       /* leaf number, of how many */
+    uint32_t index, count; /* leaf number, of how many */
     uint8_t path[HF_HEAD_PATH_MAX][HF_HASH_SIZE];
     size_t path_count;
 } hf_head_leaf;
-/* From the log's own origin: we hold the whole log up to head.seq, so the root is built from our own
- * chains and compared. Verifies the signature. HF_ERR_PROTOCOL when either is wrong. */
+/* From the log's own origin: we hold the whole log up to head.seq, so the root is built from our
+ * own chains and compared. Verifies the signature. HF_ERR_PROTOCOL when either is wrong. */
 HF_MUST_CHECK hf_status hf_batch_head(hf_batch *batch, const hf_head *head);
-/* Through a relay: each leaf's chain is compared with ours and its path walked to the signed root. */
+/* Through a relay: each leaf's chain is compared with ours and its path walked to the signed root.
+ */
 HF_MUST_CHECK hf_status hf_batch_head_relayed(hf_batch *batch, const hf_head *head,
                                               const hf_head_leaf *leaves, size_t leaf_count);
 
@@ -93,8 +94,8 @@ typedef struct hf_cursor {
     hf_origin_id hub;
     uint8_t epoch[16];
     uint64_t position;
-    uint8_t chain[16];                  /* the hub's feed chain at position */
-    uint8_t scopes[16];                 /* hash of the scope set the position is good for */
+    uint8_t chain[16];  /* the hub's feed chain at position */
+    uint8_t scopes[16]; /* hash of the scope set the position is good for */
 } hf_cursor;
 HF_MUST_CHECK hf_status hf_batch_cursor(hf_batch *batch, const hf_cursor *cursor);
 HF_MUST_CHECK hf_status hf_cursor_get(hf_store *store, const hf_origin_id *hub, hf_cursor *out,

@@ -20,18 +20,19 @@ typedef struct hf_reader {
     uint8_t depth; /* containers we may still open */
 } hf_reader;
 
-typedef enum hf_kind { /* what stands next */
-    HF_KIND_END,       /* nothing left, or an error */
-    HF_KIND_UINT,
-    HF_KIND_NINT,
-    HF_KIND_BYTES,
-    HF_KIND_TEXT,
-    HF_KIND_ARRAY,
-    HF_KIND_MAP,
-    HF_KIND_BOOL,
-    HF_KIND_NULL,
-    HF_KIND_UNDEFINED,
-    HF_KIND_OTHER /* tag, float, other simple value: legal CBOR, outside the holdfast profile */
+typedef enum hf_kind {              /* what stands next */
+                       HF_KIND_END, /* nothing left, or an error */
+                       HF_KIND_UINT,
+                       HF_KIND_NINT,
+                       HF_KIND_BYTES,
+                       HF_KIND_TEXT,
+                       HF_KIND_ARRAY,
+                       HF_KIND_MAP,
+                       HF_KIND_BOOL,
+                       HF_KIND_NULL,
+                       HF_KIND_UNDEFINED,
+                       HF_KIND_OTHER /* tag, float, other simple value: legal CBOR, outside the
+                                        holdfast profile */
 } hf_kind;
 
 /* Reads `bytes`, which must outlive the reader: what is returned borrows from them. */
@@ -71,8 +72,8 @@ typedef struct hf_buffer {
     hf_status status;
 } hf_buffer;
 
-void hf_buffer_free(hf_buffer *buffer);  /* wipes nothing; NULL data is fine */
-void hf_buffer_clear(hf_buffer *buffer); /* size 0 and status HF_OK; keeps the memory */
+void hf_buffer_free(hf_buffer *buffer);            /* wipes nothing; NULL data is fine */
+void hf_buffer_clear(hf_buffer *buffer);           /* size 0 and status HF_OK; keeps the memory */
 hf_bytes hf_buffer_bytes(const hf_buffer *buffer); /* borrowed until the next write */
 /* Room for `size` bytes behind what is there, for the caller to fill and then add to `size`; NULL
  * when there is no memory (or was none before). */

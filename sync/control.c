@@ -1,8 +1,8 @@
 /* control.c: what control records add up to: devices, scopes, the pack, holes, clock caps.
  *
- * The records are the truth; these tables are their index, brought up to date in the transaction in which
- * a record changes. So a hub that is restored, or a station that never saw the centre's tables,
- * knows from the log alone whom to admit. */
+ * The records are the truth; these tables are their index, brought up to date in the transaction in
+ * which a record changes. So a hub that is restored, or a station that never saw the centre's
+ * tables, knows from the log alone whom to admit. */
 #include "control.h"
 
 #include "store_core.h"
@@ -119,8 +119,7 @@ hf_status hf_device_by_key(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], 
     return device_load(store, statement, out, &id);
 }
 
-hf_status hf_device_by_name(hf_store *store, const char *name, hf_device *out,
-                            hf_record_id *record)
+hf_status hf_device_by_name(hf_store *store, const char *name, hf_device *out, hf_record_id *record)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_DEVICE_NAME);
     sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
@@ -390,7 +389,8 @@ static hf_status judge_held(hf_store *store, const hf_entry *entry, hf_hole_row 
     return status == HF_OK && changes ? hf_record_refold_entry(store, position) : status;
 }
 
-/* Not held: what is behind it flows over the hole. Opened before its body is here, it is awaited. */
+/* Not held: what is behind it flows over the hole. Opened before its body is here, it is awaited.
+ */
 static hf_status judge_absent(hf_store *store, hf_hole_row *hole)
 {
     if (hole->reason == 0) hole->reason = HF_HOLE_AWAITED;
@@ -405,6 +405,7 @@ static hf_status fold_verdict(hf_store *store, const hf_record *record)
     uint64_t standing = shown_uint(store, record, HF_VERDICT_STANDING, UINT64_MAX);
     if (standing > UINT32_MAX || HF_PLANTED(LOST_HOLE)) return HF_OK;
     if (read_target(shown(store, record, HF_VERDICT_TARGET), &at) != HF_OK) return HF_OK;
+    if (at.lane == HF_LANE_CONTROL) return HF_OK; /* a hub's words are not judged: what would? */
     shown_text(store, record, HF_VERDICT_TEXT, text, sizeof text);
     hf_origin_row *origin;
     hf_status status = hf_origin_intern(store, &at.origin, &origin);
@@ -485,6 +486,7 @@ static hf_status fold_clock(hf_store *store, const hf_record *record)
     uint64_t last = hf_read_uint_max(&reader, INT64_MAX);
     uint64_t quality = shown_uint(store, record, HF_CLOCK_QUALITY, UINT64_MAX);
     if (hf_reader_end(&reader) != HF_OK || quality > 3) return HF_OK; /* not yet whole */
+    if (lane == HF_LANE_CONTROL) return HF_OK;
     hf_origin_row *origin;
     hf_status status = hf_origin_intern(store, &id, &origin);
     if (status != HF_OK) return status;

@@ -1,7 +1,7 @@
 /* control.h: what control entries add up to: devices, scopes, the pack. Tables folded from records.
  *
- * Control entries are ordinary records of the system's types, in a hub's lane 0, so they merge, feed
- * and verify like all else; these tables are only their index, rebuilt from them at will. */
+ * Control entries are ordinary records of the system's types, in a hub's lane 0, so they merge,
+ * feed and verify like all else; these tables are only their index, rebuilt from them at will. */
 #ifndef HF_CONTROL_H
 #define HF_CONTROL_H
 

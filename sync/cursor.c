@@ -1,5 +1,5 @@
-/* cursor.c: how far we are in a hub's feed, and how far a hub is in our logs. Both are stored in the
- * transaction of the data that they speak of, so a crash can make neither of them wrong. */
+/* cursor.c: how far we are in a hub's feed, and how far a hub is in our logs. Both are stored in
+ * the transaction of the data that they speak of, so a crash can make neither of them wrong. */
 #include "store_core.h"
 
 #include <string.h>

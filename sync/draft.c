@@ -1,7 +1,7 @@
 /* draft.c: one change, checked against its field's rule, becomes one write of a part.
  *
- * Why its own file: which live writes a new one overwrites is where a value could be lost in silence.
- * Each kind of change names what it overwrites in a function of its own. */
+ * Why its own file: which live writes a new one overwrites is where a value could be lost in
+ * silence. Each kind of change names what it overwrites in a function of its own. */
 #include "draft.h"
 
 #include <assert.h>
@@ -88,10 +88,10 @@ typedef struct adding {
     hf_store *store;
     hf_drafts *drafts;
     const hf_change *change;
-    hf_record record;      /* as the store holds it */
-    hf_draft_part *part;   /* of this record in the current entry, or NULL */
+    hf_record record;    /* as the store holds it */
+    hf_draft_part *part; /* of this record in the current entry, or NULL */
     const hf_field *field;
-    hf_cell *cell;         /* the field's live writes */
+    hf_cell *cell; /* the field's live writes */
     uint32_t scope;
     char why[256];
 } adding;
@@ -164,7 +164,8 @@ static hf_status check_op_count(adding *add)
     if (ops <= HF_ENTRY_OPS_MAX) return HF_OK;
     return hf_store_say(add->store, HF_ERR_LIMIT,
                         "More than %d changes at once. Save in smaller pieces; nothing of this "
-                        "was saved yet.", HF_ENTRY_OPS_MAX);
+                        "was saved yet.",
+                        HF_ENTRY_OPS_MAX);
 }
 
 static hf_status add_op(adding *add, hf_bytes value, const hf_live *live, size_t count)
@@ -203,10 +204,9 @@ static hf_status add_set(adding *add)
     const hf_change *change = add->change;
     bool resolves = change->kind == HF_CHANGE_RESOLVE;
     if (add->field->rule == HF_RULE_SET || add->field->rule == HF_RULE_APPEND)
-        return hf_store_say(add->store, HF_ERR_INPUT,
-                            "%s holds several values: add one%s instead of setting it.",
-                            add->field->name,
-                            add->field->rule == HF_RULE_SET ? ", or remove one," : "");
+        return hf_store_say(
+            add->store, HF_ERR_INPUT, "%s holds several values: add one%s instead of setting it.",
+            add->field->name, add->field->rule == HF_RULE_SET ? ", or remove one," : "");
     if (resolves && change->reason.size == 0)
         return hf_store_say(add->store, HF_ERR_INPUT, "Say why: a choice needs a reason.");
     hf_draft_op *drafted = part_field(add->part, change->field);
@@ -302,7 +302,8 @@ static hf_status check_scope(adding *add)
     if (status == HF_OK && !may)
         return hf_store_say(add->store, HF_ERR_DENIED,
                             "This device may not write in scope %u. Nothing was saved. Ask the hub "
-                            "operator for access.", add->scope);
+                            "operator for access.",
+                            add->scope);
     return status;
 }
 
@@ -312,8 +313,10 @@ static hf_status add_checked(adding *add)
     hf_status status = check_scope(add);
     if (status != HF_OK) return status;
     if (change->reason.size > HF_REASON_SIZE_MAX || !hf_utf8_valid(change->reason))
-        return hf_store_say(add->store, HF_ERR_INPUT, "The reason must be text of at most %d "
-                                                      "bytes.", HF_REASON_SIZE_MAX);
+        return hf_store_say(add->store, HF_ERR_INPUT,
+                            "The reason must be text of at most %d "
+                            "bytes.",
+                            HF_REASON_SIZE_MAX);
     bool revives = change->kind == HF_CHANGE_DELETE || change->kind == HF_CHANGE_RESTORE;
     if (add->record.deleted && !revives)
         return hf_store_say(add->store, HF_ERR_DENIED,

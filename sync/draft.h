@@ -8,9 +8,9 @@ typedef struct hf_draft_op {
     uint32_t field;
     hf_cite *cites;
     size_t cite_count;
-    uint8_t *value;      /* NULL: a write that only overwrites */
+    uint8_t *value; /* NULL: a write that only overwrites */
     size_t value_size;
-    char *reason;        /* NULL: an ordinary write */
+    char *reason; /* NULL: an ordinary write */
     size_t reason_size;
 } hf_draft_op;
 
@@ -18,32 +18,32 @@ typedef struct hf_draft_part {
     hf_record_id record;
     uint32_t scope;
     uint8_t lane;
-    size_t entry;        /* parts of one entry, scope and lane travel together */
-    hf_draft_op *ops;    /* ascending by field */
+    size_t entry;     /* parts of one entry, scope and lane travel together */
+    hf_draft_op *ops; /* ascending by field */
     size_t count, capacity;
 } hf_draft_part;
 
 typedef struct hf_drafts { /* zero-initialise; hf_drafts_clear gives all back */
     hf_draft_part *parts;
     size_t count, capacity;
-    size_t entry;        /* the one that further changes belong to */
+    size_t entry; /* the one that further changes belong to */
 } hf_drafts;
 
 void hf_drafts_clear(hf_drafts *drafts);
 
-/* Checks one change against the store and the drafts before it, and adds it. Errors as hf_txn_change;
- * on error the drafts are as before. */
+/* Checks one change against the store and the drafts before it, and adds it. Errors as
+ * hf_txn_change; on error the drafts are as before. */
 HF_MUST_CHECK hf_status hf_drafts_add(hf_store *store, hf_drafts *drafts, const hf_change *change);
 
-/* If part `first` is the first of its entry: *mine, and `parts` is the entry's encoded array of parts,
- * which `draft` borrows. */
+/* If part `first` is the first of its entry: *mine, and `parts` is the entry's encoded array of
+ * parts, which `draft` borrows. */
 HF_MUST_CHECK hf_status hf_drafts_entry(hf_store *store, const hf_drafts *drafts, size_t first,
                                         hf_buffer *parts, hf_draft *draft, bool *mine);
 /* Does the entry of part `first` share its transaction with one in another scope or lane? */
 bool hf_drafts_shared(const hf_drafts *drafts, size_t first);
 
-/* What a delete of this record has seen: per log the newest entry that touches it, and the holes below.
- * Written to `out` as the delete's value. */
+/* What a delete of this record has seen: per log the newest entry that touches it, and the holes
+ * below. Written to `out` as the delete's value. */
 HF_MUST_CHECK hf_status hf_delete_context(hf_store *store, int64_t record, uint32_t scope,
                                           hf_buffer *out);
 

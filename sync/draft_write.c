@@ -88,8 +88,8 @@ static bool together(const hf_draft_part *a, const hf_draft_part *b)
     return a->entry == b->entry && a->scope == b->scope && a->lane == b->lane;
 }
 
-hf_status hf_drafts_entry(hf_store *store, const hf_drafts *drafts, size_t first,
-                          hf_buffer *parts, hf_draft *draft, bool *mine)
+hf_status hf_drafts_entry(hf_store *store, const hf_drafts *drafts, size_t first, hf_buffer *parts,
+                          hf_draft *draft, bool *mine)
 {
     const hf_draft_part *head = &drafts->parts[first];
     *mine = head->count > 0;
@@ -119,7 +119,8 @@ bool hf_drafts_shared(const hf_drafts *drafts, size_t first)
     return false;
 }
 
-/* ---- delete: [[origin, lane, seq, [hole, ...]], ...] of every entry that touches the record ---- */
+/* ---- delete: [[origin, lane, seq, [hole, ...]], ...] of every entry that touches the record ----
+ */
 
 typedef struct seen_log {
     hf_origin_id origin;

@@ -5,11 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-extern const uint8_t hf_schema_sql[];   /* sync/schema.sql, no NUL */
+extern const uint8_t hf_schema_sql[]; /* sync/schema.sql, no NUL */
 extern const size_t hf_schema_sql_size;
 extern const uint8_t hf_dictionary_1[]; /* sync/dictionary.bin */
 extern const size_t hf_dictionary_1_size;
-extern const uint8_t hf_pack_police[];  /* sync/pack/police.json, compiled */
+extern const uint8_t hf_pack_police[]; /* sync/pack/police.json, compiled */
 extern const size_t hf_pack_police_size;
 
 #endif

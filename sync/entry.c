@@ -190,8 +190,8 @@ hf_status hf_entry_hash(const hf_crypto *crypto, const hf_origin_id *origin, uin
     return status;
 }
 
-/* What is sent of an entry that does not count: its place and hash can be checked, and nothing of what
- * it says is left. */
+/* What is sent of an entry that does not count: its place and hash can be checked, and nothing of
+ * what it says is left. */
 hf_status hf_entry_erase(const hf_crypto *crypto, hf_bytes body, hf_buffer *out)
 {
     hf_entry_body entry;

@@ -1,8 +1,8 @@
 /* feed.c: reads the log back in the order this replica wrote it.
  *
- * Why its own file: the feed is the only road by which data leaves a hub. One query and one loop on one
- * screen let a reviewer check that no entry is skipped, none is sent twice, and none is sent to someone
- * who may not see it. */
+ * Why its own file: the feed is the only road by which data leaves a hub. One query and one loop on
+ * one screen let a reviewer check that no entry is skipped, none is sent twice, and none is sent to
+ * someone who may not see it. */
 #include "feed.h"
 
 #include "store_core.h"
@@ -47,8 +47,8 @@ void hf_scope_set_hash(const hf_crypto *crypto, const uint32_t *scopes, size_t c
     memcpy(out, hash, 16);
 }
 
-/* Rows of (position, log, seq, scope, hlc, withheld, body, feed_chain). The statement stays open while
- * visitors run, so they must not read the feed themselves. */
+/* Rows of (position, log, seq, scope, hlc, withheld, body, feed_chain). The statement stays open
+ * while visitors run, so they must not read the feed themselves. */
 static sqlite3_stmt *rows_after(hf_store *store, uint64_t position, uint32_t limit)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_FEED);
@@ -57,8 +57,8 @@ static sqlite3_stmt *rows_after(hf_store *store, uint64_t position, uint32_t lim
     return statement;
 }
 
-hf_status hf_feed_read(hf_store *store, uint64_t position, uint32_t limit,
-                       hf_entry_visitor visit, void *context)
+hf_status hf_feed_read(hf_store *store, uint64_t position, uint32_t limit, hf_entry_visitor visit,
+                       void *context)
 {
     assert(!store->batch); /* our bug if so: we would show what a crash can still take back */
     if (limit > HF_FEED_READ_MAX) limit = HF_FEED_READ_MAX;
@@ -76,8 +76,8 @@ hf_status hf_feed_read(hf_store *store, uint64_t position, uint32_t limit,
     return status;
 }
 
-/* What leaves this node of a withheld entry: its hashes. Whoever follows the log can step over it, and
- * learns nothing that it said. */
+/* What leaves this node of a withheld entry: its hashes. Whoever follows the log can step over it,
+ * and learns nothing that it said. */
 hf_status hf_entry_outward(hf_store *store, hf_entry *entry, hf_buffer *emptied)
 {
     if (!entry->withheld || HF_PLANTED(WITHHELD_FED)) return HF_OK;
@@ -106,8 +106,8 @@ static hf_status visit_opened(hf_store *store, const hf_feed_query *query, uint6
     while (status == HF_OK && row) {
         hf_feed_item item;
         status = hf_entry_from_row(store, statement, &item.entry, &item.origin_no);
-        bool shown = status == HF_OK && !item.entry.withheld &&
-                     may_see(query, &item.entry, item.origin_no);
+        bool shown =
+            status == HF_OK && !item.entry.withheld && may_see(query, &item.entry, item.origin_no);
         if (shown) status = visit(context, &item);
         if (shown) *bytes += item.entry.body.size; /* verdict and entry fill a frame together */
         if (status == HF_OK) status = hf_sql_row(store, statement, &row);

@@ -1,7 +1,8 @@
 /* fold.c: entries into records: one part at a time as they come, or all of them anew.
  *
- * Why both: folding as they come is fast; folding anew is simple, and is what a verdict needs when an
- * entry stops or starts to count. Both go through hf_cell_merge, so they cannot come to differ. */
+ * Why both: folding as they come is fast; folding anew is simple, and is what a verdict needs when
+ * an entry stops or starts to count. Both go through hf_cell_merge, so they cannot come to differ.
+ */
 #include "store_core.h"
 
 #include <assert.h>
@@ -49,8 +50,8 @@ static hf_write write_of(const fold_entry *entry, const hf_op *op)
     return write;
 }
 
-/* A field whose live elements are rows: those that the write overwrites go row by row; the cell keeps
- * what is pending, and the new element until the record is stored. */
+/* A field whose live elements are rows: those that the write overwrites go row by row; the cell
+ * keeps what is pending, and the new element until the record is stored. */
 static hf_status fold_rows(fold_context *fold, hf_record *record, hf_record_field *field,
                            hf_write *write)
 {
@@ -172,14 +173,10 @@ static hf_status settle(hf_store *store, hf_record *record)
     bool fresh = record->no == 0;
     hf_status status = settle_deleted(store, record);
     if (status == HF_OK) status = hf_record_store(store, record);
-    if (status == HF_OK) status = settle_conflicts(store, record, fresh);
-    if (status == HF_OK && record->id.type < HF_TYPE_FIRST_PACK)
-        status = hf_control_fold(store, &record->id);
-    return status;
+    return status == HF_OK ? settle_conflicts(store, record, fresh) : status;
 }
 
-static hf_status record_numbers(hf_store *store, int64_t after, int64_t numbers[64],
-                                size_t *count)
+static hf_status record_numbers(hf_store *store, int64_t after, int64_t numbers[64], size_t *count)
 {
     *count = 0;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_RECORD_NUMBERS);
@@ -252,22 +249,22 @@ static hf_status entry_quality(hf_store *store, const hf_origin_id *origin, uint
 }
 
 hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *entry,
-                         const hf_origin_id *origin, uint8_t lane,
-                         const uint8_t hash[HF_HASH_SIZE], uint64_t position)
+                         const hf_origin_id *origin, uint8_t lane, const uint8_t hash[HF_HASH_SIZE],
+                         uint64_t position)
 {
     fold_context fold = {.store = store, .scope = entry->scope};
     fold_entry facts = {.body = entry, .origin = *origin, .lane = lane};
     memcpy(facts.hash, hash, HF_HASH_SIZE);
     hf_record record;
     hf_status status = entry_quality(store, origin, lane, entry, &facts.quality);
-    if (status == HF_OK)
-        status = hf_record_load_scope(store, &part->record, entry->scope, &record);
+    if (status == HF_OK) status = hf_record_load_scope(store, &part->record, entry->scope, &record);
     if (status != HF_OK) return status;
     status = fold_part(&fold, &record, part, &facts);
     if (status == HF_OK) status = settle(store, &record);
     if (status == HF_OK) status = note_entry(store, record.no, position);
     hf_record_clear(&record);
-    return status;
+    bool system = part->record.type < HF_TYPE_FIRST_PACK;
+    return status == HF_OK && system ? hf_control_fold(store, &part->record) : status;
 }
 
 /* ---- anew ---- */
@@ -326,8 +323,8 @@ static hf_status rebuild_entry(hf_store *store, hf_record *record, uint64_t posi
     return status;
 }
 
-/* What was cited and is folded, but was not overwritten by then, never can be: its prefix is wrong, or
- * the entry does not write the field. */
+/* What was cited and is folded, but was not overwritten by then, never can be: its prefix is wrong,
+ * or the entry does not write the field. */
 static hf_status drop_seen_pending(hf_store *store, hf_record *record)
 {
     for (size_t i = 0; i < record->field_count; i++) {
@@ -394,7 +391,8 @@ hf_status hf_record_refold(hf_store *store, int64_t no)
     if (status == HF_OK) status = settle(store, &record);
     hf_record_clear(&record);
     if (status != HF_OK) return status;
-    statement = hf_sql(store, HF_SQL_R_STALE_ADD); /* find.c follows the feed, which this is not in */
+    statement =
+        hf_sql(store, HF_SQL_R_STALE_ADD); /* find.c follows the feed, which this is not in */
     sqlite3_bind_int64(statement, 1, no);
     return hf_sql_run(store, statement);
 }

@@ -11,8 +11,8 @@
 
 typedef struct telling {
     hf_store *store;
-    hf_record record;       /* as it stands now: what is live */
-    uint32_t field;         /* wanted; UINT32_MAX: all */
+    hf_record record; /* as it stands now: what is live */
+    uint32_t field;   /* wanted; UINT32_MAX: all */
     hf_history_visitor visit;
     void *context;
 } telling;
@@ -47,11 +47,11 @@ static hf_status tell_op(telling *tell, const hf_entry *entry, const hf_entry_bo
                                 .device = origin ? origin->name : ""};
     item.view.dot.ordinal = op->ordinal;
     item.live = op->value.data && is_live(&tell->record, op->field, &item.view.dot);
-    hf_status status = hf_texts_add(&texts, (const char *)body->actor.data, body->actor.size,
-                                    &item.view.actor);
+    hf_status status =
+        hf_texts_add(&texts, (const char *)body->actor.data, body->actor.size, &item.view.actor);
     if (status == HF_OK)
-        status = hf_texts_add(&texts, (const char *)op->reason.data, op->reason.size,
-                              &item.view.reason);
+        status =
+            hf_texts_add(&texts, (const char *)op->reason.data, op->reason.size, &item.view.reason);
     if (status == HF_OK) status = tell->visit(tell->context, &item);
     hf_texts_free(&texts);
     return status;
@@ -198,8 +198,7 @@ hf_status hf_store_list(hf_store *store, uint32_t type, const hf_record_id *afte
         sqlite3_bind_int64(statement, 3, type ? type : INT32_MAX);
         hf_status status = page_read(store, statement, page, &count);
         for (size_t i = 0; i < count && status == HF_OK && limit > 0; i++, limit--)
-            status = visit(context, &page[i].id, page[i].scope,
-                           page[i].shown == HF_SHOWN_DELETED);
+            status = visit(context, &page[i].id, page[i].scope, page[i].shown == HF_SHOWN_DELETED);
         if (status != HF_OK || count < LIST_PAGE || limit == 0) return status;
         last = page[count - 1];
         from_start = false;

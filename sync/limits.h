@@ -7,73 +7,73 @@
 
 enum {
     /* Wire: hit by a peer, closes the session (ERROR 103), nothing of the frame applies. */
-    HF_FRAME_SIZE_MAX = 256 * 1024,         /* one websocket message, as received */
-    HF_FRAME_INFLATED_MAX = 1024 * 1024,    /* a frame after inflate, as declared and as found */
-    HF_FRAME_RATIO_MAX = 64,                /* inflated size over deflated size */
-    HF_FRAME_TARGET_SIZE = 64 * 1024,       /* raw bytes we aim at per PUSH or FEED frame */
-    HF_FRAME_DEFLATE_MIN = 128,             /* smaller frames go as they are */
-    HF_FRAME_ENTRIES_MAX = 1024,            /* entries in one frame */
-    HF_CBOR_DEPTH_MAX = 8,                  /* nesting of any item from outside */
-    HF_VECTOR_LOGS_MAX = 1024,              /* logs in one VECTOR frame */
-    HF_HELLO_ORIGINS_MAX = 64,              /* incarnations that one HELLO may name */
-    HF_SCOPES_MAX = 256,                    /* scopes one device may hold, home and common too */
-    HF_TEXT_MAX = 256,                      /* name, actor, implementation: bytes */
-    HF_CERTIFICATE_MAX = 4096,              /* DER bytes */
-    HF_ORIGIN_INDEX_MAX = (1 << 20) - 1,    /* of an origin that a hub names on a connection */
-    HF_INBOX_BYTES_MAX = 8 * 1024 * 1024,   /* received, not yet applied: per session and turn */
+    HF_FRAME_SIZE_MAX = 256 * 1024,            /* one websocket message, as received */
+    HF_FRAME_INFLATED_MAX = 1024 * 1024,       /* a frame after inflate, as declared and as found */
+    HF_FRAME_RATIO_MAX = 64,                   /* inflated size over deflated size */
+    HF_FRAME_TARGET_SIZE = 64 * 1024,          /* raw bytes we aim at per PUSH or FEED frame */
+    HF_FRAME_DEFLATE_MIN = 128,                /* smaller frames go as they are */
+    HF_FRAME_ENTRIES_MAX = 1024,               /* entries in one frame */
+    HF_CBOR_DEPTH_MAX = 8,                     /* nesting of any item from outside */
+    HF_VECTOR_LOGS_MAX = 1024,                 /* logs in one VECTOR frame */
+    HF_HELLO_ORIGINS_MAX = 64,                 /* incarnations that one HELLO may name */
+    HF_SCOPES_MAX = 256,                       /* scopes one device may hold, home and common too */
+    HF_TEXT_MAX = 256,                         /* name, actor, implementation: bytes */
+    HF_CERTIFICATE_MAX = 4096,                 /* DER bytes */
+    HF_ORIGIN_INDEX_MAX = (1 << 20) - 1,       /* of an origin that a hub names on a connection */
+    HF_INBOX_BYTES_MAX = 8 * 1024 * 1024,      /* received, not yet applied: per session and turn */
     HF_HUB_INBOX_BYTES_MAX = 64 * 1024 * 1024, /* the same, all sessions: ERROR 400, come back */
 
     /* Entry: at a peer, ERROR 103; at our own writer, HF_ERR_LIMIT before anything is written. */
-    HF_ENTRY_SIZE_MAX = 64 * 1024,          /* body bytes */
-    HF_ENTRY_OPS_MAX = 256,                 /* operations over all parts */
+    HF_ENTRY_SIZE_MAX = 64 * 1024, /* body bytes */
+    HF_ENTRY_OPS_MAX = 256,        /* operations over all parts */
     HF_ENTRY_PARTS_MAX = 256,
-    HF_VALUE_SIZE_MAX = 16 * 1024,          /* one field's value, encoded */
-    HF_REASON_SIZE_MAX = 1024,              /* why a correction or resolution was made: bytes */
-    HF_OVERWRITTEN_MAX = 256,               /* dots that one write may list */
-    HF_PART_LOGS_MAX = 256,                 /* logs that one part may cite */
-    HF_LOG_SCOPES_MAX = 256,                /* scopes one log may write in */
-    HF_HEAD_PATH_MAX = 8,                   /* hashes from a scope's leaf to a head's root */
-    HF_TRANSACTION_RECORDS_MAX = 4096,      /* records one local transaction may touch */
+    HF_VALUE_SIZE_MAX = 16 * 1024,     /* one field's value, encoded */
+    HF_REASON_SIZE_MAX = 1024,         /* why a correction or resolution was made: bytes */
+    HF_OVERWRITTEN_MAX = 256,          /* dots that one write may list */
+    HF_PART_LOGS_MAX = 256,            /* logs that one part may cite */
+    HF_LOG_SCOPES_MAX = 256,           /* scopes one log may write in */
+    HF_HEAD_PATH_MAX = 8,              /* hashes from a scope's leaf to a head's root */
+    HF_TRANSACTION_RECORDS_MAX = 4096, /* records one local transaction may touch */
 
     /* Flow: when used up, the sender waits; nothing is dropped. */
-    HF_CREDIT_ENTRIES = 4096,               /* unacknowledged entries per lane, at WELCOME */
-    HF_CREDIT_BYTES = 1024 * 1024,          /* unacknowledged body bytes per lane, at WELCOME */
-    HF_FEED_WINDOW_BYTES = 1024 * 1024,     /* fed but not yet FEED_ACKed, per session */
-    HF_FEED_READ_MAX = 512,                 /* entries one feed read returns */
-    HF_FEED_FRAMES_MAX = 32,                /* FEED frames not yet FEED_ACKed, per session */
-    HF_FEED_LAG_MAX = 1024,                 /* filtered positions, and the client is told */
-    HF_PUSHES_MAX = 512,                    /* PUSH frames not yet acknowledged, per session */
-    HF_PUSH_SIZE_MIN = 2 * 1024,            /* PUSH frames on the slowest link, raw */
-    HF_PUSH_SLOW_MS = 1000,                 /* acknowledged later than this: smaller frames */
-    HF_PUSH_FAST_MS = 250,                  /* sooner than this: larger ones */
-    HF_NOTICES_MAX = 64,                    /* notices in one ACK; the verdicts tell them all */
-    HF_PEER_FRAMES_PER_TURN = 32,           /* frames one session may send before the next may */
-    HF_VECTOR_PASSES_MAX = 4,               /* passes over the vectors before a gap is an error */
+    HF_CREDIT_ENTRIES = 4096,           /* unacknowledged entries per lane, at WELCOME */
+    HF_CREDIT_BYTES = 1024 * 1024,      /* unacknowledged body bytes per lane, at WELCOME */
+    HF_FEED_WINDOW_BYTES = 1024 * 1024, /* fed but not yet FEED_ACKed, per session */
+    HF_FEED_READ_MAX = 512,             /* entries one feed read returns */
+    HF_FEED_FRAMES_MAX = 32,            /* FEED frames not yet FEED_ACKed, per session */
+    HF_FEED_LAG_MAX = 1024,             /* filtered positions, and the client is told */
+    HF_PUSHES_MAX = 512,                /* PUSH frames not yet acknowledged, per session */
+    HF_PUSH_SIZE_MIN = 2 * 1024,        /* PUSH frames on the slowest link, raw */
+    HF_PUSH_SLOW_MS = 1000,             /* acknowledged later than this: smaller frames */
+    HF_PUSH_FAST_MS = 250,              /* sooner than this: larger ones */
+    HF_NOTICES_MAX = 64,                /* notices in one ACK; the verdicts tell them all */
+    HF_PEER_FRAMES_PER_TURN = 32,       /* frames one session may send before the next may */
+    HF_VECTOR_PASSES_MAX = 4,           /* passes over the vectors before a gap is an error */
 
     /* Time, in milliseconds. */
-    HF_HLC_AHEAD_MAX_MS = 60 * 1000,        /* how far a peer's clock may pull ours */
-    HF_CLOCK_RTT_MAX_MS = 4 * 1000,         /* a slower answer does not set our clock */
-    HF_HELLO_TIMEOUT_MS = 10 * 1000,        /* no HELLO or WELCOME by then: the session closes */
-    HF_SILENCE_MAX_MS = 90 * 1000,          /* nothing heard: the session closes */
-    HF_PING_AFTER_MS = 30 * 1000,           /* silence before we ask */
-    HF_FAREWELL_MS = 5 * 1000,              /* an ERROR or BYE not sent by then is given up */
-    HF_REDIAL_MIN_MS = 1000,                /* full jitter between 0 and min << tries, capped: */
+    HF_HLC_AHEAD_MAX_MS = 60 * 1000, /* how far a peer's clock may pull ours */
+    HF_CLOCK_RTT_MAX_MS = 4 * 1000,  /* a slower answer does not set our clock */
+    HF_HELLO_TIMEOUT_MS = 10 * 1000, /* no HELLO or WELCOME by then: the session closes */
+    HF_SILENCE_MAX_MS = 90 * 1000,   /* nothing heard: the session closes */
+    HF_PING_AFTER_MS = 30 * 1000,    /* silence before we ask */
+    HF_FAREWELL_MS = 5 * 1000,       /* an ERROR or BYE not sent by then is given up */
+    HF_REDIAL_MIN_MS = 1000,         /* full jitter between 0 and min << tries, capped: */
     HF_REDIAL_MAX_MS = 5 * 60 * 1000,
-    HF_STORE_RETRY_MS = 1000,               /* after a failed commit, before a hub tries unasked */
-    HF_HEAD_INTERVAL_MS = 250,              /* at most one signed head per log in this time */
+    HF_STORE_RETRY_MS = 1000,  /* after a failed commit, before a hub tries unasked */
+    HF_HEAD_INTERVAL_MS = 250, /* at most one signed head per log in this time */
 
     /* Store. */
-    HF_SEQ_RESERVE = 1000,                  /* seqs reserved at a time in the file beside the store */
-    HF_BATCH_CONTROL_MAX = 65536,           /* a hub's own entries in one batch; then HF_ERR_LIMIT */
-    HF_ELEMENT_INLINE_MAX = 64,             /* larger sets, and append fields, live in rows */
-    HF_PACK_SIZE_MAX = 15 * 1024,           /* compiled pack, which is one field of one entry */
+    HF_SEQ_RESERVE = 1000,        /* seqs reserved at a time in the file beside the store */
+    HF_BATCH_CONTROL_MAX = 65536, /* a hub's own entries in one batch; then HF_ERR_LIMIT */
+    HF_ELEMENT_INLINE_MAX = 64,   /* larger sets, and append fields, live in rows */
+    HF_PACK_SIZE_MAX = 15 * 1024, /* compiled pack, which is one field of one entry */
     HF_PACK_TYPES_MAX = 256,
-    HF_PACK_FIELDS_MAX = 256,               /* per type */
-    HF_PACK_STATES_MAX = 64,                /* per state field: the compiler checks all triples */
-    HF_PACK_CODES_MAX = 250,                /* per code list; an index is never HF_DISPUTED */
-    HF_PACK_NAME_MAX = 32,                  /* type and field names: a record's id as text must fit */
-    HF_PACK_LABEL_MAX = 64,                 /* labels and codes: bytes */
-    HF_PACK_SCALE_MAX = 9                   /* digits after the point of a decimal */
+    HF_PACK_FIELDS_MAX = 256, /* per type */
+    HF_PACK_STATES_MAX = 64,  /* per state field: the compiler checks all triples */
+    HF_PACK_CODES_MAX = 250,  /* per code list; an index is never HF_DISPUTED */
+    HF_PACK_NAME_MAX = 32,    /* type and field names: a record's id as text must fit */
+    HF_PACK_LABEL_MAX = 64,   /* labels and codes: bytes */
+    HF_PACK_SCALE_MAX = 9     /* digits after the point of a decimal */
 };
 
 _Static_assert(HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX < HF_FRAME_SIZE_MAX, "a full frame fits");

@@ -7,9 +7,9 @@
 typedef struct hf_log_state {
     int64_t origin_no;
     uint8_t lane;
-    uint64_t seq;                 /* last entry held; 0: none */
-    uint8_t chain[HF_HASH_SIZE];  /* of that entry, in its scope */
-    uint64_t acked;               /* highest seq any hub acknowledged; own logs only */
+    uint64_t seq;                /* last entry held; 0: none */
+    uint8_t chain[HF_HASH_SIZE]; /* of that entry, in its scope */
+    uint64_t acked;              /* highest seq any hub acknowledged; own logs only */
 } hf_log_state;
 typedef hf_status (*hf_log_visitor)(void *context, const hf_log_state *log);
 /* The logs of one origin, ascending by lane. */
@@ -24,8 +24,8 @@ HF_MUST_CHECK hf_status hf_log_chain_at(hf_store *store, int64_t origin_no, uint
 /* Entries of one whole log after `seq`, in seq order, at most `limit`: what an upload reads. */
 HF_MUST_CHECK hf_status hf_log_read(hf_store *store, int64_t origin_no, uint8_t lane, uint64_t seq,
                                     uint32_t limit, hf_entry_visitor visit, void *context);
-/* The same, of one scope of the log: what answers a VECTOR. Withheld entries come with every part erased;
- * an entry that a verdict opened comes before that verdict, and is of another log. */
+/* The same, of one scope of the log: what answers a VECTOR. Withheld entries come with every part
+ * erased; an entry that a verdict opened comes before that verdict, and is of another log. */
 HF_MUST_CHECK hf_status hf_log_read_scope(hf_store *store, int64_t origin_no, uint8_t lane,
                                           uint32_t scope, uint64_t seq, uint32_t limit,
                                           hf_entry_visitor visit, void *context);
@@ -55,8 +55,8 @@ typedef struct hf_hole {
 typedef hf_status (*hf_hole_visitor)(void *context, const hf_hole *hole);
 HF_MUST_CHECK hf_status hf_hole_each(hf_store *store, hf_hole_visitor visit, void *context);
 
-/* Signs a head over our own log as it stands at `seq` (an entry's seq we hold). HF_ERR_LIMIT: the log
- * has more scopes than a head can cover, and goes without. */
+/* Signs a head over our own log as it stands at `seq` (an entry's seq we hold). HF_ERR_LIMIT: the
+ * log has more scopes than a head can cover, and goes without. */
 HF_MUST_CHECK hf_status hf_head_sign(hf_store *store, uint8_t lane, uint64_t seq, hf_head *out);
 /* Merkle root over a log's scopes as they stood at `seq`; leaves ascending by scope. */
 HF_MUST_CHECK hf_status hf_head_leaves(hf_store *store, int64_t origin_no, uint8_t lane,

@@ -54,11 +54,11 @@ bool hf_origin_equal(const hf_origin_id *a, const hf_origin_id *b);
 
 /* What a person is shown. */
 typedef struct hf_fold {
-    hf_bytes value;   /* the one value shown; data NULL for none, for sets, append and disputes.
-                         Borrows from a live value, or from the pack (a joined state). */
-    size_t shown;     /* index of the live write it came from, or SIZE_MAX */
-    size_t groups;    /* groups of equal live values */
-    bool conflict;    /* a person has to choose */
+    hf_bytes value; /* the one value shown; data NULL for none, for sets, append and disputes.
+                       Borrows from a live value, or from the pack (a joined state). */
+    size_t shown;   /* index of the live write it came from, or SIZE_MAX */
+    size_t groups;  /* groups of equal live values */
+    bool conflict;  /* a person has to choose */
 } hf_fold;
 
 /* Folds `count` live writes of `field`, in any order: the same set gives the same fold.

@@ -14,8 +14,7 @@ static size_t slot_of(const hf_store *store, const hf_origin_id *id)
     memcpy(&word, id->bytes, sizeof word); /* a hash's bytes are spread already */
     size_t mask = store->origin_table_size - 1;
     size_t slot = (size_t)word & mask;
-    while (store->origin_table[slot] &&
-           memcmp(&store->origin_table[slot]->id, id, sizeof *id) != 0)
+    while (store->origin_table[slot] && memcmp(&store->origin_table[slot]->id, id, sizeof *id) != 0)
         slot = (slot + 1) & mask;
     return slot;
 }
@@ -114,8 +113,10 @@ hf_status hf_origins_load(hf_store *store)
         hf_origin_row *origin = calloc(1, sizeof *origin);
         status = origin ? row_from_statement(store, statement, origin) : HF_ERR_NOMEM;
         if (status == HF_OK && origin->no != (int64_t)store->origin_count + 1)
-            status = hf_store_say(store, HF_ERR_CORRUPT, "The store %s is damaged: an origin's "
-                                                         "row is missing.", store->path);
+            status = hf_store_say(store, HF_ERR_CORRUPT,
+                                  "The store %s is damaged: an origin's "
+                                  "row is missing.",
+                                  store->path);
         if (status == HF_OK)
             status = cache_add(store, origin);
         else

@@ -102,8 +102,9 @@ static hf_status read_state(hf_store *store, hf_record *record, hf_bytes sealed)
     }
     if (hf_reader_end(&reader) == HF_OK) return HF_OK;
     store->damaged = true;
-    return hf_store_say(store, HF_ERR_CORRUPT, "A record in %s does not read back. Nothing more is "
-                                               "written; what a hub acknowledged is safe there.",
+    return hf_store_say(store, HF_ERR_CORRUPT,
+                        "A record in %s does not read back. Nothing more is "
+                        "written; what a hub acknowledged is safe there.",
                         store->path);
 }
 
@@ -145,15 +146,15 @@ hf_status hf_elements_load(hf_store *store, hf_record *record, hf_record_field *
     while (status == HF_OK && row) {
         hf_live live;
         status = element_read(store, record, statement, &live);
-        if (status == HF_OK) status = hf_cell_merge(&field->cell, &(hf_write){.write = live}, NULL, NULL);
+        if (status == HF_OK)
+            status = hf_cell_merge(&field->cell, &(hf_write){.write = live}, NULL, NULL);
         if (status == HF_OK) status = hf_sql_row(store, statement, &row);
     }
     sqlite3_reset(statement);
     return status;
 }
 
-static hf_status element_write(hf_store *store, int64_t record, uint32_t field,
-                               const hf_live *live)
+static hf_status element_write(hf_store *store, int64_t record, uint32_t field, const hf_live *live)
 {
     const hf_origin_row *origin = hf_origin_by_id(store, &live->at.dot.origin);
     assert(origin); /* a live write's origin was met when it was applied */
@@ -313,9 +314,10 @@ static hf_status row_write(hf_store *store, hf_record *record, hf_bytes state)
         sqlite3_bind_int64(statement, 1, record->no);
     }
     sqlite3_bind_int64(statement, at++, record->scope);
-    sqlite3_bind_int(statement, at++, record->deleted          ? HF_SHOWN_DELETED
-                                      : record->edited_deleted ? HF_SHOWN_EDITED_DELETED
-                                                               : HF_SHOWN);
+    sqlite3_bind_int(statement, at++,
+                     record->deleted          ? HF_SHOWN_DELETED
+                     : record->edited_deleted ? HF_SHOWN_EDITED_DELETED
+                                              : HF_SHOWN);
     sqlite3_bind_int64(statement, at++, (sqlite3_int64)store->position);
     hf_bind_bytes(statement, at, state.data, state.size);
     hf_status status = hf_sql_run(store, statement);

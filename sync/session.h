@@ -23,11 +23,11 @@ typedef struct hf_session {
     hf_side side;
     hf_session_state state;
     uint64_t opened_at_ms, heard_at_ms;
-    uint64_t closing_at_ms;   /* the farewell waits for the link since then; 0: not seen by a tick */
-    uint64_t asked_at_ms;  /* last PING since we last heard; 0: none */
-    uint64_t ping_nonce;   /* of the newest PING */
-    uint64_t ping_sent_ms; /* 0: its PONG came, or none was sent */
-    uint64_t pong_nonce;   /* to be answered */
+    uint64_t closing_at_ms; /* the farewell waits for the link since then; 0: not seen by a tick */
+    uint64_t asked_at_ms;   /* last PING since we last heard; 0: none */
+    uint64_t ping_nonce;    /* of the newest PING */
+    uint64_t ping_sent_ms;  /* 0: its PONG came, or none was sent */
+    uint64_t pong_nonce;    /* to be answered */
     bool ping_due, pong_due, farewell_due;
     uint16_t code;           /* why it ended; 0: it did not, or the link just went */
     bool by_peer;            /* the peer ended it */

@@ -1,7 +1,9 @@
-/* store.c: opens a replica's file, brings its tables up to date, and turns SQLite's answers into ours.
+/* store.c: opens a replica's file, brings its tables up to date, and turns SQLite's answers into
+ * ours.
  *
- * Why its own file: everything that must hold before the first read or write is on these screens: the
- * journal mode, what a damaged or foreign file is told, and that SQLite's codes go no further. */
+ * Why its own file: everything that must hold before the first read or write is on these screens:
+ * the journal mode, what a damaged or foreign file is told, and that SQLite's codes go no further.
+ */
 #include "store_core.h"
 
 #include "embedded.h"
@@ -35,23 +37,30 @@ const char *hf_store_problem(const hf_store *store)
     return store->problem;
 }
 
+/* The first damage found is the one told of: what comes after may follow from it. */
+static hf_status damaged(hf_store *store, const char *what)
+{
+    if (!store->damaged) (void)snprintf(store->damage, sizeof store->damage, "%s", what);
+    store->damaged = true;
+    return hf_store_say(store, HF_ERR_CORRUPT,
+                        "The store %s is damaged: %s. Nothing more is written to it. What a hub "
+                        "acknowledged is safe there; keep the file and call support.",
+                        store->path, store->damage);
+}
+
 hf_status hf_store_fault(hf_store *store, int code)
 {
     switch (code & 0xff) {
     case SQLITE_NOMEM:
-        return hf_store_say(store, HF_ERR_NOMEM, "Out of memory. What was saved before is safe; "
-                                                 "try again.");
+        return hf_store_say(store, HF_ERR_NOMEM,
+                            "Out of memory. What was saved before is safe; "
+                            "try again.");
     case SQLITE_FULL:
         return hf_store_say(store, HF_ERR_FULL,
                             "The disk is full. What was saved before is safe and can be read; "
                             "nothing new is saved until there is room.");
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        store->damaged = true;
-        return hf_store_say(store, HF_ERR_CORRUPT,
-                            "The store %s is damaged (%s). Nothing more is written to it. What a "
-                            "hub acknowledged is safe there; keep the file and call support.",
-                            store->path, sqlite3_errmsg(store->db));
+    case SQLITE_NOTADB: return damaged(store, sqlite3_errmsg(store->db));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return hf_store_say(store, HF_ERR_BUSY, "Another process is writing to %s. Try again.",
@@ -59,23 +68,21 @@ hf_status hf_store_fault(hf_store *store, int code)
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:
-        return hf_store_say(store, HF_ERR_IO, "Cannot write to %s (%s). Check that the folder "
-                                              "exists and may be written to.",
+        return hf_store_say(store, HF_ERR_IO,
+                            "Cannot write to %s (%s). Check that the folder "
+                            "exists and may be written to.",
                             store->path, sqlite3_errmsg(store->db));
     default:
-        return hf_store_say(store, HF_ERR_IO, "The disk did not do as asked (%s). What was saved "
-                                              "before is safe; try again.",
+        return hf_store_say(store, HF_ERR_IO,
+                            "The disk did not do as asked (%s). What was saved "
+                            "before is safe; try again.",
                             store->db ? sqlite3_errmsg(store->db) : "no database");
     }
 }
 
 hf_status hf_store_writable(hf_store *store)
 {
-    if (store->damaged)
-        return hf_store_say(store, HF_ERR_CORRUPT,
-                            "The store %s is damaged, so nothing is written to it. What a hub "
-                            "acknowledged is safe there; keep the file and call support.",
-                            store->path);
+    if (store->damaged) return damaged(store, store->damage);
     if (store->read_only)
         return hf_store_say(store, HF_ERR_DENIED, "This store was opened for reading only.");
     return HF_OK;
@@ -134,15 +141,6 @@ hf_bytes hf_column_bytes(sqlite3_stmt *statement, int index)
 {
     const uint8_t *data = sqlite3_column_blob(statement, index);
     return (hf_bytes){data, (size_t)sqlite3_column_bytes(statement, index)};
-}
-
-static hf_status damaged(hf_store *store, const char *what)
-{
-    store->damaged = true;
-    return hf_store_say(store, HF_ERR_CORRUPT,
-                        "The store %s is damaged: %s. Nothing more is written to it. What a hub "
-                        "acknowledged is safe there; keep the file and call support.",
-                        store->path, what);
 }
 
 hf_status hf_column_exact(hf_store *store, sqlite3_stmt *statement, int index, uint8_t *out,
@@ -249,8 +247,7 @@ static hf_status identify(hf_store *store, bool *is_new)
     int64_t version = 0, application = 0, tables = 0;
     hf_status status = pragma_int(store, "PRAGMA user_version", &version);
     if (status == HF_OK) status = pragma_int(store, "PRAGMA application_id", &application);
-    if (status == HF_OK)
-        status = pragma_int(store, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (status == HF_OK) status = pragma_int(store, "SELECT count(*) FROM sqlite_schema", &tables);
     if (status != HF_OK) return status;
     *is_new = version == 0 && tables == 0 && !store->read_only;
     if (*is_new) return HF_OK;
@@ -298,7 +295,7 @@ static hf_status judge_pages(hf_store *store, const char *found)
 static hf_status check_pages(hf_store *store)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &statement, NULL);
+    int code = sqlite3_prepare_v2(store->db, "PRAGMA integrity_check(1)", -1, &statement, NULL);
     if (code == SQLITE_OK) code = sqlite3_step(statement);
     hf_status status = HF_OK;
     if (code != SQLITE_ROW)
@@ -309,10 +306,68 @@ static hf_status check_pages(hf_store *store)
     return status;
 }
 
+/* ---- what SQLite cannot see: a flipped byte in what we stored ---- */
+
+void hf_feed_chain_next(const hf_crypto *crypto, uint8_t feed[16], hf_bytes chain)
+{
+    static const uint8_t tag = 0x07;
+    uint8_t hash[HF_HASH_SIZE];
+    hf_bytes pieces[] = {{&tag, 1}, {feed, 16}, chain};
+    crypto->hash(crypto->context, pieces, 3, hash);
+    memcpy(feed, hash, 16);
+}
+
+static hf_status check_entry(hf_store *store, sqlite3_stmt *statement, uint8_t feed[16])
+{
+    hf_bytes body, stored = hf_column_bytes(statement, 2);
+    hf_feed_chain_next(store->crypto, feed, hf_column_bytes(statement, 1));
+    if (!hf_bytes_equal(stored, (hf_bytes){feed, 16}))
+        return damaged(store, "the chain over its entries is broken");
+    return hf_unseal(store, hf_column_bytes(statement, 3), &body);
+}
+
+static hf_status check_entries(hf_store *store)
+{
+    uint8_t feed[16];
+    memcpy(feed, store->epoch, sizeof feed);
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_ENTRY_CHECK);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    while (status == HF_OK && row) {
+        status = check_entry(store, statement, feed);
+        if (status == HF_OK) status = hf_sql_row(store, statement, &row);
+    }
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
+static hf_status check_records(hf_store *store)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RECORD_CHECK);
+    bool row;
+    hf_bytes state;
+    hf_status status = hf_sql_row(store, statement, &row);
+    while (status == HF_OK && row) {
+        status = hf_unseal(store, hf_column_bytes(statement, 0), &state);
+        if (status == HF_OK) status = hf_sql_row(store, statement, &row);
+    }
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
+/* Nothing may be written on top of damage, so it must not wait until it is read by chance. The
+ * store opens all the same: what is sound in it can be read. */
+static hf_status check_rows(hf_store *store)
+{
+    hf_status status = check_entries(store);
+    if (status == HF_OK) status = check_records(store);
+    return status == HF_ERR_CORRUPT ? HF_OK : status;
+}
+
 static hf_status open_database(hf_store *store)
 {
-    int flags = store->read_only ? SQLITE_OPEN_READONLY
-                                 : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    int flags =
+        store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     int code = sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, store->vfs);
     if (code != SQLITE_OK) return hf_store_fault(store, code);
     sqlite3_extended_result_codes(store->db, 1);
@@ -344,8 +399,7 @@ static hf_status load_place(hf_store *store)
     memcpy(store->feed_chain, store->epoch, sizeof store->feed_chain);
     if (row) {
         store->position = (uint64_t)sqlite3_column_int64(statement, 0);
-        status = hf_column_exact(store, statement, 1, store->feed_chain,
-                                 sizeof store->feed_chain);
+        status = hf_column_exact(store, statement, 1, store->feed_chain, sizeof store->feed_chain);
         sqlite3_reset(statement);
     }
     if (status != HF_OK) return status;
@@ -388,6 +442,7 @@ static hf_status store_start(hf_store *store)
     if (status == HF_OK) status = load_clock(store);
     if (status == HF_OK) status = hf_clock_caps_load(store);
     if (status == HF_OK) status = hf_pack_load(store);
+    if (status == HF_OK) status = check_rows(store);
     return status;
 }
 

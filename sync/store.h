@@ -1,6 +1,7 @@
 /* store.h (internal): what the engine's own files share about an open store.
  *
- * One SQLite connection writes and checkpoints; everything here runs on the thread that opened it. */
+ * One SQLite connection writes and checkpoints; everything here runs on the thread that opened it.
+ */
 #ifndef HF_SYNC_STORE_H
 #define HF_SYNC_STORE_H
 
@@ -31,9 +32,9 @@ const uint8_t *hf_store_epoch(const hf_store *store); /* 16 bytes */
 /* Origins. Borrowed until the store closes. NULL: not known. */
 const hf_origin_row *hf_origin_by_id(hf_store *store, const hf_origin_id *id);
 const hf_origin_row *hf_origin_by_no(hf_store *store, int64_t no);
-/* Learns an origin: key id and incarnation make its id; `certificate` (DER, may be empty) is checked
- * against the CA and stored. Needs an open batch or makes its own transaction.
- * Errors: HF_ERR_PROTOCOL (certificate not by our CA, or of another key). */
+/* Learns an origin: key id and incarnation make its id; `certificate` (DER, may be empty) is
+ * checked against the CA and stored. Needs an open batch or makes its own transaction. Errors:
+ * HF_ERR_PROTOCOL (certificate not by our CA, or of another key). */
 HF_MUST_CHECK hf_status hf_origin_learn(hf_store *store, const uint8_t key_id[HF_HASH_SIZE],
                                         const uint8_t incarnation[HF_INCARNATION_SIZE],
                                         hf_bytes certificate, const hf_origin_row **out);
@@ -44,8 +45,8 @@ typedef hf_status (*hf_origin_visitor)(void *context, const hf_origin_row *origi
 HF_MUST_CHECK hf_status hf_origin_each_own(hf_store *store, hf_origin_visitor visit, void *context);
 void hf_origin_make_id(const hf_crypto *crypto, const uint8_t key_id[HF_HASH_SIZE],
                        const uint8_t incarnation[HF_INCARNATION_SIZE], hf_origin_id *out);
-/* Mints a new incarnation; the former one's logs become read-only. For a hub that says it holds more
- * of our log than we do, or another branch (protocol.md 4). */
+/* Mints a new incarnation; the former one's logs become read-only. For a hub that says it holds
+ * more of our log than we do, or another branch (protocol.md 4). */
 HF_MUST_CHECK hf_status hf_store_new_incarnation(hf_store *store);
 
 /* Small named values, in the store: clock anchor, hub name and the like. Empty when absent. */

@@ -1,4 +1,5 @@
-/* store_core.h: the open store, as the files that make up the store see it. No one else includes it.
+/* store_core.h: the open store, as the files that make up the store see it. No one else includes
+ * it.
  *
  * Why one struct for several files: store, record, log, vector and apply are one module cut into
  * screens; they share a connection, prepared statements and small caches, and one thread. */
@@ -44,7 +45,8 @@ struct hf_store {
     const hf_crypto *crypto;
     char *path, *vfs;
     bool is_hub, read_only;
-    bool damaged;            /* bytes on disk are wrong: reads go on, writes are refused */
+    bool damaged;     /* bytes on disk are wrong: reads go on, writes are refused */
+    char damage[128]; /* which */
     hf_pack *pack;
     hf_origin_row **origins; /* by no - 1; rows never move */
     size_t origin_count, origin_capacity;
@@ -52,30 +54,31 @@ struct hf_store {
     size_t origin_table_size;     /* a power of two, or 0 */
     hf_origin_row *own;
     uint8_t epoch[16];
-    uint64_t position;       /* of the last entry in our feed */
+    uint64_t position; /* of the last entry in our feed */
     uint8_t feed_chain[16];
-    hf_hlc hlc;              /* our clock's last value */
-    uint64_t reserved;       /* own seqs may go up to here, guard file and store agree */
+    hf_hlc hlc;        /* our clock's last value */
+    uint64_t reserved; /* own seqs may go up to here, guard file and store agree */
     uint8_t guard[HF_GUARD_SIZE];
-    char *guard_name;        /* of the guard file, while it is open */
+    char *guard_name; /* of the guard file, while it is open */
     hf_vector_slot vectors[HF_VECTOR_SLOTS];
     hf_log_slot logs[HF_LOG_SLOTS];
-    hf_batch *batch;         /* the open one, or NULL */
+    hf_batch *batch; /* the open one, or NULL */
     hf_txn *txn;
-    bool clock_caps;         /* clock_cap has rows: qualities must be looked up */
-    bool pack_changed;       /* in the open batch: swap it in once committed */
-    uint64_t head_number;    /* last acceptance number given to a head */
+    bool clock_caps;                /* clock_cap has rows: qualities must be looked up */
+    bool pack_changed;              /* in the open batch: swap it in once committed */
+    uint64_t head_number;           /* last acceptance number given to a head */
     struct hf_head_base *head_base; /* head.c: where the last head was worked out; may be NULL */
     char problem[512];
 };
 
 /* ---- store.c ---- */
-/* The statement, reset and unbound; NULL when it could not be prepared (hf_store_status says why). */
+/* The statement, reset and unbound; NULL when it could not be prepared (hf_store_status says why).
+ */
 sqlite3_stmt *hf_sql(hf_store *store, hf_sql_id id);
 /* Maps SQLite's last result to a status and writes the sentence. SQLite's codes stop here. */
-hf_status hf_store_fault(hf_store *store, int code);
+HF_MUST_CHECK hf_status hf_store_fault(hf_store *store, int code);
 /* Writes the sentence for people; returns `status`. */
-hf_status hf_store_say(hf_store *store, hf_status status, const char *format, ...)
+HF_MUST_CHECK hf_status hf_store_say(hf_store *store, hf_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Steps a statement that returns no row. */
 HF_MUST_CHECK hf_status hf_sql_run(hf_store *store, sqlite3_stmt *statement);
@@ -91,6 +94,8 @@ HF_MUST_CHECK hf_status hf_column_exact(hf_store *store, sqlite3_stmt *statement
 void hf_seal(hf_buffer *buffer);
 HF_MUST_CHECK hf_status hf_unseal(hf_store *store, hf_bytes sealed, hf_bytes *content);
 HF_MUST_CHECK hf_status hf_store_writable(hf_store *store); /* not damaged, not read-only */
+/* The feed\'s chain past an entry whose own chain is `chain`: protocol.md 3. */
+void hf_feed_chain_next(const hf_crypto *crypto, uint8_t feed[16], hf_bytes chain);
 
 /* ---- guard.c: has this store been copied or set back? ---- */
 HF_MUST_CHECK hf_status hf_guard_check(hf_store *store); /* at open: mints when they disagree */
@@ -137,8 +142,7 @@ enum { HF_HOLE_AWAITED = 1 }; /* a verdict opened it, and its body has not come 
 HF_MUST_CHECK hf_status hf_hole_set(hf_store *store, const hf_hole_row *hole);
 HF_MUST_CHECK hf_status hf_hole_delete(hf_store *store, int64_t log, uint64_t seq);
 /* Folded here already: held by the vector of `scope` and not a hole. */
-HF_MUST_CHECK hf_status hf_dot_seen(hf_store *store, uint32_t scope, const hf_dot *dot,
-                                    bool *seen);
+HF_MUST_CHECK hf_status hf_dot_seen(hf_store *store, uint32_t scope, const hf_dot *dot, bool *seen);
 void hf_chain_next(const hf_crypto *crypto, uint8_t chain[HF_HASH_SIZE],
                    const uint8_t hash[HF_HASH_SIZE]); /* chain = H(01 || chain || hash) */
 
@@ -147,7 +151,7 @@ typedef struct hf_part {
     bool erased;
     uint8_t hash[HF_HASH_SIZE];
     hf_record_id record;
-    hf_reader ops;           /* at the next op; op_left of them */
+    hf_reader ops; /* at the next op; op_left of them */
     size_t op_left;
     uint32_t last_field, last_ordinal; /* ops ascend by field; equal ones count up */
     bool started;
@@ -159,7 +163,7 @@ typedef struct hf_op {
     uint32_t field, ordinal;
     hf_cite cites[HF_OVERWRITTEN_MAX];
     size_t cite_count;
-    hf_bytes value;          /* data NULL: none */
+    hf_bytes value; /* data NULL: none */
     hf_bytes reason;
 } hf_op;
 /* Reads the next part of `parts`; own log is (origin, lane). */
@@ -173,19 +177,19 @@ HF_MUST_CHECK hf_status hf_entry_erase(const hf_crypto *crypto, hf_bytes body, h
 /* ---- record.c ---- */
 typedef struct hf_record_field {
     uint32_t number;
-    hf_cell cell;        /* values borrow from the record's blob or from the entry */
-    bool rows;           /* its elements are rows of `element`; the cell has only pending... */
-    bool loaded;         /* ...until they are read into it */
+    hf_cell cell; /* values borrow from the record's blob or from the entry */
+    bool rows;    /* its elements are rows of `element`; the cell has only pending... */
+    bool loaded;  /* ...until they are read into it */
 } hf_record_field;
 typedef struct hf_record { /* a record being folded */
-    int64_t no;          /* 0: not yet stored */
+    int64_t no;            /* 0: not yet stored */
     hf_record_id id;
     uint32_t scope;
     bool deleted, edited_deleted;
     hf_record_field *fields; /* ascending by number */
     size_t field_count, field_capacity;
-    hf_buffer blob;      /* the state as stored: what the cells' values borrow from */
-    uint8_t **kept;      /* bodies that a rebuild's values borrow from */
+    hf_buffer blob; /* the state as stored: what the cells' values borrow from */
+    uint8_t **kept; /* bodies that a rebuild's values borrow from */
     size_t kept_count;
 } hf_record;
 /* Loads, or starts an empty one (no == 0). `rows`: also read element rows into the cells. */
@@ -226,13 +230,13 @@ HF_MUST_CHECK hf_status hf_record_rebuild(hf_store *store, int64_t no, hf_record
 struct hf_batch {
     hf_store *store;
     uint64_t wall_ms;
-    hf_hlc hlc;              /* our clock as this batch raises it */
-    uint64_t position;       /* to come back to, should the batch be rolled back */
+    hf_hlc hlc;        /* our clock as this batch raises it */
+    uint64_t position; /* to come back to, should the batch be rolled back */
     uint8_t feed_chain[16];
     uint64_t head_number;
     size_t origin_count;
     hf_buffer scratch;
-    bool failed;             /* something in it went wrong: it can only be rolled back */
+    bool failed; /* something in it went wrong: it can only be rolled back */
 };
 /* Reads an entry row; body unsealed and checked. HF_ERR_NOT_FOUND. Borrowed until the next call. */
 HF_MUST_CHECK hf_status hf_entry_at(hf_store *store, uint64_t position, hf_entry *out,
@@ -247,17 +251,18 @@ typedef struct hf_draft {
     uint8_t lane;
     const char *actor;
     uint8_t quality;
-    hf_bytes transaction;    /* 8 bytes, or empty */
-    hf_bytes parts;          /* the encoded array */
+    hf_bytes transaction; /* 8 bytes, or empty */
+    hf_bytes parts;       /* the encoded array */
 } hf_draft;
 /* Gives the draft its seq, hlc and place, and applies it like any other entry. */
 HF_MUST_CHECK hf_status hf_batch_own(hf_batch *batch, const hf_draft *draft, hf_dot *dot);
 /* As hf_batch_begin, but reserves `own_entries` seqs of our own first. */
-HF_MUST_CHECK hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms,
-                                           uint64_t own_entries, hf_batch **out);
+HF_MUST_CHECK hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, uint64_t own_entries,
+                                           hf_batch **out);
 
 /* ---- write.c ---- */
-/* The parts that `changes` make, each folded over what the store holds; one entry per (scope, lane). */
+/* The parts that `changes` make, each folded over what the store holds; one entry per (scope,
+ * lane). */
 HF_MUST_CHECK hf_status hf_write_changes(hf_batch *batch, const hf_author *author,
                                          const hf_change *changes, size_t count);
 
@@ -266,7 +271,8 @@ HF_MUST_CHECK hf_status hf_write_changes(hf_batch *batch, const hf_author *autho
 HF_MUST_CHECK hf_status hf_entry_outward(hf_store *store, hf_entry *entry, hf_buffer *emptied);
 
 /* ---- log.c ---- */
-/* Chain at one seq of a log, held or stepped over as a hole; HF_ERR_NOT_FOUND when it is neither. */
+/* Chain at one seq of a log, held or stepped over as a hole; HF_ERR_NOT_FOUND when it is neither.
+ */
 HF_MUST_CHECK hf_status hf_log_chain_through(hf_store *store, int64_t log, uint64_t seq,
                                              uint8_t out[HF_HASH_SIZE]);
 
@@ -276,7 +282,8 @@ HF_MUST_CHECK hf_status hf_head_leaf_root(const hf_crypto *crypto, const hf_head
                                           uint8_t root[HF_HASH_SIZE]);
 typedef struct hf_head_base hf_head_base;
 void hf_head_forget(hf_store *store); /* after a rollback, and at close */
-/* Is the signature by the origin's certified key? HF_ERR_NOT_FOUND: its certificate is not known. */
+/* Is the signature by the origin's certified key? HF_ERR_NOT_FOUND: its certificate is not known.
+ */
 HF_MUST_CHECK hf_status hf_head_check(hf_store *store, const hf_head *head);
 HF_MUST_CHECK hf_status hf_head_read_leaves(hf_bytes bytes, hf_head_leaf leaves[HF_LOG_SCOPES_MAX],
                                             size_t *count);

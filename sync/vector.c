@@ -1,7 +1,7 @@
 /* vector.c: how far each log is held in each scope, and the holes it steps over.
  *
- * The vector is what every promise about completeness rests on: v = s means that every entry of that
- * log in that scope up to s is held, or is a hole with a reason. So there is one function that
+ * The vector is what every promise about completeness rests on: v = s means that every entry of
+ * that log in that scope up to s is held, or is a hole with a reason. So there is one function that
  * moves it, and it moves only from an entry's own predecessor. */
 #include "store_core.h"
 

@@ -1,8 +1,8 @@
 /* verdict.c: a hub's word on one entry: it does not count, for this reason; or it counts again.
  *
- * A verdict is an ordinary record of a system type in the entry's own scope, so it reaches exactly those
- * who hold that scope, in order, provably from the hub. Its id is made from the dot it speaks of,
- * so that a second verdict on the same entry is a later write of the same record. */
+ * A verdict is an ordinary record of a system type in the entry's own scope, so it reaches exactly
+ * those who hold that scope, in order, provably from the hub. Its id is made from the dot it speaks
+ * of, so that a second verdict on the same entry is a later write of the same record. */
 #include "store_core.h"
 
 #include "system_types.h"
@@ -68,8 +68,13 @@ hf_status hf_batch_verdict(hf_batch *batch, const hf_dot *dot, uint32_t scope, u
     if (status == HF_OK) status = standing.status;
     if (status == HF_OK) status = words.status;
     hf_change changes[] = {
-        {.record = id, .scope = scope, .field = HF_VERDICT_TARGET, .value = hf_buffer_bytes(&target)},
-        {.record = id, .scope = scope, .field = HF_VERDICT_STANDING,
+        {.record = id,
+         .scope = scope,
+         .field = HF_VERDICT_TARGET,
+         .value = hf_buffer_bytes(&target)},
+        {.record = id,
+         .scope = scope,
+         .field = HF_VERDICT_STANDING,
          .value = hf_buffer_bytes(&standing)},
         {.record = id, .scope = scope, .field = HF_VERDICT_TEXT, .value = hf_buffer_bytes(&words)}};
     size_t known = record.no ? 1 : 0; /* the target is written once */

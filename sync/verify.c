@@ -98,15 +98,6 @@ static hf_status check_body(verifying *verify, const hf_entry *entry)
     return status;
 }
 
-static void feed_next(const hf_crypto *crypto, uint8_t feed[16], hf_bytes chain)
-{
-    static const uint8_t tag = 0x07;
-    uint8_t hash[HF_HASH_SIZE];
-    hf_bytes pieces[] = {{&tag, 1}, {feed, 16}, chain};
-    crypto->hash(crypto->context, pieces, 3, hash);
-    memcpy(feed, hash, 16);
-}
-
 static hf_status check_feed_row(verifying *verify, sqlite3_stmt *statement, uint64_t *position,
                                 uint8_t feed[16])
 {
@@ -117,7 +108,7 @@ static hf_status check_feed_row(verifying *verify, sqlite3_stmt *statement, uint
                         (unsigned long long)*position + 1);
     *position = at;
     verify->report->entries++;
-    feed_next(store->crypto, feed, hf_column_bytes(statement, 8));
+    hf_feed_chain_next(store->crypto, feed, hf_column_bytes(statement, 8));
     hf_bytes stored = hf_column_bytes(statement, 7);
     if (!hf_bytes_equal(stored, (hf_bytes){feed, 16}))
         hf_verify_fault(verify->report, "The feed's chain breaks at entry %llu.",

@@ -5,10 +5,10 @@
 #include <string.h>
 
 struct hf_view {
-    hf_record record;      /* what the views below borrow from */
+    hf_record record; /* what the views below borrow from */
     hf_field_view *fields;
     size_t count;
-    char **texts;          /* actors, devices, reasons */
+    char **texts; /* actors, devices, reasons */
     size_t text_count;
 };
 
@@ -103,10 +103,8 @@ static hf_status view_field(hf_store *store, hf_view *view, hf_texts *texts,
     hf_status status = HF_OK;
     for (size_t i = 0; i < count && status == HF_OK; i++) {
         const hf_live *live = &from->cell.live[order[i]];
-        values[i] = (hf_value_view){.dot = live->at.dot,
-                                    .hlc = live->hlc,
-                                    .quality = live->quality,
-                                    .value = live->value};
+        values[i] = (hf_value_view){
+            .dot = live->at.dot, .hlc = live->hlc, .quality = live->quality, .value = live->value};
         status = hf_describe_write(store, &view->record.id, from->number, texts, &values[i]);
     }
     free(order);

@@ -1,7 +1,7 @@
 /* write.c: what an officer changes becomes entries: what each write overwrites, part by part.
  *
- * The rule decides here, once, at the writer: which live writes a new one lists as overwritten. Drafts
- * are made from what the store holds, and become entries only at commit, through apply.c. */
+ * The rule decides here, once, at the writer: which live writes a new one lists as overwritten.
+ * Drafts are made from what the store holds, and become entries only at commit, through apply.c. */
 #include "store_core.h"
 
 #include "draft.h"
@@ -14,9 +14,9 @@
 struct hf_txn {
     hf_store *store;
     char actor[HF_TEXT_MAX + 1];
-    hf_author author;        /* its actor points at ours */
+    hf_author author; /* its actor points at ours */
     hf_drafts drafts;
-    uint8_t (*imports)[16];  /* rows to mark as taken, in the same transaction */
+    uint8_t (*imports)[16]; /* rows to mark as taken, in the same transaction */
     size_t import_count, import_capacity;
 };
 
@@ -28,8 +28,10 @@ hf_status hf_txn_begin(hf_store *store, const hf_author *author, hf_txn **out)
     if (status != HF_OK) return status;
     size_t size = strlen(author->actor);
     if (size > HF_TEXT_MAX || !hf_utf8_valid((hf_bytes){(const uint8_t *)author->actor, size}))
-        return hf_store_say(store, HF_ERR_INPUT, "The name of who acts must be at most %d bytes of "
-                                                 "text.", HF_TEXT_MAX);
+        return hf_store_say(store, HF_ERR_INPUT,
+                            "The name of who acts must be at most %d bytes of "
+                            "text.",
+                            HF_TEXT_MAX);
     hf_txn *txn = calloc(1, sizeof *txn);
     if (!txn) return hf_store_say(store, HF_ERR_NOMEM, "Out of memory; nothing was changed.");
     txn->store = store;

@@ -16,8 +16,7 @@ typedef struct hf_edge_options {
 } hf_edge_options;
 
 /* Takes `store`, which must outlive the edge and may be written to by the caller between turns. */
-HF_MUST_CHECK hf_status hf_edge_new(hf_store *store, const hf_edge_options *options,
-                                    hf_edge **out);
+HF_MUST_CHECK hf_status hf_edge_new(hf_store *store, const hf_edge_options *options, hf_edge **out);
 void hf_edge_free(hf_edge *edge); /* NULL is fine; the store stays open */
 
 bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms); /* true: dial the hub now */
@@ -28,16 +27,17 @@ void hf_edge_link_down(hf_edge *edge, uint64_t now_ms);
 /* Takes one whole message in. HF_ERR_PROTOCOL/HF_ERR_LIMIT: send what hf_edge_send gives (it is the
  * ERROR frame), then close the link. Nothing of a refused message applies. Copies `message`. */
 HF_MUST_CHECK hf_status hf_edge_recv(hf_edge *edge, hf_bytes message, uint64_t now_ms);
-/* Commits what arrived, in one transaction, and moves timers. Statuses of the store pass through; on
- * HF_ERR_FULL or HF_ERR_IO nothing was acknowledged and the link should be closed. */
+/* Commits what arrived, in one transaction, and moves timers. Statuses of the store pass through;
+ * on HF_ERR_FULL or HF_ERR_IO nothing was acknowledged and the link should be closed. */
 HF_MUST_CHECK hf_status hf_edge_turn(hf_edge *edge, uint64_t now_ms, uint64_t wall_ms);
 /* The next message to send, borrowed until the next call on the edge; size 0 when there is none. */
 HF_MUST_CHECK hf_status hf_edge_send(hf_edge *edge, uint64_t now_ms, hf_bytes *message);
-bool hf_edge_wants_close(const hf_edge *edge); /* all sent: close the link */
+bool hf_edge_wants_close(const hf_edge *edge);     /* all sent: close the link */
 uint64_t hf_edge_deadline_ms(const hf_edge *edge); /* UINT64_MAX: none */
 
-/* What became safe at the hub since the last call: the newest entry of a log of ours that the hub holds
- * durably, and so all before it. Call until false, after each turn; told again on a new link. */
+/* What became safe at the hub since the last call: the newest entry of a log of ours that the hub
+ * holds durably, and so all before it. Call until false, after each turn; told again on a new link.
+ */
 bool hf_edge_next_receipt(hf_edge *edge, hf_dot *out);
 
 /* Wall time as the hub's authenticated time corrects it, and how far it is to be trusted. What
@@ -49,17 +49,17 @@ typedef enum hf_link_state {
     HF_LINK_DOWN,     /* no hub in reach */
     HF_LINK_GREETING, /* connected, not yet welcome */
     HF_LINK_CATCHING_UP,
-    HF_LINK_IN_SYNC   /* all of ours acknowledged, all of the hub's feed applied */
+    HF_LINK_IN_SYNC /* all of ours acknowledged, all of the hub's feed applied */
 } hf_link_state;
 
 typedef struct hf_edge_status {
     hf_link_state link;
-    uint64_t since_ms;        /* monotonic: in this state since then */
-    uint64_t redial_at_ms;    /* monotonic; 0 when not planned */
+    uint64_t since_ms;          /* monotonic: in this state since then */
+    uint64_t redial_at_ms;      /* monotonic; 0 when not planned */
     uint64_t last_sync_wall_ms; /* last time in sync, hub time; 0 never */
-    int64_t clock_offset_ms;  /* hub's clock minus ours; 0 until known */
+    int64_t clock_offset_ms;    /* hub's clock minus ours; 0 until known */
     bool clock_known;
-    char last_error[160];     /* why the last link ended; "" when it did not */
+    char last_error[160]; /* why the last link ended; "" when it did not */
 } hf_edge_status;
 void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out);
 

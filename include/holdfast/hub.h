@@ -1,8 +1,8 @@
 /* hub.h: a whole hub, driven from the caller's own loop, as an edge is: many links instead of one.
  *
- * Each turn: hf_hub_recv for each message that came, on any link; hf_hub_turn once, which commits all
- * of it in one transaction and only then acknowledges; then for each peer that hf_hub_next_ready
- * names, hf_hub_send until it has nothing more. */
+ * Each turn: hf_hub_recv for each message that came, on any link; hf_hub_turn once, which commits
+ * all of it in one transaction and only then acknowledges; then for each peer that
+ * hf_hub_next_ready names, hf_hub_send until it has nothing more. */
 #ifndef HOLDFAST_HUB_H
 #define HOLDFAST_HUB_H
 
@@ -27,17 +27,15 @@ HF_MUST_CHECK hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH
 void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms);
 
 /* Statuses as hf_edge_recv: not HF_OK means send what is left, then close that link only. */
-HF_MUST_CHECK hf_status hf_hub_recv(hf_hub *hub, hf_peer *peer, hf_bytes message,
-                                    uint64_t now_ms);
+HF_MUST_CHECK hf_status hf_hub_recv(hf_hub *hub, hf_peer *peer, hf_bytes message, uint64_t now_ms);
 HF_MUST_CHECK hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms);
 /* A peer with something to send or to be closed, each once a turn; NULL when there is none. */
 hf_peer *hf_hub_next_ready(hf_hub *hub);
-HF_MUST_CHECK hf_status hf_hub_send(hf_hub *hub, hf_peer *peer, uint64_t now_ms,
-                                    hf_bytes *message);
+HF_MUST_CHECK hf_status hf_hub_send(hf_hub *hub, hf_peer *peer, uint64_t now_ms, hf_bytes *message);
 bool hf_hub_wants_close(const hf_hub *hub, const hf_peer *peer);
 uint64_t hf_hub_deadline_ms(const hf_hub *hub);
-/* Why the peer's session ended, for a log: who said so, the code of protocol.md 5 and its words. False:
- * it did not; the link just went. */
+/* Why the peer's session ended, for a log: who said so, the code of protocol.md 5 and its words.
+ * False: it did not; the link just went. */
 bool hf_peer_ended(const hf_peer *peer, char *out, size_t size);
 void *hf_peer_context(const hf_peer *peer); /* the driver's own: its socket */
 void hf_peer_set_context(hf_peer *peer, void *context);
@@ -47,8 +45,8 @@ typedef struct hf_device {
     uint8_t key_id[HF_HASH_SIZE];
     char name[128], force[64], unit[64];
     bool revoked, is_hub;
-    uint32_t home;          /* the device's own scope */
-    uint32_t scopes[256];   /* granted, ascending, without home and common */
+    uint32_t home;        /* the device's own scope */
+    uint32_t scopes[256]; /* granted, ascending, without home and common */
     size_t scope_count;
 } hf_device;
 typedef hf_status (*hf_device_visitor)(void *context, const hf_device *device);
@@ -69,9 +67,9 @@ HF_MUST_CHECK hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint
 typedef struct hf_peer_status {
     char name[128];
     uint8_t key_id[HF_HASH_SIZE];
-    uint64_t connected_ms;      /* monotonic */
-    uint64_t fed_position;      /* durable at the device */
-    bool in_sync;               /* has all of the feed it may see */
+    uint64_t connected_ms; /* monotonic */
+    uint64_t fed_position; /* durable at the device */
+    bool in_sync;          /* has all of the feed it may see */
 } hf_peer_status;
 typedef hf_status (*hf_peer_visitor)(void *context, const hf_peer_status *peer);
 HF_MUST_CHECK hf_status hf_hub_peers(hf_hub *hub, hf_peer_visitor visit, void *context);

@@ -10,9 +10,9 @@ enum {
     HF_ORIGIN_SIZE = 16,
     HF_RECORD_ID_SIZE = 16,
     HF_HASH_SIZE = 32,
-    HF_PREFIX_SIZE = 4,        /* bytes of an entry's hash that a citation carries */
+    HF_PREFIX_SIZE = 4, /* bytes of an entry's hash that a citation carries */
     HF_INCARNATION_SIZE = 16,
-    HF_RECORD_TEXT_SIZE = 64   /* room for "crime_01k…" and its NUL */
+    HF_RECORD_TEXT_SIZE = 64 /* room for "crime_01k…" and its NUL */
 };
 
 /* One installation: the first 16 bytes of H(key id || incarnation); protocol.md 2. */
@@ -28,9 +28,9 @@ typedef enum hf_lane {
     HF_LANE_RISK = 1,     /* custody and risk to life */
     HF_LANE_INCIDENT = 2, /* live incidents */
     HF_LANE_CRIME = 3,
-    HF_LANE_CASE = 4,     /* deadlines and case */
+    HF_LANE_CASE = 4, /* deadlines and case */
     HF_LANE_REST = 5,
-    HF_LANE_AUDIT = 6,    /* audit of reads */
+    HF_LANE_AUDIT = 6, /* audit of reads */
     HF_LANE_COUNT = 7
 } hf_lane;
 

@@ -8,10 +8,10 @@
 
 #include "holdfast/record.h"
 
-typedef struct hf_store hf_store;   /* opaque: its shape is ours to change */
-typedef struct hf_txn hf_txn;       /* one local transaction */
-typedef struct hf_view hf_view;     /* one record as it stood when it was read */
-struct hf_crypto;                   /* hash, random, sign, verify: lent, see holdfast/crypto.h */
+typedef struct hf_store hf_store; /* opaque: its shape is ours to change */
+typedef struct hf_txn hf_txn;     /* one local transaction */
+typedef struct hf_view hf_view;   /* one record as it stood when it was read */
+struct hf_crypto;                 /* hash, random, sign, verify: lent, see holdfast/crypto.h */
 
 typedef struct hf_store_options {
     const char *path;               /* SQLite file; its guard file is `<path>.guard` */
@@ -38,9 +38,9 @@ const char *hf_store_problem(const hf_store *store);
 /* ---- writing ---- */
 
 typedef struct hf_author {
-    const char *actor;   /* who acts, e.g. "PC 4411 Rees"; at most 256 bytes of UTF-8 */
-    uint64_t wall_ms;    /* Unix time; may be wrong or run backwards, the hlc still rises */
-    uint8_t quality;     /* of that clock: 0 known wrong, 1 never synced, 2 < 7 days, 3 < 24 h */
+    const char *actor; /* who acts, e.g. "PC 4411 Rees"; at most 256 bytes of UTF-8 */
+    uint64_t wall_ms;  /* Unix time; may be wrong or run backwards, the hlc still rises */
+    uint8_t quality;   /* of that clock: 0 known wrong, 1 never synced, 2 < 7 days, 3 < 24 h */
 } hf_author;
 
 typedef enum hf_change_kind {
@@ -70,15 +70,15 @@ HF_MUST_CHECK hf_status hf_txn_new_id(hf_txn *txn, uint32_t type, hf_record_id *
  * no write access to the scope), HF_ERR_NOT_FOUND (no such record to change), HF_ERR_LIMIT.
  * After any of these the transaction stands as before the call; hf_store_problem says why. */
 HF_MUST_CHECK hf_status hf_txn_change(hf_txn *txn, const hf_change *change);
-/* Ends the current entry: later changes go to a new one, in the same durable commit. For imports, which
- * write one entry per record. */
+/* Ends the current entry: later changes go to a new one, in the same durable commit. For imports,
+ * which write one entry per record. */
 void hf_txn_next_entry(hf_txn *txn);
 /* Marks an imported row as taken, in the same commit; and asks whether one was. */
 HF_MUST_CHECK hf_status hf_txn_mark_import(hf_txn *txn, const uint8_t digest[16]);
 HF_MUST_CHECK hf_status hf_import_seen(hf_store *store, const uint8_t digest[16], bool *seen);
 /* HF_OK means durable: the officer may be told "saved on this device". `first` and `count`, when
- * not NULL, receive the entries' dots (at most `*count` of them; *count becomes how many there were).
- * On error nothing is written and the transaction is gone. */
+ * not NULL, receive the entries' dots (at most `*count` of them; *count becomes how many there
+ * were). On error nothing is written and the transaction is gone. */
 HF_MUST_CHECK hf_status hf_txn_commit(hf_txn *txn, hf_dot *dots, size_t *count);
 void hf_txn_rollback(hf_txn *txn); /* NULL is fine */
 
@@ -140,29 +140,29 @@ HF_MUST_CHECK hf_status hf_store_conflicts(hf_store *store, hf_conflict_visitor 
 
 typedef struct hf_history_item {
     uint32_t field;
-    hf_value_view view;     /* value.data NULL: a write that only overwrote */
-    bool live;              /* still stands */
-    bool resolution;        /* overwrote more than one value, with a reason */
-    uint32_t withheld;      /* 0, or the verdict's reason code: it does not count */
+    hf_value_view view; /* value.data NULL: a write that only overwrote */
+    bool live;          /* still stands */
+    bool resolution;    /* overwrote more than one value, with a reason */
+    uint32_t withheld;  /* 0, or the verdict's reason code: it does not count */
     const hf_dot *overwritten;
     size_t overwritten_count;
 } hf_history_item;
 typedef hf_status (*hf_history_visitor)(void *context, const hf_history_item *item);
-/* Every value that any field of the record ever had, oldest first, by whom and when. `field` 0xffffffff:
- * all fields. */
+/* Every value that any field of the record ever had, oldest first, by whom and when. `field`
+ * 0xffffffff: all fields. */
 HF_MUST_CHECK hf_status hf_store_history(hf_store *store, const hf_record_id *id, uint32_t field,
                                          hf_history_visitor visit, void *context);
 
 /* ---- the feed: what this replica holds, in the order it came ---- */
 
 typedef struct hf_entry {
-    uint64_t position;   /* place in this replica's feed; dense within an epoch */
-    hf_dot dot;          /* ordinal 0 */
+    uint64_t position; /* place in this replica's feed; dense within an epoch */
+    hf_dot dot;        /* ordinal 0 */
     uint32_t scope;
     hf_hlc hlc;
     uint8_t quality;
-    uint32_t withheld;   /* 0, or why it does not count */
-    hf_bytes body;       /* protocol.md 3 */
+    uint32_t withheld; /* 0, or why it does not count */
+    hf_bytes body;     /* protocol.md 3 */
 } hf_entry;
 typedef hf_status (*hf_entry_visitor)(void *context, const hf_entry *entry);
 /* At most `limit` entries after `position`; 0 starts at the beginning. */
@@ -173,20 +173,20 @@ HF_MUST_CHECK hf_status hf_feed_read(hf_store *store, uint64_t position, uint32_
 
 typedef struct hf_standing {
     uint64_t records, entries, conflicts, withheld;
-    uint64_t own_entries;    /* written here */
-    uint64_t waiting;        /* of these, not yet acknowledged by a hub */
+    uint64_t own_entries;       /* written here */
+    uint64_t waiting;           /* of these, not yet acknowledged by a hub */
     uint64_t oldest_waiting_ms; /* wall time of the oldest one; 0 when none waits */
-    uint64_t position;       /* of the feed */
+    uint64_t position;          /* of the feed */
     hf_origin_id origin;
     uint32_t pack_version;
 } hf_standing;
 HF_MUST_CHECK hf_status hf_store_standing(hf_store *store, hf_standing *out);
 
 typedef struct hf_verify_report {
-    uint64_t entries, chains, heads;   /* checked */
-    uint64_t heads_unproved;           /* log tails that no signed head covers yet */
-    uint64_t faults;                   /* wrong chain, vector, head or record */
-    char first_fault[256];             /* a sentence; "" when none */
+    uint64_t entries, chains, heads; /* checked */
+    uint64_t heads_unproved;         /* log tails that no signed head covers yet */
+    uint64_t faults;                 /* wrong chain, vector, head or record */
+    char first_fault[256];           /* a sentence; "" when none */
 } hf_verify_report;
 /* Recomputes every chain, vector and signed head, and every record from its entries, and compares.
  * HF_OK also when faults were found: read the report. */
@@ -194,15 +194,14 @@ HF_MUST_CHECK hf_status hf_store_verify(hf_store *store, hf_verify_report *out);
 
 /* SHA-256 over every live write and vector with holes of `scope`: protocol.md 7. Equal digests mean
  * equal states. */
-HF_MUST_CHECK hf_status hf_store_digest(hf_store *store, uint32_t scope,
-                                        uint8_t out[HF_HASH_SIZE]);
+HF_MUST_CHECK hf_status hf_store_digest(hf_store *store, uint32_t scope, uint8_t out[HF_HASH_SIZE]);
 
 typedef struct hf_scope_view {
     uint32_t number;
     char name[64];
 } hf_scope_view;
-/* The scopes this replica may write records in; *count in: room, out: how many there are. The first is
- * the default for new records. */
+/* The scopes this replica may write records in; *count in: room, out: how many there are. The first
+ * is the default for new records. */
 HF_MUST_CHECK hf_status hf_store_scopes(hf_store *store, hf_scope_view *out, size_t *count);
 
 #endif
