@@ -289,6 +289,9 @@ static hf_status judge_pages(hf_store *store, const char *found)
     long number = code ? strtol(code + sizeof UNREAD - 1, NULL, 10) : SQLITE_CORRUPT;
     if (strcmp(found, "ok") == 0) return HF_OK;
     return (number & 0xff) == SQLITE_CORRUPT ? damaged(store, found)
+    /* Of a page that the disk did not give, the check of its list says only this; of one that the file
+     * cannot have, it says that the number is invalid. */
+    if (strstr(found, "failed to get page")) return hf_store_fault(store, SQLITE_IOERR_READ);
                                              : hf_store_fault(store, (int)number);
 }
 
