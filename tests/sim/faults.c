@@ -45,6 +45,7 @@ void sim_swarm_draw(sim_world *world)
     s->half_open = (uint32_t)sometimes(&random, 500, 1, 500);
     s->ghost = (uint32_t)sometimes(&random, 300, 1, 300);
     s->refuse = (uint32_t)sometimes(&random, 300, 1, 500);
+    s->swallow = (uint32_t)sometimes(&random, 250, 5, 40);
     s->rogue = (uint32_t)sometimes(&random, 400, 10, 150);
     s->unknown_type = (uint32_t)sometimes(&random, 400, 10, 200);
     s->edges_slow = (uint32_t)sometimes(&random, 400, 1, 1000);

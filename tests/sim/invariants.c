@@ -332,9 +332,12 @@ static void judge_arrival(sim_world *world, const sim_node *node)
             world->dots[i].dot.lane == dot->dot.lane && world->dots[i].author == dot->author)
             behind_withheld = true;
     sim_break(world, behind_withheld ? SIM_S14 : SIM_L1,
-              "%s: entry %s/%u/%llu of scope %u %s (link %d, last error \"%s\")", node->name,
-              world->nodes[dot->author].name, dot->dot.lane, (unsigned long long)dot->dot.seq,
-              dot->scope, what, status.link, status.last_error);
+              "%s: entry %s/%u/%llu of scope %u, %llu in the hub's feed, %s%s (cursor %llu, link %d, "
+              "last error \"%s\")",
+              node->name, world->nodes[dot->author].name, dot->dot.lane,
+              (unsigned long long)dot->dot.seq, dot->scope, (unsigned long long)dot->hub_position,
+              what, dot->hollow >> node->index & 1 ? " but for its hashes" : "",
+              (unsigned long long)node->cursor, status.link, status.last_error);
 }
 
 static void judge_saved(sim_world *world)

@@ -4,7 +4,9 @@
  * network can do is lose a tail, and let either end believe otherwise for as long as it likes. */
 #include "world_private.h"
 
+#include "sync/frame.h"
 #include "sync/limits.h"
+#include "sync/messages.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -240,6 +242,7 @@ static void check_farewell(sim_world *world, const sim_node *edge)
         return;
     sim_say(world, "%s: %s", edge->name, status.last_error);
     if (strstr(status.last_error, "nothing heard") || strstr(status.last_error, " in time")) return;
+    if ((code == 300 || code == 303) && world->swarm.swallow) return; /* noticed, as it should be */
     bool ours = (code >= 100 && code < 200) || code == 203 || code == 300 || code >= 303;
     if (ours && code < 400)
         sim_break(world, SIM_HONEST, "%s: %s", edge->name, status.last_error);
@@ -296,6 +299,25 @@ void sim_on_lost(sim_world *world, uint32_t index, uint32_t what)
 
 /* ---- messages ---- */
 
+/* Does a careless relay swallow this message whole? Only what carries entries: those are numbered, so
+ * that the other end must notice. TLS would not let it pass; software that skips a write would. */
+static bool swallowed(sim_world *world, sim_node *edge, hf_bytes message)
+{
+    if (world->calm || !sim_random_chance(&edge->random, world->swarm.swallow)) return false;
+    hf_deflater *deflater = NULL;
+    hf_buffer inflated = {0};
+    hf_bytes raw;
+    hf_message frame = {.type = HF_FRAME_NONE};
+    hf_status status = hf_deflater_new(&deflater);
+    if (status == HF_OK) status = hf_frame_open(deflater, message, &inflated, &raw);
+    if (status == HF_OK) status = hf_message_read(raw, &frame);
+    bool entries = frame.type == HF_FRAME_PUSH || frame.type == HF_FRAME_FEED;
+    hf_deflater_free(deflater);
+    hf_buffer_free(&inflated);
+    if (status == HF_OK && entries) world->result->counts.cut++;
+    return status == HF_OK && entries;
+}
+
 static void enqueue(sim_world *world, sim_link *link, unsigned way_number, hf_bytes message)
 {
     sim_way *way = &link->ways[way_number];
@@ -305,6 +327,7 @@ static void enqueue(sim_world *world, sim_link *link, unsigned way_number, hf_by
     sim_trace(world, hash[0] | (uint64_t)hash[1] << 8 | (uint64_t)hash[2] << 16, message.size);
     world->result->messages++;
     way->sent += message.size;
+    if (swallowed(world, edge, message)) return;
     world->nodes[way_number == SIM_UP ? link->node : SIM_HUB].idle_turns = 0;
     way->bytes += message.size;
     sim_checked(world, SIM_S15);

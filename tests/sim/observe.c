@@ -324,6 +324,15 @@ static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry, boo
                   name_of(world, &dot->dot).text, dot->scope);
 }
 
+/* A verdict that the hub died of may have been kept all the same: what it now says, stands. */
+static void follow_verdict(const sim_node *hub, sim_dot *dot, const hf_entry *entry)
+{
+    bool withheld = entry->withheld != 0;
+    if (withheld == dot->withheld) return;
+    dot->withheld = dot->by_operator = withheld;
+    if (!withheld) dot->opened_at = hub->feed_count + 1;
+}
+
 static hf_status on_entry(void *context, const hf_entry *entry)
 {
     observation *seen = context;
@@ -336,6 +345,7 @@ static hf_status on_entry(void *context, const hf_entry *entry)
     sim_dot *dot = sim_dot_find(world, &entry->dot);
     bool fresh = !dot;
     if (dot) check_content(world, node, dot, entry);
+    if (dot && node->index == SIM_HUB && dot->held & 1) follow_verdict(node, dot, entry);
     if (!dot) dot = add_dot(world, entry);
     if (sim_over(world)) return HF_ERR_INPUT; /* only to stop */
     uint32_t index = (uint32_t)(dot - world->dots);

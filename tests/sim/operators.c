@@ -45,7 +45,6 @@ void sim_publish_pack(sim_world *world, uint32_t version)
     if (!sim_node_alive(world, hub)) return;
     if (!sim_status_sane(world, hub, status, "publish")) return;
     sim_say(world, "pack %u is published", version);
-    world->pack_version = version;
     sim_observe(world, hub);
     if (hub->up) sim_node_wake(world, hub, world->now_ms);
 }
@@ -155,6 +154,12 @@ static void enrol_one(sim_world *world)
     sim_schedule(world, world->now_ms + SIM_MINUTE, SIM_WRITE, edge->index, 0);
 }
 
+static void publish_next(sim_world *world)
+{
+    const hf_pack *pack = hf_store_pack(world->nodes[SIM_HUB].store);
+    if (hf_pack_version(pack) < PACK_VERSIONS) sim_publish_pack(world, hf_pack_version(pack) + 1);
+}
+
 void sim_on_operate(sim_world *world)
 {
     if (world->calm) return;
@@ -168,6 +173,6 @@ void sim_on_operate(sim_world *world)
         revoke_one(world);
     else if (what < 10)
         enrol_one(world);
-    else if (world->pack_version < PACK_VERSIONS)
-        sim_publish_pack(world, world->pack_version + 1);
+    else
+        publish_next(world);
 }

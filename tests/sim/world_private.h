@@ -150,7 +150,7 @@ typedef struct sim_link {
 typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a mean wait; 0: never */
     uint64_t kill_ms, io_ms, full_ms, clock_ms, partition_ms, cut_ms, restore_ms, operate_ms;
     uint64_t write_ms;
-    uint32_t power_cut, cut_per_message, half_open, ghost, refuse, rogue, unknown_type;
+    uint32_t power_cut, cut_per_message, half_open, ghost, refuse, swallow, rogue, unknown_type;
     uint32_t delay_ms, edges_slow;
     bool bulky, bulky_now, revokes, early_sends;
 } sim_swarm;
@@ -160,7 +160,6 @@ typedef struct sim_world {
     sim_result *result;
     sim_random random;
     sim_swarm swarm;
-    uint32_t pack_version; /* newest that the hub published */
     uint32_t hot_fields; /* which fields of each type people mostly write: a seed for it */
     uint64_t now_ms;
     bool calm; /* the faults are over */
