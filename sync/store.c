@@ -41,6 +41,7 @@ const char *hf_store_problem(const hf_store *store)
 static hf_status damaged(hf_store *store, const char *what)
 {
     if (!store->damaged) (void)snprintf(store->damage, sizeof store->damage, "%s", what);
+    for (char *end; (end = strchr(store->damage, '\n')) != NULL;) *end = ' ';
     store->damaged = true;
     return hf_store_say(store, HF_ERR_CORRUPT,
                         "The store %s is damaged: %s. Nothing more is written to it. What a hub "
@@ -288,10 +289,10 @@ static hf_status judge_pages(hf_store *store, const char *found)
     const char *code = strstr(found, UNREAD);
     long number = code ? strtol(code + sizeof UNREAD - 1, NULL, 10) : SQLITE_CORRUPT;
     if (strcmp(found, "ok") == 0) return HF_OK;
-    return (number & 0xff) == SQLITE_CORRUPT ? damaged(store, found)
-    /* Of a page that the disk did not give, the check of its list says only this; of one that the file
-     * cannot have, it says that the number is invalid. */
+    /* Of a page that the disk did not give, the check of its list says only this; of one that the
+     * file cannot have, it says that the number is invalid. */
     if (strstr(found, "failed to get page")) return hf_store_fault(store, SQLITE_IOERR_READ);
+    return (number & 0xff) == SQLITE_CORRUPT ? damaged(store, found)
                                              : hf_store_fault(store, (int)number);
 }
 
@@ -322,11 +323,18 @@ void hf_feed_chain_next(const hf_crypto *crypto, uint8_t feed[16], hf_bytes chai
 
 static hf_status check_entry(hf_store *store, sqlite3_stmt *statement, uint8_t feed[16])
 {
-    hf_bytes body, stored = hf_column_bytes(statement, 2);
-    hf_feed_chain_next(store->crypto, feed, hf_column_bytes(statement, 1));
+    hf_entry_body entry;
+    hf_bytes body, stored = hf_column_bytes(statement, 1);
+    hf_feed_chain_next(store->crypto, feed, hf_column_bytes(statement, 0));
     if (!hf_bytes_equal(stored, (hf_bytes){feed, 16}))
         return damaged(store, "the chain over its entries is broken");
-    return hf_unseal(store, hf_column_bytes(statement, 3), &body);
+    hf_status status = hf_unseal(store, hf_column_bytes(statement, 2), &body);
+    if (status != HF_OK) return status;
+    bool same = hf_entry_parse(body, &entry) == HF_OK &&
+                entry.seq == (uint64_t)sqlite3_column_int64(statement, 3) &&
+                entry.scope == (uint32_t)sqlite3_column_int64(statement, 4) &&
+                entry.hlc == (hf_hlc)sqlite3_column_int64(statement, 5);
+    return same ? HF_OK : damaged(store, "an entry is filed under another place than it names");
 }
 
 static hf_status check_entries(hf_store *store)
