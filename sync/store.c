@@ -207,6 +207,8 @@ hf_status hf_meta_get(hf_store *store, const char *key, hf_buffer *out)
 
 hf_status hf_meta_set(hf_store *store, const char *key, hf_bytes value)
 {
+    hf_status status = hf_store_writable(store);
+    if (status != HF_OK) return status;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_META_SET);
     if (!statement) return HF_ERR_IO;
     sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
