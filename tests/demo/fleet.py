@@ -205,6 +205,19 @@ class Device(Node):
         self.ended.set()
         self.reader.join()
 
+    def promised(self):
+        """(origin, lane, seq) of every entry that the journal says is saved."""
+        for line in self.journal.path.read_text(encoding="utf-8").splitlines():
+            note = json.loads(line)
+            for at in range(note.get("count", 1) if note["event"] == "saved" else 0):
+                yield bytes.fromhex(note["origin"]), note["lane"], note["seq"] + at
+
+    def acknowledged(self):
+        """(origin, lane, seq) of every entry that the device was told is at the hub."""
+        for (origin, lane), seq in list(self.journal.acked.items()):
+            for at in range(1, seq + 1):
+                yield bytes.fromhex(origin), lane, at
+
     # ---- what an officer does; each is journalled once it is said to be saved ----
 
     def saved(self, document, what):

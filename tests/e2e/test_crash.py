@@ -59,22 +59,11 @@ def _kill_hub(world, hub, devices, number):
     for device in devices:
         wait_until(lambda d=device: not _is_linked(d), 20, f"{device.name} notices")
         device.settle()
-    told = [(bytes.fromhex(origin), lane, at) for device in devices
-            for (origin, lane), seq in device.journal.acked.items() for at in range(1, seq + 1)]
+    told = [dot for device in devices for dot in device.acknowledged()]
     hub.start()
     dots = fold.read_store(kept / "store.db").dots
     shutil.rmtree(kept)
     return [dot for dot in told if dot not in dots]
-
-
-def _saved(device):
-    """Every entry that the device's journal says is saved."""
-    dots = set()
-    for line in device.journal.path.read_text(encoding="utf-8").splitlines():
-        found = re.search(r'"event": "saved", "origin": "(\w+)", "lane": (\d+), "seq": (\d+)', line)
-        if found:
-            dots.add((bytes.fromhex(found[1]), int(found[2]), int(found[3])))
-    return dots
 
 
 def fifty_kills_under_load_lose_nothing(world):
@@ -103,7 +92,7 @@ def fifty_kills_under_load_lose_nothing(world):
     equal(killed, {"hub": ROUNDS // 2, "device": ROUNDS // 2}, "kills")
     held = fold.read_store(hub.data / "store.db").dots
     for device in devices:
-        saved = _saved(device)
+        saved = set(device.promised())
         expect(len(saved) >= ROUNDS, f"only {len(saved)} writes on {device.name}: no load")
         equal(saved - held, set(), f"saved on {device.name}, and not at the hub")
         mine = fold.read_store(device.data / "store.db").dots
@@ -170,4 +159,4 @@ def sigterm_ends_a_daemon_within_five_seconds_and_cleanly(world):
         equal(node.stop(), 0, f"{node.name}: exit code")
         expect(time.monotonic() - began < 5, f"{node.name} took more than 5 s to end")
     held = fold.read_store(hub.data / "store.db").dots
-    equal(_saved(rees) - held, set(), "saved before the end, and not at the hub")
+    equal(set(rees.promised()) - held, set(), "saved before the end, and not at the hub")

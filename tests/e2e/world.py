@@ -2,6 +2,7 @@
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -39,7 +40,7 @@ class World:
     def __init__(self, build):
         self.build = Path(build)
         self.directory = Path(tempfile.mkdtemp(prefix="holdfast-e2e-"))
-        self.nodes = []
+        self.nodes, self.mounts = [], []
         self.seed = int(os.environ.get("HOLDFAST_SEED", "1"))  # of what a test chooses
 
     def make_hub(self, name="hub", start=True):
@@ -74,6 +75,8 @@ class World:
             node.kill()
             if isinstance(node, Device):
                 node.close()
+        for directory in self.mounts:
+            subprocess.run(["umount", "-l", str(directory)], check=False)
         if not keep:
             shutil.rmtree(self.directory, ignore_errors=True)
 
