@@ -36,6 +36,7 @@ hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, uint64_t own_ent
                         .hlc = store->hlc,
                         .position = store->position,
                         .head_number = store->head_number,
+                        .pack_changed = store->pack_changed,
                         .origin_count = store->origin_count};
     memcpy(batch->feed_chain, store->feed_chain, sizeof batch->feed_chain);
     store->batch = batch;
@@ -67,7 +68,7 @@ void hf_batch_rollback(hf_batch *batch)
     memcpy(store->feed_chain, batch->feed_chain, sizeof store->feed_chain);
     store->head_number = batch->head_number;
     store->hlc = batch->hlc;
-    store->pack_changed = false;
+    store->pack_changed = batch->pack_changed;
     hf_origins_cut(store, batch->origin_count);
     hf_vectors_forget(store);
     hf_head_forget(store);
@@ -84,9 +85,10 @@ hf_status hf_batch_commit(hf_batch *batch)
         return status;
     }
     batch_free(batch);
-    if (!store->pack_changed) return HF_OK;
-    store->pack_changed = false;
-    return hf_pack_load(store);
+    /* It is durable, whatever comes of this: a pack that the disk does not give now is asked for again
+     * after the next commit. */
+    if (store->pack_changed && hf_pack_load(store) == HF_OK) store->pack_changed = false;
+    return HF_OK;
 }
 
 /* ---- one entry ---- */

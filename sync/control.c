@@ -325,13 +325,14 @@ hf_status hf_pack_load(hf_store *store)
     sqlite3_reset(statement);
     for (size_t i = 0; i < count && status == HF_OK; i++)
         status = pack_consider(store, packs[i], &newest);
+    hf_pack *former = store->pack;
     if (status == HF_OK) {
-        hf_pack_close(store->pack);
         store->pack = newest;
         status = hf_conflicts_refresh(store);
-    } else {
-        hf_pack_close(newest);
     }
+    /* Rules and the list of conflicts change together, or neither does. */
+    if (status != HF_OK) store->pack = former;
+    hf_pack_close(status == HF_OK ? former : newest);
     return status;
 }
 

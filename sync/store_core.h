@@ -65,7 +65,7 @@ struct hf_store {
     hf_batch *batch; /* the open one, or NULL */
     hf_txn *txn;
     bool clock_caps;                /* clock_cap has rows: qualities must be looked up */
-    bool pack_changed;              /* in the open batch: swap it in once committed */
+    bool pack_changed;              /* a newer one may be held: to be looked for after a commit */
     uint64_t head_number;           /* last acceptance number given to a head */
     struct hf_head_base *head_base; /* head.c: where the last head was worked out; may be NULL */
     char problem[512];
@@ -234,6 +234,7 @@ struct hf_batch {
     uint64_t position; /* to come back to, should the batch be rolled back */
     uint8_t feed_chain[16];
     uint64_t head_number;
+    bool pack_changed;
     size_t origin_count;
     hf_buffer scratch;
     bool failed; /* something in it went wrong: it can only be rolled back */
