@@ -4,9 +4,7 @@
  * network can do is lose a tail, and let either end believe otherwise for as long as it likes. */
 #include "world_private.h"
 
-#include "sync/frame.h"
 #include "sync/limits.h"
-#include "sync/messages.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -299,44 +297,11 @@ void sim_on_lost(sim_world *world, uint32_t index, uint32_t what)
 
 /* ---- messages ---- */
 
-/* Does a careless relay swallow this message whole? Only what carries entries: those are numbered, so
- * that the other end must notice. TLS would not let it pass; software that skips a write would. */
-static bool swallowed(sim_world *world, sim_node *edge, hf_bytes message)
-{
-    if (world->calm || !sim_random_chance(&edge->random, world->swarm.swallow)) return false;
-    hf_deflater *deflater = NULL;
-    hf_buffer inflated = {0};
-    hf_bytes raw;
-    hf_message frame = {.type = HF_FRAME_NONE};
-    hf_status status = hf_deflater_new(&deflater);
-    if (status == HF_OK) status = hf_frame_open(deflater, message, &inflated, &raw);
-    if (status == HF_OK) status = hf_message_read(raw, &frame);
-    bool entries = frame.type == HF_FRAME_PUSH || frame.type == HF_FRAME_FEED;
-    hf_deflater_free(deflater);
-    hf_buffer_free(&inflated);
-    if (status == HF_OK && entries) world->result->counts.cut++;
-    return status == HF_OK && entries;
-}
-
-static void enqueue(sim_world *world, sim_link *link, unsigned way_number, hf_bytes message)
+/* Puts a copy of the message on its way, unless the link is cut in the middle of it. */
+static void queue_message(sim_world *world, sim_link *link, unsigned way_number, hf_bytes message)
 {
     sim_way *way = &link->ways[way_number];
     sim_node *edge = &world->nodes[link->node];
-    uint8_t hash[HF_HASH_SIZE];
-    sim_hash(&message, 1, hash);
-    sim_trace(world, hash[0] | (uint64_t)hash[1] << 8 | (uint64_t)hash[2] << 16, message.size);
-    world->result->messages++;
-    way->sent += message.size;
-    if (swallowed(world, edge, message)) return;
-    world->nodes[way_number == SIM_UP ? link->node : SIM_HUB].idle_turns = 0;
-    way->bytes += message.size;
-    sim_checked(world, SIM_S15);
-    if (message.size > HF_FRAME_SIZE_MAX)
-        sim_break(world, SIM_S15, "%s: a frame of %zu bytes", edge->name, message.size);
-    if (way->bytes > IN_FLIGHT_MAX)
-        sim_break(world, SIM_S15, "%s: %zu bytes %s and none acknowledged", edge->name, way->bytes,
-                  way_number == SIM_UP ? "up" : "down");
-    if (link->broken) return;
     if (!world->calm && sim_random_chance(&edge->random, world->swarm.cut_per_message)) {
         /* Cut in mid-message: the sender believes it sent, the receiver never has it whole. */
         world->result->counts.cut++;
@@ -357,7 +322,34 @@ static void enqueue(sim_world *world, sim_link *link, unsigned way_number, hf_by
     way->last_at = m->at;
     *(way->last ? &way->last->next : &way->first) = m;
     way->last = m;
+    way->bytes += message.size;
     sim_schedule(world, m->at, SIM_DELIVER, link_index(world, link), tag(link, way_number));
+}
+
+static void enqueue(sim_world *world, sim_link *link, unsigned way_number, hf_bytes message)
+{
+    sim_way *way = &link->ways[way_number];
+    sim_node *edge = &world->nodes[link->node];
+    uint8_t hash[HF_HASH_SIZE];
+    sim_hash(&message, 1, hash);
+    sim_trace(world, hash[0] | (uint64_t)hash[1] << 8 | (uint64_t)hash[2] << 16, message.size);
+    world->result->messages++;
+    world->nodes[way_number == SIM_UP ? link->node : SIM_HUB].idle_turns = 0;
+    way->sent += message.size;
+    sim_checked(world, SIM_S15);
+    if (message.size > HF_FRAME_SIZE_MAX)
+        sim_break(world, SIM_S15, "%s: a frame of %zu bytes", edge->name, message.size);
+    if (way->bytes + message.size > IN_FLIGHT_MAX)
+        sim_break(world, SIM_S15, "%s: %zu bytes %s and none acknowledged", edge->name,
+                  way->bytes + message.size, way_number == SIM_UP ? "up" : "down");
+    if (link->broken) { /* they fill the sender's buffer, and nothing will take them out */
+        way->bytes += message.size;
+        return;
+    }
+    hf_buffer altered = {0};
+    if (sim_meddle(world, edge, &message, &altered))
+        queue_message(world, link, way_number, message);
+    hf_buffer_free(&altered);
 }
 
 /* The sender's next message; size 0: none, or the sender died or failed. */

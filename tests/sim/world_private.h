@@ -1,5 +1,5 @@
 /* world_private.h: the world's insides, shared by the files that play its parts:
- * world.c (time), node.c (processes), network.c (links), people.c (writes), operators.c (the hub's),
+ * world.c (time), node.c (processes), network.c and meddle.c (links), people.c (writes), operators.c (the hub's),
  * faults.c (bad luck), observe.c and invariants.c (what must hold). */
 #ifndef SIM_WORLD_PRIVATE_H
 #define SIM_WORLD_PRIVATE_H
@@ -10,6 +10,7 @@
 #include "sim_crypto.h"
 #include "sim_vfs.h"
 #include "sync/apply.h"
+#include "sync/codec.h"
 #include "world.h"
 
 enum {
@@ -223,6 +224,10 @@ void sim_edge_closes(sim_world *world, sim_link *link);
 void sim_hub_closes(sim_world *world, sim_link *link);
 void sim_link_end(sim_world *world, sim_link *link); /* both ends are closed: accounts and frees */
 void sim_links_free(sim_world *world);
+
+/* ---- meddle.c ---- */
+/* False: the message is lost on the way. It may also be altered; `sealed` then holds it. */
+bool sim_meddle(sim_world *world, sim_node *edge, hf_bytes *message, hf_buffer *sealed);
 
 /* ---- people.c ---- */
 void sim_on_write(sim_world *world, sim_node *edge);

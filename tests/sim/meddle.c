@@ -1,0 +1,132 @@
+/* meddle.c: software between two honest nodes that loses a write: a message, or one entry out of many.
+ *
+ * TLS would not let a network do it; a hub or a device with a fault of its own could. Entries are
+ * numbered within their log and scope, so the other end must notice, take nothing that stands
+ * behind the gap, and come back for it. */
+#include "world_private.h"
+
+#include "model_private.h"
+#include "sync/frame.h"
+#include "sync/messages.h"
+
+#include <assert.h>
+#include <string.h>
+
+typedef struct cut_out { /* which body of which run is left out */
+    uint64_t run, body;
+    bool found;
+} cut_out;
+
+typedef struct place { /* of an entry in its log */
+    uint64_t seq, pseq, scope;
+} place;
+
+static place place_of(hf_bytes body)
+{
+    reader r = {body.data, body.data + body.size, false};
+    place out;
+    (void)reader_head(&r, MAJOR_ARRAY);
+    out.seq = reader_head(&r, MAJOR_UINT);
+    out.pseq = reader_head(&r, MAJOR_UINT);
+    out.scope = reader_head(&r, MAJOR_UINT);
+    return out;
+}
+
+/* An entry whose successor stands right behind it in the same run: without it there is a gap that the
+ * receiver can see. `runs` is at the array of them: [[origin, lane, [body, ...]], ...]. */
+static cut_out choose(sim_random *random, reader runs)
+{
+    cut_out out = {.found = false};
+    uint64_t count = reader_head(&runs, MAJOR_ARRAY);
+    for (uint64_t run = 0; run < count && !runs.bad; run++) {
+        (void)reader_head(&runs, MAJOR_ARRAY);
+        (void)reader_item(&runs);
+        (void)reader_item(&runs);
+        uint64_t bodies = reader_head(&runs, MAJOR_ARRAY);
+        place last = {0};
+        for (uint64_t i = 0; i < bodies && !runs.bad; i++) {
+            place here = place_of(reader_item(&runs));
+            bool follows = i > 0 && here.pseq == last.seq && here.scope == last.scope;
+            if (follows && (!out.found || sim_random_chance(random, 500)))
+                out = (cut_out){.run = run, .body = i - 1, .found = true};
+            last = here;
+        }
+    }
+    if (runs.bad) out.found = false;
+    return out;
+}
+
+static void put_head(hf_buffer *out, unsigned major, uint64_t argument)
+{
+    uint8_t bytes[9];
+    hf_write_raw(out, (hf_bytes){bytes, writer_head(bytes, major, argument)});
+}
+
+/* Copies the array of runs, but for the one body. */
+static void copy_without(hf_buffer *out, reader *runs, cut_out cut)
+{
+    uint64_t count = reader_head(runs, MAJOR_ARRAY);
+    put_head(out, MAJOR_ARRAY, count);
+    for (uint64_t run = 0; run < count && !runs->bad; run++) {
+        put_head(out, MAJOR_ARRAY, reader_head(runs, MAJOR_ARRAY));
+        hf_write_raw(out, reader_item(runs));
+        hf_write_raw(out, reader_item(runs));
+        uint64_t bodies = reader_head(runs, MAJOR_ARRAY);
+        put_head(out, MAJOR_ARRAY, run == cut.run ? bodies - 1 : bodies);
+        for (uint64_t i = 0; i < bodies && !runs->bad; i++) {
+            hf_bytes body = reader_item(runs);
+            if (run != cut.run || i != cut.body) hf_write_raw(out, body);
+        }
+    }
+}
+
+/* Writes the frame again without one entry; false when there is none to leave out. */
+static bool leave_one_out(sim_random *random, hf_bytes raw, hf_buffer *out)
+{
+    reader r = {raw.data, raw.data + raw.size, false};
+    uint64_t items = reader_head(&r, MAJOR_ARRAY);
+    uint64_t type = reader_head(&r, MAJOR_UINT);
+    unsigned before = type == HF_FRAME_FEED ? 3 : 0; /* from, to, chain */
+    put_head(out, MAJOR_ARRAY, items);
+    put_head(out, MAJOR_UINT, type);
+    for (unsigned i = 0; i < before; i++) hf_write_raw(out, reader_item(&r));
+    cut_out cut = choose(random, r);
+    if (!cut.found) return false;
+    copy_without(out, &r, cut);
+    hf_write_raw(out, (hf_bytes){r.at, (size_t)(r.end - r.at)});
+    return !r.bad && out->status == HF_OK;
+}
+
+static uint64_t type_of(hf_bytes raw)
+{
+    reader r = {raw.data, raw.data + raw.size, false};
+    (void)reader_head(&r, MAJOR_ARRAY);
+    return reader_head(&r, MAJOR_UINT);
+}
+
+bool sim_meddle(sim_world *world, sim_node *edge, hf_bytes *message, hf_buffer *sealed)
+{
+    if (world->calm || !sim_random_chance(&edge->random, world->swarm.swallow)) return true;
+    hf_deflater *deflater = NULL;
+    hf_buffer inflated = {0}, altered = {0};
+    hf_bytes raw = {NULL, 0};
+    bool arrives = true;
+    hf_status status = hf_deflater_new(&deflater);
+    if (status == HF_OK) status = hf_frame_open(deflater, *message, &inflated, &raw);
+    assert(status == HF_OK); /* honest nodes send nothing else */
+    uint64_t type = type_of(raw);
+    bool runs = type == HF_FRAME_FEED || type == HF_FRAME_ENTRIES;
+    if (runs && leave_one_out(&edge->random, raw, &altered)) {
+        status = hf_frame_seal(deflater, hf_buffer_bytes(&altered), sealed);
+        assert(status == HF_OK);
+        *message = hf_buffer_bytes(sealed);
+        world->result->counts.cut++;
+    } else if (type == HF_FRAME_PUSH || type == HF_FRAME_FEED) {
+        arrives = false;
+        world->result->counts.cut++;
+    }
+    hf_deflater_free(deflater);
+    hf_buffer_free(&inflated);
+    hf_buffer_free(&altered);
+    return arrives;
+}
