@@ -16,7 +16,7 @@
 enum {
     ROUNDS_MAX = 99,
     ROUNDS_DEFAULT = 3,
-    SINGLE_COUNT = 1500, /* of transactions: each waits for the disk */
+    SINGLE_COUNT = 800, /* of transactions: each waits for the disk */
     PER_COMMIT = 1000,
     UPLOAD_SECONDS_MAX = 60,
     CRIME_LANE = HF_LANE_CRIME
