@@ -217,13 +217,13 @@ static void compare_conflicts(sim_world *world, const sim_node *node, const mode
 
 /* ---- S3: who holds the same, shows the same ---- */
 
-/* Do the two hold the same entries of the scope, those apart that neither counts? */
+/* Do the two hold the same entries of the scope? Withheld ones too: their hashes move the vector. */
 static bool same_entries(const sim_world *world, const sim_node *a, const sim_node *b,
                          uint32_t scope)
 {
     for (size_t i = 0; i < world->dot_count; i++) {
         const sim_dot *dot = &world->dots[i];
-        if (dot->scope != scope || dot->withheld) continue;
+        if (dot->scope != scope) continue;
         if ((dot->held >> a->index & 1) != (dot->held >> b->index & 1)) return false;
     }
     return true;
