@@ -85,8 +85,8 @@ hf_status hf_batch_commit(hf_batch *batch)
         return status;
     }
     batch_free(batch);
-    /* It is durable, whatever comes of this: a pack that the disk does not give now is asked for again
-     * after the next commit. */
+    /* It is durable, whatever comes of this: a pack that the disk does not give now is asked for
+     * again after the next commit. */
     if (store->pack_changed && hf_pack_load(store) == HF_OK) store->pack_changed = false;
     return HF_OK;
 }

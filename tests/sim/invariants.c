@@ -1,5 +1,6 @@
-/* invariants.c: what must hold of a whole replica: that it shows what the model works out, and agrees
- * with every other that holds the same; and, once the bad luck is over, that all of it is everywhere. */
+/* invariants.c: what must hold of a whole replica: that it shows what the model works out, and
+ * agrees with every other that holds the same; and, once the bad luck is over, that all of it is
+ * everywhere. */
 #include "world_private.h"
 
 #include "model.h"
@@ -217,7 +218,8 @@ static void compare_conflicts(sim_world *world, const sim_node *node, const mode
 
 /* ---- S3: who holds the same, shows the same ---- */
 
-/* Do the two hold the same entries of the scope? Withheld ones too: their hashes move the vector. */
+/* Do the two hold the same entries of the scope? Withheld ones too: their hashes move the vector.
+ */
 static bool same_entries(const sim_world *world, const sim_node *a, const sim_node *b,
                          uint32_t scope)
 {
@@ -308,7 +310,8 @@ bool sim_settled(sim_world *world)
         if (!takes_part(node)) continue;
         if (!node->up) return false;
         const sim_dot *dot = outstanding(world, node, &what);
-        if (dot && dot->hollow >> i & 1) sim_observe_again(world, node); /* it may have come since */
+        if (dot && dot->hollow >> i & 1)
+            sim_observe_again(world, node); /* it may have come since */
         if (dot && (!node->up || outstanding(world, node, &what))) return false;
     }
     return true;
@@ -331,13 +334,14 @@ static void judge_arrival(sim_world *world, const sim_node *node)
         if (world->dots[i].withheld && world->dots[i].dot.seq < dot->dot.seq &&
             world->dots[i].dot.lane == dot->dot.lane && world->dots[i].author == dot->author)
             behind_withheld = true;
-    sim_break(world, behind_withheld ? SIM_S14 : SIM_L1,
-              "%s: entry %s/%u/%llu of scope %u, %llu in the hub's feed, %s%s (cursor %llu, link %d, "
-              "last error \"%s\")",
-              node->name, world->nodes[dot->author].name, dot->dot.lane,
-              (unsigned long long)dot->dot.seq, dot->scope, (unsigned long long)dot->hub_position,
-              what, dot->hollow >> node->index & 1 ? " but for its hashes" : "",
-              (unsigned long long)node->cursor, status.link, status.last_error);
+    sim_break(
+        world, behind_withheld ? SIM_S14 : SIM_L1,
+        "%s: entry %s/%u/%llu of scope %u, %llu in the hub's feed, %s%s (cursor %llu, link %d, "
+        "last error \"%s\")",
+        node->name, world->nodes[dot->author].name, dot->dot.lane, (unsigned long long)dot->dot.seq,
+        dot->scope, (unsigned long long)dot->hub_position, what,
+        dot->hollow >> node->index & 1 ? " but for its hashes" : "",
+        (unsigned long long)node->cursor, status.link, status.last_error);
 }
 
 static void judge_saved(sim_world *world)

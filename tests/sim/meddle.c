@@ -1,4 +1,5 @@
-/* meddle.c: software between two honest nodes that loses a write: a message, or one entry out of many.
+/* meddle.c: software between two honest nodes that loses a write: a message, or one entry out of
+ * many.
  *
  * TLS would not let a network do it; a hub or a device with a fault of its own could. Entries are
  * numbered within their log and scope, so the other end must notice, take nothing that stands
@@ -32,8 +33,8 @@ static place place_of(hf_bytes body)
     return out;
 }
 
-/* An entry whose successor stands right behind it in the same run: without it there is a gap that the
- * receiver can see. `runs` is at the array of them: [[origin, lane, [body, ...]], ...]. */
+/* An entry whose successor stands right behind it in the same run: without it there is a gap that
+ * the receiver can see. `runs` is at the array of them: [[origin, lane, [body, ...]], ...]. */
 static cut_out choose(sim_random *random, reader runs)
 {
     cut_out out = {.found = false};

@@ -89,8 +89,8 @@ static void part_hash(reader *parts, uint8_t out[HF_HASH_SIZE])
     sim_hash(pieces, 2, out);
 }
 
-/* H(00 || [1, origin, lane, seq .. transaction, [part hash, ...]]): the body's first eight items are
- * the header's, byte for byte. */
+/* H(00 || [1, origin, lane, seq .. transaction, [part hash, ...]]): the body's first eight items
+ * are the header's, byte for byte. */
 static void entry_hash(entry *e, hf_bytes middle)
 {
     uint8_t start[32], hashes[PARTS_MAX * (HF_HASH_SIZE + 2) + 16];
@@ -271,8 +271,8 @@ static bool stands(const model *m, const model_write *write)
     if (!write->live.value.data) return false;
     model_cite cite = {.key = write->key, .dot = write->live.dot};
     memcpy(cite.prefix, write->prefix, HF_PREFIX_SIZE);
-    return !m->cites.count || !bsearch(&cite, m->cites.items, m->cites.count, sizeof cite,
-                                       by_key_cite);
+    return !m->cites.count ||
+           !bsearch(&cite, m->cites.items, m->cites.count, sizeof cite, by_key_cite);
 }
 
 static int by_dot_hole(const void *left, const void *right)
@@ -283,9 +283,9 @@ static int by_dot_hole(const void *left, const void *right)
 static bool is_hole(const model *m, const hf_dot *dot)
 {
     model_hole key = {.dot = *dot};
-    const model_hole *hole = m->holes.count ? bsearch(&key, m->holes.items, m->holes.count,
-                                                      sizeof key, by_dot_hole)
-                                            : NULL;
+    const model_hole *hole =
+        m->holes.count ? bsearch(&key, m->holes.items, m->holes.count, sizeof key, by_dot_hole)
+                       : NULL;
     return hole && hole->reason != 0;
 }
 
@@ -406,7 +406,8 @@ static void take_record(model *m, size_t *at)
     *record = (model_record){
         .id = writes[*at].key.record, .scope = writes[*at].key.scope, .fields = fields};
     while (*at < m->writes.count) {
-        model_key of = {.record = record->id, .scope = record->scope, .field = writes[*at].key.field};
+        model_key of = {
+            .record = record->id, .scope = record->scope, .field = writes[*at].key.field};
         if (key_compare(&of, &writes[*at].key) != 0) break;
         take_field(m, at, &fields[record->field_count]);
         if (fields[record->field_count].live_count) record->field_count++;

@@ -1,4 +1,5 @@
-/* model.h: what a replica must show, worked out from the set of entries it holds, simply and slowly.
+/* model.h: what a replica must show, worked out from the set of entries it holds, simply and
+ * slowly.
  *
  * Written from DESIGN.md 3 and docs/protocol.md, not from sync/: it reads bodies with its own
  * decoder, builds its own hashes, and never folds step by step. All writes and all citations are

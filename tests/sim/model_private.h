@@ -9,8 +9,14 @@ typedef struct reader { /* deterministic CBOR, and no more of it than entries us
     bool bad;
 } reader;
 
-enum { MAJOR_UINT = 0, MAJOR_NINT = 1, MAJOR_BYTES = 2, MAJOR_TEXT = 3, MAJOR_ARRAY = 4,
-       MAJOR_SIMPLE = 7 };
+enum {
+    MAJOR_UINT = 0,
+    MAJOR_NINT = 1,
+    MAJOR_BYTES = 2,
+    MAJOR_TEXT = 3,
+    MAJOR_ARRAY = 4,
+    MAJOR_SIMPLE = 7
+};
 
 /* The next item's head: its argument; sets `bad` when it is not of `major`. */
 uint64_t reader_head(reader *r, unsigned major);

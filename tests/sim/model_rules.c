@@ -111,7 +111,8 @@ static size_t code_of(const hf_field *rule, hf_bytes value) /* SIZE_MAX: not in 
     reader r = {value.data, value.data + value.size, false};
     hf_bytes text = reader_string(&r, MAJOR_TEXT);
     for (size_t i = 0; i < rule->code_count && !r.bad; i++)
-        if (strlen(rule->codes[i]) == text.size && memcmp(rule->codes[i], text.data, text.size) == 0)
+        if (strlen(rule->codes[i]) == text.size &&
+            memcmp(rule->codes[i], text.data, text.size) == 0)
             return i;
     return SIZE_MAX; /* which is also stricter than every place in it */
 }
@@ -141,7 +142,8 @@ static size_t extreme(const hf_field *rule, const model_live *live, size_t count
     return best;
 }
 
-/* Do declared moves lead from one state to the other? Spreads out from `from` until nothing is new. */
+/* Do declared moves lead from one state to the other? Spreads out from `from` until nothing is new.
+ */
 static bool follows(const hf_field *rule, size_t from, size_t to)
 {
     bool reached[HF_DISPUTED + 1] = {false};
@@ -161,7 +163,8 @@ static size_t join(const hf_field *rule, size_t a, size_t b)
     if (a == HF_DISPUTED || b == HF_DISPUTED || a == SIZE_MAX || b == SIZE_MAX) return HF_DISPUTED;
     if (follows(rule, a, b)) return b;
     if (follows(rule, b, a)) return a;
-    return rule->join[a * rule->code_count + b]; /* what the pack declares for the pair, if anything */
+    return rule
+        ->join[a * rule->code_count + b]; /* what the pack declares for the pair, if anything */
 }
 
 static void rule_state(const hf_field *rule, const model_live *live, size_t count, model_field *out)

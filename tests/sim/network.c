@@ -1,7 +1,8 @@
 /* network.c: the simulated links: late, cut in mid-message, half-open, doubled, stalled.
  *
- * Within one connection bytes arrive in order or not at all, as TCP and TLS see to it; so what a bad
- * network can do is lose a tail, and let either end believe otherwise for as long as it likes. */
+ * Within one connection bytes arrive in order or not at all, as TCP and TLS see to it; so what a
+ * bad network can do is lose a tail, and let either end believe otherwise for as long as it likes.
+ */
 #include "world_private.h"
 
 #include "sync/limits.h"
@@ -13,10 +14,10 @@
 
 enum {
     STALL_STEP_MS = 5 * SIM_SECOND,
-    SESSION_BYTES = 8 * 1024,   /* L4: greetings, vectors and certificates of one session */
-    ENTRY_BYTES = 192,          /* L4: an entry's share of heads and frames, when it comes alone */
-    MISSING_TIMES = 3,          /* L4's k */
-    PING_BYTES = 4,             /* L4: per second of a link's life */
+    SESSION_BYTES = 8 * 1024, /* L4: greetings, vectors and certificates of one session */
+    ENTRY_BYTES = 192,        /* L4: an entry's share of heads and frames, when it comes alone */
+    MISSING_TIMES = 3,        /* L4's k */
+    PING_BYTES = 4,           /* L4: per second of a link's life */
     IN_FLIGHT_MAX = HF_CREDIT_BYTES + HF_CREDIT_BYTES / 2 + HF_FRAME_SIZE_MAX /* S15, stalled */
 };
 
@@ -151,7 +152,8 @@ static bool hub_accepts(sim_world *world, sim_link *link)
     return true;
 }
 
-/* The same device a second time: a proxy's retry, a handshake whose first half was believed lost. */
+/* The same device a second time: a proxy's retry, a handshake whose first half was believed lost.
+ */
 static void add_ghost(sim_world *world, sim_node *edge)
 {
     sim_link *ghost = link_new(world, edge);
@@ -221,8 +223,8 @@ void sim_link_break(sim_world *world, sim_link *link, bool edge_learns, bool hub
     cut_tail(edge, &link->ways[SIM_DOWN]);
     for (unsigned way = 0; way < 2; way++) {
         if (!(way == SIM_UP ? hub_learns : edge_learns)) continue;
-        uint64_t at = link->ways[way].last_at > world->now_ms ? link->ways[way].last_at
-                                                              : world->now_ms;
+        uint64_t at =
+            link->ways[way].last_at > world->now_ms ? link->ways[way].last_at : world->now_ms;
         sim_schedule(world, at + 1 + sim_random_below(&edge->random, 2 * link->delay_ms), SIM_LOST,
                      link_index(world, link), tag(link, way));
     }
@@ -242,8 +244,7 @@ static void check_farewell(sim_world *world, const sim_node *edge)
     if (strstr(status.last_error, "nothing heard") || strstr(status.last_error, " in time")) return;
     if ((code == 300 || code == 303) && world->swarm.swallow) return; /* noticed, as it should be */
     bool ours = (code >= 100 && code < 200) || code == 203 || code == 300 || code >= 303;
-    if (ours && code < 400)
-        sim_break(world, SIM_HONEST, "%s: %s", edge->name, status.last_error);
+    if (ours && code < 400) sim_break(world, SIM_HONEST, "%s: %s", edge->name, status.last_error);
 }
 
 void sim_edge_closes(sim_world *world, sim_link *link)

@@ -59,7 +59,8 @@ uint64_t sim_node_wall(const sim_world *world, const sim_node *node)
     return (uint64_t)((int64_t)(SIM_EPOCH_MS + running) + node->skew_ms);
 }
 
-/* Errors that a disk may cause are life; damage, refusal and bad input between honest nodes are not. */
+/* Errors that a disk may cause are life; damage, refusal and bad input between honest nodes are
+ * not. */
 bool sim_status_sane(sim_world *world, sim_node *node, hf_status status, const char *doing)
 {
     if (sim_disk_killed(node->disk)) return false;
@@ -165,15 +166,15 @@ void sim_node_wake(sim_world *world, sim_node *node, uint64_t at)
 /* Sleeps until the node's own deadline: what a driver's loop does. */
 static void plan_next(sim_world *world, sim_node *node)
 {
-    uint64_t deadline =
-        node->hub ? hf_hub_deadline_ms(node->hub) : hf_edge_deadline_ms(node->edge);
+    uint64_t deadline = node->hub ? hf_hub_deadline_ms(node->hub) : hf_edge_deadline_ms(node->edge);
     bool dialling = node->link < SIM_LINKS_MAX && !world->links[node->link].edge_end;
     if (deadline == UINT64_MAX || dialling) return; /* it has asked for a link: that will wake it */
     uint64_t now = sim_node_now(world, node);
     sim_checked(world, SIM_S15);
     if (++node->idle_turns > IDLE_TURNS_MAX)
-        sim_break(world, SIM_S15, "%s spins: %u turns and nothing said; its deadline is %lld ms away",
-                  node->name, node->idle_turns, (long long)(deadline - now));
+        sim_break(world, SIM_S15,
+                  "%s spins: %u turns and nothing said; its deadline is %lld ms away", node->name,
+                  node->idle_turns, (long long)(deadline - now));
     uint64_t wait = deadline > now ? deadline - now : 1; /* a deadline in the past spins a loop */
     sim_node_wake(world, node, world->now_ms + wait);
 }

@@ -12,7 +12,8 @@ enum { PACK_VERSIONS = 3, WITHHELD_BY_OPERATOR = 604 };
 
 static const char *const SCOPE_NAMES[SIM_SCOPES] = {"north", "south", "east", "west", "cid"};
 
-/* The police pack as it was before its last type was added, or as it is: [1, version, [type, ...], ...]. */
+/* The police pack as it was before its last type was added, or as it is: [1, version, [type, ...],
+ * ...]. */
 static hf_buffer pack_of(uint32_t version)
 {
     hf_reader reader = hf_reader_open((hf_bytes){hf_pack_police, hf_pack_police_size});
@@ -54,8 +55,7 @@ static bool learn_scopes(sim_world *world, sim_node *edge)
 {
     sim_node *hub = &world->nodes[SIM_HUB];
     static hf_device device;
-    hf_status status =
-        hf_device_by_key(hub->store, edge->crypto.table.own_key_id, &device);
+    hf_status status = hf_device_by_key(hub->store, edge->crypto.table.own_key_id, &device);
     if (!sim_node_alive(world, hub) || status != HF_OK) return false;
     assert(device.scope_count <= SIM_SCOPES);
     edge->scope_count = 0;
@@ -77,9 +77,8 @@ bool sim_register(sim_world *world, sim_node *edge)
     if (!count) names[count++] = SCOPE_NAMES[0];
     hf_bytes certificate = edge->crypto.table.own_certificate;
     hub->wall_seen_ms = sim_node_wall(world, hub);
-    hf_status status =
-        hf_hub_register(hub->hub, edge->crypto.table.own_key_id, edge->name, "force", "unit", names,
-                        count, certificate, hub->wall_seen_ms);
+    hf_status status = hf_hub_register(hub->hub, edge->crypto.table.own_key_id, edge->name, "force",
+                                       "unit", names, count, certificate, hub->wall_seen_ms);
     if (!sim_node_alive(world, hub)) return false;
     if (!sim_status_sane(world, hub, status, "register")) return false;
     edge->registered = learn_scopes(world, edge);

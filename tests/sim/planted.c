@@ -1,12 +1,15 @@
 /* planted.c: the mistakes that sync/planted.h can make on purpose, by name.
  *
- * A simulator that has never caught anything proves nothing. Each of these is the real mistake at the
- * one line where it would be made; `sim --planted` shows that no invariant sleeps. */
+ * A simulator that has never caught anything proves nothing. Each of these is the real mistake at
+ * the one line where it would be made; `sim --planted` shows that no invariant sleeps. */
 #include "planted.h"
 
 #include "sync/planted.h"
 
-#define BUG(name) {#name, HF_PLANTED_##name}
+#define BUG(name)                                                                                  \
+    {                                                                                              \
+#name, HF_PLANTED_##name                                                                   \
+    }
 
 const sim_planted *sim_planted_table(size_t *count)
 {

@@ -1,7 +1,8 @@
 /* sim_crypto.h: hashes, signatures and chance for one simulated installation: cheap and seeded.
  *
- * Nobody in the simulator forges, so a signature need only be checkable, and a hash only spread well:
- * real ones would cost most of the run and find nothing here (tests/unit has the real ones). */
+ * Nobody in the simulator forges, so a signature need only be checkable, and a hash only spread
+ * well: real ones would cost most of the run and find nothing here (tests/unit has the real ones).
+ */
 #ifndef SIM_CRYPTO_H
 #define SIM_CRYPTO_H
 
@@ -17,7 +18,8 @@ typedef struct sim_crypto {
     uint8_t certificate[SIM_CERTIFICATE_SIZE];
 } sim_crypto;
 
-/* The installation `name` of the world `seed`. Must not move afterwards: the table points into it. */
+/* The installation `name` of the world `seed`. Must not move afterwards: the table points into it.
+ */
 void sim_crypto_init(sim_crypto *crypto, uint64_t seed, const char *name, bool is_hub);
 /* 256 bits over `count` pieces, one after the other: as the table's hash. */
 void sim_hash(const hf_bytes *pieces, size_t count, uint8_t out[HF_HASH_SIZE]);

@@ -31,7 +31,8 @@ bool sim_bytes_resize(sim_bytes *bytes, size_t size)
 
 bool sim_bytes_write(sim_bytes *bytes, uint64_t offset, const void *data, size_t size)
 {
-    if (offset + size > bytes->size && !sim_bytes_resize(bytes, (size_t)offset + size)) return false;
+    if (offset + size > bytes->size && !sim_bytes_resize(bytes, (size_t)offset + size))
+        return false;
     if (size) memcpy(bytes->data + offset, data, size);
     return true;
 }

@@ -92,8 +92,8 @@ static int on_sync(sqlite3_file *base, int flags)
     sim_handle *handle = (sim_handle *)base;
     bool was_dead = handle->disk->dead;
     if (sim_disk_step(handle->disk) != SIM_GO) {
-        /* The kernel now believes these pages clean. Not on a careless disk: there SQLite fills up the
-         * last sector of a commit after its sync, and has no way to know that this was lost. */
+        /* The kernel now believes these pages clean. Not on a careless disk: there SQLite fills up
+         * the last sector of a commit after its sync, and has no way to know that this was lost. */
         if (!was_dead && !handle->disk->dead && !handle->disk->careless) {
             handle->disk->sync_lost = true;
             sim_file_drop_writes(handle->file);
@@ -230,7 +230,8 @@ static const sqlite3_io_methods METHODS = {
 
 /* ---- the VFS ---- */
 
-static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int flags, int *out_flags)
+static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int flags,
+                   int *out_flags)
 {
     sim_disk *disk = vfs->pAppData;
     sim_handle *handle = (sim_handle *)base;

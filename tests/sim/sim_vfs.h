@@ -1,8 +1,8 @@
 /* sim_vfs.h: a disk in memory that behaves as badly as SQLite has to expect, and no worse.
  *
  * Each disk is a SQLite VFS of its own, registered under its name, and serves any file. What was
- * written but not synced can be lost or torn by a power cut, sector by sector and out of order; what
- * was synced stays. A process can die at any call; a call can fail; the disk can fill up. */
+ * written but not synced can be lost or torn by a power cut, sector by sector and out of order;
+ * what was synced stays. A process can die at any call; a call can fail; the disk can fill up. */
 #ifndef SIM_VFS_H
 #define SIM_VFS_H
 
@@ -28,8 +28,8 @@ sim_disk *sim_disk_new(const char *name, uint64_t seed);
 void sim_disk_free(sim_disk *disk); /* every file must have been closed; NULL is fine */
 const char *sim_disk_name(const sim_disk *disk);
 
-/* The process that uses this disk dies at the `calls`-th file operation from now (1: the next): that
- * one happens in part, and every later one fails, until sim_disk_revive. 0: call it off. */
+/* The process that uses this disk dies at the `calls`-th file operation from now (1: the next):
+ * that one happens in part, and every later one fails, until sim_disk_revive. 0: call it off. */
 void sim_disk_kill_at(sim_disk *disk, uint64_t calls);
 bool sim_disk_killed(const sim_disk *disk);
 /* `count` operations, from the `calls`-th from now on, fail with an IO error. A failed sync loses
@@ -43,7 +43,8 @@ void sim_disk_set_room(sim_disk *disk, uint64_t bytes);
 void sim_disk_revive(sim_disk *disk, bool power_cut);
 
 /* Every file whose name does not end in `except`, as the next to open it would see it; restoring
- * replaces those files and leaves the others. Nothing may be open then. NULL when memory is short. */
+ * replaces those files and leaves the others. Nothing may be open then. NULL when memory is short.
+ */
 sim_image *sim_disk_copy(const sim_disk *disk, const char *except);
 bool sim_disk_restore(sim_disk *disk, const sim_image *image);
 void sim_image_free(sim_image *image); /* NULL is fine */

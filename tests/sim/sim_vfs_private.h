@@ -66,7 +66,7 @@ sim_fate sim_disk_step(sim_disk *disk);
 
 /* All return false when memory is short. */
 bool sim_bytes_write(sim_bytes *bytes, uint64_t offset, const void *data, size_t size);
-bool sim_bytes_resize(sim_bytes *bytes, size_t size); /* zeroes what is new */
+bool sim_bytes_resize(sim_bytes *bytes, size_t size);      /* zeroes what is new */
 sim_file *sim_file_find(sim_disk *disk, const char *name); /* NULL: no such file */
 sim_file *sim_file_make(sim_disk *disk, const char *name);
 bool sim_file_write(sim_file *file, uint64_t offset, const void *data, size_t size);

@@ -1,6 +1,7 @@
 /* test_model.c: the reference model on sets of entries small enough to work out by hand.
  *
- * It judges the engine; here is what it is judged by: entries spelt out, with the answer from the design. */
+ * It judges the engine; here is what it is judged by: entries spelt out, with the answer from the
+ * design. */
 #include "model.h"
 
 #include "sync/codec.h"
@@ -112,7 +113,8 @@ static const model_record *fold(model *m, const built *entries, size_t count, bo
     return record;
 }
 
-static void expect(const built *entries, size_t count, size_t live, bool conflict, const char *shown)
+static void expect(const built *entries, size_t count, size_t live, bool conflict,
+                   const char *shown)
 {
     for (int backwards = 0; backwards < 2; backwards++) {
         model *m = model_new(pack);
@@ -133,8 +135,9 @@ static void expect(const built *entries, size_t count, size_t live, bool conflic
 static void concurrent_writes_all_stay_and_the_rule_picks(void **state)
 {
     (void)state;
-    built last[] = {build((spec){.author = 1, .seq = 1, .time = 5, .field = FALLS_WITHIN, .text = "a"}),
-                    build((spec){.author = 2, .seq = 1, .time = 9, .field = FALLS_WITHIN, .text = "b"})};
+    built last[] = {
+        build((spec){.author = 1, .seq = 1, .time = 5, .field = FALLS_WITHIN, .text = "a"}),
+        build((spec){.author = 2, .seq = 1, .time = 9, .field = FALLS_WITHIN, .text = "b"})};
     expect(last, 2, 2, false, "b");
     built keep[] = {build((spec){.author = 1, .seq = 1, .time = 5, .field = CONTEXT, .text = "a"}),
                     build((spec){.author = 2, .seq = 1, .time = 9, .field = CONTEXT, .text = "b"})};
@@ -158,8 +161,9 @@ static void concurrent_writes_all_stay_and_the_rule_picks(void **state)
 static void max_goes_by_value_not_by_time(void **state)
 {
     (void)state;
-    built entries[] = {build((spec){.author = 1, .seq = 1, .time = 9, .field = HARM, .text = "#3"}),
-                       build((spec){.author = 2, .seq = 1, .time = 5, .field = HARM, .text = "#7"})};
+    built entries[] = {
+        build((spec){.author = 1, .seq = 1, .time = 9, .field = HARM, .text = "#3"}),
+        build((spec){.author = 2, .seq = 1, .time = 5, .field = HARM, .text = "#7"})};
     model *m = model_new(pack);
     const model_record *record = fold(m, entries, 2, false);
     assert_int_equal(record->fields[0].shown.data[0], 7);
@@ -172,12 +176,17 @@ static void what_is_cited_is_gone_whichever_came_first(void **state)
     (void)state;
     built first = build((spec){.author = 1, .seq = 1, .time = 9, .field = CONTEXT, .text = "a"});
     cite seen = {1, 1, first.hash};
-    built second = build((spec){.author = 2, .seq = 1, .time = 5, .field = CONTEXT, .text = "b",
-                                .cites = &seen, .cite_count = 1});
+    built second = build((spec){.author = 2,
+                                .seq = 1,
+                                .time = 5,
+                                .field = CONTEXT,
+                                .text = "b",
+                                .cites = &seen,
+                                .cite_count = 1});
     built entries[] = {first, second};
     expect(entries, 2, 1, false, "b");
-    built nothing = build((spec){.author = 2, .seq = 1, .time = 5, .field = CONTEXT,
-                                 .cites = &seen, .cite_count = 1});
+    built nothing = build((spec){
+        .author = 2, .seq = 1, .time = 5, .field = CONTEXT, .cites = &seen, .cite_count = 1});
     entries[1] = nothing;
     expect(entries, 2, 0, false, NULL);
     hf_buffer_free(&first.body);
@@ -190,9 +199,15 @@ static void a_citation_of_another_hash_suppresses_nothing(void **state)
     (void)state;
     static const uint8_t GUESSED[HF_PREFIX_SIZE] = {1, 2, 3, 4};
     cite guess = {1, 1, GUESSED};
-    built entries[] = {build((spec){.author = 1, .seq = 1, .time = 5, .field = CONTEXT, .text = "a"}),
-                       build((spec){.author = 2, .seq = 1, .time = 9, .field = CONTEXT, .text = "b",
-                                    .cites = &guess, .cite_count = 1})};
+    built entries[] = {
+        build((spec){.author = 1, .seq = 1, .time = 5, .field = CONTEXT, .text = "a"}),
+        build((spec){.author = 2,
+                     .seq = 1,
+                     .time = 9,
+                     .field = CONTEXT,
+                     .text = "b",
+                     .cites = &guess,
+                     .cite_count = 1})};
     expect(entries, 2, 2, true, "b");
     for (size_t i = 0; i < 2; i++) hf_buffer_free(&entries[i].body);
 }
@@ -200,8 +215,9 @@ static void a_citation_of_another_hash_suppresses_nothing(void **state)
 static void appended_lines_stand_oldest_first(void **state)
 {
     (void)state;
-    built entries[] = {build((spec){.author = 1, .seq = 1, .time = 9, .field = LOG, .text = "late"}),
-                       build((spec){.author = 2, .seq = 1, .time = 5, .field = LOG, .text = "early"})};
+    built entries[] = {
+        build((spec){.author = 1, .seq = 1, .time = 9, .field = LOG, .text = "late"}),
+        build((spec){.author = 2, .seq = 1, .time = 5, .field = LOG, .text = "early"})};
     model *m = model_new(pack);
     const model_record *record = fold(m, entries, 2, false);
     assert_int_equal(record->fields[0].live_count, 2);

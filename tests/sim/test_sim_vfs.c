@@ -70,7 +70,8 @@ static void live_and_die(sim_disk *disk, sim_random *random, const char *synchro
     db = open_at(disk, synchronous);
     assert_non_null(db);
     assert_int_equal(ask(db, "SELECT count(*) FROM pragma_integrity_check "
-                             "WHERE integrity_check='ok'"), 1);
+                             "WHERE integrity_check='ok'"),
+                     1);
     *found = ask(db, "SELECT coalesce(max(n),0) FROM t");
     assert_int_equal(ask(db, "SELECT count(*) FROM t"), *found); /* no gaps */
     sqlite3_close(db);

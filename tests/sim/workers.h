@@ -1,7 +1,7 @@
 /* workers.h: worlds in processes of their own, a few at a time.
  *
- * Why processes: an assert that fails in one world must not take the others, nor its own report, with
- * it; and what a world leaks or leaves in SQLite's globals is gone with it. */
+ * Why processes: an assert that fails in one world must not take the others, nor its own report,
+ * with it; and what a world leaks or leaves in SQLite's globals is gone with it. */
 #ifndef SIM_WORKERS_H
 #define SIM_WORKERS_H
 
@@ -9,8 +9,8 @@
 
 typedef struct sim_job {
     sim_options options;
-    int planted;  /* see planted.h; 0: none */
-    bool twice;   /* run it a second time and compare the traces */
+    int planted; /* see planted.h; 0: none */
+    bool twice;  /* run it a second time and compare the traces */
 } sim_job;
 
 typedef struct sim_outcome {

@@ -10,16 +10,17 @@
 #include <sqlite3.h>
 
 enum {
-    LOOK_EVERY_MS = 6 * SIM_MINUTE,   /* one replica, against the model */
-    SETTLE_MAX_MS = 45 * SIM_MINUTE,  /* L1's bound: several redials at their slowest */
+    LOOK_EVERY_MS = 6 * SIM_MINUTE,  /* one replica, against the model */
+    SETTLE_MAX_MS = 45 * SIM_MINUTE, /* L1's bound: several redials at their slowest */
     SETTLE_STEP_MS = 20 * SIM_SECOND,
-    EVENTS_MAX = 40 * 1000 * 1000     /* a world that spins is broken too */
+    EVENTS_MAX = 40 * 1000 * 1000 /* a world that spins is broken too */
 };
 
 const char *sim_invariant_name(sim_invariant invariant)
 {
-    static const char *const NAMES[SIM_INVARIANTS] = {
-        "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S12", "S13", "S14", "S15", "L1", "L4", "LANES", "HONEST"};
+    static const char *const NAMES[SIM_INVARIANTS] = {"S1",  "S2", "S3",  "S4",    "S5",
+                                                      "S6",  "S7", "S12", "S13",   "S14",
+                                                      "S15", "L1", "L4",  "LANES", "HONEST"};
     return NAMES[invariant];
 }
 
@@ -152,7 +153,8 @@ static void populate(sim_world *world)
         sim_node *edge = sim_node_add(world, name, false);
         if (!sim_register(world, edge)) return;
         sim_schedule(world, sim_random_below(&world->random, 30 * SIM_SECOND), SIM_START, i, 0);
-        sim_schedule(world, sim_random_wait(&world->random, world->swarm.write_ms), SIM_WRITE, i, 0);
+        sim_schedule(world, sim_random_wait(&world->random, world->swarm.write_ms), SIM_WRITE, i,
+                     0);
     }
 }
 

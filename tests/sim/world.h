@@ -10,23 +10,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum sim_invariant { /* sync.md 4.2 */
-    SIM_S1,  /* what was acknowledged, or called saved, is there */
-    SIM_S2,  /* one (log, seq), one content, everywhere */
-    SIM_S3,  /* equal vectors and holes, equal digests */
-    SIM_S4,  /* a replica shows what the model works out from the entries it holds */
-    SIM_S5,  /* no vector passes a missing entry that is not a hole */
-    SIM_S6,  /* the conflicts listed are the model's */
-    SIM_S7,  /* a cursor never stands past data that is not there */
-    SIM_S12, /* nobody's clock pulls another's more than a minute ahead */
-    SIM_S13, /* positions dense, epochs never reused */
-    SIM_S14, /* nothing waits behind what is withheld, and nobody is shown it */
-    SIM_S15, /* every bound holds */
-    SIM_L1,  /* after the faults, all arrives everywhere in bounded time */
-    SIM_L4,  /* and without sending it over and over */
-    SIM_LANES,  /* what is most urgent goes first */
-    SIM_HONEST, /* honest nodes never refuse each other, and no store is ever damaged */
-    SIM_INVARIANTS
+typedef enum sim_invariant {         /* sync.md 4.2 */
+                             SIM_S1, /* what was acknowledged, or called saved, is there */
+                             SIM_S2, /* one (log, seq), one content, everywhere */
+                             SIM_S3, /* equal vectors and holes, equal digests */
+                             SIM_S4, /* a replica shows what the model works out from the entries it
+                                        holds */
+                             SIM_S5, /* no vector passes a missing entry that is not a hole */
+                             SIM_S6, /* the conflicts listed are the model's */
+                             SIM_S7, /* a cursor never stands past data that is not there */
+                             SIM_S12, /* nobody's clock pulls another's more than a minute ahead */
+                             SIM_S13, /* positions dense, epochs never reused */
+                             SIM_S14, /* nothing waits behind what is withheld, and nobody is shown
+                                         it */
+                             SIM_S15, /* every bound holds */
+                             SIM_L1,  /* after the faults, all arrives everywhere in bounded time */
+                             SIM_L4,  /* and without sending it over and over */
+                             SIM_LANES,  /* what is most urgent goes first */
+                             SIM_HONEST, /* honest nodes never refuse each other, and no store is
+                                            ever damaged */
+                             SIM_INVARIANTS
 } sim_invariant;
 
 const char *sim_invariant_name(sim_invariant invariant); /* "S1" */
@@ -46,8 +49,8 @@ typedef struct sim_counts { /* misfortunes that happened */
 typedef struct sim_result {
     bool failed;
     sim_invariant broken;
-    char text[600];     /* which ids, at what time */
-    uint64_t trace;     /* hash over every event and message */
+    char text[600]; /* which ids, at what time */
+    uint64_t trace; /* hash over every event and message */
     uint64_t virtual_ms;
     uint64_t entries, messages, commits, turns;
     sim_counts counts;
