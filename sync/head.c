@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAG_LEAF = 0x03, TAG_NODE = 0x04, TAG_HEAD = 0x05 };
+enum { TAG_LEAF = 0x03, TAG_NODE = 0x04, TAG_HEAD = 0x05, SEAL_SIZE = 8 };
 
 /* ---- the tree ---- */
 
@@ -142,7 +142,9 @@ static hf_status base_from_head(hf_store *store, uint64_t seq, hf_head_base *bas
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
     size_t count = 0;
     uint64_t held = (uint64_t)sqlite3_column_int64(statement, 0);
-    if (held <= seq) status = hf_head_read_leaves(hf_column_bytes(statement, 4), leaves, &count);
+    hf_bytes stored;
+    if (held <= seq) status = hf_head_row_leaves(store, statement, &stored);
+    if (held <= seq && status == HF_OK) status = hf_head_read_leaves(stored, leaves, &count);
     bool whole = status == HF_OK && count > 0 && leaves[0].count == count;
     for (size_t i = 0; i < count && whole && status == HF_OK; i++)
         status = base_note(base, leaves[i].scope, leaves[i].seq);
@@ -299,6 +301,47 @@ hf_status hf_head_read_leaves(hf_bytes bytes, hf_head_leaf leaves[HF_LOG_SCOPES_
     return hf_reader_end(&reader);
 }
 
+/* What the checksum behind the leaves is over: nothing of a head may be wrong, or peers would
+ * refuse it. */
+static void seal_content(hf_buffer *out, hf_bytes leaves, hf_bytes root, hf_bytes signature,
+                         uint64_t seq, hf_hlc hlc)
+{
+    hf_write_raw(out, leaves);
+    hf_write_raw(out, root);
+    hf_write_raw(out, signature);
+    hf_write_uint(out, seq);
+    hf_write_uint(out, hlc);
+    hf_seal(out);
+}
+
+static void seal_row(hf_buffer *leaves, const hf_head *head)
+{
+    hf_buffer content = {0};
+    seal_content(&content, hf_buffer_bytes(leaves), (hf_bytes){head->root, HF_HASH_SIZE},
+                 (hf_bytes){head->signature, HF_SIGNATURE_SIZE}, head->seq, head->hlc);
+    if (content.status == HF_OK)
+        hf_write_raw(leaves, (hf_bytes){content.data + content.size - SEAL_SIZE, SEAL_SIZE});
+    else
+        leaves->status = content.status;
+    hf_buffer_free(&content);
+}
+
+hf_status hf_head_row_leaves(hf_store *store, sqlite3_stmt *row, hf_bytes *out)
+{
+    hf_bytes stored = hf_column_bytes(row, 4);
+    hf_buffer content = {0};
+    if (stored.size < SEAL_SIZE) return hf_store_damaged(store, "a head is too short");
+    *out = (hf_bytes){stored.data, stored.size - SEAL_SIZE};
+    seal_content(&content, *out, hf_column_bytes(row, 2), hf_column_bytes(row, 3),
+                 (uint64_t)sqlite3_column_int64(row, 0), (hf_hlc)sqlite3_column_int64(row, 1));
+    hf_status status = content.status;
+    bool same = status == HF_OK && memcmp(content.data + content.size - SEAL_SIZE,
+                                          stored.data + out->size, SEAL_SIZE) == 0;
+    hf_buffer_free(&content);
+    if (status != HF_OK) return status;
+    return same ? HF_OK : hf_store_damaged(store, "a head does not match its checksum");
+}
+
 /* Only the newest head of a log is kept: it covers all that older ones did. */
 static hf_status head_store(hf_store *store, int64_t log, const hf_head *head,
                             const hf_head_leaf *leaves, size_t count)
@@ -306,6 +349,7 @@ static hf_status head_store(hf_store *store, int64_t log, const hf_head *head,
     hf_buffer bytes = {0};
     hf_write_array(&bytes, count);
     for (size_t i = 0; i < count; i++) write_leaf(&bytes, &leaves[i]);
+    seal_row(&bytes, head);
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_HEAD_SET);
     sqlite3_bind_int64(statement, 1, log);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)++store->head_number);

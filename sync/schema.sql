@@ -47,7 +47,7 @@ CREATE TABLE conflict(          -- record.c: open conflicts; field 0: edited whi
     record INTEGER NOT NULL, field INTEGER NOT NULL, since INTEGER NOT NULL,
     PRIMARY KEY(record, field)) WITHOUT ROWID;
 
-CREATE TABLE head(              -- head.c: newest signed head of each log, with its leaves
+CREATE TABLE head(              -- head.c: newest signed head of each log, with its leaves (sealed, all of it)
     log INTEGER PRIMARY KEY, number INTEGER NOT NULL UNIQUE, position INTEGER NOT NULL,
     seq INTEGER NOT NULL, hlc INTEGER NOT NULL, root BLOB NOT NULL, signature BLOB NOT NULL,
     leaves BLOB NOT NULL);

@@ -38,7 +38,7 @@ const char *hf_store_problem(const hf_store *store)
 }
 
 /* The first damage found is the one told of: what comes after may follow from it. */
-static hf_status damaged(hf_store *store, const char *what)
+hf_status hf_store_damaged(hf_store *store, const char *what)
 {
     if (!store->damaged) (void)snprintf(store->damage, sizeof store->damage, "%s", what);
     for (char *end; (end = strchr(store->damage, '\n')) != NULL;) *end = ' ';
@@ -61,7 +61,7 @@ hf_status hf_store_fault(hf_store *store, int code)
                             "The disk is full. What was saved before is safe and can be read; "
                             "nothing new is saved until there is room.");
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return damaged(store, sqlite3_errmsg(store->db));
+    case SQLITE_NOTADB: return hf_store_damaged(store, sqlite3_errmsg(store->db));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return hf_store_say(store, HF_ERR_BUSY, "Another process is writing to %s. Try again.",
@@ -83,7 +83,7 @@ hf_status hf_store_fault(hf_store *store, int code)
 
 hf_status hf_store_writable(hf_store *store)
 {
-    if (store->damaged) return damaged(store, store->damage);
+    if (store->damaged) return hf_store_damaged(store, store->damage);
     if (store->read_only)
         return hf_store_say(store, HF_ERR_DENIED, "This store was opened for reading only.");
     return HF_OK;
@@ -148,7 +148,7 @@ hf_status hf_column_exact(hf_store *store, sqlite3_stmt *statement, int index, u
                           size_t size)
 {
     hf_bytes bytes = hf_column_bytes(statement, index);
-    if (bytes.size != size) return damaged(store, "a value has the wrong size");
+    if (bytes.size != size) return hf_store_damaged(store, "a value has the wrong size");
     memcpy(out, bytes.data, size);
     return HF_OK;
 }
@@ -178,11 +178,12 @@ void hf_seal(hf_buffer *buffer)
 hf_status hf_unseal(hf_store *store, hf_bytes sealed, hf_bytes *content)
 {
     *content = (hf_bytes){NULL, 0};
-    if (sealed.size < 8) return damaged(store, "a row is too short");
+    if (sealed.size < 8) return hf_store_damaged(store, "a row is too short");
     hf_bytes inner = {sealed.data, sealed.size - 8};
     uint64_t stored;
     memcpy(&stored, sealed.data + inner.size, sizeof stored);
-    if (checksum(inner) != stored) return damaged(store, "a row does not match its checksum");
+    if (checksum(inner) != stored)
+        return hf_store_damaged(store, "a row does not match its checksum");
     *content = inner;
     return HF_OK;
 }
@@ -294,7 +295,7 @@ static hf_status judge_pages(hf_store *store, const char *found)
     /* Of a page that the disk did not give, the check of its list says only this; of one that the
      * file cannot have, it says that the number is invalid. */
     if (strstr(found, "failed to get page")) return hf_store_fault(store, SQLITE_IOERR_READ);
-    return (number & 0xff) == SQLITE_CORRUPT ? damaged(store, found)
+    return (number & 0xff) == SQLITE_CORRUPT ? hf_store_damaged(store, found)
                                              : hf_store_fault(store, (int)number);
 }
 
@@ -310,71 +311,6 @@ static hf_status check_pages(hf_store *store)
         status = judge_pages(store, (const char *)sqlite3_column_text(statement, 0));
     sqlite3_finalize(statement);
     return status;
-}
-
-/* ---- what SQLite cannot see: a flipped byte in what we stored ---- */
-
-void hf_feed_chain_next(const hf_crypto *crypto, uint8_t feed[16], hf_bytes chain)
-{
-    static const uint8_t tag = 0x07;
-    uint8_t hash[HF_HASH_SIZE];
-    hf_bytes pieces[] = {{&tag, 1}, {feed, 16}, chain};
-    crypto->hash(crypto->context, pieces, 3, hash);
-    memcpy(feed, hash, 16);
-}
-
-static hf_status check_entry(hf_store *store, sqlite3_stmt *statement, uint8_t feed[16])
-{
-    hf_entry_body entry;
-    hf_bytes body, stored = hf_column_bytes(statement, 1);
-    hf_feed_chain_next(store->crypto, feed, hf_column_bytes(statement, 0));
-    if (!hf_bytes_equal(stored, (hf_bytes){feed, 16}))
-        return damaged(store, "the chain over its entries is broken");
-    hf_status status = hf_unseal(store, hf_column_bytes(statement, 2), &body);
-    if (status != HF_OK) return status;
-    bool same = hf_entry_parse(body, &entry) == HF_OK &&
-                entry.seq == (uint64_t)sqlite3_column_int64(statement, 3) &&
-                entry.scope == (uint32_t)sqlite3_column_int64(statement, 4) &&
-                entry.hlc == (hf_hlc)sqlite3_column_int64(statement, 5);
-    return same ? HF_OK : damaged(store, "an entry is filed under another place than it names");
-}
-
-static hf_status check_entries(hf_store *store)
-{
-    uint8_t feed[16];
-    memcpy(feed, store->epoch, sizeof feed);
-    sqlite3_stmt *statement = hf_sql(store, HF_SQL_ENTRY_CHECK);
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    while (status == HF_OK && row) {
-        status = check_entry(store, statement, feed);
-        if (status == HF_OK) status = hf_sql_row(store, statement, &row);
-    }
-    if (statement) sqlite3_reset(statement);
-    return status;
-}
-
-static hf_status check_records(hf_store *store)
-{
-    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RECORD_CHECK);
-    bool row;
-    hf_bytes state;
-    hf_status status = hf_sql_row(store, statement, &row);
-    while (status == HF_OK && row) {
-        status = hf_unseal(store, hf_column_bytes(statement, 0), &state);
-        if (status == HF_OK) status = hf_sql_row(store, statement, &row);
-    }
-    if (statement) sqlite3_reset(statement);
-    return status;
-}
-
-/* Nothing may be written on top of damage, so it must not wait until it is read by chance. The
- * store opens all the same: what is sound in it can be read. */
-static hf_status check_rows(hf_store *store)
-{
-    hf_status status = check_entries(store);
-    if (status == HF_OK) status = check_records(store);
-    return status == HF_ERR_CORRUPT ? HF_OK : status;
 }
 
 static hf_status open_database(hf_store *store)
@@ -455,7 +391,7 @@ static hf_status store_start(hf_store *store)
     if (status == HF_OK) status = load_clock(store);
     if (status == HF_OK) status = hf_clock_caps_load(store);
     if (status == HF_OK) status = hf_pack_load(store);
-    if (status == HF_OK) status = check_rows(store);
+    if (status == HF_OK) status = hf_store_check(store);
     return status;
 }
 

@@ -94,7 +94,11 @@ HF_MUST_CHECK hf_status hf_column_exact(hf_store *store, sqlite3_stmt *statement
 void hf_seal(hf_buffer *buffer);
 HF_MUST_CHECK hf_status hf_unseal(hf_store *store, hf_bytes sealed, hf_bytes *content);
 HF_MUST_CHECK hf_status hf_store_writable(hf_store *store); /* not damaged, not read-only */
-/* The feed\'s chain past an entry whose own chain is `chain`: protocol.md 3. */
+/* Marks the store damaged, and says how; HF_ERR_CORRUPT. */
+HF_MUST_CHECK hf_status hf_store_damaged(hf_store *store, const char *what);
+/* check.c, at open: marks the store damaged where a row is not what was stored. */
+HF_MUST_CHECK hf_status hf_store_check(hf_store *store);
+/* The feed's chain past an entry whose own chain is `chain`: protocol.md 3. */
 void hf_feed_chain_next(const hf_crypto *crypto, uint8_t feed[16], hf_bytes chain);
 
 /* ---- guard.c: has this store been copied or set back? ---- */
@@ -288,6 +292,9 @@ void hf_head_forget(hf_store *store); /* after a rollback, and at close */
 HF_MUST_CHECK hf_status hf_head_check(hf_store *store, const hf_head *head);
 HF_MUST_CHECK hf_status hf_head_read_leaves(hf_bytes bytes, hf_head_leaf leaves[HF_LOG_SCOPES_MAX],
                                             size_t *count);
+/* The leaves in a row of (seq, hlc, root, signature, leaves), which is sealed as a whole. Borrowed
+ * from the statement. HF_ERR_CORRUPT: it is not as it was stored. */
+HF_MUST_CHECK hf_status hf_head_row_leaves(hf_store *store, sqlite3_stmt *row, hf_bytes *out);
 
 /* ---- control.c ---- */
 /* A record of a system type changed in the open batch: brings its table up to date. */

@@ -287,7 +287,9 @@ static hf_status head_read(hf_store *store, int64_t log, hf_head *head, hf_head_
     status = hf_column_exact(store, statement, 2, head->root, HF_HASH_SIZE);
     if (status == HF_OK)
         status = hf_column_exact(store, statement, 3, head->signature, HF_SIGNATURE_SIZE);
-    if (status == HF_OK) status = hf_head_read_leaves(hf_column_bytes(statement, 4), leaves, count);
+    hf_bytes stored;
+    if (status == HF_OK) status = hf_head_row_leaves(store, statement, &stored);
+    if (status == HF_OK) status = hf_head_read_leaves(stored, leaves, count);
     sqlite3_reset(statement);
     return status;
 }
