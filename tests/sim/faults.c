@@ -1,19 +1,19 @@
 /* faults.c: the bad luck of one seed: which kinds, how often, and when each comes right again.
  *
- * Swarm testing: each seed leaves out some kinds of fault altogether and overdoes others. Faults
- * that always come together hide each other. */
+ * Swarm testing: each seed leaves out some kinds of fault altogether and overdoes others. Faults that
+ * always come together hide each other. */
 #include "world_private.h"
 
 #include <string.h>
 
 typedef enum fault { /* also what a relief relieves */
-                     FAULT_KILL,
-                     FAULT_IO,
-                     FAULT_FULL,
-                     FAULT_CLOCK,
-                     FAULT_PARTITION,
-                     FAULT_RESTORE,
-                     FAULT_KINDS
+    FAULT_KILL,
+    FAULT_IO,
+    FAULT_FULL,
+    FAULT_CLOCK,
+    FAULT_PARTITION,
+    FAULT_RESTORE,
+    FAULT_KINDS
 } fault;
 
 #define YEAR_MS (365ll * 24 * 60 * SIM_MINUTE)
@@ -47,6 +47,7 @@ void sim_swarm_draw(sim_world *world)
     s->refuse = (uint32_t)sometimes(&random, 300, 1, 500);
     s->swallow = (uint32_t)sometimes(&random, 250, 5, 40);
     s->rogue = (uint32_t)sometimes(&random, 400, 10, 150);
+    s->forge = (uint32_t)sometimes(&random, 300, 10, 100);
     s->unknown_type = (uint32_t)sometimes(&random, 400, 10, 200);
     s->edges_slow = (uint32_t)sometimes(&random, 400, 1, 1000);
     s->delay_ms = (uint32_t)sim_random_between(&random, 2, 400);
@@ -80,8 +81,7 @@ static void plan_one(sim_world *world, fault kind)
 void sim_faults_plan(sim_world *world)
 {
     for (uint32_t kind = 0; kind < FAULT_KINDS; kind++) plan_one(world, (fault)kind);
-    sim_schedule(world, sim_random_wait(&world->random, world->swarm.operate_ms), SIM_OPERATE, 0,
-                 0);
+    sim_schedule(world, sim_random_wait(&world->random, world->swarm.operate_ms), SIM_OPERATE, 0, 0);
     sim_schedule(world, 4 * SIM_MINUTE, SIM_LOOK, 0, 0);
 }
 
@@ -108,6 +108,17 @@ static void fill_disk(sim_world *world, sim_node *node)
                  node->index, FAULT_FULL);
 }
 
+static void partition(sim_world *world, sim_node *node)
+{
+    world->result->counts.cut++;
+    bool everyone = node->index == SIM_HUB;
+    for (unsigned i = 1; i < world->node_count; i++)
+        if (everyone || i == node->index) world->nodes[i].cut_off = true;
+    sim_say(world, "%s is out of reach", node->name);
+    sim_schedule(world, world->now_ms + sim_random_wait(&world->random, 8 * SIM_MINUTE), SIM_RELIEF,
+                 node->index, FAULT_PARTITION);
+}
+
 static void shift_clock(sim_world *world, sim_node *node)
 {
     sim_random *random = &world->random;
@@ -124,25 +135,16 @@ static void shift_clock(sim_world *world, sim_node *node)
     if (sim_random_chance(random, 700))
         sim_schedule(world, world->now_ms + sim_random_wait(random, 20 * SIM_MINUTE), SIM_RELIEF,
                      node->index, FAULT_CLOCK);
-}
-
-static void partition(sim_world *world, sim_node *node)
-{
-    world->result->counts.cut++;
-    bool everyone = node->index == SIM_HUB;
-    for (unsigned i = 1; i < world->node_count; i++)
-        if (everyone || i == node->index) world->nodes[i].cut_off = true;
-    sim_say(world, "%s is out of reach", node->name);
-    sim_schedule(world, world->now_ms + sim_random_wait(&world->random, 8 * SIM_MINUTE), SIM_RELIEF,
-                 node->index, FAULT_PARTITION);
+    if (node->index == SIM_HUB || !sim_random_chance(random, 500)) return;
+    sim_node_crash(world, node, true); /* a flat battery: it comes back out of reach, on another day */
+    partition(world, node);
 }
 
 /* A phone is set back to its backup of another day; the guard beside the store is not in it. */
 static void restore(sim_world *world, sim_node *node)
 {
     if (node->index == SIM_HUB || !node->up) return;
-    if (!node->backup) { /* only a closed store can be copied; the guard moves on at the next open
-                          */
+    if (!node->backup) { /* only a closed store can be copied; the guard moves on at the next open */
         sim_node_crash(world, node, false);
         node->backup = sim_disk_copy(node->disk, ".guard");
         return;
