@@ -1,19 +1,19 @@
 /* faults.c: the bad luck of one seed: which kinds, how often, and when each comes right again.
  *
- * Swarm testing: each seed leaves out some kinds of fault altogether and overdoes others. Faults that
- * always come together hide each other. */
+ * Swarm testing: each seed leaves out some kinds of fault altogether and overdoes others. Faults
+ * that always come together hide each other. */
 #include "world_private.h"
 
 #include <string.h>
 
 typedef enum fault { /* also what a relief relieves */
-    FAULT_KILL,
-    FAULT_IO,
-    FAULT_FULL,
-    FAULT_CLOCK,
-    FAULT_PARTITION,
-    FAULT_RESTORE,
-    FAULT_KINDS
+                     FAULT_KILL,
+                     FAULT_IO,
+                     FAULT_FULL,
+                     FAULT_CLOCK,
+                     FAULT_PARTITION,
+                     FAULT_RESTORE,
+                     FAULT_KINDS
 } fault;
 
 #define YEAR_MS (365ll * 24 * 60 * SIM_MINUTE)
@@ -81,7 +81,8 @@ static void plan_one(sim_world *world, fault kind)
 void sim_faults_plan(sim_world *world)
 {
     for (uint32_t kind = 0; kind < FAULT_KINDS; kind++) plan_one(world, (fault)kind);
-    sim_schedule(world, sim_random_wait(&world->random, world->swarm.operate_ms), SIM_OPERATE, 0, 0);
+    sim_schedule(world, sim_random_wait(&world->random, world->swarm.operate_ms), SIM_OPERATE, 0,
+                 0);
     sim_schedule(world, 4 * SIM_MINUTE, SIM_LOOK, 0, 0);
 }
 
@@ -136,7 +137,8 @@ static void shift_clock(sim_world *world, sim_node *node)
         sim_schedule(world, world->now_ms + sim_random_wait(random, 20 * SIM_MINUTE), SIM_RELIEF,
                      node->index, FAULT_CLOCK);
     if (node->index == SIM_HUB || !sim_random_chance(random, 500)) return;
-    sim_node_crash(world, node, true); /* a flat battery: it comes back out of reach, on another day */
+    sim_node_crash(world, node,
+                   true); /* a flat battery: it comes back out of reach, on another day */
     partition(world, node);
 }
 
@@ -144,7 +146,8 @@ static void shift_clock(sim_world *world, sim_node *node)
 static void restore(sim_world *world, sim_node *node)
 {
     if (node->index == SIM_HUB || !node->up) return;
-    if (!node->backup) { /* only a closed store can be copied; the guard moves on at the next open */
+    if (!node->backup) { /* only a closed store can be copied; the guard moves on at the next open
+                          */
         sim_node_crash(world, node, false);
         node->backup = sim_disk_copy(node->disk, ".guard");
         return;

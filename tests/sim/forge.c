@@ -1,7 +1,8 @@
 /* forge.c: a device whose software claims to overwrite what it has not seen.
  *
- * The dot that it cites is right, or about to be; the hash that should go with it is a guess. Such an
- * entry is well formed and is kept like any other; what it must not do is make a write vanish. */
+ * The dot that it cites is right, or about to be; the hash that should go with it is a guess. Such
+ * an entry is well formed and is kept like any other; what it must not do is make a write vanish.
+ */
 #include "world_private.h"
 
 #include "sync/store_core.h"

@@ -33,9 +33,9 @@ typedef struct campaign {
     sim_counts counts;
     uint64_t checks[SIM_INVARIANTS];
     bool broken[SIM_INVARIANTS];
-    int bug;            /* planted, or 0 */
+    int bug; /* planted, or 0 */
     bool caught;
-    sim_outcome catch;  /* the one of the lowest seed */
+    sim_outcome catch; /* the one of the lowest seed */
 } campaign;
 
 static const char USAGE[] =
@@ -248,12 +248,12 @@ static settings read_options(int count, char **arguments)
 {
     enum { SEEDS = 1, FROM, HOURS, EDGES, WRITES, JOBS, TWICE, PLANTED, ONLY, COUNT, HELP };
     static const struct option OPTIONS[] = {
-        {"seeds", required_argument, NULL, SEEDS},  {"from", required_argument, NULL, FROM},
-        {"hours", required_argument, NULL, HOURS},  {"edges", required_argument, NULL, EDGES},
+        {"seeds", required_argument, NULL, SEEDS},   {"from", required_argument, NULL, FROM},
+        {"hours", required_argument, NULL, HOURS},   {"edges", required_argument, NULL, EDGES},
         {"writes", required_argument, NULL, WRITES}, {"jobs", required_argument, NULL, JOBS},
-        {"twice", no_argument, NULL, TWICE},        {"planted", no_argument, NULL, PLANTED},
-        {"only", required_argument, NULL, ONLY},    {"count", required_argument, NULL, COUNT},
-        {"help", no_argument, NULL, HELP},          {NULL, 0, NULL, 0}};
+        {"twice", no_argument, NULL, TWICE},         {"planted", no_argument, NULL, PLANTED},
+        {"only", required_argument, NULL, ONLY},     {"count", required_argument, NULL, COUNT},
+        {"help", no_argument, NULL, HELP},           {NULL, 0, NULL, 0}};
     settings s = {.seeds = 100, .from = 1, .hours = 2, .edges = 5, .jobs = 2};
     int option;
     while ((option = getopt_long(count, arguments, "v", OPTIONS, NULL)) != -1) {

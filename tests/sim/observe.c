@@ -1,7 +1,9 @@
-/* observe.c: watches every store from outside, entry by entry: nothing vanishes, nothing is skipped.
+/* observe.c: watches every store from outside, entry by entry: nothing vanishes, nothing is
+ * skipped.
  *
  * The world keeps one table of all entries ever seen, with who holds each. What a node's feed shows
- * after a step was committed in it; from then on it must stay there, whatever happens to the node. */
+ * after a step was committed in it; from then on it must stay there, whatever happens to the node.
+ */
 #include "world_private.h"
 
 #include "model.h"
@@ -209,8 +211,8 @@ void sim_tell_links(sim_world *world, const sim_node *node, const sim_dot *dot)
         if (!link->used || link->ghost) continue;
         const sim_node *edge = &world->nodes[link->node];
         bool up = node == edge && dot->author == node->index;
-        bool down = node->index == SIM_HUB && dot->author != edge->index &&
-                    sim_may_hold(world, edge, dot);
+        bool down =
+            node->index == SIM_HUB && dot->author != edge->index && sim_may_hold(world, edge, dot);
         if (!up && !down) continue;
         link->missing += dot->size;
         link->missing_count++;
@@ -279,8 +281,8 @@ static void remember_place(sim_node *node, uint32_t index)
     node->feed[node->feed_count++] = index;
 }
 
-/* The one content that a dot has; or, of what a hub withholds, its header with the parts' hashes: the
- * same entry hash says that it is the author's, and no part may be left whole. */
+/* The one content that a dot has; or, of what a hub withholds, its header with the parts' hashes:
+ * the same entry hash says that it is the author's, and no part may be left whole. */
 static void check_content(sim_world *world, const sim_node *node, sim_dot *dot,
                           const hf_entry *entry)
 {
@@ -493,7 +495,8 @@ void sim_observe(sim_world *world, sim_node *node)
     if (node->up && !sim_over(world)) observe_cursor(world, node);
 }
 
-/* A disk that was set back: what it had, and nobody else has, is gone, and that is not our fault. */
+/* A disk that was set back: what it had, and nobody else has, is gone, and that is not our fault.
+ */
 static void forget_feed(sim_world *world, sim_node *node)
 {
     uint64_t bit = 1ull << node->index;

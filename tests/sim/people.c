@@ -1,5 +1,5 @@
-/* people.c: what officers do in the simulated world: everything the rules allow, often on the same few
- * records and fields, sometimes with software that knows more than its peers do. */
+/* people.c: what officers do in the simulated world: everything the rules allow, often on the same
+ * few records and fields, sometimes with software that knows more than its peers do. */
 #include "world_private.h"
 
 #include "sync/control.h"
@@ -32,8 +32,7 @@ static void write_text(sim_random *random, const char *start, hf_buffer *out)
 static void write_ref(sim_world *world, sim_random *random, hf_buffer *out)
 {
     hf_record_id id = {.type = HF_TYPE_FIRST_PACK};
-    if (world->record_count)
-        id = world->records[sim_random_below(random, world->record_count)];
+    if (world->record_count) id = world->records[sim_random_below(random, world->record_count)];
     hf_write_array(out, 2);
     hf_write_uint(out, id.type);
     hf_write_bytes(out, id.bytes, HF_RECORD_ID_SIZE);
@@ -232,8 +231,8 @@ static uint32_t rogue_scope(sim_world *world, sim_node *edge)
 {
     hf_grant grants[HF_SCOPES_MAX];
     size_t count = HF_SCOPES_MAX - 1;
-    const sim_node *other = &world->nodes[1 + sim_random_below(&edge->random,
-                                                               world->node_count - 1)];
+    const sim_node *other =
+        &world->nodes[1 + sim_random_below(&edge->random, world->node_count - 1)];
     if (!other->registered) return 0;
     sim_dot dot = {.scope = pick_scope(other, &edge->random)};
     if (sim_may_hold(world, edge, &dot) || hf_grants_get(edge->store, grants, &count) != HF_OK)
@@ -265,7 +264,8 @@ static void write_some(sim_world *world, sim_node *edge)
     hf_txn *txn = NULL;
     hf_status status = hf_txn_begin(edge->store, &author, &txn);
     uint32_t changed = 0;
-    uint64_t wanted = sim_random_chance(random, 600) ? 1 : 1 + sim_random_below(random, CHANGES_MAX);
+    uint64_t wanted =
+        sim_random_chance(random, 600) ? 1 : 1 + sim_random_below(random, CHANGES_MAX);
     for (uint64_t i = 0; i < wanted && status == HF_OK; i++)
         status = one_change(world, edge, txn, rogue ? rogue : pick_scope(edge, random), &changed);
     if (status == HF_OK && !changed) {
@@ -279,7 +279,8 @@ static void write_some(sim_world *world, sim_node *edge)
 /* A long narrative, many times: more than a link may carry unacknowledged. */
 static void write_bulk(sim_world *world, sim_node *edge)
 {
-    static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/";
+    static const char LETTERS[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/";
     char *text = malloc(BULKY_VALUE);
     assert(text);
     uint32_t scope = pick_scope(edge, &edge->random);

@@ -1,6 +1,7 @@
 /* world_private.h: the world's insides, shared by the files that play its parts:
  * world.c (time), node.c (processes), network.c and meddle.c (links), people.c and forge.c
- * (writes), operators.c (the hub's), faults.c (bad luck), observe.c and invariants.c (what must hold). */
+ * (writes), operators.c (the hub's), faults.c (bad luck), observe.c and invariants.c (what must
+ * hold). */
 #ifndef SIM_WORLD_PRIVATE_H
 #define SIM_WORLD_PRIVATE_H
 
@@ -17,7 +18,7 @@ enum {
     SIM_NODES_MAX = 40, /* the hub is node 0 */
     SIM_HUB = 0,
     SIM_LINKS_MAX = 256,
-    SIM_SCOPES = 5,     /* that devices are granted from */
+    SIM_SCOPES = 5, /* that devices are granted from */
     SIM_ORIGINS_MAX = 512,
     SIM_RECORDS_MAX = 160,
     SIM_LOGS = HF_LANE_COUNT
@@ -55,17 +56,17 @@ typedef struct sim_dot {
     uint32_t scope;
     uint64_t pseq;
     hf_hlc hlc;
-    unsigned author;        /* node */
-    uint64_t held;          /* a bit for each node that has it in its feed */
-    uint64_t hollow;        /* of these, those that have only its hashes */
-    uint64_t hub_position;  /* 0: not there */
-    uint64_t opened_at;     /* hub position when it came to count again; 0 never */
-    bool saved;             /* its author was told "saved" */
-    bool acked;             /* its author was told "at the hub" */
-    bool excused;           /* only on a disk that was set back: nobody can have it */
-    bool withheld;          /* at the hub, at this moment */
-    bool by_operator;       /* ... since an operator said so, not since it came */
-    uint64_t created_ms;    /* when its author's store first had it */
+    unsigned author;       /* node */
+    uint64_t held;         /* a bit for each node that has it in its feed */
+    uint64_t hollow;       /* of these, those that have only its hashes */
+    uint64_t hub_position; /* 0: not there */
+    uint64_t opened_at;    /* hub position when it came to count again; 0 never */
+    bool saved;            /* its author was told "saved" */
+    bool acked;            /* its author was told "at the hub" */
+    bool excused;          /* only on a disk that was set back: nobody can have it */
+    bool withheld;         /* at the hub, at this moment */
+    bool by_operator;      /* ... since an operator said so, not since it came */
+    uint64_t created_ms;   /* when its author's store first had it */
 } sim_dot;
 
 typedef struct sim_origin {
@@ -84,7 +85,7 @@ typedef struct sim_tail { /* where a node's feed has brought one log in one scop
 typedef struct sim_node {
     unsigned index;
     bool exists, up, registered, revoked;
-    bool perhaps_revoked; /* the hub died while it was being asked to */
+    bool perhaps_revoked;            /* the hub died while it was being asked to */
     uint32_t scopes[SIM_SCOPES + 2]; /* the common one, those granted, and last its own */
     size_t scope_count;
     char name[24];
@@ -94,18 +95,18 @@ typedef struct sim_node {
     hf_store *store;
     hf_edge *edge;
     hf_hub *hub;
-    sim_image *backup; /* of a closed store, to be restored some day */
-    uint64_t turn_at;  /* the next SIM_TURN that counts; UINT64_MAX: none */
-    uint32_t idle_turns; /* since a message came or went */
-    uint64_t boot_ms;  /* its monotonic clock began then */
-    int64_t skew_ms;   /* its wall clock less the truth */
+    sim_image *backup;     /* of a closed store, to be restored some day */
+    uint64_t turn_at;      /* the next SIM_TURN that counts; UINT64_MAX: none */
+    uint32_t idle_turns;   /* since a message came or went */
+    uint64_t boot_ms;      /* its monotonic clock began then */
+    int64_t skew_ms;       /* its wall clock less the truth */
     uint64_t frozen_at_ms; /* its wall clock stands still there; 0: it runs */
-    bool cut_off;      /* no network */
-    bool set_back;     /* its disk was restored from a backup, once: it may have lost things */
-    bool just_restored; /* ... and it has not been started since */
-    uint32_t link;     /* the edge's own, or SIM_LINKS_MAX */
+    bool cut_off;          /* no network */
+    bool set_back;         /* its disk was restored from a backup, once: it may have lost things */
+    bool just_restored;    /* ... and it has not been started since */
+    uint32_t link;         /* the edge's own, or SIM_LINKS_MAX */
     /* what has been seen of its store */
-    uint32_t *feed;    /* feed[position - 1]: index of the dot */
+    uint32_t *feed; /* feed[position - 1]: index of the dot */
     size_t feed_count, feed_capacity;
     sim_tail *tails;
     size_t tail_count, tail_capacity;
@@ -113,7 +114,7 @@ typedef struct sim_node {
     bool epoch_known;
     uint64_t acked[SIM_LOGS]; /* of its present incarnation, as far as it was told */
     uint64_t cursor;
-    uint64_t wall_seen_ms;   /* highest wall time given to it in this step */
+    uint64_t wall_seen_ms; /* highest wall time given to it in this step */
 } sim_node;
 
 typedef struct sim_message {
@@ -125,9 +126,9 @@ typedef struct sim_message {
 
 typedef struct sim_way { /* one direction of a link */
     sim_message *first, *last;
-    size_t bytes;         /* in flight */
-    uint64_t last_at;     /* when the newest one arrives: order is kept */
-    uint64_t sent;        /* bytes, ever */
+    size_t bytes;     /* in flight */
+    uint64_t last_at; /* when the newest one arrives: order is kept */
+    uint64_t sent;    /* bytes, ever */
 } sim_way;
 
 enum { SIM_UP = 0, SIM_DOWN = 1 };
@@ -135,15 +136,15 @@ enum { SIM_UP = 0, SIM_DOWN = 1 };
 typedef struct sim_link {
     bool used;
     uint32_t generation;
-    unsigned node;        /* the edge */
-    hf_peer *peer;        /* NULL: the hub's end is closed, or not yet open */
-    bool edge_end;        /* the edge believes that it is connected */
-    bool ghost;           /* a second connection that no edge knows of */
-    bool broken;          /* nothing passes any more, whoever believes what */
+    unsigned node; /* the edge */
+    hf_peer *peer; /* NULL: the hub's end is closed, or not yet open */
+    bool edge_end; /* the edge believes that it is connected */
+    bool ghost;    /* a second connection that no edge knows of */
+    bool broken;   /* nothing passes any more, whoever believes what */
     sim_way ways[2];
     uint64_t delay_ms;
-    size_t rate;          /* bytes per ms */
-    size_t room;          /* in flight per way, before the sender must wait */
+    size_t rate; /* bytes per ms */
+    size_t room; /* in flight per way, before the sender must wait */
     uint64_t opened_ms;
     uint64_t missing, missing_count; /* body bytes and entries that either side lacked */
 } sim_link;
@@ -151,7 +152,8 @@ typedef struct sim_link {
 typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a mean wait; 0: never */
     uint64_t kill_ms, io_ms, full_ms, clock_ms, partition_ms, cut_ms, restore_ms, operate_ms;
     uint64_t write_ms;
-    uint32_t power_cut, cut_per_message, half_open, ghost, refuse, swallow, rogue, forge, unknown_type;
+    uint32_t power_cut, cut_per_message, half_open, ghost, refuse, swallow, rogue, forge,
+        unknown_type;
     uint32_t delay_ms, edges_slow;
     bool bulky, bulky_now, revokes, early_sends;
 } sim_swarm;
@@ -163,7 +165,7 @@ typedef struct sim_world {
     sim_swarm swarm;
     uint32_t hot_fields; /* which fields of each type people mostly write: a seed for it */
     uint64_t now_ms;
-    bool calm; /* the faults are over */
+    bool calm;         /* the faults are over */
     sim_event *events; /* a heap: earliest first */
     size_t event_count, event_capacity;
     uint64_t event_order;
