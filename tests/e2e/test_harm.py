@@ -8,6 +8,9 @@ from world import MAPPING, STREET, Skip, equal, expect, in_sync, refused, wait_u
 
 FLIPS = 40
 SHOWN = 5
+# The index from records to their entries, and certificates, are not sealed: too dear to check at
+# every open. "verify" finds a flip there; what is shown must be right all the same.
+FOUND_BY_VERIFY = ("does not know of it", "is not signed by the device")
 
 
 def a_second_process_is_told_which_one_holds_the_store(world):
@@ -35,8 +38,9 @@ def _judge(node, records, before, word, write):
     if code != 0:
         return f"neither refused nor done: {code}, {err}"
     report = node.command("verify", "--json")
-    if report[0] != 0:
-        return f"it was written on, and verify says {json.loads(report[1])['first_fault']}"
+    fault = json.loads(report[1])["first_fault"]
+    if report[0] != 0 and not any(words in fault for words in FOUND_BY_VERIFY):
+        return f"it was written on, and verify says {fault}"
     after = _shown(node, records, word)
     if after[1:] != before[1:]:
         return "it was written on, and shows other values than before"
