@@ -46,20 +46,33 @@ static bool same_live(const hf_cell *a, const hf_cell *b)
     return true;
 }
 
+/* Is the entry here, with all its parts? Then whatever it writes is folded anew whenever it comes to
+ * count or not to count, and nobody need remember that it was overwritten. */
+static bool is_whole(hf_store *store, const hf_dot *dot)
+{
+    hf_entry entry;
+    hf_entry_body body;
+    const hf_origin_row *origin = hf_origin_by_id(store, &dot->origin);
+    return origin &&
+           hf_entry_by_dot(store, hf_log_no(origin->no, dot->lane), dot->seq, &entry) == HF_OK &&
+           hf_entry_parse(entry.body, &body) == HF_OK && body.erased_count == 0;
+}
+
 /* What waits for a write that is still to come must not be forgotten, or the write would come back
  * to life; what waits for one that never can come does no harm. */
-static bool holds_pending(const hf_cell *stored, const hf_cell *fresh)
+static bool holds_pending(hf_store *store, const hf_cell *stored, const hf_cell *fresh)
 {
     for (size_t i = 0; i < fresh->pending_count; i++) {
         bool found = false;
         for (size_t j = 0; j < stored->pending_count && !found; j++)
             found = same_cite(&stored->pending[j], &fresh->pending[i]);
-        if (!found) return false;
+        if (!found && !is_whole(store, &fresh->pending[i].dot)) return false;
     }
     return true;
 }
 
-static bool same_fields(const hf_record *stored, const hf_record *fresh, uint32_t *field)
+static bool same_fields(hf_store *store, const hf_record *stored, const hf_record *fresh,
+                        uint32_t *field)
 {
     static const hf_cell nothing;
     for (size_t i = 0; i < stored->field_count; i++) {
@@ -72,7 +85,7 @@ static bool same_fields(const hf_record *stored, const hf_record *fresh, uint32_
         const hf_cell *cell = other ? &other->cell : &nothing;
         *field = fresh->fields[i].number;
         if (!other && fresh->fields[i].cell.live_count) return false;
-        if (!holds_pending(cell, &fresh->fields[i].cell)) return false;
+        if (!holds_pending(store, cell, &fresh->fields[i].cell)) return false;
     }
     return true;
 }
@@ -133,7 +146,7 @@ static hf_status check_record(hf_store *store, int64_t no, hf_verify_report *rep
     uint32_t field = 0;
     hf_status status = hf_record_load_no(store, no, true, &stored);
     if (status == HF_OK) status = hf_record_rebuild(store, no, &fresh);
-    if (status == HF_OK && !same_fields(&stored, &fresh, &field))
+    if (status == HF_OK && !same_fields(store, &stored, &fresh, &field))
         hf_verify_fault(report, "Field %u of record %s is not what its entries add up to.", field,
                         name_of(&stored, name));
     else if (status == HF_OK &&
