@@ -46,8 +46,8 @@ static bool same_live(const hf_cell *a, const hf_cell *b)
     return true;
 }
 
-/* Is the entry here, with all its parts? Then whatever it writes is folded anew whenever it comes to
- * count or not to count, and nobody need remember that it was overwritten. */
+/* Is the entry here, with all its parts? Then whatever it writes is folded anew whenever it comes
+ * to count or not to count, and nobody need remember that it was overwritten. */
 static bool is_whole(hf_store *store, const hf_dot *dot)
 {
     hf_entry entry;
