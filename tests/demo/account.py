@@ -80,9 +80,10 @@ def conflict_view(key, writes, pack):
     kind, record, number = key[0], key[1], key[-1]
     return {"record": record_text(pack, kind, record), "field": pack.field_name(kind, number),
             "rule": "delete" if number == DELETED else pack.rule(kind, number),
-            "values": [{"value": "deleted" if number == DELETED
-                        else pack.rendered(kind, number, write.value),
-                        "actor": write.actor, "device": write.device, "time": write.time(),
+            "values": [{"value": "deleted" if write.field == DELETED
+                        else pack.rendered(kind, write.field, write.value),
+                        "written": pack.field_name(kind, write.field), "actor": write.actor,
+                        "device": write.device, "time": write.time(),
                         "at": dot_text(write.dot)} for write in writes]}
 
 
@@ -162,7 +163,8 @@ def wrong_view(name, view, store, pack):
         complain(*key, "\"conflicts\" does not list it" if key in expected else
                  "\"conflicts\" lists it, and nobody disagrees")
     for key in sorted(expected.keys() & said.keys()):
-        if who_said(expected[key]["values"]) != who_said(said[key]["values"]):
+        ours = [value for value in expected[key]["values"] if value["written"] == key[1]]
+        if who_said(ours) != who_said(said[key]["values"]):
             complain(*key, "\"conflicts\" shows other values than stand")
     for record in view["records"]:
         key = by_text.get(record["id"])

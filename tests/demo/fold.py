@@ -152,7 +152,7 @@ class Write:
     def __init__(self, dot, prefix, body, device, op):
         self.dot, self.prefix, self.device = dot, prefix, device
         self.hlc, self.quality, self.actor = body[3], body[4], body[6]
-        self.value, self.cites = op[2], {}
+        self.field, self.value, self.cites = op[0], op[2], {}
 
     def newest(self):
         """Of two concurrent writes, the one with the greater key is the newer."""
@@ -304,7 +304,7 @@ def disputes(records, pack):
             continue
         deletes, unseen = uncovered(fields)
         if deletes and unseen:
-            found[(kind, record, scope, DELETED)] = deletes
+            found[(kind, record, scope, DELETED)] = deletes + unseen
         for number, writes in fields.items():
             standing = live(writes)
             if number != DELETED and is_disputed(pack, kind, number, standing):
