@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from world import BUILD, MAPPING, ROOT, STREET, Skip, World, main, until
+from command_world import BUILD, MAPPING, ROOT, STREET, Skip, World, main, until
 
 
 def what_one_device_writes_the_others_read():
