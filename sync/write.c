@@ -64,7 +64,7 @@ hf_status hf_txn_change(hf_txn *txn, const hf_change *change)
 
 void hf_txn_next_entry(hf_txn *txn)
 {
-    txn->drafts.entry++;
+    hf_drafts_next_entry(&txn->drafts);
 }
 
 hf_status hf_import_seen(hf_store *store, const uint8_t digest[16], bool *seen)
