@@ -44,7 +44,7 @@ LIBRARIES = {
     "utf8proc.h": ["sync/words.c"],
     "jansson.h": ["sync/pack/*", "edge/api*", "hub/api*", "platform/show.[ch]",
                   *["%s/%s" % (side, name) for side in ("edge", "hub") for name in PROGRAM]],
-    "openssl/": ["platform/tls_identity.c"],
+    "openssl/": ["platform/tls_identity.c", "platform/digest.c"],
     "libwebsockets.h": ["platform/*"],
     "uv.h": ["platform/*"],
     "mbedtls/": ["platform/*"],
