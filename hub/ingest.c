@@ -132,27 +132,24 @@ static hf_status refuse(ingest *in, uint16_t code, const char *what, uint64_t se
     return HF_ERR_PROTOCOL;
 }
 
-static hf_status take_entry(ingest *in, hf_bytes body)
+static hf_status take_entry(ingest *in, const hf_entry_body *entry)
 {
     hf_peer_log *log = &in->origin->now[in->lane];
-    hf_entry_body entry;
     hf_applied_entry applied;
-    hf_status status = hf_entry_parse(body, &entry);
-    if (status != HF_OK) return status;
-    if (entry.seq > log->held + 1) return refuse(in, HF_CODE_GAP, "gap", entry.seq);
-    if (HF_PLANTED(DROP_ENTRY) && entry.seq % 20 == 13) {
-        if (entry.seq > log->held) log->held = entry.seq;
+    if (entry->seq > log->held + 1) return refuse(in, HF_CODE_GAP, "gap", entry->seq);
+    if (HF_PLANTED(DROP_ENTRY) && entry->seq % 20 == 13) {
+        if (entry->seq > log->held) log->held = entry->seq;
         return HF_OK;
     }
-    uint32_t reason = entry_reason(in, &entry);
-    status = hf_batch_entry(in->batch, in->row, in->lane, body, reason, &applied);
+    uint32_t reason = entry_reason(in, entry);
+    hf_status status = hf_batch_parsed(in->batch, in->row, in->lane, entry, reason, &applied);
     if (status != HF_OK) return status;
-    if (applied.what == HF_APPLIED_GAP) return refuse(in, HF_CODE_GAP, "gap", entry.seq);
-    if (applied.what == HF_APPLIED_FORK) return refuse(in, HF_CODE_FORK, "fork", entry.seq);
-    if (applied.what == HF_APPLIED_NEW) touch(in->hub, entry.scope);
-    if (applied.what == HF_APPLIED_WITHHELD) status = withheld(in, &entry, reason);
+    if (applied.what == HF_APPLIED_GAP) return refuse(in, HF_CODE_GAP, "gap", entry->seq);
+    if (applied.what == HF_APPLIED_FORK) return refuse(in, HF_CODE_FORK, "fork", entry->seq);
+    if (applied.what == HF_APPLIED_NEW) touch(in->hub, entry->scope);
+    if (applied.what == HF_APPLIED_WITHHELD) status = withheld(in, entry, reason);
     if (HF_PLANTED(WITHHELD_BLOCKS) && applied.what == HF_APPLIED_WITHHELD) return status;
-    if (entry.seq > log->held) log->held = entry.seq;
+    if (entry->seq > log->held) log->held = entry->seq;
     return status;
 }
 
@@ -171,7 +168,7 @@ static hf_status on_push(ingest *in, const hf_push *push)
         if (status == HF_OK && last_seq && entry.seq != last_seq + 1)
             return refuse(in, HF_CODE_GAP, "gap", entry.seq);
         last_seq = entry.seq;
-        if (status == HF_OK) status = take_entry(in, walk.body);
+        if (status == HF_OK) status = take_entry(in, &entry);
     }
     in->origin->touched |= (uint8_t)(1u << push->lane);
     return status;

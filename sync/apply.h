@@ -17,6 +17,7 @@ typedef struct hf_entry_body {
     hf_bytes actor;
     hf_bytes transaction; /* 8 bytes, or empty */
     hf_bytes parts;       /* the encoded array */
+    hf_bytes body;        /* all of it, verbatim */
     size_t part_count, op_count, erased_count;
 } hf_entry_body;
 /* Strict: HF_ERR_PROTOCOL or HF_ERR_LIMIT on anything protocol.md 3 does not allow. */
@@ -56,6 +57,10 @@ HF_MUST_CHECK hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, ui
  * HF_ERR_FULL, HF_ERR_CORRUPT, HF_ERR_NOMEM. */
 HF_MUST_CHECK hf_status hf_batch_entry(hf_batch *batch, const hf_origin_row *origin, uint8_t lane,
                                        hf_bytes body, uint32_t withhold, hf_applied_entry *out);
+/* The same for one that has been parsed already. */
+HF_MUST_CHECK hf_status hf_batch_parsed(hf_batch *batch, const hf_origin_row *origin, uint8_t lane,
+                                        const hf_entry_body *entry, uint32_t withhold,
+                                        hf_applied_entry *out);
 /* As the hub: writes a control record in the same transaction (verdicts, devices, scopes, packs).
  * The changes become one entry of our own lane 0 in `scope`. */
 HF_MUST_CHECK hf_status hf_batch_control(hf_batch *batch, uint32_t scope, const hf_author *author,
