@@ -1,7 +1,6 @@
-/* entry.h: an entry's bytes taken apart, and its hash: protocol.md 3, in the one place that reads
- * it.
+/* entry.h: an entry's bytes taken apart, and its hash, as protocol.md 3 has them.
  *
- * Everything here borrows from the body. */
+ * No one else reads these bytes. What is read borrows from the body. */
 #ifndef HF_ENTRY_H
 #define HF_ENTRY_H
 
