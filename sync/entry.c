@@ -2,7 +2,7 @@
  *
  * Why its own file: these bytes come from outside and are hashed for ever. Everything that
  * protocol.md 3 says of them is checked on this screen, before anything is written. */
-#include "store_core.h"
+#include "entry.h"
 
 #include <string.h>
 
