@@ -199,7 +199,6 @@ static bool is_short(uint8_t initial)
 
 static bool take_short(hf_reader *reader, hf_cbor_head *out)
 {
-    out->kind = hf_reader_kind(reader);
     out->argument = out->initial & 31;
     out->data = reader->at + 1;
     bool is_string = out->kind == HF_KIND_BYTES || out->kind == HF_KIND_TEXT;

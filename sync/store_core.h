@@ -64,6 +64,7 @@ struct hf_store {
     hf_log_slot logs[HF_LOG_SLOTS];
     hf_batch *batch; /* the open one, or NULL */
     hf_txn *txn;
+    uint32_t may_write;             /* a scope found to be open to this device; 0: none yet */
     bool clock_caps;                /* clock_cap has rows: qualities must be looked up */
     bool pack_changed;              /* a newer one may be held: to be looked for after a commit */
     uint64_t head_number;           /* last acceptance number given to a head */
@@ -162,6 +163,7 @@ typedef struct hf_record { /* a record being folded */
     hf_record_id id;
     uint32_t scope;
     bool deleted, edited_deleted;
+    uint64_t first;          /* position of the entry that began it; read when it is first stored */
     hf_record_field *fields; /* ascending by number */
     size_t field_count, field_capacity;
     hf_buffer blob; /* the state as stored: what the cells' values borrow from */
