@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { HUB_ROWS_PER_COMMIT = 1000, ENTRY_BODY_SIZE = 340, STATE_SIZE = 400, STATEMENTS_MAX = 3 };
+enum { HUB_ROWS_PER_COMMIT = 1000, ENTRY_BODY_SIZE = 340, STATE_SIZE = 400, STATEMENTS_MAX = 2 };
 
 typedef struct raw {
     sqlite3 *db;
@@ -103,7 +103,7 @@ double raw_blobs(const char *path, uint32_t count, uint32_t per_commit, bool ind
 
 static void insert_hub_rows(raw *r, uint32_t number)
 {
-    sqlite3_stmt *entry = r->insert[0], *record = r->insert[1], *join = r->insert[2];
+    sqlite3_stmt *entry = r->insert[0], *record = r->insert[1];
     next_id(r, number);
     sqlite3_bind_int64(entry, 1, number);
     sqlite3_bind_int64(entry, 2, (sqlite3_int64)number << 16);
@@ -115,8 +115,6 @@ static void insert_hub_rows(raw *r, uint32_t number)
     sqlite3_bind_blob(record, 2, r->id, sizeof r->id, SQLITE_STATIC);
     sqlite3_bind_blob(record, 3, r->bytes, STATE_SIZE, SQLITE_STATIC);
     step(r, record);
-    sqlite3_bind_int64(join, 1, number);
-    step(r, join);
 }
 
 double raw_hub_rows(const char *path, uint32_t count)
@@ -128,8 +126,8 @@ double raw_hub_rows(const char *path, uint32_t count)
     sqlite3_free(schema);
     r.insert[0] = prepare(&r, "INSERT INTO entry(position, log, seq, scope, hlc, withheld, chain, "
                               "feed_chain, body) VALUES(?1, 19, ?1, 5, ?2, 0, ?3, ?4, ?5)");
-    r.insert[1] = prepare(&r, "INSERT INTO record(no, type, id, scope, deleted, position, state) "
-                              "VALUES(?1, 16, ?2, 5, 0, ?1, ?3)");
+    r.insert[1] = prepare(&r, "INSERT INTO record(no, type, id, scope, deleted, position, first, "
+                              "state) VALUES(?1, 16, ?2, 5, 0, ?1, ?1, ?3)");
 
     double began = raw_seconds();
     for (uint32_t i = 0; i < count && !r.failed; i++) {
