@@ -44,6 +44,12 @@ def figures():
         Figure("upload", "records/s", 30000),
         Figure("bootstrap", "records/s", 33000),
         Figure("bytes_per_record", "B", 75, less=True, limit=45),
+        Figure("reconnect_bytes", "B", 2200, less=True),
+        Figure("reconnect_ms", "ms", 15, less=True),
+        Figure("reconnect_full_bytes", "B", 3600, less=True),
+        Figure("reconnect_full_ms", "ms", less=True),
+        Figure("live_p50", "ms", 1.5, less=True),
+        Figure("live_p99", "ms", 8, less=True),
         Figure("hub_memory", "MiB", less=True),
         Figure("edge_memory", "MiB", 24, less=True),
     ]
