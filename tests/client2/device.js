@@ -68,9 +68,12 @@ export class Device {
     return originOf(this.keyId, this.incarnations[0]);
   }
 
-  // Our own names: an index here is the origin index of frames up.
+  // Our own names, as HELLO lists them: the writing one, then former ones that we have entries of.
+  // An index here is the origin index of frames up.
   origins() {
-    return this.incarnations.map((incarnation) => originOf(this.keyId, incarnation));
+    return this.incarnations.map((incarnation) => ({ incarnation,
+      origin: originOf(this.keyId, incarnation) })).filter(({ origin }, index) =>
+      index === 0 || this.replica.logs().some((log) => log.origin.equals(origin)));
   }
 
   load() {

@@ -60,7 +60,12 @@ const commands = {
   async connect() {
     session?.close();
     session = new Session(device);
-    await session.open();
+    try {
+      await session.open();
+    } catch (trouble) {
+      if (!trouble.isBehind) throw trouble;
+      return commands.connect(); // by its new name
+    }
     return { verdict: session.hub.verdict };
   },
 

@@ -18,7 +18,15 @@ const SIGNATURE = 304;
 const OUT_OF_TURN = 104;
 const RESUME = 0;
 const VECTORS = 1;
+const BEHIND = 2;
 const PUSH_BYTES = 65536; // of bodies in one PUSH, about
+
+export class Another extends Error {
+  constructor(verdict) {
+    super(`this store is not the only one of its name (verdict ${verdict})`);
+    this.isBehind = verdict === BEHIND;
+  }
+}
 
 export class Session extends EventEmitter {
   constructor(device) {
@@ -103,14 +111,15 @@ export class Session extends EventEmitter {
 
   hello() {
     const { device, replica } = this;
-    const origins = device.origins().map((origin, index) => [device.incarnations[index],
+    this.ours = device.origins();
+    const origins = this.ours.map(({ incarnation, origin }) => [incarnation,
       replica.logs().filter((log) => log.origin.equals(origin)).map(({ lane }) => {
         const last = replica.logEntries(origin, lane).pop();
         return [lane, last.seq, last.chain];
       })]);
     this.send({ type: 'HELLO', min: 1, max: 1, implementation: 'client2', origins,
       pack: replica.pack().version, resume: this.resume(), wallMs: Date.now(),
-      heads: device.heads });
+      heads: device.cursor ? device.heads : 0 });
   }
 
   resume() {
@@ -128,7 +137,7 @@ export class Session extends EventEmitter {
     device.scopes = frame.scopes;
     device.syncedAtMs = Date.now();
     for (const [index, lane, durable, central] of frame.yours) {
-      const log = this.log(device.origins()[index], lane);
+      const log = this.log(this.ours[index].origin, lane);
       Object.assign(log, { durable, central, sent: durable });
     }
     if (frame.verdict > VECTORS) return this.another(frame.verdict);
@@ -144,10 +153,11 @@ export class Session extends EventEmitter {
     return this.nextVector(null);
   }
 
-  // Behind or fork: another holds our name. A new one, before anything is written again.
+  // Behind or fork: another store has our name, or had it. A new one, before anything is written
+  // again. To write a fork's lost entries anew is left out here.
   another(verdict) {
-    this.device.renew();
-    throw new Error(`this store is not the only one of its name (verdict ${verdict})`);
+    if (verdict === BEHIND) this.device.renew();
+    throw new Another(verdict);
   }
 
   goLive(cursor) {
@@ -276,7 +286,7 @@ export class Session extends EventEmitter {
   // Lanes in strict order: a log of a higher number waits while one of a lower has anything to send.
   push() {
     if (!this.isLive) return;
-    const logs = this.device.origins().flatMap((origin, index) => this.replica.logs()
+    const logs = this.ours.flatMap(({ origin }, index) => this.replica.logs()
       .filter((log) => log.origin.equals(origin)).map((log) => ({ ...log, index })))
       .sort((a, b) => a.lane - b.lane);
     for (const { origin, lane, index } of logs) {
@@ -322,12 +332,11 @@ export class Session extends EventEmitter {
   }
 
   ack({ logs, notices }) {
-    const origins = this.device.origins();
     for (const [index, lane, durable, central, head] of logs) {
-      Object.assign(this.log(origins[index], lane), { durable, central, head });
+      Object.assign(this.log(this.ours[index].origin, lane), { durable, central, head });
     }
     for (const [index, lane, seq, code, text] of notices) {
-      this.notices.push({ origin: origins[index], lane, seq, code, text });
+      this.notices.push({ origin: this.ours[index].origin, lane, seq, code, text });
     }
     this.push();
     this.emit('acked');
@@ -339,8 +348,8 @@ export class Session extends EventEmitter {
   }
 
   ownLogs() {
-    return this.replica.logs().filter((own) => this.device.origins()
-      .some((origin) => origin.equals(own.origin)))
+    return this.replica.logs().filter((own) => this.ours
+      .some(({ origin }) => origin.equals(own.origin)))
       .map(({ origin, lane }) => ({ log: this.log(origin, lane),
         last: this.replica.logEntries(origin, lane).pop() }));
   }
