@@ -191,8 +191,7 @@ static hf_status api_verify(api_call *call)
     hf_status status = hf_store_verify(call->api->store, &report);
     if (status != HF_OK) return status;
     begin(call, "holdfast.verify/1");
-    hf_report_verify(&report, &call->json);
-    return HF_OK;
+    return hf_report_verify(call->api->store, &report, &call->json);
 }
 
 /* ---- status ---- */
