@@ -76,6 +76,13 @@ export class Device {
       index === 0 || this.replica.logs().some((log) => log.origin.equals(origin)));
   }
 
+  // Loses the place in the feed, and the entries too if asked to.
+  forget(entries) {
+    this.cursor = null;
+    if (entries) this.replica = new Replica();
+    this.save();
+  }
+
   load() {
     const [version, incarnations, cursor, heads, scopes, address, syncedAtMs, origins, entries] =
       decode(this.read('state.cbor'));

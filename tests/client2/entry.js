@@ -1,5 +1,5 @@
 // entry.js: parts, headers, bodies and their hashes (protocol.md 3).
-import { decode, encode, DEPTH_MAX, LIMIT, MALFORMED, Refused } from './cbor.js';
+import { decode, encode, DEPTH_MAX, MALFORMED, Refused } from './cbor.js';
 import { H, KIND } from './names.js';
 
 const OPS_DEPTH = 3 + DEPTH_MAX; // ops, its list, an op; then a value, which counts anew
@@ -32,7 +32,8 @@ function readOp(item, logs, seq) {
   const [field, citations, value, reason = null] = item;
   must(Number.isSafeInteger(field) && field >= 0, 'an op without a field');
   must(Array.isArray(citations), 'an op without citations');
-  must(item.length === 3 || typeof reason === 'string', 'a reason that is no text');
+  must(value !== undefined || citations.length > 0, 'an op that does nothing');
+  must(item.length === 3 || (typeof reason === 'string' && reason), 'a reason that says nothing');
   if (value !== undefined) decode(encode(value)); // its own eight levels, and no undefined within
   const cites = citations.map((citation) => readCitation(citation, logs, seq));
   return { field, cites, value, reason };
@@ -87,7 +88,7 @@ export const entryHash = (header) => H(KIND.header, header);
 function readPartItem(item, dot) {
   if (Buffer.isBuffer(item)) return { hash: partHash(item), ...readPart(item, dot) };
   must(Array.isArray(item) && item.length === 1 && isBytes(item[0], 32), 'a part that is none');
-  return { hash: item[0], ops: null }; // withheld from us
+  return { hash: item[0], ops: null }; // erased, or withheld from us
 }
 
 // A body that came in a frame, with the log that the frame names.
@@ -100,12 +101,12 @@ export function readEntry(origin, lane, body) {
   must(typeof actor === 'string', 'an actor that is no text');
   must(transaction === null || isBytes(transaction, 8), 'a transaction that is none');
   must(Array.isArray(list), 'an entry without parts');
-  if (list.length === 0) throw new Refused(LIMIT, 'an entry without parts');
+  must(list.length > 0, 'an entry without parts');
   const dot = { origin, lane, seq };
   const parts = list.map((item) => readPartItem(item, dot));
   const hash = entryHash(writeHeader(origin, lane, body, parts.map((part) => part.hash)));
   return {
     ...dot, pseq, scope, hlc: BigInt(hlc), quality, pack, actor, transaction, parts, body, hash,
-    prefix: hash.subarray(0, 4), isWhole: parts.every((part) => part.ops !== null),
+    prefix: hash.subarray(0, 4), missing: parts.filter((part) => part.ops === null).length,
   };
 }

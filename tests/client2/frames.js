@@ -1,13 +1,13 @@
 // frames.js: one websocket message to one frame, and back (protocol.md 4).
 import { readFileSync } from 'node:fs';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import { decode, encode, LIMIT, MALFORMED, Refused } from './cbor.js';
+import { decode, encode, DEPTH_MAX, LIMIT, MALFORMED, Refused } from './cbor.js';
 
 export const MESSAGE_MAX = 262144;
 const FRAME_MAX = 1048576;
 const RATIO_MAX = 64;
 const Z_FROM = 128; // a frame of more bytes may be squeezed
-const FRAME_DEPTH = 8; // the deepest frame, of withheld parts, has seven levels
+const FRAME_DEPTH = 1 + DEPTH_MAX; // each item of the frame counts anew
 const DICTIONARY = readFileSync(new URL('../../sync/dictionary.bin', import.meta.url));
 const Z = 60;
 const UNKNOWN_IGNORED_FROM = 128;

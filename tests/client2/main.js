@@ -11,7 +11,6 @@ import { Session } from './session.js';
 import { Writer } from './write.js';
 
 const device = new Device(process.argv[2]);
-const { replica } = device;
 const writer = new Writer(device);
 let session = null;
 
@@ -19,7 +18,7 @@ const mayWrite = () => device.scopes.find(([, , may]) => may)?.[0];
 const dotText = ({ origin, lane, seq }) => `${hex(origin)}/${lane}/${seq}`;
 
 function typeOf(name) {
-  const type = typeNamed(replica.pack(), name);
+  const type = typeNamed(device.replica.pack(), name);
   if (!type) throw new Error(`no type is called ${name}`);
   return type;
 }
@@ -29,16 +28,16 @@ function target({ type, id, scope }) {
   if (!id) return { scope: scope ?? mayWrite(), type: typeOf(type).number };
   const { number } = typeOf(id.slice(0, -27));
   const bytes = recordIdOfText(id);
-  const held = replica.views().find((view) => view.type === number && view.id.equals(bytes));
+  const held = device.replica.views().find((view) => view.type === number && view.id.equals(bytes));
   return { scope: scope ?? held?.scope ?? mayWrite(), type: number, id: bytes };
 }
 
 function numbered(record, values) {
-  const type = replica.pack().types.get(record.type);
+  const type = device.replica.pack().types.get(record.type);
   return Object.entries(values).map(([name, value]) => [fieldNamed(type, name).number, value]);
 }
 
-const nameOf = (view) => recordIdText(replica.pack().types.get(view.type).name, view.id);
+const nameOf = (view) => recordIdText(device.replica.pack().types.get(view.type).name, view.id);
 
 const shownField = (field) => ({
   field: field.name, value: field.value, conflict: field.isConflict,
@@ -83,7 +82,7 @@ const commands = {
   resolve({ field, value, actor, reason, ...of }) {
     const record = target(of);
     const [[number]] = numbered(record, { [field]: value });
-    const view = replica.view(replica.record(record.scope, record.type, record.id));
+    const view = device.replica.view(device.replica.record(record.scope, record.type, record.id));
     const shown = view.fields.find((found) => found.number === number).ordered;
     return written(record, writer.resolve(record, number, value, { actor, reason, shown }));
   },
@@ -95,28 +94,38 @@ const commands = {
 
   show(of) {
     const { scope, type, id } = target(of);
-    const record = replica.record(scope, type, id);
-    return record ? shownRecord(replica.view(record)) : { id: of.id, fields: [] };
+    const record = device.replica.record(scope, type, id);
+    return record ? shownRecord(device.replica.view(record)) : { id: of.id, fields: [] };
   },
 
-  records: () => ({ records: replica.views().map(shownRecord) }),
+  records: () => ({ records: device.replica.views().map(shownRecord) }),
 
-  conflicts: () => ({ conflicts: replica.conflicts().map((view) => ({ id: nameOf(view),
+  conflicts: () => ({ conflicts: device.replica.conflicts().map((view) => ({ id: nameOf(view),
     ...(view.field ? shownField(view.field) : { field: '_deleted' }) })) }),
 
-  status: () => ({
-    origin: hex(device.origin), entries: replica.entries.length,
-    connected: session?.isLive ?? false, trouble: session?.trouble?.message ?? null,
-    code: session?.trouble?.code ?? null, position: device.cursor?.position ?? 0,
-    hub: session?.hub?.position ?? 0, allThere: session?.isAllThere() ?? false,
-    signed: session?.isAllSigned() ?? false, heads: session?.verified ?? 0,
-    notices: (session?.notices ?? []).map((n) => ({ at: dotText(n), code: n.code, text: n.text })),
-    scopes: device.scopes, pack: replica.pack().version,
-    holes: replica.allHoles().map((hole) => ({ at: dotText(hole), reason: hole.reason })),
-  }),
+  status() {
+    const upload = session?.isLive ? session.upload : null;
+    return {
+      origin: hex(device.origin), pack: device.replica.pack().version, entries: device.replica.entries.length,
+      holes: device.replica.allHoles().map((hole) => ({ at: dotText(hole), reason: hole.reason })),
+      scopes: device.scopes, position: device.cursor?.position ?? 0,
+      connected: session?.isLive ?? false, code: session?.trouble?.code ?? null,
+      at_the_hub: upload?.isAllThere() ?? false, signed: upload?.isAllSigned() ?? false,
+      heads_checked: session?.verified ?? 0, feed_checked: session?.chained ?? 0,
+      notices: (upload?.notices ?? []).map((n) => ({ at: dotText(n), code: n.code, text: n.text })),
+    };
+  },
+
+  // For tests: as after a crash of another kind. The place in the feed is gone, or all that was held.
+  forget({ entries = false }) {
+    session?.close();
+    session = null;
+    device.forget(entries);
+    return {};
+  },
 
   digests: () => ({ digests: Object.fromEntries(device.scopes.map(([number]) =>
-    [number, hex(replica.digest(number))])) }),
+    [number, hex(device.replica.digest(number))])) }),
 };
 
 async function answer(line) {

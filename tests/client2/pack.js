@@ -6,6 +6,7 @@ import { compareNumbers } from './names.js';
 export const RULES = ['keep', 'last', 'last-review', 'once', 'append', 'set', 'state', 'max', 'min',
   'strictest'];
 const KINDS = ['any', 'text', 'int', 'bool', 'time', 'date', 'decimal', 'code', 'ref', 'bytes'];
+export const PACK_TYPES_FROM = 16; // below are the system's
 export const VERDICT = 4;
 export const CLOCK = 5;
 export const PACK = 1;
@@ -66,6 +67,7 @@ function compileField(field) {
   const items = [field.number, RULES.indexOf(field.rule ?? 'keep'),
     KINDS.indexOf(field.kind ?? 'code'), field.name, field.label,
     field.scale ?? 0, codes, (field.moves ?? []).flat().map(index), joins.flat()];
+  if (field.rule === 'state') return items; // all nine, also when no join is declared
   const isEmpty = (item) => item === 0 || item.length === 0;
   while (items.length > 5 && isEmpty(items[items.length - 1])) items.pop();
   return items;

@@ -4,7 +4,7 @@ import { encode, Refused } from './cbor.js';
 import { CHAIN_0, chainNext } from './entry.js';
 import { byDot, fold, live, standing } from './merge.js';
 import { compareBytes, compareNumbers, dotKey, H, hex, KIND, logKey, originOf } from './names.js';
-import { CLOCK, fieldOf, PACK, readPack, VERDICT } from './pack.js';
+import { CLOCK, fieldOf, PACK, PACK_TYPES_FROM, readPack, VERDICT } from './pack.js';
 
 const GAP = 300;
 const FORK = 301;
@@ -68,7 +68,7 @@ export class Replica {
 
   addAgain(known, entry) {
     if (!known.hash.equals(entry.hash)) throw new Refused(FORK, 'two entries of one dot');
-    if (known.isWhole || (known.body && !entry.isWhole)) return false;
+    if (known.body && known.missing <= entry.missing) return false;
     entry.chain = known.chain; // its parts have come: a hole may open
     const at = this.entries.indexOf(known);
     if (at >= 0) this.entries[at] = entry;
@@ -96,6 +96,7 @@ export class Replica {
       for (const { field, value } of part.ops) {
         if (field !== 1 || value === undefined) continue;
         const [origin, lane, seq, scope, pseq, hash] = value;
+        if (lane === 0) continue; // a hub's own words are not judged
         this.verdicts.set(dotKey(origin, lane, seq), { origin, lane, seq, scope, pseq, hash });
       }
     }
@@ -106,7 +107,7 @@ export class Replica {
     for (const target of this.verdicts.values()) {
       const held = this.heldOf(target.scope, target.origin, target.lane);
       if (held.seq !== target.pseq || this.entry(target.origin, target.lane, target.seq)) continue;
-      this.place({ ...target, parts: [], body: null, isWhole: false });
+      this.place({ ...target, parts: [], body: null });
       this.stepOver();
       return;
     }
@@ -116,7 +117,7 @@ export class Replica {
 
   fold() {
     if (this.folded) return this.folded;
-    const system = collect(this.entries.filter((entry) => entry.lane === 0 && entry.isWhole));
+    const system = collect(this.entries.filter((entry) => entry.lane === 0));
     const pack = newestPack(system);
     const reasons = verdictReasons(system, pack);
     const holes = new Map();
@@ -160,7 +161,7 @@ export class Replica {
 
   views() {
     return [...this.fold().records.values()].map((record) => this.view(record))
-      .filter((view) => view.type >= 16);
+      .filter((view) => view.type >= PACK_TYPES_FROM);
   }
 
   conflicts() {
@@ -195,7 +196,7 @@ const recordKey = (scope, type, id) => `${scope}/${type}/${hex(id)}`;
 function collect(entries) {
   const records = new Map();
   for (const entry of entries) {
-    for (const { type, id, ops } of entry.parts) {
+    for (const { type, id, ops } of entry.parts.filter((part) => part.ops !== null)) {
       const key = recordKey(entry.scope, type, id);
       if (!records.has(key)) records.set(key, { scope: entry.scope, type, id, writes: new Map() });
       const { writes } = records.get(key);
@@ -233,7 +234,7 @@ function verdictReasons(records, pack) {
   const found = new Map();
   for (const record of ofType(records, VERDICT)) {
     const target = shown(pack, record, 1);
-    if (!target) continue;
+    if (!target || target[1] === 0) continue;
     const [origin, lane, seq, , , hash] = target;
     const dot = dotKey(origin, lane, seq);
     const verdict = { hash, standing: shown(pack, record, 2) ?? 0 };
@@ -246,7 +247,7 @@ function verdictReasons(records, pack) {
 function reasonOf(verdicts, entry) {
   const found = (verdicts ?? []).find((v) => v.hash.equals(entry.hash) && v.standing !== 0);
   if (found) return found.standing;
-  return entry.isWhole ? 0 : AWAITED;
+  return entry.parts.some((part) => part.ops !== null) ? 0 : AWAITED;
 }
 
 // 6.2: a write's quality is the lowest of its own and of every _clock that covers its dot.

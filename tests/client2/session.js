@@ -5,11 +5,13 @@
 import { X509Certificate } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import WebSocket from 'ws';
-import { Refused } from './cbor.js';
+import { MALFORMED, Refused } from './cbor.js';
 import { readEntry } from './entry.js';
 import { MESSAGE_MAX, readMessage, writeMessage } from './frames.js';
-import { feedNext, headIsSigned, leafHash, root, rootFromPath, signHead } from './head.js';
-import { keyId, logKey, scopeSetHash } from './names.js';
+import { feedNext, headIsSigned, leafHash, rootFromPath } from './head.js';
+import { keyId, scopeSetHash } from './names.js';
+import { PACK_TYPES_FROM } from './pack.js';
+import { Upload } from './upload.js';
 
 const SUBPROTOCOL = 'holdfast.1';
 const GAP = 300;
@@ -19,7 +21,8 @@ const OUT_OF_TURN = 104;
 const RESUME = 0;
 const VECTORS = 1;
 const BEHIND = 2;
-const PUSH_BYTES = 65536; // of bodies in one PUSH, about
+const PING_AFTER_MS = 30000; // of silence; a hub closes after 90 s of it
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'; // in a hub's certificate, and in no device's
 
 export class Another extends Error {
   constructor(verdict) {
@@ -34,12 +37,11 @@ export class Session extends EventEmitter {
     this.device = device;
     this.replica = device.replica;
     this.origins = new Map(); // index on this connection -> { origin, publicKey }
-    this.logs = new Map(); // our logs at the hub: key -> { durable, central, sent, head }
     this.isLive = false; // WELCOME has been answered; the feed runs
     this.waiting = []; // scopes whose vectors are still to be asked for
     this.left = 0; // entries that stood behind a gap in this round of vectors
-    this.notices = [];
     this.verified = 0; // heads of others that held
+    this.chained = 0; // entries whose place in the feed was checked by its chain
   }
 
   // Resolves when the feed runs; rejects when the hub will not have it.
@@ -51,6 +53,7 @@ export class Session extends EventEmitter {
     });
     this.socket.on('open', () => this.hello());
     this.socket.on('message', (message) => this.take(message));
+    this.pinging = setInterval(() => this.ping(), PING_AFTER_MS).unref();
     this.socket.on('error', (trouble) => this.fail(trouble));
     this.socket.on('close', () => this.fail(new Error('the hub closed the session')));
     return new Promise((resolve, reject) => {
@@ -60,11 +63,22 @@ export class Session extends EventEmitter {
   }
 
   close() {
+    clearInterval(this.pinging);
     this.isLive = false;
     this.socket.terminate();
   }
 
+  ping() {
+    if (this.hub) this.send({ type: 'PING', nonce: 1 });
+  }
+
+  // Entries that were written meanwhile go up now.
+  push() {
+    if (this.isLive) this.upload.push();
+  }
+
   fail(trouble) {
+    clearInterval(this.pinging);
     this.trouble ??= trouble;
     this.isLive = false;
     if (this.listenerCount('end') > 0) this.emit('end', this.trouble);
@@ -97,8 +111,8 @@ export class Session extends EventEmitter {
       case 'VECTOR_DONE': return this.vectorDone(frame);
       case 'FEED': return this.feed(frame);
       case 'HEADS': return this.heads(frame);
-      case 'ACK': return this.ack(frame);
-      case 'CREDIT': return this.credit(frame);
+      case 'ACK': return this.upload.ack(frame);
+      case 'CREDIT': return this.upload.credit(frame);
       case 'PING': return this.send({ type: 'PONG', nonce: frame.nonce, wallMs: Date.now() });
       case 'PONG': return undefined;
       case 'ERROR': return this.fail(new Refused(frame.code, frame.text));
@@ -136,10 +150,7 @@ export class Session extends EventEmitter {
     const numbers = frame.scopes.map(([number]) => number);
     device.scopes = frame.scopes;
     device.syncedAtMs = Date.now();
-    for (const [index, lane, durable, central] of frame.yours) {
-      const log = this.log(this.ours[index].origin, lane);
-      Object.assign(log, { durable, central, sent: durable });
-    }
+    this.upload = new Upload(device, this.ours, frame, (up) => this.send(up));
     if (frame.verdict > VECTORS) return this.another(frame.verdict);
     const isNew = !device.cursor || !device.cursor.epoch.equals(frame.epoch)
       || !device.cursor.hub.equals(frame.hub);
@@ -164,7 +175,7 @@ export class Session extends EventEmitter {
     this.device.cursor = cursor;
     this.device.save();
     this.isLive = true;
-    this.push();
+    this.upload.push();
     this.emit('live');
   }
 
@@ -198,25 +209,39 @@ export class Session extends EventEmitter {
 
   // ---- what comes down ----
 
+  // A certificate is by the CA that we trust, for that key; or there is none yet.
   origin(frame) {
+    let isHub = false;
     if (frame.certificate.length > 0) {
       const certificate = new X509Certificate(frame.certificate);
+      const ca = new X509Certificate(this.device.read('ca.pem'));
       const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
-      if (!keyId(spki).equals(frame.keyId)) throw new Refused(SIGNATURE, "another key's certificate");
+      const isGood = certificate.checkIssued(ca) && certificate.verify(ca.publicKey)
+        && keyId(spki).equals(frame.keyId);
+      if (!isGood) throw new Refused(SIGNATURE, 'a certificate that is not to be trusted');
+      isHub = certificate.keyUsage.includes(SERVER_AUTH);
     }
-    const origin = this.replica.addOrigin(frame);
-    this.origins.set(frame.index, origin);
+    this.origins.set(frame.index, { origin: this.replica.addOrigin(frame), isHub });
   }
 
-  originAt(index) {
-    const origin = this.origins.get(index);
-    if (!origin) throw new Refused(OUT_OF_TURN, `index ${index} before its ORIGIN`);
-    return origin;
+  named(index) {
+    const named = this.origins.get(index);
+    if (!named) throw new Refused(OUT_OF_TURN, `index ${index} before its ORIGIN`);
+    return named;
   }
 
   *read(runs) {
     for (const [index, lane, bodies] of runs) {
-      for (const body of bodies) yield readEntry(this.originAt(index), lane, body);
+      const { origin, isHub } = this.named(index);
+      for (const body of bodies) {
+        const entry = readEntry(origin, lane, body);
+        const mayControl = lane === 0 && isHub;
+        const isOutside = ({ ops, type }) => ops !== null && type < PACK_TYPES_FROM !== mayControl;
+        if (entry.parts.some(isOutside)) {
+          throw new Refused(MALFORMED, "control records outside a hub's control log");
+        }
+        yield entry;
+      }
     }
   }
 
@@ -231,20 +256,23 @@ export class Session extends EventEmitter {
     }
   }
 
-  // The chain can be computed where nothing of the range was filtered out.
+  // The chain can be computed where nothing of the range was filtered out. An entry that a verdict
+  // opened comes once more, behind that verdict, and has no place of its own.
   feed({ from, to, chain, runs }) {
     const { cursor } = this.device;
     if (from !== cursor.position || to < from) throw new Refused(GAP, `a feed from ${from}`);
     let count = 0;
     let computed = cursor.chain;
     for (const entry of this.read(runs)) {
+      const isKnown = this.replica.entry(entry.origin, entry.lane, entry.seq) !== undefined;
       this.replica.add(entry);
-      const held = this.replica.entry(entry.origin, entry.lane, entry.seq);
-      computed = feedNext(computed, held.chain);
+      if (isKnown) continue;
+      computed = feedNext(computed, entry.chain);
       count += 1;
     }
     if (count > to - from) throw new Refused(CHAIN, 'a feed of more than its range');
     if (count === to - from && !computed.equals(chain)) throw new Refused(CHAIN, 'the feed chain');
+    this.chained += count === to - from ? count : 0;
     this.device.cursor = { ...cursor, position: to, chain };
     this.device.save();
     this.send({ type: 'FEED_ACK', position: to });
@@ -254,7 +282,7 @@ export class Session extends EventEmitter {
   // Each head: its signature by the author's key, and our own chain under its root.
   heads({ heads, number }) {
     for (const [index, lane, seq, hlc, top, signature, leaves] of heads) {
-      const origin = this.originAt(index);
+      const { origin } = this.named(index);
       const { certificate } = this.replica.origins.get(origin.toString('hex'));
       const head = { origin, lane, seq, hlc, root: top, signature };
       if (certificate.length > 0) {
@@ -271,95 +299,5 @@ export class Session extends EventEmitter {
     }
     this.device.heads = number;
     this.device.save();
-  }
-
-  // ---- what goes up ----
-
-  log(origin, lane) {
-    const key = logKey(origin, lane);
-    if (!this.logs.has(key)) {
-      this.logs.set(key, { origin, lane, durable: 0, central: 0, sent: 0, head: 0, signed: 0 });
-    }
-    return this.logs.get(key);
-  }
-
-  // Lanes in strict order: a log of a higher number waits while one of a lower has anything to send.
-  push() {
-    if (!this.isLive) return;
-    const logs = this.ours.flatMap(({ origin }, index) => this.replica.logs()
-      .filter((log) => log.origin.equals(origin)).map((log) => ({ ...log, index })))
-      .sort((a, b) => a.lane - b.lane);
-    for (const { origin, lane, index } of logs) {
-      if (!this.pushLog(origin, lane, index)) return;
-    }
-    for (const { origin, lane, index } of logs) this.signLog(origin, lane, index);
-  }
-
-  // True when all of the log has been sent.
-  pushLog(origin, lane, index) {
-    const log = this.log(origin, lane);
-    const [entriesMax, bytesMax] = log.window ?? this.hub.window;
-    const size = (entry) => writeMessage({ type: 'PUSH', origin: 0, lane, bodies: [entry.body] })
-      .length;
-    const own = this.replica.logEntries(origin, lane);
-    const unacknowledged = own.filter((e) => e.seq > log.durable && e.seq <= log.sent);
-    let room = Math.min(PUSH_BYTES, bytesMax - unacknowledged.reduce((n, e) => n + size(e), 0));
-    const bodies = [];
-    for (const entry of own.filter((e) => e.seq > log.sent)) {
-      room -= size(entry);
-      if (room < 0 || unacknowledged.length + bodies.length >= entriesMax) break;
-      bodies.push(entry.body);
-    }
-    if (bodies.length > 0) {
-      log.sent = bodies[bodies.length - 1][0];
-      this.send({ type: 'PUSH', origin: index, lane, bodies });
-    }
-    return own.length === 0 || log.sent === own[own.length - 1].seq;
-  }
-
-  // A head over all that the hub holds of this log, when it holds all of it.
-  signLog(origin, lane, index) {
-    const log = this.log(origin, lane);
-    const own = this.replica.logEntries(origin, lane);
-    const last = own[own.length - 1];
-    if (log.durable !== last.seq || log.signed === last.seq) return;
-    const lastOf = new Map(own.map((entry) => [entry.scope, entry]));
-    const leaves = [...lastOf].sort(([a], [b]) => a - b)
-      .map(([scope, { seq, chain }]) => leafHash(scope, seq, chain));
-    const head = { origin, lane, seq: last.seq, hlc: last.hlc, root: root(leaves) };
-    log.signed = last.seq;
-    this.send({ type: 'HEAD', ...head, origin: index, signature: signHead(head, this.device.key) });
-  }
-
-  ack({ logs, notices }) {
-    for (const [index, lane, durable, central, head] of logs) {
-      Object.assign(this.log(this.ours[index].origin, lane), { durable, central, head });
-    }
-    for (const [index, lane, seq, code, text] of notices) {
-      this.notices.push({ origin: this.ours[index].origin, lane, seq, code, text });
-    }
-    this.push();
-    this.emit('acked');
-  }
-
-  credit({ lane, entries, bytes }) {
-    for (const log of this.logs.values()) if (log.lane === lane) log.window = [entries, bytes];
-    this.push();
-  }
-
-  ownLogs() {
-    return this.replica.logs().filter((own) => this.ours
-      .some(({ origin }) => origin.equals(own.origin)))
-      .map(({ origin, lane }) => ({ log: this.log(origin, lane),
-        last: this.replica.logEntries(origin, lane).pop() }));
-  }
-
-  // Everything of ours is on the hub's disk.
-  isAllThere() {
-    return this.isLive && this.ownLogs().every(({ log, last }) => log.durable === last.seq);
-  }
-
-  isAllSigned() {
-    return this.isLive && this.ownLogs().every(({ log, last }) => log.head === last.seq);
   }
 }

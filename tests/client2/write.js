@@ -44,7 +44,10 @@ function needsReason(field, state, value) {
 export class Writer {
   constructor(device) {
     this.device = device;
-    this.replica = device.replica;
+  }
+
+  get replica() {
+    return this.device.replica;
   }
 
   liveOf(scope, type, id, number) {
