@@ -35,7 +35,7 @@ class History {
     this.replica = new Replica();
   }
 
-  add(origin, lane, scope, parts, { hideParts = false, quality = 3 } = {}) {
+  add(origin, lane, scope, parts, { erased = [] } = {}) {
     const own = this.replica.logEntries(origin, lane);
     const seq = own.length + 1;
     const list = parts.map(({ type = CRIME, record, ops }, at) => writePart({
@@ -43,9 +43,9 @@ class History {
       ops: ops.map(([field, cites, value, reason = null]) => ({ field, cites, value, reason })),
     }, { origin, lane }));
     const body = [seq, this.replica.heldOf(scope, origin, lane).seq, scope,
-      hlc(this.replica.entries.length), quality, 1, 'PC 4411 Rees',
+      hlc(this.replica.entries.length), 3, 1, 'PC 4411 Rees',
       seq === 2 ? fixed('transaction', 8) : null,
-      hideParts ? list.map((part) => [partHash(part)]) : list];
+      list.map((part, at) => (erased.includes(at) ? [partHash(part)] : part))];
     const entry = readEntry(origin, lane, decode(encode(body)));
     this.replica.add(entry);
     return entry;
@@ -67,10 +67,17 @@ function makeHistory(author) {
     { record: 'b', ops: [[20, [], [[CRIME, recordId('a')]]]] }]);
   const withheld = history.add(other, 3, 7, crime('c', [27, [], 'not to be read']));
   history.add(other, 2, 7, crime('c', [27, [cite(withheld)], 'overwrites a hole']));
-  history.add(other, 3, 7, crime('d', [27, [], 'never shown here']), { hideParts: true });
-  history.add(hub, 0, 7, [{ type: VERDICT, record: 'verdict', ops: [
-    [1, [], [other, 3, withheld.seq, 7, withheld.pseq, withheld.hash]], [2, [], 603],
-    [3, [], 'malformed operations for its type']] }]);
+  history.add(other, 3, 7, crime('d', [27, [], 'never shown here']), { erased: [0] });
+  const judge = (entry, standing, cites = []) => history.add(hub, 0, 7, [{ type: VERDICT,
+    record: `on ${entry.seq}`, ops: [
+      ...(cites.length ? [] : [[1, [], [entry.origin, entry.lane, entry.seq, entry.scope,
+        entry.pseq, entry.hash]]]),
+      [2, cites, standing], [3, cites, `standing ${standing}`]] }]);
+  judge(withheld, 603);
+  const opened = history.add(other, 3, 7, crime('c', [12, [], 'withheld, then not']));
+  judge(opened, 0, [cite(judge(opened, 604))]);
+  history.add(other, 5, 7, [...crime('g', [27, [], 'this part stays']),
+    ...crime('h', [27, [], 'this one was erased by law'])], { erased: [1] });
   history.add(author, 3, 7, crime('e', [27, [], 'gone soon']));
   const seen = [[author, 3, 4, []], [other, 3, 3, [2, 3]]].sort(([a], [b]) => Buffer.compare(a, b));
   history.add(author, 3, 7, crime('e', [0, [], seen, 'entered twice']));

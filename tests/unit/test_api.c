@@ -413,8 +413,8 @@ static void verify_tells_by_digest_that_both_ends_hold_the_same(void **state)
     put_crime(s);
     pair_run(s->pair);
     assert_int_equal(ask(s, 0, "{\"op\":\"verify\"}"), HF_OK);
-    json_int_t scope = json_integer_value(json_object_get(
-        json_array_get(json_object_get(s->document, "digests"), 1), "scope"));
+    json_int_t scope = json_integer_value(
+        json_object_get(json_array_get(json_object_get(s->document, "digests"), 1), "scope"));
     assert_true(scope > HF_SCOPE_COMMON);
     char at_edge[2 * HF_HASH_SIZE + 1];
     (void)snprintf(at_edge, sizeof at_edge, "%s", digest_of(s, scope));
