@@ -62,11 +62,13 @@ export const fieldNamed = (type, name) =>
 function compileField(field) {
   const codes = field.states ?? field.levels ?? field.codes ?? [];
   const index = (code) => codes.indexOf(code);
+  const ascending = (a, b) => a[0] - b[0] || a[1] - b[1];
+  const moves = (field.moves ?? []).map((move) => move.map(index)).sort(ascending);
   const joins = (field.joins ?? []).map(([a, b, joined]) =>
-    [...[index(a), index(b)].sort(compareNumbers), index(joined)]);
+    [...[index(a), index(b)].sort(compareNumbers), index(joined)]).sort(ascending);
   const items = [field.number, RULES.indexOf(field.rule ?? 'keep'),
     KINDS.indexOf(field.kind ?? 'code'), field.name, field.label,
-    field.scale ?? 0, codes, (field.moves ?? []).flat().map(index), joins.flat()];
+    field.scale ?? 0, codes, moves.flat(), joins.flat()];
   if (field.rule === 'state') return items; // all nine, also when no join is declared
   const isEmpty = (item) => item === 0 || item.length === 0;
   while (items.length > 5 && isEmpty(items[items.length - 1])) items.pop();

@@ -184,3 +184,14 @@ export async function what_is_not_allowed_is_withheld_with_its_reason(world) {
   equal(notices.map(([, , seq, code]) => [seq, code]), [[1, 600], [2, 601], [3, 602]], 'notices');
   raw.close();
 }
+
+export async function a_revoked_device_hears_so_and_is_not_let_in_again(world) {
+  const one = await speaker(world);
+  const raw = await one.say(one.hello());
+  await world.hub.ask('revoke', 'speaker', '--reason', 'lost');
+  equal(await raw.refusal(), 202, 'what an open session hears');
+  const again = new Raw(one.device);
+  again.socket.on('open', () => again.send(one.hello()));
+  again.opened.catch(() => {});
+  equal([await again.refusal(), again.frames.length], [0, 0], 'closed without a frame');
+}

@@ -48,7 +48,7 @@ export class Upload {
   }
 
   // The bodies of one frame. A window is a lane's, whichever of our names an entry is under; where
-  // nothing waits for its ACK, one entry may go whatever its size.
+  // nothing waits for its ACK, one entry may go whatever its size. A 0 closes the lane.
   next({ lane, entries, at }) {
     const [entriesMax, bytesMax] = this.windows.get(lane) ?? this.window;
     const waiting = this.unacknowledged(lane);
@@ -59,7 +59,7 @@ export class Upload {
     for (const { body } of entries.filter((entry) => entry.seq > at.sent)) {
       bytes += size(body);
       frame += size(body);
-      const fits = count < entriesMax && (bytes <= bytesMax || count === 0);
+      const fits = count < entriesMax && bytesMax > 0 && (bytes <= bytesMax || count === 0);
       if (!fits || (bodies.length > 0 && frame > PUSH_BYTES)) break;
       bodies.push(body);
       count += 1;
