@@ -287,7 +287,7 @@ export class Session extends EventEmitter {
       const head = { origin, lane, seq, hlc, root: top, signature };
       if (certificate.length > 0) {
         const { publicKey } = new X509Certificate(certificate);
-        if (!headIsSigned(head, publicKey)) throw new Refused(SIGNATURE, 'a head of another hand');
+        if (!headIsSigned(head, publicKey)) throw new Refused(CHAIN, 'a head of another hand');
       }
       for (const [scope, last, at, count, path] of leaves) {
         const entry = this.replica.entry(origin, lane, last);
