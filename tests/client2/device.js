@@ -1,4 +1,4 @@
-// device.js: an installation: its key, its names, its replica, and the file that they outlive it in.
+// device.js: an installation: its key, its names, its replica, and the file that outlives them.
 //
 // The file holds the entries and what cannot be computed from them. It is written whole, beside the
 // old one, synced and renamed: after save() returns, and not before, something may be promised.

@@ -106,7 +106,8 @@ const commands = {
   status() {
     const upload = session?.isLive ? session.upload : null;
     return {
-      origin: hex(device.origin), pack: device.replica.pack().version, entries: device.replica.entries.length,
+      origin: hex(device.origin), pack: device.replica.pack().version,
+      entries: device.replica.entries.length,
       holes: device.replica.allHoles().map((hole) => ({ at: dotText(hole), reason: hole.reason })),
       scopes: device.scopes, position: device.cursor?.position ?? 0,
       connected: session?.isLive ?? false, code: session?.trouble?.code ?? null,
@@ -116,7 +117,7 @@ const commands = {
     };
   },
 
-  // For tests: as after a crash of another kind. The place in the feed is gone, or all that was held.
+  // For tests, as after a harm: the place in the feed is gone, or all that was held.
   forget({ entries = false }) {
     session?.close();
     session = null;

@@ -39,7 +39,8 @@ function systemTypes() {
 const inGroups = (flat, size) => Array.from({ length: flat.length / size },
   (_, at) => flat.slice(at * size, at * size + size));
 
-function readField([number, rule, kind, name, label, scale = 0, codes = [], moves = [], joins = []]) {
+function readField(items) {
+  const [number, rule, kind, name, label, scale = 0, codes = [], moves = [], joins = []] = items;
   return [number, {
     number, name, label, scale, codes, rule: RULES[rule] ?? 'keep', kind: KINDS[kind] ?? 'any',
     moves: inGroups(moves, 2), joins: inGroups(joins, 3),
@@ -55,7 +56,8 @@ export function readPack(body) {
 }
 
 export const fieldOf = (pack, type, field) => pack.types.get(type)?.fields.get(field) ?? emptyField;
-export const typeNamed = (pack, name) => [...pack.types.values()].find((type) => type.name === name);
+export const typeNamed = (pack, name) =>
+  [...pack.types.values()].find((type) => type.name === name);
 export const fieldNamed = (type, name) =>
   [...type.fields.values()].find((field) => field.name === name);
 

@@ -9,7 +9,7 @@ import { MALFORMED, Refused } from './cbor.js';
 import { readEntry } from './entry.js';
 import { MESSAGE_MAX, readMessage, writeMessage } from './frames.js';
 import { feedNext, headIsSigned, leafHash, rootFromPath } from './head.js';
-import { keyId, scopeSetHash } from './names.js';
+import { keyId, logKey, scopeSetHash } from './names.js';
 import { PACK_TYPES_FROM } from './pack.js';
 import { Upload } from './upload.js';
 
@@ -21,6 +21,8 @@ const OUT_OF_TURN = 104;
 const RESUME = 0;
 const VECTORS = 1;
 const BEHIND = 2;
+const VECTOR_LOGS = 1024; // that one VECTOR lists
+const PASSES = 4; // over the vectors, before a gap is an error
 const PING_AFTER_MS = 30000; // of silence; a hub closes after 90 s of it
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'; // in a hub's certificate, and in no device's
 
@@ -39,7 +41,8 @@ export class Session extends EventEmitter {
     this.origins = new Map(); // index on this connection -> { origin, publicKey }
     this.isLive = false; // WELCOME has been answered; the feed runs
     this.waiting = []; // scopes whose vectors are still to be asked for
-    this.left = 0; // entries that stood behind a gap in this round of vectors
+    this.left = 0; // entries that stood behind a gap in this pass over the vectors
+    this.passes = 0;
     this.verified = 0; // heads of others that held
     this.chained = 0; // entries whose place in the feed was checked by its chain
   }
@@ -184,9 +187,12 @@ export class Session extends EventEmitter {
   nextVector(from) {
     const [scope] = this.waiting;
     if (scope === undefined) return this.vectorsEnd();
+    const after = from ? logKey(...from) : '';
     const logs = [...this.replica.vector(scope)].sort(([a], [b]) => (a < b ? -1 : 1))
+      .filter(([key]) => key > after).slice(0, VECTOR_LOGS)
       .map(([, { origin, lane, seq }]) => [origin, lane, seq]);
-    return this.send({ type: 'VECTOR', scope, from, to: null, logs });
+    const to = logs.length === VECTOR_LOGS ? logs.at(-1).slice(0, 2) : null; // there may be more
+    return this.send({ type: 'VECTOR', scope, from, to, logs });
   }
 
   vectorDone({ to }) {
@@ -199,6 +205,8 @@ export class Session extends EventEmitter {
   // What was left behind a withheld entry may stand now: once more through all of them.
   vectorsEnd() {
     if (this.left > 0) {
+      this.passes += 1;
+      if (this.passes === PASSES) throw new Refused(GAP, 'gaps remain in the vectors');
       this.left = 0;
       this.waiting = [...this.scopes];
       return this.nextVector(null);

@@ -105,8 +105,8 @@ export async function sets_logs_states_and_deletes_come_to_the_same_on_all_sides
     return fieldOf(found, 'mo').values.length === 1 && found;
   });
   equal(fieldOf(record, 'status').value, 'under_investigation', 'status');
-  equal(fieldOf(record, 'log').values.map(({ value }) => value), ['rang', 'rang again', 'nobody in'],
-    'log');
+  equal(fieldOf(record, 'log').values.map(({ value }) => value),
+    ['rang', 'rang again', 'nobody in'], 'log');
   await until('the note is deleted here', async () =>
     (await client.do('show', { id: note })).standing === 'deleted');
   expect(!(await client.try('put', { id, values: { risk: 'standard' } })).ok, 'a laxer risk');

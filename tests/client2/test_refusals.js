@@ -1,4 +1,4 @@
-// test_refusals.js: what a hub refuses, asked from outside: each with the code that protocol.md says.
+// test_refusals.js: what a hub refuses, asked from outside, and with which code of protocol.md.
 import { randomBytes } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { decode, encode } from './cbor.js';
@@ -31,8 +31,8 @@ class Speaker {
   }
 
   // An entry of a new crime.
-  entry({ seq = 1, pseq = seq - 1, scope = this.scope, type = CRIME, cites = [], value = 'x' } = {}) {
-    const ops = [{ field: SUMMARY, cites, value, reason: null }];
+  entry({ seq = 1, pseq = seq - 1, scope = this.scope, type = CRIME, cites = [] } = {}) {
+    const ops = [{ field: SUMMARY, cites, value: 'Window forced', reason: null }];
     const part = writePart({ salt: randomBytes(8), type, id: randomBytes(16), ops },
       { origin: this.origin, lane: LANE });
     const body = [seq, pseq, scope, BigInt(Date.now()) << 16n, 3, 1, 'test', null, [part]];
@@ -86,13 +86,12 @@ export async function a_frame_that_comes_twice_changes_nothing(world) {
   raw.send({ type: 'PING', nonce: 7 });
   equal((await raw.next('PONG')).nonce, 7, 'the session is open: the nonce');
   raw.close();
-  const [device] = (await world.hub.json('devices')).devices.filter(({ name }) => name === 'speaker');
-  equal([device.name, (await world.hub.json('list')).records.length], ['speaker', 1], 'records');
+  equal((await world.hub.json('list')).records.length, 1, 'records at the hub');
 }
 
 export async function an_entry_out_of_its_log_is_a_gap_or_a_fork(world) {
   const one = await speaker(world);
-  const first = await one.written();
+  await one.written();
   equal(await one.refusal(one.push([one.entry({ seq: 3 })])), 300, 'seq 3 behind 1');
   equal(await one.refusal(one.push([one.entry({ seq: 2 }), one.entry({ seq: 4 })])), 300,
     'a hole within a frame');
@@ -107,7 +106,6 @@ export async function an_entry_out_of_its_log_is_a_gap_or_a_fork(world) {
   raw.send(one.hello());
   equal((await raw.next('WELCOME')).verdict, 3, 'another chain in HELLO: the verdict');
   raw.close();
-  expect(first.seq === 1, 'the first entry');
 }
 
 export async function a_head_that_is_not_true_is_refused(world) {
@@ -149,9 +147,9 @@ export async function a_message_that_is_no_frame_is_refused(world) {
 export async function a_frame_out_of_turn_is_refused(world) {
   const one = await speaker(world);
   equal(await one.refusal(one.hello()), 104, 'a second HELLO');
-  equal(await one.refusal({ type: 'VECTOR', scope: one.scope, from: null, to: null, logs: [] }), 104,
-    'VECTOR after a resume');
-  equal(await one.refusal({ type: 'FEED_ACK', position: 99999 }), 104, 'FEED_ACK of what was not fed');
+  const vector = { type: 'VECTOR', scope: 0, from: null, to: null, logs: [] };
+  equal(await one.refusal({ ...vector, scope: one.scope }), 104, 'VECTOR after a resume');
+  equal(await one.refusal({ type: 'FEED_ACK', position: 99999 }), 104, 'FEED_ACK of more');
   equal(await one.refusal({ type: 'FEED', from: 0, to: 0, chain: ZEROS, runs: [] }), 104, 'FEED');
   equal(await one.refusal(one.push([one.entry()], { origin: 5 })), 101, 'an origin not in HELLO');
 
@@ -165,7 +163,6 @@ export async function a_frame_out_of_turn_is_refused(world) {
   equal(await old.refusal(), 100, 'another version');
 
   const zeros = [ZEROS, ZEROS, 0, ZEROS, ZEROS];
-  const vector = { type: 'VECTOR', scope: 0, from: null, to: null, logs: [] };
   const asks = await one.say(one.hello({ resume: zeros }), vector);
   equal(await asks.refusal(), 203, "the hubs' scope");
   const starts = await one.say(one.hello({ resume: zeros }),
@@ -176,8 +173,7 @@ export async function a_frame_out_of_turn_is_refused(world) {
 export async function what_is_not_allowed_is_withheld_with_its_reason(world) {
   const one = await speaker(world);
   const bodies = [one.entry({ scope: 999 }), one.entry({ seq: 2, pseq: 0, type: 20 }),
-    one.entry({ seq: 3, pseq: 2, type: 4 }), one.entry({ seq: 4, pseq: 3, scope: one.scope })];
-  bodies[0][1] = 0;
+    one.entry({ seq: 3, pseq: 2, type: 4 }), one.entry({ seq: 4, pseq: 3 })];
   const raw = await one.say(one.hello(), one.push(bodies));
   const { logs, notices } = await raw.next('ACK');
   equal(logs, [[0, LANE, 4, 4, 0]], 'all of it is durable');

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // vectors.js: writes tests/vectors/hashes.json: hashes, ids and signatures as protocol.md has them,
-// computed here, for others to check themselves by. `node vectors.js` writes the file; the test makes
+// computed here, for others to check themselves by. `./vectors.js` writes the file; a test makes
 // it again and compares. Nothing in it is random but the key that signs: it is thrown away at once,
 // and what it signed is kept while it holds.
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
@@ -76,12 +76,14 @@ function makeHistory(author) {
   judge(withheld, 603);
   const opened = history.add(other, 3, 7, crime('c', [12, [], 'withheld, then not']));
   judge(opened, 0, [cite(judge(opened, 604))]);
+  judge({ ...first, hash: fixed('an entry of another branch', 32) }, 603); // so it says nothing
   history.add(other, 5, 7, [...crime('g', [27, [], 'this part stays']),
     ...crime('h', [27, [], 'this one was erased by law'])], { erased: [1] });
   history.add(author, 3, 7, crime('e', [27, [], 'gone soon']));
   const seen = [[author, 3, 4, []], [other, 3, 3, [2, 3]]].sort(([a], [b]) => Buffer.compare(a, b));
   history.add(author, 3, 7, crime('e', [0, [], seen, 'entered twice']));
-  history.add(author, 1, 9, crime('f', [12, [], new Map([[1, null], ['a', [true, 2n ** 64n - 1n]]])]));
+  const anything = new Map([[1, null], ['a', [true, 2n ** 64n - 1n]]]);
+  history.add(author, 1, 9, crime('f', [12, [], anything]));
   return history.replica;
 }
 

@@ -8,7 +8,7 @@ import { Device } from './device.js';
 import { enrol } from './enrol.js';
 import { Session } from './session.js';
 
-const SECONDS = 20; // for anything that should take moments, on a machine that does other things too
+const SECONDS = 20; // for what should take moments, on a machine that does other things too
 const HERE = new URL('.', import.meta.url).pathname;
 export const SCOPE = 'beds/response';
 
@@ -34,7 +34,8 @@ export async function until(what, ask) {
 // One of the C programs with a data directory; started with `run --foreground`.
 class Program {
   constructor(world, program, name) {
-    Object.assign(this, { name, path: join(world.build, program), data: join(world.directory, name) });
+    Object.assign(this, { name, data: join(world.directory, name) });
+    this.path = join(world.build, program);
   }
 
   ask(...words) {

@@ -9,15 +9,20 @@ import { liveFields } from './replica.js';
 
 const MANY = ['append', 'set'];
 const DAY_MS = 86400000;
+const HLC_AHEAD_MAX_MS = 60000;
 
 export class NeedsReason extends Error {}
 
 const cite = ({ origin, lane, seq, prefix, ordinal }) => ({ origin, lane, seq, prefix, ordinal });
 
-// Higher than everything held: 48 bits of Unix ms, 16 of counter.
+// 48 bits of Unix ms, 16 of counter: now, or one more than the highest held. What is far ahead of
+// now, a peer's or our own from a day when the clock was wrong, pulls by a minute and no more.
 function nextHlc(replica) {
-  const now = BigInt(Date.now()) << 16n;
-  return replica.entries.reduce((hlc, entry) => (entry.hlc >= hlc ? entry.hlc + 1n : hlc), now);
+  const nowMs = Date.now();
+  const most = BigInt(nowMs + HLC_AHEAD_MAX_MS);
+  const held = replica.entries.map(({ hlc }) => (hlc >> 16n > most ? most << 16n : hlc));
+  const now = BigInt(nowMs) << 16n;
+  return held.reduce((next, hlc) => (hlc >= next ? hlc + 1n : next), now);
 }
 
 function qualityNow(device) {

@@ -363,6 +363,28 @@ static void the_same_entries_give_the_vectors_digest(void **state)
     }
 }
 
+static uint32_t withheld(bench *b, size_t index)
+{
+    json_t *item = json_array_get(at(b->vectors, "entries"), index);
+    const hf_origin_row *origin = origin_named(b, at(item, "origin"));
+    hf_entry_body body;
+    hf_entry entry;
+    assert_int_equal(hf_entry_parse(hex(at(item, "body"), b->room), &body), HF_OK);
+    int64_t log = hf_log_no(origin->no, (uint8_t)number(item, "lane"));
+    assert_int_equal(hf_entry_by_dot(b->db, log, body.seq, &entry), HF_OK);
+    return entry.withheld;
+}
+
+/* The vectors judge entry 4, and an entry of another branch at the dot of entry 0. Whoever holds a
+ * branch that the hub does not must not see it hidden by what was said of the hub's. */
+static void a_verdict_on_another_branch_hides_nothing_of_ours(void **state)
+{
+    bench *b = *state;
+    take_entries(b);
+    assert_int_equal(withheld(b, 4), 603);
+    assert_int_equal(withheld(b, 0), 0);
+}
+
 /* The hub keeps H(09 || secret) as the name of the token's row, and the token has the secret. */
 static void a_tokens_secret_is_written_and_kept_as_the_vectors_say(void **state)
 {
@@ -440,6 +462,7 @@ int main(void)
         WITH_BENCH(every_leaf_of_every_tree_leads_to_the_vectors_root),
         WITH_BENCH(a_head_that_another_signed_is_accepted_and_no_other),
         WITH_BENCH(the_same_entries_give_the_vectors_digest),
+        WITH_BENCH(a_verdict_on_another_branch_hides_nothing_of_ours),
         WITH_BENCH(a_tokens_secret_is_written_and_kept_as_the_vectors_say),
         WITH_BENCH(imported_rows_are_known_by_the_vectors_names),
     };
