@@ -83,6 +83,12 @@ export class Device {
     this.save();
   }
 
+  // As it is on disk.
+  reload() {
+    this.replica = new Replica();
+    this.load();
+  }
+
   load() {
     const [version, incarnations, cursor, heads, scopes, address, syncedAtMs, origins, entries] =
       decode(this.read('state.cbor'));

@@ -102,6 +102,7 @@ export class Session extends EventEmitter {
       }
       this.fail(trouble);
       this.socket.close();
+      this.device.reload(); // nothing of a bad frame applies
     }
   }
 

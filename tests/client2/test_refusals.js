@@ -7,6 +7,7 @@ import { writeFrame } from './frames.js';
 import { leafHash, root, signHead } from './head.js';
 import { bytes } from './names.js';
 import { Raw } from './raw.js';
+import { Session } from './session.js';
 import { equal, expect } from './world.js';
 
 const CRIME = 16;
@@ -179,6 +180,28 @@ export async function what_is_not_allowed_is_withheld_with_its_reason(world) {
   equal(logs, [[0, LANE, 4, 4, 0]], 'all of it is durable');
   equal(notices.map(([, , seq, code]) => [seq, code]), [[1, 600], [2, 601], [3, 602]], 'notices');
   raw.close();
+}
+
+// The other way round: what a hub must not get away with, said to our client by hand.
+export async function nothing_of_a_feed_that_was_altered_is_kept(world) {
+  const one = await speaker(world);
+  await one.written();
+  const { device } = one;
+  const session = new Session(device);
+  const sent = [];
+  session.send = (frame) => sent.push(frame);
+  session.socket = { close() {} };
+  session.hub = {};
+  const { keyId: key, replica } = device;
+  const held = replica.entries.length;
+  const from = device.cursor.position;
+  const origin = { type: 'ORIGIN', index: 9, keyId: key, incarnation: device.incarnations[0],
+    certificate: Buffer.alloc(0) };
+  const feed = { type: 'FEED', from, to: from + 1, chain: randomBytes(16),
+    runs: [[9, LANE, [one.entry()]]] };
+  for (const frame of [origin, feed]) session.take(writeFrame(frame));
+  equal(sent.map(({ type, code }) => [type, code]), [['ERROR', 303]], 'what it answers');
+  equal([device.replica.entries.length, device.cursor.position], [held, from], 'what it holds');
 }
 
 export async function a_revoked_device_hears_so_and_is_not_let_in_again(world) {
