@@ -281,7 +281,7 @@ typedef struct turned {
     size_t column_count, shape_count, row_count;
     struct {
         size_t first, count; /* of its columns */
-        uint64_t rows;       /* still to come */
+        size_t rows;         /* still to come */
     } shapes[SHAPES_MAX];
     hf_bytes order;
     size_t row;
@@ -292,6 +292,14 @@ typedef struct turned {
 static void fail(turned *t, hf_status status)
 {
     hf_reader_fail(&t->stream, status);
+}
+
+static size_t read_count(turned *t, size_t max)
+{
+    uint64_t count = hf_read_uint(&t->stream);
+    if (count <= max) return (size_t)count;
+    fail(t, HF_ERR_LIMIT);
+    return 0;
 }
 
 static column *column_at(turned *t, size_t index)
@@ -315,7 +323,7 @@ static void pass(turned *t, uint8_t as)
     if (as == KIND_LENGTH && !is_uint) fail(t, HF_ERR_PROTOCOL);
 }
 
-static void find_column(turned *t, uint8_t as, uint64_t rows)
+static void find_column(turned *t, uint8_t as, size_t rows)
 {
     column *to = (column *)(void *)hf_buffer_reserve(t->columns, sizeof *to);
     if (!to) {
@@ -328,10 +336,10 @@ static void find_column(turned *t, uint8_t as, uint64_t rows)
     bool known = as <= KIND_LENGTH || (as > KIND_BYTES && as <= KIND_PLAIN + PIECE_MAX);
     if (!known) fail(t, HF_ERR_PROTOCOL);
     if (as <= KIND_PLAIN) {
-        for (uint64_t i = 0; i < rows && t->stream.status == HF_OK; i++) pass(t, as);
+        for (size_t i = 0; i < rows && t->stream.status == HF_OK; i++) pass(t, as);
         return;
     }
-    size_t size = (size_t)rows * (as - (size_t)KIND_PLAIN);
+    size_t size = rows * (as - (size_t)KIND_PLAIN);
     if (size > t->plain.size) fail(t, HF_ERR_PROTOCOL);
     if (t->stream.status != HF_OK) return;
     t->plain.data += size;
@@ -340,16 +348,16 @@ static void find_column(turned *t, uint8_t as, uint64_t rows)
 
 static void find_shapes(turned *t)
 {
-    t->shape_count = (size_t)hf_read_uint_max(&t->stream, SHAPES_MAX);
+    t->shape_count = read_count(t, SHAPES_MAX);
     t->order = hf_read_bytes(&t->stream);
     for (size_t i = 0; i < t->shape_count && t->stream.status == HF_OK; i++) {
-        uint64_t rows = hf_read_uint_max(&t->stream, HF_FRAME_ENTRIES_MAX);
+        size_t rows = read_count(t, HF_FRAME_ENTRIES_MAX);
         hf_bytes kinds = hf_read_bytes(&t->stream);
         t->shapes[i].first = t->column_count;
         t->shapes[i].count = kinds.size;
         t->shapes[i].rows = rows;
-        t->row_count += (size_t)rows;
-        if (rows == 0 || kinds.size == 0) fail(t, HF_ERR_PROTOCOL);
+        t->row_count += rows;
+        if (rows == 0 || kinds.size == 0) fail(t, HF_ERR_PROTOCOL); /* says nothing */
         if (t->row_count > HF_FRAME_ENTRIES_MAX) fail(t, HF_ERR_LIMIT);
         if (kinds.size > HF_COLUMNS_MAX - t->column_count) fail(t, HF_ERR_LIMIT);
         for (size_t c = 0; c < kinds.size && t->stream.status == HF_OK; c++)
@@ -370,9 +378,12 @@ static void put_head(turned *t, uint8_t major, uint64_t argument)
 {
     size_t at = t->out->size;
     hf_write_uint(t->out, argument);
-    if (t->out->size > t->size) fail(t, HF_ERR_PROTOCOL);
     if (t->out->status != HF_OK) fail(t, t->out->status);
-    if (t->stream.status == HF_OK) t->out->data[at] |= (uint8_t)(major << 5);
+    if (t->out->size > t->size) fail(t, HF_ERR_PROTOCOL);
+    if (t->stream.status == HF_OK)
+        t->out->data[at] |= (uint8_t)(major << 5);
+    else
+        t->out->size = at;
 }
 
 static void put_back(turned *t, column *from)
@@ -433,11 +444,11 @@ hf_status hf_columns_read(hf_columns *columns, hf_bytes plain, size_t size, hf_b
                 .size = size};
     hf_buffer_clear(&columns->places);
     hf_buffer_clear(out);
-    size_t count = (size_t)hf_read_uint_max(&t.stream, HF_FRAME_ENTRIES_MAX + 1);
+    size_t count = read_count(&t, HF_FRAME_ENTRIES_MAX + 1);
     hf_reader pieces = t.stream;
     for (size_t i = 0; i < count && t.stream.status == HF_OK; i++) {
         (void)hf_read_bytes(&t.stream);
-        (void)hf_read_uint_max(&t.stream, HF_FRAME_ENTRIES_MAX);
+        (void)read_count(&t, HF_FRAME_ENTRIES_MAX);
     }
     find_shapes(&t);
     if (t.stream.status == HF_OK) put_pieces(&t, pieces, count);
