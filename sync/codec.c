@@ -190,6 +190,10 @@ static bool take_unassigned(hf_reader *reader, hf_cbor_head *out)
     return true;
 }
 
+/* By the first three bits of a head. */
+static const uint8_t MAJORS[] = {HF_KIND_UINT,  HF_KIND_NINT, HF_KIND_BYTES, HF_KIND_TEXT,
+                                 HF_KIND_ARRAY, HF_KIND_MAP,  HF_KIND_OTHER};
+
 /* Nine heads in ten are one byte that says it all: a number, length or count below 24. libcbor's
  * way through a table of functions took a fifth of what an upload cost the hub. */
 static bool is_short(uint8_t initial)
@@ -199,8 +203,8 @@ static bool is_short(uint8_t initial)
 
 static bool take_short(hf_reader *reader, hf_cbor_head *out)
 {
-    out->argument = out->initial & 31;
-    out->data = reader->at + 1;
+    uint8_t initial = *reader->at;
+    *out = (hf_cbor_head){(hf_kind)MAJORS[initial >> 5], initial, initial & 31, reader->at + 1};
     bool is_string = out->kind == HF_KIND_BYTES || out->kind == HF_KIND_TEXT;
     size_t size = 1 + (is_string ? (size_t)out->argument : 0);
     if (size > hf_reader_left(reader)) return malformed(reader);
@@ -212,9 +216,9 @@ bool hf_take_head(hf_reader *reader, hf_cbor_head *out)
 {
     if (reader->status != HF_OK) return false;
     if (reader->at == reader->end) return malformed(reader);
+    if (is_short(*reader->at)) return take_short(reader, out);
     *out = (hf_cbor_head){hf_reader_kind(reader), *reader->at, 0, NULL};
     uint8_t info = out->initial & 31;
-    if (is_short(out->initial)) return take_short(reader, out);
     if (info == INFO_INDEFINITE) return malformed(reader);
     if (is_unassigned(out->initial)) return take_unassigned(reader, out);
     struct cbor_decoder_result result =
@@ -239,11 +243,9 @@ bool hf_take_kind(hf_reader *reader, hf_kind kind, hf_cbor_head *out)
 
 hf_kind hf_reader_kind(const hf_reader *reader)
 {
-    static const uint8_t majors[7] = {HF_KIND_UINT,  HF_KIND_NINT, HF_KIND_BYTES, HF_KIND_TEXT,
-                                      HF_KIND_ARRAY, HF_KIND_MAP,  HF_KIND_OTHER};
     if (reader->status != HF_OK || reader->at == reader->end) return HF_KIND_END;
     uint8_t initial = *reader->at;
-    if (initial >> 5 <= HF_CBOR_MAJOR_TAG) return (hf_kind)majors[initial >> 5];
+    if (initial >> 5 <= HF_CBOR_MAJOR_TAG) return (hf_kind)MAJORS[initial >> 5];
     switch (initial) {
     case 0xf4:
     case 0xf5: return HF_KIND_BOOL;
