@@ -69,6 +69,7 @@ void hf_batch_rollback(hf_batch *batch)
     store->head_number = batch->head_number;
     store->hlc = batch->hlc;
     store->pack_changed = batch->pack_changed;
+    store->may_write = 0;
     hf_origins_cut(store, batch->origin_count);
     hf_vectors_forget(store);
     hf_head_forget(store);
