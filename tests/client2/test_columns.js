@@ -7,7 +7,7 @@ import { isSideBySide, openMessage, readMessage, writeFrame, writeMessage } from
 import { bytes, hex } from './names.js';
 import { Raw } from './raw.js';
 import { columnFrames, COLUMNS_FILE } from './vectors.js';
-import { equal, expect } from './world.js';
+import { equal, expect, until } from './world.js';
 
 const MALFORMED = 101;
 const LIMIT = 103;
@@ -181,4 +181,26 @@ export function what_we_lay_side_by_side_stands_up_again() {
     const vector = vectors.find((found) => found.what === what);
     equal(vector?.frame, hex(written), `${what}, in the vectors`);
   }
+}
+
+// Of a shift apart: what both wrote meanwhile goes side by side, both ways.
+export async function several_entries_go_side_by_side_both_ways(world) {
+  const [hub, edge, client] = await world.three();
+  await client.kill();
+  client.start();
+  for (let count = 0; count < 8; count += 1) {
+    await edge.ask('put', 'note', `subject=theirs ${count}`);
+    await client.do('put', { type: 'note', values: { subject: `mine ${count}` } });
+  }
+  await until('the hub has theirs', async () =>
+    (await hub.json('list', 'note')).records.length === 8);
+  await client.do('connect');
+  const status = await until('all of it is where it should be', async () => {
+    const found = await client.do('status');
+    const there = (await edge.json('list', 'note')).records.length;
+    return found.at_the_hub && there === 16 && found;
+  });
+  equal((await client.do('records')).records.length, 16, 'records here');
+  const { up, down } = status.side_by_side;
+  expect(up > 0 && down > 0, `C frames: ${up} up, ${down} down`);
 }
