@@ -168,7 +168,7 @@ hf_status hf_client_renew_on(hf_client *client)
 hf_status hf_client_renew(hf_client *client)
 {
     hf_store *store = client->store;
-    const hf_origin_row *old = hf_store_own_origin(store);
+    const hf_origin_row *old = client->own[client->download.forked];
     if (client->download.verdict != HF_FORKED) return hf_store_new_incarnation(store);
     renewal_place renewal = {.origin = old->id};
     hf_status status = HF_OK;

@@ -109,6 +109,7 @@ typedef struct hf_yours { /* how far the hub has one of the client's logs */
     uint8_t origin;       /* index in HELLO */
     uint8_t lane;
     uint64_t durable, central;
+    uint8_t chain[HF_HASH_SIZE]; /* of the hub's entry at durable; zeros: it has a hole there */
 } hf_yours;
 typedef struct hf_scope_item {
     uint32_t number;

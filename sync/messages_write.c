@@ -33,11 +33,12 @@ void hf_write_claimed_log(hf_buffer *out, const hf_claimed_log *log)
 
 void hf_write_yours(hf_buffer *out, const hf_yours *yours)
 {
-    hf_write_array(out, 4);
+    hf_write_array(out, 5);
     hf_write_uint(out, yours->origin);
     hf_write_uint(out, yours->lane);
     hf_write_uint(out, yours->durable);
     hf_write_uint(out, yours->central);
+    hf_write_bytes(out, yours->chain, HF_HASH_SIZE);
 }
 
 void hf_write_scope_item(hf_buffer *out, const hf_scope_item *scope)

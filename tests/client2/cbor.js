@@ -19,15 +19,27 @@ export class Refused extends Error {
 
 export const encode = (value) => Buffer.from(write(value, rfc8949EncodeOptions));
 
+// The major types that are spoken of elsewhere, and the head of one alone.
+export const UINT = 0;
+export const NEGATIVE = 1;
+export const BYTES = 2;
+export const TEXT = 3;
+export const ARRAY = 4;
+
+export function encodeHead(major, argument) {
+  const head = encode(argument); // a uint is all head
+  head[0] |= major << 5;
+  return head;
+}
+
 const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const SIMPLE = new Map([[0xf4, false], [0xf5, true], [0xf6, null], [0xf7, undefined]]);
 
-class Reader {
-  constructor(bytes, depthMax) {
+// A place in bytes that a peer sent, and heads read there.
+export class Cursor {
+  constructor(bytes) {
     this.bytes = bytes;
     this.at = 0;
-    this.depthMax = depthMax;
-    this.undefineds = 0;
   }
 
   left() {
@@ -49,6 +61,20 @@ class Reader {
     const least = size === 1 ? 24n : 1n << BigInt(4 * size);
     if (found < least) throw new Refused(MALFORMED, 'a head in more bytes than it needs');
     return found <= Number.MAX_SAFE_INTEGER ? Number(found) : found;
+  }
+
+  // One head, whatever it is the head of.
+  head() {
+    const first = this.take(1)[0];
+    return { major: first >> 5, argument: this.argument(first & 31) };
+  }
+}
+
+class Reader extends Cursor {
+  constructor(bytes, depthMax) {
+    super(bytes);
+    this.depthMax = depthMax;
+    this.undefineds = 0;
   }
 
   // A count, held against the bytes that are left before anything is made of it.

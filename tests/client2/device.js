@@ -31,13 +31,17 @@ export class Device {
     this.replica = new Replica();
     this.incarnations = []; // the writing one first
     this.cursor = null; // { hub, epoch, position, chain, scopeSet }
+    this.acked = new Map(); // log -> the highest seq that a hub acknowledged
     this.heads = 0; // number of the last HEADS stored from that hub
     this.scopes = []; // [number, name, may write], as the last WELCOME said
     this.address = null;
     this.syncedAtMs = 0;
     this.loadKey();
     if (existsSync(join(directory, 'state.cbor'))) this.load();
-    if (this.incarnations.length === 0) this.renew();
+    if (this.incarnations.length === 0) {
+      this.renew();
+      this.save();
+    }
   }
 
   loadKey() {
@@ -58,10 +62,9 @@ export class Device {
     writeSynced(this.directory, name, bytes);
   }
 
-  // A new name, before anything is written under it.
+  // A new name, before anything is written under it. To be saved with what comes of it.
   renew() {
     this.incarnations.unshift(randomBytes(16));
-    this.save();
   }
 
   get origin() {
@@ -83,6 +86,20 @@ export class Device {
     this.save();
   }
 
+  // Takes entries out, as if they had never been here.
+  drop(entries) {
+    const { origins, entries: held } = this.replica;
+    this.replica = new Replica();
+    this.replica.origins = origins;
+    for (const entry of held) {
+      if (!entries.includes(entry)) this.replica.add(readEntry(entry.origin, entry.lane, entry.body));
+    }
+  }
+
+  isOwn(origin) {
+    return this.incarnations.some((life) => originOf(this.keyId, life).equals(origin));
+  }
+
   // As it is on disk.
   reload() {
     this.replica = new Replica();
@@ -90,10 +107,11 @@ export class Device {
   }
 
   load() {
-    const [version, incarnations, cursor, heads, scopes, address, syncedAtMs, origins, entries] =
+    const [version, incarnations, cursor, heads, scopes, address, syncedAtMs, origins, entries, acked] =
       decode(this.read('state.cbor'));
     if (version !== 1) throw new Error('a state file of another version');
     Object.assign(this, { incarnations, heads, scopes, address, syncedAtMs });
+    this.acked = new Map(acked);
     this.cursor = cursor && Object.fromEntries(
       ['hub', 'epoch', 'position', 'chain', 'scopeSet'].map((name, at) => [name, cursor[at]]));
     for (const [key, incarnation, certificate] of origins) {
@@ -110,6 +128,7 @@ export class Device {
       cursor && [cursor.hub, cursor.epoch, cursor.position, cursor.chain, cursor.scopeSet],
       this.heads, this.scopes, this.address, this.syncedAtMs,
       [...replica.origins.values()].map((o) => [o.keyId, o.incarnation, o.certificate]),
-      replica.entries.map((entry) => [entry.origin, entry.lane, entry.body])]));
+      replica.entries.map((entry) => [entry.origin, entry.lane, entry.body]),
+      [...this.acked]]));
   }
 }

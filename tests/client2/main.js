@@ -5,9 +5,10 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Device } from './device.js';
 import { enrol } from './enrol.js';
+import { leaveBranch } from './fork.js';
 import { hex, recordIdOfText, recordIdText } from './names.js';
 import { fieldNamed, typeNamed } from './pack.js';
-import { Session } from './session.js';
+import { Another, Session } from './session.js';
 import { Writer } from './write.js';
 
 const device = new Device(process.argv[2]);
@@ -53,6 +54,12 @@ function written(record, entry) {
   return { id: nameOf({ ...record, id: entry.parts[0].id }), at: dotText(entry) };
 }
 
+function leave({ isFork, origin }) {
+  if (isFork) return leaveBranch(device, origin);
+  device.renew();
+  return device.save();
+}
+
 const commands = {
   enrol: ({ token }) => enrol(device, readFileSync(token, 'utf8')),
 
@@ -62,8 +69,9 @@ const commands = {
     try {
       await session.open();
     } catch (trouble) {
-      if (!trouble.isBehind) throw trouble;
-      return commands.connect(); // by its new name
+      if (!(trouble instanceof Another)) throw trouble;
+      leave(trouble);
+      return { ...await commands.connect(), forked: trouble.isFork }; // by its new name
     }
     return { verdict: session.hub.verdict };
   },
@@ -112,16 +120,20 @@ const commands = {
       scopes: device.scopes, position: device.cursor?.position ?? 0,
       connected: session?.isLive ?? false, code: session?.trouble?.code ?? null,
       at_the_hub: upload?.isAllThere() ?? false, signed: upload?.isAllSigned() ?? false,
+      side_by_side: session?.sideBySide ?? null,
       heads_checked: session?.verified ?? 0, feed_checked: session?.chained ?? 0,
       notices: (upload?.notices ?? []).map((n) => ({ at: dotText(n), code: n.code, text: n.text })),
     };
   },
 
-  // For tests, as after a harm: the place in the feed is gone, or all that was held.
-  forget({ entries = false }) {
+  // For tests, as after a harm: the place in the feed is gone, or all that was held; or what hubs
+  // acknowledged, as if no ACK had come.
+  forget({ entries = false, acks = false }) {
     session?.close();
     session = null;
-    device.forget(entries);
+    if (acks) device.acked.clear();
+    if (acks) device.save();
+    else device.forget(entries);
     return {};
   },
 

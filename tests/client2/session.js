@@ -6,8 +6,8 @@ import { X509Certificate } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import WebSocket from 'ws';
 import { MALFORMED, Refused } from './cbor.js';
-import { readEntry } from './entry.js';
-import { MESSAGE_MAX, readMessage, writeMessage } from './frames.js';
+import { CHAIN_0, readEntry } from './entry.js';
+import { isSideBySide, MESSAGE_MAX, readMessage, writeMessage } from './frames.js';
 import { feedNext, headIsSigned, leafHash, rootFromPath } from './head.js';
 import { keyId, logKey, scopeSetHash } from './names.js';
 import { PACK_TYPES_FROM } from './pack.js';
@@ -19,17 +19,19 @@ const CHAIN = 303;
 const SIGNATURE = 304;
 const OUT_OF_TURN = 104;
 const RESUME = 0;
-const VECTORS = 1;
 const BEHIND = 2;
+const FORK = 3;
 const VECTOR_LOGS = 1024; // that one VECTOR lists
 const PASSES = 4; // over the vectors, before a gap is an error
 const PING_AFTER_MS = 30000; // of silence; a hub closes after 90 s of it
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'; // in a hub's certificate, and in no device's
 
+// Another store has our name, or had it. Before anything is written again we need a new one; of a
+// fork, what the hub lacks is written again under it (fork.js).
 export class Another extends Error {
-  constructor(verdict) {
-    super(`this store is not the only one of its name (verdict ${verdict})`);
-    this.isBehind = verdict === BEHIND;
+  constructor(origin, isFork) {
+    super(`this store is not the only one of its name: ${isFork ? 'fork' : 'behind'}`);
+    Object.assign(this, { origin, isFork });
   }
 }
 
@@ -43,6 +45,7 @@ export class Session extends EventEmitter {
     this.waiting = []; // scopes whose vectors are still to be asked for
     this.left = 0; // entries that stood behind a gap in this pass over the vectors
     this.passes = 0;
+    this.sideBySide = { up: 0, down: 0 }; // C frames
     this.verified = 0; // heads of others that held
     this.chained = 0; // entries whose place in the feed was checked by its chain
   }
@@ -88,13 +91,16 @@ export class Session extends EventEmitter {
   }
 
   send(frame) {
-    this.socket.send(writeMessage(frame));
+    const message = writeMessage(frame);
+    this.sideBySide.up += isSideBySide(message);
+    this.socket.send(message);
   }
 
   take(message) {
     if (this.trouble) return;
     try {
       const frame = readMessage(message);
+      this.sideBySide.down += isSideBySide(message);
       if (frame) this.handle(frame);
     } catch (trouble) {
       if (trouble instanceof Refused) {
@@ -155,7 +161,7 @@ export class Session extends EventEmitter {
     device.scopes = frame.scopes;
     device.syncedAtMs = Date.now();
     this.upload = new Upload(device, this.ours, frame, (up) => this.send(up));
-    if (frame.verdict > VECTORS) return this.another(frame.verdict);
+    this.compare(frame);
     const isNew = !device.cursor || !device.cursor.epoch.equals(frame.epoch)
       || !device.cursor.hub.equals(frame.hub);
     if (isNew) device.heads = 0;
@@ -168,11 +174,21 @@ export class Session extends EventEmitter {
     return this.nextVector(null);
   }
 
-  // Behind or fork: another store has our name, or had it. A new one, before anything is written
-  // again. To write a fork's lost entries anew is left out here.
-  another(verdict) {
-    if (verdict === BEHIND) this.device.renew();
-    throw new Another(verdict);
+  // Is what the hub has of our logs what we have? Where our branch is the longer one only we see that
+  // there are two. What is ours and there counts as acknowledged.
+  compare({ verdict, yours }) {
+    const [{ origin: writing }] = this.ours;
+    let forked = verdict === FORK ? writing : null;
+    for (const [index, lane, durable, , chain] of yours) {
+      const { origin } = this.ours[index];
+      const entry = this.replica.entry(origin, lane, durable);
+      if (!entry || chain.equals(CHAIN_0)) continue; // behind, or the hub has a hole there
+      if (entry.chain.equals(chain)) this.device.acked.set(logKey(origin, lane), durable);
+      else forked ??= origin;
+    }
+    this.device.save();
+    if (forked) throw new Another(forked, true);
+    if (verdict === BEHIND) throw new Another(writing, false);
   }
 
   goLive(cursor) {
@@ -259,6 +275,7 @@ export class Session extends EventEmitter {
       try {
         this.replica.add(entry);
       } catch (trouble) {
+        if (this.device.isOwn(entry.origin)) continue; // it does not fit the branch that we hold
         if (trouble.code !== GAP) throw trouble;
         this.left += 1;
       }

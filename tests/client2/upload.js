@@ -88,7 +88,9 @@ export class Upload {
   ack({ logs, notices }) {
     for (const [index, lane, durable, central, head] of logs) {
       Object.assign(this.at(index, lane), { durable, central, head });
+      this.device.acked.set(logKey(this.ours[index].origin, lane), durable);
     }
+    this.device.save();
     for (const [index, lane, seq, code, text] of notices) {
       this.notices.push({ origin: this.ours[index].origin, lane, seq, code, text });
     }

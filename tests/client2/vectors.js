@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 // vectors.js: writes tests/vectors/hashes.json: hashes, ids and signatures as protocol.md has them,
-// computed here, for others to check themselves by. `./vectors.js` writes the file; a test makes
-// it again and compares. Nothing in it is random but the key that signs: it is thrown away at once,
+// computed here, for others to check themselves by; and in frame_c.json the messages that are ours.
+// `./vectors.js` writes the files; tests make it all again and compare. Nothing in it is random but the key that signs: it is thrown away at once,
 // and what it signed is kept while it holds.
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { decode, encode } from './cbor.js';
 import { partHash, readEntry, writeHeader, writePart } from './entry.js';
+import { writeFrame, writeMessage } from './frames.js';
 import { feedNext, headInput, headIsSigned, leafHash, pathOf, root, signHead } from './head.js';
 import {
   bytes, hex, importedRecordId, importedRowDigest, keyId, originOf, recordIdText, scopeSetHash,
@@ -15,6 +16,7 @@ import {
 import { VERDICT } from './pack.js';
 import { Replica } from './replica.js';
 
+export const COLUMNS_FILE = new URL('../vectors/frame_c.json', import.meta.url);
 export const FILE = new URL('../vectors/hashes.json', import.meta.url);
 
 const fixed = (name, size) => sha256(Buffer.from(name)).subarray(0, size);
@@ -166,6 +168,37 @@ function makeWith(spki, sign) {
   });
 }
 
+// Frames for frame_c.json. The history has entries of many shapes, one with an erased part; `plainly`
+// adds a run of one shape, as most are.
+export function columnFrames() {
+  const author = originOfKey({ keyId: fixed('columns', 32), incarnation: fixed('incarnation', 16) });
+  const replica = makeHistory(author);
+  const bodiesOf = (origin, lane) => replica.logEntries(origin, lane).map(({ body }) => body);
+  const plainly = new History();
+  for (let at = 0; at < 12; at += 1) {
+    plainly.add(author, 3, 7, [{ record: `plain ${at}`, ops: [[10, [], 'Burglary'],
+      [27, [], `Window ${at} forced`]] }]);
+  }
+  const runs = [[1, 3, plainly.replica.entries.map(({ body }) => body)], [2, 3, bodiesOf(other, 3)],
+    [3, 0, bodiesOf(hub, 0)], [2, 2, bodiesOf(other, 2)]];
+  return [
+    { what: 'PUSH of entries of several shapes, citations set aside (written by tests/client2)',
+      frame: { type: 'PUSH', origin: 0, lane: 3, bodies: bodiesOf(author, 3) } },
+    { what: 'FEED of four runs, one of a hub, a part erased (written by tests/client2)',
+      frame: { type: 'FEED', from: 70000, to: 70300, chain: fixed('feed chain', 16), runs } },
+  ];
+}
+
+// Others' messages stay as they are.
+function writeColumnVectors() {
+  const own = columnFrames();
+  const others = JSON.parse(readFileSync(COLUMNS_FILE, 'utf8'))
+    .filter(({ what }) => own.every((vector) => vector.what !== what));
+  const made = own.map(({ what, frame }) => ({ what, frame: hex(writeFrame(frame)),
+    message: hex(writeMessage(frame)) }));
+  writeFileSync(COLUMNS_FILE, `${JSON.stringify([...others, ...made], null, 2)}\n`);
+}
+
 // With the key of the vectors that are there, as long as its signature is good.
 export function makeVectors(before) {
   if (before) {
@@ -198,4 +231,5 @@ export const readVectors = () =>
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   writeFileSync(FILE, `${JSON.stringify(makeVectors(readVectors()), null, 1)}\n`);
+  writeColumnVectors();
 }

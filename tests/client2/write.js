@@ -111,20 +111,25 @@ export class Writer {
   }
 
   commit({ scope, type, id }, ops, actor) {
+    const { lane } = this.replica.pack().types.get(type);
+    const entry = this.write(lane, scope, [{ type, id, ops }], { actor: actor ?? 'client2',
+      hlc: nextHlc(this.replica), quality: qualityNow(this.device), transaction: null });
+    this.device.save();
+    return entry;
+  }
+
+  // The next entry of our log: taken, and not yet on disk.
+  write(lane, scope, parts, { actor, hlc, quality, transaction }) {
     const { device, replica } = this;
     const { origin } = device;
-    const pack = replica.pack();
-    const { lane } = pack.types.get(type);
-    const own = replica.logEntries(origin, lane);
-    const seq = own.length === 0 ? 1 : own[own.length - 1].seq + 1;
-    const part = writePart({ salt: randomBytes(8), type, id, ops }, { origin, lane });
-    const body = [seq, replica.heldOf(scope, origin, lane).seq, scope, nextHlc(replica),
-      qualityNow(device), pack.version, actor ?? 'client2', null, [part]];
+    const seq = (replica.logEntries(origin, lane).at(-1)?.seq ?? 0) + 1;
+    const body = [seq, replica.heldOf(scope, origin, lane).seq, scope, hlc, quality,
+      replica.pack().version, actor, transaction,
+      parts.map((part) => writePart({ salt: randomBytes(8), ...part }, { origin, lane }))];
     const entry = readEntry(origin, lane, decode(encode(body))); // as others will read it
     replica.addOrigin({ keyId: device.keyId, incarnation: device.incarnations[0],
       certificate: Buffer.alloc(0) });
     replica.add(entry);
-    device.save();
     return entry;
   }
 }
