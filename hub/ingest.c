@@ -4,6 +4,8 @@
  * person may yet allow it. It becomes a hole with a reason, and nothing waits for it. */
 #include "ingest.h"
 
+#include "backlog.h"
+
 #include "sync/merge.h"
 #include "sync/planted.h"
 
@@ -44,18 +46,34 @@ static uint32_t op_reason(hf_reader *ops)
     return 0;
 }
 
+/* Every installation that is only cited costs a place for good, and whoever cites may make them up.
+ * Ours cite what they have seen; so the bound is met by those who do not. */
+static bool cites_too_many(const ingest *in, hf_reader *ops)
+{
+    size_t unknown = 0, count = hf_read_array(ops, HF_PART_LOGS_MAX);
+    for (size_t i = 0; i < count && ops->status == HF_OK; i++) {
+        hf_origin_id id;
+        (void)hf_read_array(ops, 2);
+        hf_read_bytes_exact(ops, id.bytes, HF_ORIGIN_SIZE);
+        (void)hf_read_uint(ops);
+        if (!hf_origin_by_id(in->hub->store, &id)) unknown++;
+    }
+    return unknown > 0 && hf_origin_count(in->hub->store) + unknown > HF_ORIGINS_CITED_MAX;
+}
+
 static uint32_t part_reason(const ingest *in, hf_bytes part)
 {
     hf_reader ops = hf_reader_open((hf_bytes){part.data + 8, part.size - 8});
     (void)hf_read_array(&ops, 4);
     uint64_t type = hf_read_uint(&ops);
     (void)hf_read_bytes(&ops);
-    (void)hf_read_item(&ops);
+    bool crowds = cites_too_many(in, &ops);
     size_t count = hf_read_array(&ops, HF_ENTRY_OPS_MAX);
     if (ops.status != HF_OK) return HF_REASON_MALFORMED;
     if (type < HF_TYPE_FIRST_PACK) return HF_REASON_HUB_ONLY;
     const hf_type *known = hf_pack_type(hf_store_pack(in->hub->store), (uint32_t)type);
     if (known && known->lane != in->lane) return HF_REASON_LANE;
+    if (crowds) return HF_REASON_CROWDED;
     uint32_t reason = 0;
     for (size_t i = 0; i < count && reason == 0; i++) reason = op_reason(&ops);
     return reason;
@@ -86,6 +104,7 @@ static const char *reason_text(uint32_t reason)
     case HF_REASON_NO_GRANT: return "the device has no grant for this scope";
     case HF_REASON_LANE: return "this type of record is not allowed in this lane";
     case HF_REASON_HUB_ONLY: return "only a hub may write this type of record";
+    case HF_REASON_CROWDED: return "the record holds more than it can, or what it cites is unknown";
     default: return "the operations do not suit the type of record";
     }
 }
@@ -145,6 +164,10 @@ static hf_status take_entry(ingest *in, hf_bytes body)
         return HF_OK;
     }
     uint32_t reason = entry_reason(in, &entry);
+    bool crowds = false;
+    if (reason == 0) status = hf_entry_crowds(in->hub->store, in->row, in->lane, &entry, &crowds);
+    if (status != HF_OK) return status;
+    if (crowds) reason = HF_REASON_CROWDED;
     status = hf_batch_entry(in->batch, in->row, in->lane, body, reason, &applied);
     if (status != HF_OK) return status;
     if (applied.what == HF_APPLIED_GAP) return refuse(in, HF_CODE_GAP, "gap", entry.seq);
@@ -321,6 +344,7 @@ static void fail_all(hf_hub *hub, hf_status status)
     for (const hf_received *at = hub->inbox.first; at; at = at->next) {
         hf_peer *peer = at->owner;
         hf_session_fail_status(&peer->session, status, "store");
+        hf_inbox_drop(&hub->backlog, peer); /* it was not told that it holds what comes before */
         hf_peer_wake(peer);
     }
 }
@@ -338,7 +362,9 @@ hf_status hf_ingest(hf_hub *hub)
         each_owner(hub, hf_peer_reset_staged);
         if (!culprit) break; /* the store's trouble, not a frame's */
         hf_peer_wake(culprit->owner);
-        hf_inbox_drop_from(&hub->inbox, culprit); /* the rest again, without it and what followed */
+        /* The rest again, without it and what followed. */
+        hf_inbox_drop(&hub->backlog, culprit->owner);
+        hf_inbox_drop_from(&hub->inbox, culprit);
         status = HF_OK;
     }
     if (status == HF_OK) {
@@ -348,7 +374,6 @@ hf_status hf_ingest(hf_hub *hub)
     } else {
         fail_all(hub, status);
     }
-    hf_inbox_drop(&hub->inbox, NULL);
-    hub->inbox_entries = 0;
+    hf_backlog_done(hub);
     return status;
 }

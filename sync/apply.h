@@ -26,6 +26,13 @@ HF_MUST_CHECK hf_status hf_entry_hash(const hf_crypto *crypto, const hf_origin_i
                                       uint8_t lane, const hf_entry_body *entry,
                                       uint8_t out[HF_HASH_SIZE]);
 
+/* Would this entry make a record that it touches hold more than HF_RECORD_DOTS_MAX writes that
+ * stand and citations of unseen ones, and more than without it? One that takes away as much as it
+ * adds never does: so a crowded record can be put in order. For a hub to ask before it applies; a
+ * record that it has not yet seen crowded is let through once. */
+HF_MUST_CHECK hf_status hf_entry_crowds(hf_store *store, const hf_origin_row *origin, uint8_t lane,
+                                        const hf_entry_body *entry, bool *crowds);
+
 typedef enum hf_applied {
     HF_APPLIED_NEW,      /* folded in */
     HF_APPLIED_KNOWN,    /* held already, same hash: nothing to do */
