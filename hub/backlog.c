@@ -98,6 +98,7 @@ void hf_backlog_done(hf_hub *hub)
         assert(peer->queued_entries[at->lane] >= at->entries);
         peer->queued_entries[at->lane] -= at->entries;
         peer->queued_bytes[at->lane] -= at->bytes;
+        peer->had_withheld = peer->withheld_turn == hub->turn;
     }
     hf_inbox_drop(&hub->inbox, NULL);
     hub->inbox_entries = 0;

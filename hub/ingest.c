@@ -125,6 +125,7 @@ static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reaso
     hf_peer *peer = in->peer;
     hf_dot dot = {.origin = in->row->id, .lane = in->lane, .seq = entry->seq};
     const char *text = reason_text(reason);
+    peer->withheld_turn = hub->turn;
     hf_status status = hf_batch_verdict(in->batch, &dot, entry->scope, reason, text, hub->wall_ms);
     touch(hub, entry->scope);
     /* The author must hear it, even where it may not see the scope. */

@@ -51,11 +51,13 @@ struct hf_peer {
     hf_resume_verdict verdict;
 
     uint32_t queued_entries[HF_LANE_COUNT], queued_bytes[HF_LANE_COUNT]; /* not yet applied */
-    size_t queued_size;  /* memory of all its frames in backlog and inbox */
-    uint64_t share_turn; /* in which the next two were counted */
-    uint32_t share_used; /* of the turn's work */
-    bool share_over;     /* its next frame waits for the next turn */
-    hf_buffer notices;   /* encoded items */
+    size_t queued_size;     /* memory of all its frames in backlog and inbox */
+    uint64_t share_turn;    /* in which the next two were counted */
+    uint32_t share_used;    /* of the turn's work */
+    uint64_t withheld_turn; /* the last in which an entry of it was withheld */
+    bool had_withheld;      /* that was the last in which any of its frames was applied */
+    bool share_over;        /* its next frame waits for the next turn */
+    hf_buffer notices;      /* encoded items */
     size_t notice_count, notices_durable, notices_durable_size;
 
     hf_fed fed;

@@ -26,10 +26,10 @@ HF_MUST_CHECK hf_status hf_entry_hash(const hf_crypto *crypto, const hf_origin_i
                                       uint8_t lane, const hf_entry_body *entry,
                                       uint8_t out[HF_HASH_SIZE]);
 
-/* Would this entry make a record that it touches hold more than HF_RECORD_DOTS_MAX writes that
- * stand and citations of unseen ones, and more than without it? One that takes away as much as it
- * adds never does: so a crowded record can be put in order. For a hub to ask before it applies; a
- * record that it has not yet seen crowded is let through once. */
+/* Would this entry bring a record that it touches further above HF_FIELD_DOTS_MAX or
+ * HF_RECORD_DOTS_MAX? One that takes away as much as it adds does not: so a crowded record can be
+ * put in order. For a hub to ask before it applies. Known of records that were seen at a limit
+ * since the store was opened: of another, one entry more is let through. */
 HF_MUST_CHECK hf_status hf_entry_crowds(hf_store *store, const hf_origin_row *origin, uint8_t lane,
                                         const hf_entry_body *entry, bool *crowds);
 

@@ -269,15 +269,22 @@ hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *en
 
 /* ---- a record that holds too much ---- */
 
-/* Elements that have rows of their own do not count: no write has to read them. */
-static size_t dots_of(const hf_record *record)
+/* How far above its limits the record is; `full`: it is at one of them. Elements that have rows of
+ * their own do not count: no write has to read them. */
+static size_t excess_of(const hf_record *record, bool *full)
 {
-    size_t count = 0;
+    size_t all = 0, excess = 0;
+    *full = false;
     for (size_t i = 0; i < record->field_count; i++) {
         const hf_record_field *field = &record->fields[i];
-        count += field->cell.pending_count + (field->rows ? 0 : field->cell.live_count);
+        size_t dots = field->cell.pending_count + (field->rows ? 0 : field->cell.live_count);
+        if (dots > HF_FIELD_DOTS_MAX) excess += dots - HF_FIELD_DOTS_MAX;
+        if (dots >= HF_FIELD_DOTS_MAX) *full = true;
+        all += dots;
     }
-    return count;
+    if (all > HF_RECORD_DOTS_MAX) excess += all - HF_RECORD_DOTS_MAX;
+    if (all >= HF_RECORD_DOTS_MAX) *full = true;
+    return excess;
 }
 
 /* Zero is no record's: the slot is free. */
@@ -293,7 +300,9 @@ static uint64_t *crowded_slot(hf_store *store, const hf_record_id *id, uint64_t 
 void hf_record_note_crowded(hf_store *store, const hf_record *record)
 {
     uint64_t mark;
-    if (dots_of(record) <= HF_RECORD_DOTS_MAX) return;
+    bool full;
+    (void)excess_of(record, &full);
+    if (!full) return;
     uint64_t *slot = crowded_slot(store, &record->id, &mark);
     *slot = mark;
 }
@@ -305,7 +314,8 @@ static hf_status part_crowds(hf_store *store, hf_part *part, const fold_entry *f
     fold_context fold = {.store = store, .scope = facts->body->scope};
     hf_status status = hf_record_load_scope(store, &part->record, fold.scope, &record);
     if (status != HF_OK) return status;
-    size_t before = dots_of(&record);
+    bool full;
+    size_t before = excess_of(&record, &full);
     while (part->op_left > 0 && status == HF_OK) {
         hf_op op;
         hf_record_field *field;
@@ -315,8 +325,7 @@ static hf_status part_crowds(hf_store *store, hf_part *part, const fold_entry *f
         if (status == HF_OK) status = hf_cell_merge(&field->cell, &write, seen_in_store, &fold);
         if (status == HF_OK) status = fold.status;
     }
-    size_t after = dots_of(&record);
-    *crowds = after > HF_RECORD_DOTS_MAX && after > before;
+    *crowds = excess_of(&record, &full) > before;
     hf_record_clear(&record);
     return status;
 }

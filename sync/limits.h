@@ -36,8 +36,10 @@ enum {
     HF_LOG_SCOPES_MAX = 256,       /* scopes one log may write in */
 
     /* Hit by what a device's entries add up to: a hub withholds the next one (reason 605). */
-    HF_RECORD_DOTS_MAX = 512,          /* one record's writes that stand, and citations of unseen */
-    HF_ORIGINS_CITED_MAX = 64 * 1024,  /* installations known; one more, by a citation alone */
+    HF_FIELD_DOTS_MAX = 256,          /* one field's writes that stand, and citations of unseen */
+    HF_RECORD_DOTS_MAX = 1024,        /* the same over all fields of a record */
+    HF_ORIGINS_CITED_MAX = 64 * 1024, /* installations known; one more, by a citation alone */
+
     HF_HEAD_PATH_MAX = 8,              /* hashes from a scope's leaf to a head's root */
     HF_TRANSACTION_RECORDS_MAX = 4096, /* records one local transaction may touch */
 
@@ -54,7 +56,7 @@ enum {
     HF_PUSH_FAST_MS = 250,              /* sooner than this: larger ones */
     HF_NOTICES_MAX = 64,                /* notices in one ACK; the verdicts tell them all */
     HF_PEER_FRAMES_PER_TURN = 32,       /* frames one session may send before the next may */
-    HF_TURN_WORK_MAX = 1024,            /* that a hub applies in one turn, in small entries */
+    HF_TURN_WORK_MAX = 512,             /* that a hub applies in one turn, in small entries */
     HF_TURN_SMALL_WORK = 32,            /* a session's frames below that never wait for a turn */
     HF_VECTOR_PASSES_MAX = 4,           /* passes over the vectors before a gap is an error */
 
@@ -67,7 +69,7 @@ enum {
 
     /* Time, in milliseconds. */
     HF_HANDSHAKE_MAX_MS = 10 * 1000, /* from connect to websocket: then a stranger is cut */
-    HF_ENROL_MAX_MS = 15 * 1000,     /* from connect to the end of an enrolment */
+    HF_ENROL_MAX_MS = 10 * 1000,     /* from connect to the end of an enrolment */
     HF_HLC_AHEAD_MAX_MS = 60 * 1000, /* how far a peer's clock may pull ours */
     HF_CLOCK_RTT_MAX_MS = 4 * 1000,  /* a slower answer does not set our clock */
     HF_HELLO_TIMEOUT_MS = 10 * 1000, /* no HELLO or WELCOME by then: the session closes */
@@ -98,6 +100,10 @@ _Static_assert(HF_FRAME_SIZE_MAX < HF_FRAME_INFLATED_MAX, "an uncompressed frame
 _Static_assert(HF_VALUE_SIZE_MAX < HF_ENTRY_SIZE_MAX, "one value fits in an entry");
 _Static_assert(1 << HF_HEAD_PATH_MAX >= HF_LOG_SCOPES_MAX, "every leaf has its way to the root");
 _Static_assert(HF_LOG_SCOPES_MAX >= HF_SCOPES_MAX, "a device may write in all it holds");
+_Static_assert(HF_FIELD_DOTS_MAX <= HF_OVERWRITTEN_MAX, "one write can put a crowded field right");
+_Static_assert(HF_FIELD_DOTS_MAX > HF_ELEMENT_INLINE_MAX,
+               "a set becomes rows before it is crowded");
+_Static_assert(HF_PUSH_ENTRIES_MAX <= HF_TURN_WORK_MAX, "a turn has room for a frame");
 _Static_assert(HF_PACK_SIZE_MAX < HF_VALUE_SIZE_MAX, "a pack is one value");
 _Static_assert(HF_FEED_READ_MAX <= HF_FRAME_ENTRIES_MAX, "one read fits in one frame");
 _Static_assert(HF_CREDIT_BYTES >= HF_FRAME_INFLATED_MAX, "a credit admits any frame");

@@ -62,7 +62,7 @@ struct hf_store {
     char *guard_name; /* of the guard file, while it is open */
     hf_vector_slot vectors[HF_VECTOR_SLOTS];
     hf_log_slot logs[HF_LOG_SLOTS];
-    /* Records seen to hold more than HF_RECORD_DOTS_MAX, by the hash of their ids: worth a look. */
+    /* Records seen at their limits (hf_entry_crowds), by the hash of their ids: worth a look. */
     uint64_t crowded[HF_CROWDED_SLOTS];
     hf_batch *batch; /* the open one, or NULL */
     hf_txn *txn;
@@ -223,7 +223,7 @@ HF_MUST_CHECK hf_status hf_record_entries(hf_store *store, int64_t no, uint64_t 
 HF_MUST_CHECK hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *entry,
                                        const hf_origin_id *origin, uint8_t lane,
                                        const uint8_t hash[HF_HASH_SIZE], uint64_t position);
-/* Remembers the record if it holds more than HF_RECORD_DOTS_MAX: hf_entry_crowds then looks. */
+/* Remembers the record if it is at one of its limits: hf_entry_crowds then looks. */
 void hf_record_note_crowded(hf_store *store, const hf_record *record);
 /* Folds a record anew from its entries: after a verdict. */
 HF_MUST_CHECK hf_status hf_record_refold(hf_store *store, int64_t no);

@@ -20,6 +20,7 @@ import wire  # pylint: disable=wrong-import-position
 
 TROUBLE = (wire.Closed, OSError, ssl.SSLError)
 SILENT = 300  # connections that say nothing
+OVERDUE = 12  # seconds after which a stranger has been let go, on a busy machine too
 SCOPE = "beds/other"  # where the attacker may write
 
 
@@ -96,20 +97,25 @@ class Attacker:
     def hold(self, opened, dribble):
         """Keeps connections open, sending what `dribble` gives for each, once a second."""
         while self.going():
-            for stream in list(opened):
+            for stream, _ in opened:
                 try:
                     dribble(stream)
                 except TROUBLE:
-                    opened.remove(stream)
-                    self.count("let go")
+                    pass
             time.sleep(1)
-        self.done["still open"] = len([stream for stream in opened if is_open(stream)])
+        self.tell(opened)
 
-    def open_many(self, port, make):
+    def tell(self, opened):
+        """How many live, and how many of these should have been let go by now."""
+        alive = [since for stream, since in opened if is_open(stream)]
+        self.done["open"] = len(alive)
+        self.done["overdue"] = len([since for since in alive if time.monotonic() - since > OVERDUE])
+
+    def open_many(self, port, make, count):
         opened = []
-        while len(opened) < SILENT and self.going():
+        while len(opened) < count and self.going():
             try:
-                opened.append(make(port))
+                opened.append((make(port), time.monotonic()))
             except TROUBLE:
                 self.count("refused")
                 time.sleep(0.01)
@@ -119,13 +125,13 @@ class Attacker:
     def say_nothing(self):
         """TCP alone, on both ports."""
         make = lambda port: socket.create_connection(("127.0.0.1", port), timeout=1)
-        self.hold(self.open_many(self.port, make) + self.open_many(self.enrol, make),
+        self.hold(self.open_many(self.port, make, SILENT) + self.open_many(self.enrol, make, SILENT),
                   lambda stream: None)
 
     def hello_by_the_byte(self):
         """A TLS hello that comes a byte a second."""
         make = lambda port: socket.create_connection(("127.0.0.1", port), timeout=1)
-        self.hold(self.open_many(self.port, make) + self.open_many(self.enrol, make),
+        self.hold(self.open_many(self.port, make, SILENT) + self.open_many(self.enrol, make, SILENT),
                   lambda stream: stream.send(b"\x16"))
 
     def request_by_the_byte(self):
@@ -138,8 +144,8 @@ class Attacker:
             stream = wire.tls_client(port, self.data if port == self.port else None)
             stream.sendall(b"GET / HTTP/1.1\r\nX: ")
             return stream
-        opened = self.open_many(self.enrol, slow_post)
-        opened += self.open_many(self.port, slow_head)
+        opened = self.open_many(self.enrol, slow_post, SILENT // 5)
+        opened += self.open_many(self.port, slow_head, SILENT // 5)
         self.hold(opened, lambda stream: stream.send(b"x"))
 
     def never_hello(self):
@@ -147,13 +153,12 @@ class Attacker:
         opened = []
         while self.going():
             try:
-                opened.append(wire.dial(self.port, self.data).stream)
+                opened.append((wire.dial(self.port, self.data).stream, time.monotonic()))
                 self.count("opened")
             except TROUBLE:
                 self.count("refused")
-            time.sleep(0.02)
-        time.sleep(0.5)
-        self.done["still open"] = len([stream for stream in opened if is_open(stream)])
+            time.sleep(0.05)
+        self.tell(opened)
 
     # ---- floods ----
 

@@ -4,6 +4,7 @@ else misbehaves: one writes an entry at a time, the other waits for it.
 Why by hand: what is measured is the hub, on both its sides of a write (the ACK to the author, the FEED
 to the reader), and not how fast a program starts."""
 import os
+import socket
 import threading
 import time
 
@@ -116,6 +117,7 @@ class Pair:
 
     def close(self):
         self.ended.set()
+        self.reader.link.stream.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
+        self.thread.join()
         for device in (self.writer, self.reader):
             device.link.close()
-        self.thread.join()
