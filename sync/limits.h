@@ -1,7 +1,8 @@
 /* limits.h: every bound in the system, what happens at it, and how the bounds relate.
  *
- * A bound that a peer can hit closes that peer's session with ERROR 103 and applies nothing; a
- * bound that a person can hit is HF_ERR_LIMIT with a sentence. Nothing is cut short in silence. */
+ * A bound that a peer can hit closes that peer's session with ERROR 103 and applies nothing, or, as
+ * its group says, withholds an entry or cuts a stranger; a bound that a person can hit is
+ * HF_ERR_LIMIT with a sentence. Nothing is cut short in silence. */
 #ifndef HF_LIMITS_H
 #define HF_LIMITS_H
 

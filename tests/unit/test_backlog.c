@@ -130,6 +130,23 @@ static void behind_a_bad_frame_nothing_of_its_session_applies(void **state)
     pair_free(pair);
 }
 
+/* A turn cannot end within a frame; so a frame is bounded, or it would bound nobody's wait. */
+static void a_push_of_more_than_a_turn_takes_is_error_103(void **state)
+{
+    (void)state;
+    static pair_forged entries[FRAME + 1];
+    pair_world *pair = pair_new(1);
+    for (uint64_t i = 0; i <= FRAME; i++)
+        entries[i] = (pair_forged){.seq = i + 1,
+                                   .pseq = i,
+                                   .scope = pair_scope(pair),
+                                   .type = CRIME,
+                                   .lane = HF_LANE_CRIME};
+    assert_int_equal(pair_forge(pair, 0, entries, FRAME + 1), HF_ERR_LIMIT);
+    assert_int_equal(pair->nodes[0].peer->session.code, HF_CODE_LIMIT);
+    pair_free(pair);
+}
+
 /* Frames of almost no bytes cost memory too: what is kept is counted, not what was said. */
 static void more_than_is_kept_of_one_session_is_error_103(void **state)
 {
@@ -162,6 +179,7 @@ int main(void)
         cmocka_unit_test(all_of_a_days_work_comes_in_its_order_a_share_each_turn),
         cmocka_unit_test(a_session_that_ends_takes_what_waits_with_it),
         cmocka_unit_test(behind_a_bad_frame_nothing_of_its_session_applies),
+        cmocka_unit_test(a_push_of_more_than_a_turn_takes_is_error_103),
         cmocka_unit_test(more_than_is_kept_of_one_session_is_error_103),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
