@@ -2,6 +2,7 @@
  *
  * They are ordinary records in the hub's own log, so they are chained, signed and backed up like
  * all else; the tables that are asked at every connection are folded from them. */
+#include "backlog.h"
 #include "peer.h"
 
 #include "sync/control.h"
@@ -184,7 +185,7 @@ hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor, const 
     }
     for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {
         if (memcmp(peer->key_id, device.key_id, HF_HASH_SIZE) != 0) continue;
-        hf_inbox_drop(&hub->inbox, peer); /* nothing of it counts from now on */
+        hf_backlog_drop(hub, peer); /* nothing of it counts from now on */
         hf_session_fail(&peer->session, HF_CODE_REVOKED, "this device was revoked");
         hf_peer_wake(peer);
     }

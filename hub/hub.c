@@ -2,6 +2,7 @@
  * then each is told what of its own is safe, and given what it may see of the others'. */
 #include "peer.h"
 
+#include "backlog.h"
 #include "fanout.h"
 #include "ingest.h"
 
@@ -86,11 +87,22 @@ static void peer_free(hf_peer *peer)
     free(peer);
 }
 
-static hf_peer *peer_by_key(const hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE])
+/* A device has one session: an older one is a link that died without our hearing of it. It is told
+ * to go, which takes as long as the link does; until then its memory is held, so they are counted.
+ */
+static hf_status supersede(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE])
 {
-    hf_peer *peer = hub->peers;
-    while (peer && memcmp(peer->key_id, key_id, HF_HASH_SIZE) != 0) peer = peer->next;
-    return peer;
+    unsigned count = 0;
+    for (hf_peer *older = hub->peers; older; older = older->next)
+        if (memcmp(older->key_id, key_id, HF_HASH_SIZE) == 0) count++;
+    if (count >= HF_KEY_SESSIONS_MAX) return HF_ERR_LIMIT;
+    for (hf_peer *older = hub->peers; older && count; older = older->next) {
+        if (memcmp(older->key_id, key_id, HF_HASH_SIZE) != 0) continue;
+        hf_session_bye(&older->session, HF_CODE_BUSY, HF_REDIAL_MIN_MS);
+        hf_backlog_drop(hub, older);
+        hf_peer_wake(older);
+    }
+    return HF_OK;
 }
 
 hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], uint64_t now_ms,
@@ -105,16 +117,10 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], uint64
     hf_peer *peer = calloc(1, sizeof *peer);
     if (!peer) return HF_ERR_NOMEM;
     status = scopes_of(peer, &device);
+    if (status == HF_OK) status = supersede(hub, key_id);
     if (status != HF_OK) {
         peer_free(peer);
         return status;
-    }
-    /* A device has one session: the older one is a link that died without our hearing of it. */
-    hf_peer *older = peer_by_key(hub, key_id);
-    if (older) {
-        hf_session_bye(&older->session, HF_CODE_BUSY, HF_REDIAL_MIN_MS);
-        hf_inbox_drop(&hub->inbox, older);
-        hf_peer_wake(older);
     }
     peer->hub = hub;
     memcpy(peer->key_id, key_id, HF_HASH_SIZE);
@@ -151,7 +157,7 @@ static void leave_ready(hf_hub *hub, hf_peer *peer)
 void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
 {
     (void)now_ms;
-    hf_inbox_drop(&hub->inbox, peer);
+    hf_backlog_drop(hub, peer);
     leave_ready(hub, peer);
     if (peer->previous)
         peer->previous->next = peer->next;
@@ -186,12 +192,7 @@ hf_status hf_hub_recv(hf_hub *hub, hf_peer *peer, hf_bytes message, uint64_t now
     status = hf_peer_on_frame(peer, &frame, raw, &queue);
     if (status != HF_OK) return refuse(peer, status, "frame");
     if (!queue) return HF_OK;
-    if (hub->inbox.bytes + raw.size > HF_HUB_INBOX_BYTES_MAX) {
-        hf_session_bye(&peer->session, HF_CODE_BUSY, HF_REDIAL_MIN_MS);
-        hf_peer_wake(peer);
-        return HF_ERR_LIMIT;
-    }
-    status = hf_inbox_put(&hub->inbox, peer, raw);
+    status = hf_backlog_put(hub, peer, &frame, raw);
     return status == HF_OK ? HF_OK : refuse(peer, status, "inbox");
 }
 
@@ -229,6 +230,7 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     /* Registered a device, published a pack, or the operator wrote: entries that no device sent. */
     bool wrote_outside = hf_feed_position(hub->store) != hub->position;
     uint64_t heads_before = hub->heads_taken;
+    hf_backlog_take(hub);
     hf_status status = hf_ingest(hub);
     bool moved = hf_feed_position(hub->store) != hub->position;
     if (moved || hub->heads_taken != heads_before) hf_fanout_wake(hub, wrote_outside);
@@ -284,7 +286,7 @@ bool hf_hub_wants_close(const hf_hub *hub, const hf_peer *peer)
 uint64_t hf_hub_deadline_ms(const hf_hub *hub)
 {
     if (hub->postponed_until_ms) return hub->postponed_until_ms;
-    if (hub->starved || hub->inbox.count > 0) return 0;
+    if (hub->starved || hub->inbox.count > 0 || hub->backlog.count > 0) return 0;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
     return due_ms < hub->retry_at_ms ? hub->retry_at_ms : due_ms;

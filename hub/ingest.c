@@ -4,6 +4,8 @@
  * person may yet allow it. It becomes a hole with a reason, and nothing waits for it. */
 #include "ingest.h"
 
+#include "backlog.h"
+
 #include "sync/merge.h"
 #include "sync/planted.h"
 
@@ -32,12 +34,23 @@ static uint32_t delete_reason(const hf_op *op)
     return status == HF_OK ? 0 : HF_REASON_MALFORMED;
 }
 
+/* Every installation that is only cited costs a place for good, and whoever cites may make them up.
+ * Ours cite what they have seen; so the bound is met by those who do not. */
+static bool cites_too_many(const ingest *in, const hf_part *part)
+{
+    size_t unknown = 0;
+    for (size_t i = 0; i < part->log_count; i++)
+        if (!hf_origin_by_id(in->hub->store, &part->logs[i])) unknown++;
+    return unknown > 0 && hf_origin_count(in->hub->store) + unknown > HF_ORIGINS_CITED_MAX;
+}
+
 static uint32_t part_reason(const ingest *in, hf_part *part)
 {
     uint32_t type = part->record.type, reason = 0;
     if (type < HF_TYPE_FIRST_PACK) return HF_REASON_HUB_ONLY;
     const hf_type *known = hf_pack_type(hf_store_pack(in->hub->store), type);
     if (known && known->lane != in->lane) return HF_REASON_LANE;
+    if (cites_too_many(in, part)) return HF_REASON_CROWDED;
     while (part->op_left > 0 && reason == 0) { /* ops ascend by field: deletes come first */
         hf_op op;
         if (hf_op_next(part, &in->row->id, in->lane, &op) != HF_OK) return HF_REASON_MALFORMED;
@@ -72,6 +85,7 @@ static const char *reason_text(uint32_t reason)
     case HF_REASON_NO_GRANT: return "the device has no grant for this scope";
     case HF_REASON_LANE: return "this type of record is not allowed in this lane";
     case HF_REASON_HUB_ONLY: return "only a hub may write this type of record";
+    case HF_REASON_CROWDED: return "the record holds more than it can, or what it cites is unknown";
     default: return "the operations do not suit the type of record";
     }
 }
@@ -92,6 +106,7 @@ static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reaso
     hf_peer *peer = in->peer;
     hf_dot dot = {.origin = in->row->id, .lane = in->lane, .seq = entry->seq};
     const char *text = reason_text(reason);
+    peer->withheld_turn = hub->turn;
     hf_status status = hf_batch_verdict(in->batch, &dot, entry->scope, reason, text, hub->wall_ms);
     touch(hub, entry->scope);
     /* The author must hear it, even where it may not see the scope. */
@@ -128,7 +143,12 @@ static hf_status take_entry(ingest *in, const hf_entry_body *entry)
         return HF_OK;
     }
     uint32_t reason = entry_reason(in, entry);
-    hf_status status = hf_batch_parsed(in->batch, in->row, in->lane, entry, reason, &applied);
+    hf_status status = HF_OK;
+    bool crowds = false;
+    if (reason == 0) status = hf_entry_crowds(in->hub->store, in->row, in->lane, entry, &crowds);
+    if (status != HF_OK) return status;
+    if (crowds) reason = HF_REASON_CROWDED;
+    status = hf_batch_parsed(in->batch, in->row, in->lane, entry, reason, &applied);
     if (status != HF_OK) return status;
     if (applied.what == HF_APPLIED_GAP) return refuse(in, HF_CODE_GAP, "gap", entry->seq);
     if (applied.what == HF_APPLIED_FORK) return refuse(in, HF_CODE_FORK, "fork", entry->seq);
@@ -304,6 +324,7 @@ static void fail_all(hf_hub *hub, hf_status status)
     for (const hf_received *at = hub->inbox.first; at; at = at->next) {
         hf_peer *peer = at->owner;
         hf_session_fail_status(&peer->session, status, "store");
+        hf_inbox_drop(&hub->backlog, peer); /* it was not told that it holds what comes before */
         hf_peer_wake(peer);
     }
 }
@@ -321,7 +342,9 @@ hf_status hf_ingest(hf_hub *hub)
         each_owner(hub, hf_peer_reset_staged);
         if (!culprit) break; /* the store's trouble, not a frame's */
         hf_peer_wake(culprit->owner);
-        hf_inbox_drop_from(&hub->inbox, culprit); /* the rest again, without it and what followed */
+        /* The rest again, without it and what followed. */
+        hf_inbox_drop(&hub->backlog, culprit->owner);
+        hf_inbox_drop_from(&hub->inbox, culprit);
         status = HF_OK;
     }
     if (status == HF_OK) {
@@ -331,7 +354,6 @@ hf_status hf_ingest(hf_hub *hub)
     } else {
         fail_all(hub, status);
     }
-    hf_inbox_drop(&hub->inbox, NULL);
-    hub->inbox_entries = 0;
+    hf_backlog_done(hub);
     return status;
 }

@@ -205,6 +205,9 @@ static hf_status open_listeners(hub_daemon *d)
                                 .port = sync_port,
                                 .paths = paths,
                                 .message_size_max = HF_FRAME_SIZE_MAX,
+                                .strangers = {.max = HF_STRANGERS_MAX,
+                                              .per_address = HF_STRANGERS_PER_ADDRESS_MAX,
+                                              .life_ms = HF_HANDSHAKE_MAX_MS},
                                 .events = {.context = d,
                                            .admit = admit,
                                            .on_open = on_open,
@@ -215,6 +218,9 @@ static hf_status open_listeners(hub_daemon *d)
     hf_enrol_options enrol = {.address = listen_host(&config->enrol_listen),
                               .port = enrol_port,
                               .paths = paths,
+                              .strangers = {.max = HF_ENROL_STRANGERS_MAX,
+                                            .per_address = HF_ENROL_STRANGERS_PER_ADDRESS_MAX,
+                                            .life_ms = HF_ENROL_MAX_MS},
                               .context = d,
                               .on_enrol = on_enrol};
     hf_status status = hf_loop_new(&loop_options, &d->loop);

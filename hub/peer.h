@@ -50,8 +50,14 @@ struct hf_peer {
     bool greeted, hello_durable; /* HELLO is applied; and committed, so WELCOME is due */
     hf_resume_verdict verdict;
 
-    uint32_t queued_entries[HF_LANE_COUNT], queued_bytes[HF_LANE_COUNT]; /* not yet acknowledged */
-    hf_buffer notices;                                                   /* encoded items */
+    uint32_t queued_entries[HF_LANE_COUNT], queued_bytes[HF_LANE_COUNT]; /* not yet applied */
+    size_t queued_size;     /* memory of all its frames in backlog and inbox */
+    uint64_t share_turn;    /* in which the next two were counted */
+    uint32_t share_used;    /* of the turn's work */
+    uint64_t withheld_turn; /* the last in which an entry of it was withheld */
+    bool had_withheld;      /* that was the last in which any of its frames was applied */
+    bool share_over;        /* its next frame waits for the next turn */
+    hf_buffer notices;      /* encoded items */
     size_t notice_count, notices_durable, notices_durable_size;
 
     hf_fed fed;
@@ -85,7 +91,8 @@ struct hf_hub {
     uint32_t peers_max, peer_count;
     hf_peer *peers;
     hf_peer *ready_first, *ready_last;
-    hf_inbox inbox;
+    hf_inbox backlog; /* what came; backlog.h says when a turn takes it into ... */
+    hf_inbox inbox;   /* ... what the present turn applies */
     size_t inbox_entries;
     uint64_t now_ms, wall_ms; /* of the last turn */
     uint64_t turn;            /* counts turns */

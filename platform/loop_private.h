@@ -24,6 +24,7 @@ struct hf_loop {
     bool dispatching;
     bool stopping;
     int signal;
+    uint32_t descriptors_max;
     size_t buffer_used, buffer_max;
     uint8_t *send_buffer;
     size_t send_room;

@@ -427,7 +427,7 @@ static void read_push(hf_reader *reader, hf_message *out)
     hf_push *push = &out->as.push;
     push->origin = read_own_index(reader);
     push->lane = read_lane(reader);
-    read_list(reader, HF_FRAME_ENTRIES_MAX, &push->bodies, read_body, NULL);
+    read_list(reader, HF_PUSH_ENTRIES_MAX, &push->bodies, read_body, NULL);
     if (push->bodies.count == 0) hf_reader_fail(reader, HF_ERR_PROTOCOL);
 }
 

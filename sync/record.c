@@ -330,6 +330,7 @@ hf_status hf_record_store(hf_store *store, hf_record *record)
 {
     for (size_t i = 0; i < record->field_count; i++)
         record->fields[i].rows = wants_rows(store, record, &record->fields[i]);
+    hf_record_note_crowded(store, record);
     hf_buffer state = {0};
     hf_status status = write_state(store, record, &state);
     if (status == HF_OK) status = row_write(store, record, hf_buffer_bytes(&state));

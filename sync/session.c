@@ -299,22 +299,38 @@ bool hf_session_send(hf_session *session, uint64_t now_ms, uint64_t wall_ms, hf_
 
 /* ---- inbox ---- */
 
-hf_status hf_inbox_put(hf_inbox *inbox, void *owner, hf_bytes raw)
+static void append(hf_inbox *inbox, hf_received *received)
 {
-    hf_received *received = malloc(sizeof *received + raw.size);
-    if (!received) return HF_ERR_NOMEM;
     received->next = NULL;
-    received->owner = owner;
-    received->size = raw.size;
-    if (raw.size) memcpy(received->data, raw.data, raw.size);
     if (inbox->last)
         inbox->last->next = received;
     else
         inbox->first = received;
     inbox->last = received;
     inbox->count++;
-    inbox->bytes += raw.size;
+    inbox->bytes += sizeof *received + received->size;
+}
+
+static void leaves(hf_inbox *inbox, const hf_received *received)
+{
+    inbox->count--;
+    inbox->bytes -= sizeof *received + received->size;
+}
+
+hf_status hf_inbox_put(hf_inbox *inbox, void *owner, hf_bytes raw)
+{
+    hf_received *received = malloc(sizeof *received + raw.size);
+    if (!received) return HF_ERR_NOMEM;
+    *received = (hf_received){.owner = owner, .size = raw.size};
+    if (raw.size) memcpy(received->data, raw.data, raw.size);
+    append(inbox, received);
     return HF_OK;
+}
+
+void hf_inbox_pass(hf_inbox *from, hf_inbox *to, hf_received *received)
+{
+    leaves(from, received);
+    append(to, received);
 }
 
 /* `reached` false: frames of `owner` are kept until `from` comes. */
@@ -332,8 +348,7 @@ static void drop(hf_inbox *inbox, const void *owner, const hf_received *from)
             continue;
         }
         *at = received->next;
-        inbox->count--;
-        inbox->bytes -= received->size;
+        leaves(inbox, received);
         free(received);
     }
 }

@@ -1,9 +1,9 @@
 /* fuzz_frame.c: any bytes at all as a message from a peer, and as a frame to be sent. */
+#include "harness.h"
+
 #include "sync/frame.h"
 
 #include <assert.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A message opens to a frame within bounds, or is refused and leaves nothing behind. */
 static void take_in(hf_deflater *deflater, hf_bytes message)
@@ -46,12 +46,11 @@ static void send_out(hf_deflater *deflater, hf_bytes raw)
     hf_buffer_free(&scratch);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void fuzz_one(const uint8_t *data, size_t size)
 {
     hf_deflater *deflater;
-    if (hf_deflater_new(&deflater) != HF_OK) return 0;
+    if (hf_deflater_new(&deflater) != HF_OK) return;
     take_in(deflater, (hf_bytes){data, size});
     send_out(deflater, (hf_bytes){data, size});
     hf_deflater_free(deflater);
-    return 0;
 }

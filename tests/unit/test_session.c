@@ -318,6 +318,25 @@ static void a_pong_nobody_asked_for_tells_no_time(void **state)
 
 /* ---- the inbox ---- */
 
+static void what_is_passed_on_goes_behind_what_is_there(void **state)
+{
+    (void)state;
+    hf_inbox from = {0}, to = {0};
+    const uint8_t bytes[] = {1, 2};
+    assert_int_equal(hf_inbox_put(&to, &to, (hf_bytes){&bytes[0], 1}), HF_OK);
+    assert_int_equal(hf_inbox_put(&from, &from, (hf_bytes){&bytes[1], 1}), HF_OK);
+    hf_received *received = from.first;
+    from.first = from.last = NULL;
+    hf_inbox_pass(&from, &to, received);
+    assert_int_equal(from.count, 0);
+    assert_int_equal(from.bytes, 0);
+    assert_int_equal(to.count, 2);
+    assert_ptr_equal(to.last, received);
+    assert_ptr_equal(to.first->next, received);
+    hf_inbox_drop(&to, NULL);
+    assert_int_equal(to.bytes, 0);
+}
+
 static void dropping_one_sessions_frames_keeps_the_others_in_order(void **state)
 {
     (void)state;
@@ -334,7 +353,7 @@ static void dropping_one_sessions_frames_keeps_the_others_in_order(void **state)
         assert_int_equal(at->data[0], expected[i]);
     assert_null(at);
     assert_int_equal(inbox.count, 4);
-    assert_int_equal(inbox.bytes, 4);
+    assert_int_equal(inbox.bytes, 4 * (sizeof *at + 1)); /* what it costs, not what it says */
     hf_inbox_drop(&inbox, &b);
     assert_int_equal(inbox.count, 1);
     assert_int_equal(hf_inbox_put(&inbox, &b, (hf_bytes){bytes, 6}), HF_OK);
@@ -513,6 +532,7 @@ int main(void)
         cmocka_unit_test(silence_is_asked_about_twice_and_then_ends_it),
         cmocka_unit_test(an_answer_keeps_it_alive_and_tells_the_time),
         cmocka_unit_test(a_pong_nobody_asked_for_tells_no_time),
+        cmocka_unit_test(what_is_passed_on_goes_behind_what_is_there),
         cmocka_unit_test(dropping_one_sessions_frames_keeps_the_others_in_order),
         cmocka_unit_test(urgent_lane_goes_first),
         cmocka_unit_test(a_full_lane_does_not_hold_up_another),
