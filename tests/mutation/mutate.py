@@ -14,7 +14,7 @@ import argparse
 import json
 import os
 import random
-import re
+import resource
 import shlex
 import subprocess
 import sys
@@ -28,7 +28,8 @@ from operators import mutants_of  # noqa: E402
 ROOT = Path(__file__).resolve().parents[2]
 EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 KILLED_PERCENT_MIN = 95
-SECONDS_MAX = 60  # for one test program; without a mutant the slowest takes a quarter of it
+CPU_SECONDS_MAX = 90  # for one test program; without a mutant the slowest takes a quarter of it
+SECONDS_MAX = 900     # of life, should it sleep instead
 WORLDS = "3"      # simulator seeds for what no unit test noticed
 
 # Who ought to know, quickest first; then everyone else who uses a store.
@@ -113,10 +114,15 @@ def instructions(path):
     return out.split("\n", 3)[-1]  # less the file's name
 
 
+def bound_time():
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_MAX, CPU_SECONDS_MAX))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def ends_well(command):
     try:
         return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, timeout=SECONDS_MAX,
+                              stderr=subprocess.DEVNULL, timeout=SECONDS_MAX, preexec_fn=bound_time,
                               env={k: v for k, v in os.environ.items() if k != "HOLDFAST_RESULTS"},
                               check=False).returncode == 0
     except subprocess.TimeoutExpired:
