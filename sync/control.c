@@ -210,6 +210,7 @@ hf_status hf_scope_next(hf_store *store, uint32_t *number)
 hf_status hf_batch_grants(hf_batch *batch, const hf_grant *grants, size_t count)
 {
     hf_store *store = batch->store;
+    store->may_write = 0; /* whatever becomes of this batch, it is looked up anew */
     hf_status status = hf_sql_run(store, hf_sql(store, HF_SQL_R_GRANTS_CLEAR));
     for (size_t i = 0; i < count && status == HF_OK; i++) {
         sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_GRANT_ADD);
@@ -271,14 +272,15 @@ hf_status hf_store_scopes(hf_store *store, hf_scope_view *out, size_t *count)
 
 hf_status hf_may_write(hf_store *store, uint32_t scope, bool *may)
 {
-    *may = store->is_hub;
-    if (store->is_hub) return HF_OK;
+    *may = store->is_hub || (scope && store->may_write == scope);
+    if (*may) return HF_OK;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_GRANT);
     sqlite3_bind_int64(statement, 1, scope);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
     if (status == HF_OK && row) *may = sqlite3_column_int(statement, 0) != 0;
     sqlite3_reset(statement);
+    if (*may) store->may_write = scope;
     return status;
 }
 

@@ -21,7 +21,7 @@ static void op_clear(hf_draft_op *op)
 /* What was looked at may be large, and a further entry begins with what is stored by then. */
 static void looks_clear(hf_drafts *drafts)
 {
-    for (size_t i = 0; i < drafts->look_count; i++) hf_record_clear(&drafts->looks[i].record);
+    for (size_t i = 0; i < drafts->look_count; i++) hf_record_clear(&drafts->looks[i]);
     drafts->look_count = 0;
 }
 
@@ -103,7 +103,7 @@ typedef struct adding {
     hf_store *store;
     hf_drafts *drafts;
     const hf_change *change;
-    hf_draft_look *look; /* the record as the store holds it */
+    hf_record *record;   /* as the store holds it */
     hf_draft_part *part; /* of this record in the current entry, or NULL */
     const hf_field *field;
     const hf_cell *cell; /* the field's live writes */
@@ -133,13 +133,17 @@ static hf_status check_value(adding *add)
     return status == HF_OK ? HF_OK : refuse(add, status);
 }
 
+static bool is_record(const hf_record_id *a, const hf_record_id *b)
+{
+    return a->type == b->type && memcmp(a->bytes, b->bytes, HF_RECORD_ID_SIZE) == 0;
+}
+
 static hf_draft_part *part_find(hf_drafts *drafts, const hf_record_id *id, size_t entry)
 {
     for (size_t i = drafts->count; i-- > 0;) {
         hf_draft_part *part = &drafts->parts[i];
         if (part->entry < entry) break; /* parts stand in entry order */
-        if (part->record.type == id->type && memcmp(part->record.bytes, id->bytes, 16) == 0)
-            return part;
+        if (is_record(&part->record, id)) return part;
     }
     return NULL;
 }
@@ -271,9 +275,9 @@ static hf_status remove_element(adding *add)
 static hf_status add_delete(adding *add)
 {
     hf_buffer context = {0};
-    if (add->look->record.no == 0)
+    if (add->record->no == 0)
         return hf_store_say(add->store, HF_ERR_NOT_FOUND, "There is no such record on this node.");
-    hf_status status = hf_delete_context(add->store, add->look->record.no, add->scope, &context);
+    hf_status status = hf_delete_context(add->store, add->record->no, add->scope, &context);
     if (status == HF_OK && context.size > HF_VALUE_SIZE_MAX) status = HF_ERR_LIMIT;
     if (status == HF_OK)
         status = add_op(add, hf_buffer_bytes(&context), add->cell->live, add->cell->live_count);
@@ -304,7 +308,7 @@ static hf_status dispatch(adding *add)
 static hf_status check_scope(adding *add)
 {
     const hf_change *change = add->change;
-    const hf_record *record = &add->look->record;
+    const hf_record *record = add->record;
     uint32_t held = record->no ? record->scope : add->part ? add->part->scope : 0;
     bool system = change->record.type < HF_TYPE_FIRST_PACK;
     add->scope = held ? held : change->scope;
@@ -314,10 +318,8 @@ static hf_status check_scope(adding *add)
     if (system && add->store->is_hub) return HF_OK;
     if (system)
         return hf_store_say(add->store, HF_ERR_DENIED, "Control records are the hub's to write.");
-    if (add->scope && add->look->may_write == add->scope) return HF_OK;
     bool may = false;
     hf_status status = hf_may_write(add->store, add->scope, &may);
-    if (status == HF_OK && may) add->look->may_write = add->scope;
     if (status == HF_OK && !may)
         return hf_store_say(add->store, HF_ERR_DENIED,
                             "This device may not write in scope %u. Nothing was saved. Ask the hub "
@@ -337,7 +339,7 @@ static hf_status add_checked(adding *add)
                             "bytes.",
                             HF_REASON_SIZE_MAX);
     bool revives = change->kind == HF_CHANGE_DELETE || change->kind == HF_CHANGE_RESTORE;
-    if (add->look->record.deleted && !revives)
+    if (add->record->deleted && !revives)
         return hf_store_say(add->store, HF_ERR_DENIED,
                             "The record was deleted. Restore it first; nothing was saved.");
     return dispatch(add);
@@ -349,34 +351,31 @@ static hf_status look_load(hf_store *store, hf_drafts *drafts, const hf_change *
 {
     if (drafts->look_count == drafts->look_capacity) {
         size_t capacity = drafts->look_capacity ? drafts->look_capacity * 2 : 4;
-        hf_draft_look *looks = realloc(drafts->looks, capacity * sizeof *looks);
+        hf_record *looks = realloc(drafts->looks, capacity * sizeof *looks);
         if (!looks) return HF_ERR_NOMEM;
         drafts->looks = looks;
         drafts->look_capacity = capacity;
     }
-    hf_draft_look *look = &drafts->looks[drafts->look_count];
-    *look = (hf_draft_look){0};
-    hf_status status =
-        change->record.type < HF_TYPE_FIRST_PACK
-            ? hf_record_load_scope(store, &change->record, change->scope, &look->record)
-            : hf_record_load(store, &change->record, false, &look->record);
+    hf_record *look = &drafts->looks[drafts->look_count];
+    *look = (hf_record){.id = change->record};
+    hf_status status = HF_OK;
+    if (change->record.type < HF_TYPE_FIRST_PACK)
+        status = hf_record_load_scope(store, &change->record, change->scope, look);
+    else if (!is_record(&change->record, &drafts->minted))
+        status = hf_record_load(store, &change->record, false, look);
     if (status == HF_OK) drafts->look_count++;
     return status;
 }
 
 /* A record is read once for each entry that changes it, not once a field. */
 static hf_status look_at(hf_store *store, hf_drafts *drafts, const hf_change *change,
-                         hf_draft_look **out)
+                         hf_record **out)
 {
     bool system = change->record.type < HF_TYPE_FIRST_PACK; /* one in each scope */
     for (size_t i = drafts->look_count; i-- > 0;) {
-        hf_record *record = &drafts->looks[i].record;
-        if (record->id.type != change->record.type ||
-            memcmp(record->id.bytes, change->record.bytes, HF_RECORD_ID_SIZE) != 0)
-            continue;
-        if (system && record->scope != change->scope) continue;
         *out = &drafts->looks[i];
-        return HF_OK;
+        if (!is_record(&(*out)->id, &change->record)) continue;
+        if (!system || (*out)->scope == change->scope) return HF_OK;
     }
     hf_status status = look_load(store, drafts, change);
     if (status == HF_OK) *out = &drafts->looks[drafts->look_count - 1];
@@ -386,11 +385,10 @@ static hf_status look_at(hf_store *store, hf_drafts *drafts, const hf_change *ch
 /* The field's live writes; those that are rows are read when a removal has to name them. */
 static hf_status find_cell(adding *add)
 {
-    hf_record *record = &add->look->record;
     hf_record_field *field;
-    hf_status status = hf_record_field_at(record, add->change->field, &field);
+    hf_status status = hf_record_field_at(add->record, add->change->field, &field);
     if (status == HF_OK && field->rows && add->change->kind == HF_CHANGE_REMOVE)
-        status = hf_elements_load(add->store, record, field);
+        status = hf_elements_load(add->store, add->record, field);
     if (status == HF_OK) add->cell = &field->cell;
     return status;
 }
@@ -403,7 +401,7 @@ hf_status hf_drafts_add(hf_store *store, hf_drafts *drafts, const hf_change *cha
     adding add = {.store = store, .drafts = drafts, .change = &plain};
     if (plain.field == HF_FIELD_DELETED && !of_record)
         return hf_store_say(store, HF_ERR_INPUT, "Use delete or restore for that.");
-    hf_status status = look_at(store, drafts, &plain, &add.look);
+    hf_status status = look_at(store, drafts, &plain, &add.record);
     if (status == HF_OK) status = find_cell(&add);
     if (status == HF_OK) {
         add.field = hf_pack_field(store->pack, plain.record.type, plain.field);

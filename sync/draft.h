@@ -23,17 +23,13 @@ typedef struct hf_draft_part {
     size_t count, capacity;
 } hf_draft_part;
 
-typedef struct hf_draft_look { /* a record as the store held it when the entry first changed it */
-    hf_record record;
-    uint32_t may_write; /* the scope that was found to be open to this device; 0: none yet */
-} hf_draft_look;
-
 typedef struct hf_drafts { /* zero-initialise; hf_drafts_clear gives all back */
     hf_draft_part *parts;
     size_t count, capacity;
-    size_t entry; /* the one that further changes belong to */
-    hf_draft_look *looks;
+    size_t entry;     /* the one that further changes belong to */
+    hf_record *looks; /* each record as the store held it when the entry first changed it */
     size_t look_count, look_capacity;
+    hf_record_id minted; /* the newest id that was made for this transaction: not held yet */
 } hf_drafts;
 
 void hf_drafts_clear(hf_drafts *drafts);

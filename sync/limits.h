@@ -63,6 +63,7 @@ enum {
     HF_HEAD_INTERVAL_MS = 250, /* at most one signed head per log in this time */
 
     /* Store. */
+    HF_WAL_PAGES = 4096,          /* 16 MiB of WAL; past it a commit moves them to the database */
     HF_SEQ_RESERVE = 1000,        /* seqs reserved at a time in the file beside the store */
     HF_BATCH_CONTROL_MAX = 65536, /* a hub's own entries in one batch; then HF_ERR_LIMIT */
     HF_ELEMENT_INLINE_MAX = 64,   /* larger sets, and append fields, live in rows */

@@ -54,7 +54,9 @@ void hf_txn_rollback(hf_txn *txn)
 
 hf_status hf_txn_new_id(hf_txn *txn, uint32_t type, hf_record_id *out)
 {
-    return hf_record_id_new(txn->store->crypto, type, txn->author.wall_ms, out);
+    hf_status status = hf_record_id_new(txn->store->crypto, type, txn->author.wall_ms, out);
+    if (status == HF_OK) txn->drafts.minted = *out;
+    return status;
 }
 
 hf_status hf_txn_change(hf_txn *txn, const hf_change *change)

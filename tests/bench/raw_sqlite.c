@@ -130,7 +130,7 @@ double raw_hub_rows(const char *path, uint32_t count)
                               "feed_chain, body) VALUES(?1, 19, ?1, 5, ?2, 0, ?3, ?4, ?5)");
     r.insert[1] = prepare(&r, "INSERT INTO record(no, type, id, scope, deleted, position, state) "
                               "VALUES(?1, 16, ?2, 5, 0, ?1, ?3)");
-    r.insert[2] = prepare(&r, "INSERT INTO record_entry(record, position) VALUES(?1, ?1)");
+
     double began = raw_seconds();
     for (uint32_t i = 0; i < count && !r.failed; i++) {
         if (i % HUB_ROWS_PER_COMMIT == 0) step(&r, r.begin);

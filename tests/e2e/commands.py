@@ -472,9 +472,8 @@ def the_manual_names_every_command_option_schema_and_exit_code():
         codes = re.findall(r"\b(\d+) [a-z]", help_of().split("Exit codes:")[1])
         assert codes and codes == re.findall(r"(?m)^\| (\d+) \|", manual)
     schemas = set()
-    for side in ("edge", "hub"):
-        for path in (ROOT / side).glob("*.c"):
-            schemas |= set(re.findall(r"holdfast\.[a-z_]+/\d+", path.read_text()))
+    for path in (*(ROOT / "edge").glob("*.c"), *(ROOT / "hub").glob("*.c"), ROOT / "sync/api.c"):
+        schemas |= set(re.findall(r"holdfast\.[a-z_]+/\d+", path.read_text()))
     assert len(schemas) > 10
     for schema in schemas:
         assert f"**`{schema}`**" in manual, schema

@@ -60,14 +60,15 @@ static void parse_reply(scene *s, hf_status status)
 static hf_status ask(scene *s, size_t edge, const char *request)
 {
     pair_node *node = &s->pair->nodes[edge];
-    hf_edge_api api = {.store = node->store,
-                       .edge = node->edge,
-                       .device = node->name,
-                       .hub = "localhost:7443",
-                       .now_ms = s->pair->now_ms,
-                       .wall_ms = pair_wall_ms(s->pair)};
+    hf_edge_api own = {.edge = node->edge, .hub = "localhost:7443"};
+    hf_api api = {.side = &hf_edge_side,
+                  .node = &own,
+                  .store = node->store,
+                  .name = node->name,
+                  .now_ms = s->pair->now_ms,
+                  .wall_ms = pair_wall_ms(s->pair)};
     hf_status status =
-        hf_edge_api_answer(&api, (hf_bytes){(const uint8_t *)request, strlen(request)}, &s->reply);
+        hf_api_answer(&api, (hf_bytes){(const uint8_t *)request, strlen(request)}, &s->reply);
     parse_reply(s, status);
     return status;
 }
@@ -78,16 +79,16 @@ static hf_status ask_hub(scene *s, const char *request)
                         .hub = s->pair->hub,
                         .enrol_address = "localhost:7444",
                         .sync_address = "localhost:7443"};
-    hf_hub_api api = {.store = s->pair->hub_node.store,
-                      .hub = s->pair->hub,
-                      .enroll = &enroll,
-                      .name = "hub",
-                      .running = true,
-                      .pid = 1,
-                      .now_ms = s->pair->now_ms,
-                      .wall_ms = pair_wall_ms(s->pair)};
+    hf_api api = {.side = &hf_hub_side,
+                  .node = &enroll,
+                  .store = enroll.store,
+                  .name = "hub",
+                  .running = true,
+                  .pid = 1,
+                  .now_ms = s->pair->now_ms,
+                  .wall_ms = pair_wall_ms(s->pair)};
     hf_status status =
-        hf_hub_api_answer(&api, (hf_bytes){(const uint8_t *)request, strlen(request)}, &s->reply);
+        hf_api_answer(&api, (hf_bytes){(const uint8_t *)request, strlen(request)}, &s->reply);
     parse_reply(s, status);
     return status;
 }
@@ -349,7 +350,7 @@ static void status_tells_what_waits_and_what_to_do(void **state)
 static void devices_tell_who_is_behind_and_who_is_out(void **state)
 {
     scene *s = *state;
-    hf_seen seen = {.wall_ms = 1571659200000, .position = 2};
+    hf_last_seen seen = {.wall_ms = 1571659200000, .position = 2};
     memcpy(seen.key_id, s->pair->nodes[1].crypto.table.own_key_id, sizeof seen.key_id);
     hf_store *store = s->pair->hub_node.store;
     assert_int_equal(hf_hub_api_seen(store, &seen, 1, pair_wall_ms(s->pair)), HF_OK);
