@@ -214,7 +214,7 @@ void hf_session_tick(hf_session *session, uint64_t now_ms)
 {
     if (session->state == HF_SESSION_CLOSING) { /* a dead link's full buffer takes no farewell */
         if (!session->closing_at_ms) session->closing_at_ms = now_ms ? now_ms : 1;
-        if (now_ms - session->closing_at_ms >= HF_FAREWELL_MS) session->farewell_due = false;
+        if (now_ms >= session->closing_at_ms + HF_FAREWELL_MS) session->farewell_due = false;
     }
     if (!hf_session_live(session)) return;
     if (session->state != HF_SESSION_OPEN) {

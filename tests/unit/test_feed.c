@@ -303,7 +303,14 @@ static void a_vector_is_read_in_pages_by_name(void **state)
                          HF_OK);
     }
     assert_int_equal(paged.count, 3);
-    assert_memory_equal(paged.items, all.items, 3 * sizeof *all.items);
+    for (size_t i = 0; i < 3; i++) { /* field by field: what lies between them is nobody's */
+        const hf_vector_item *one = &paged.items[i], *other = &all.items[i];
+        assert_memory_equal(&one->origin, &other->origin, HF_ORIGIN_SIZE);
+        assert_memory_equal(one->chain, other->chain, HF_HASH_SIZE);
+        assert_int_equal(one->origin_no, other->origin_no);
+        assert_int_equal(one->lane, other->lane);
+        assert_int_equal(one->seq, other->seq);
+    }
 }
 
 typedef struct hole_list {
