@@ -1,6 +1,7 @@
 /* test_client.c: a device whose hub says what no sound hub says. The device hangs up with the right
  * number, nothing of the bad frame stays, and what it holds is what it held. */
 #include "line.h"
+#include "stray.h"
 
 /* ---- whose turn it is ---- */
 
@@ -55,6 +56,38 @@ static void only_the_answer_to_the_open_question_is_taken(void **state)
     assert_int_equal(line_after(l, &done), LINE_LIVE);
     line_listen(l);
     assert_int_equal(l->last.type, HF_FRAME_START);
+}
+
+/* A vector of more logs than one frame holds is asked for page by page. */
+static void a_vector_of_many_logs_is_asked_for_in_pages(void **state)
+{
+    line *l = *state;
+    const hf_record_id crime = {.type = FIX_CRIME, .bytes = {1}};
+    hf_batch *batch;
+    assert_int_equal(hf_batch_begin(l->edge->store, l->edge->wall_ms, &batch), HF_OK);
+    for (uint32_t who = 0; who <= HF_VECTOR_LOGS_MAX; who++) {
+        stray s = {who, fix_scope(l->hub, "beat"), HF_LANE_CRIME, 1, &crime, FIX_LOG};
+        assert_int_equal(stray_apply(batch, &s), HF_APPLIED_NEW);
+    }
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+    line_meet(l, HF_VECTORS);
+    assert_int_equal(l->last.type, HF_FRAME_VECTOR);
+    hf_log_name reached = l->last.as.vector.to;
+    assert_int_equal(l->last.as.vector.logs.count, HF_VECTOR_LOGS_MAX);
+    assert_true(reached.set);
+    hf_message done = line_done_of(l), wrong = line_done_of(l);
+    wrong.as.done.to = reached;
+    wrong.as.done.to.lane++;
+    done.as.done.to = reached;
+    assert_int_equal(line_after(l, &done), LINE_LIVE);
+    line_listen(l);
+    assert_int_equal(l->last.type, HF_FRAME_VECTOR); /* from there on, to the open end */
+    assert_true(l->last.as.vector.from.set);
+    assert_int_equal(hf_log_name_compare(&l->last.as.vector.from, &reached), 0);
+    assert_int_equal(l->last.as.vector.logs.count, 1);
+    assert_false(l->last.as.vector.to.set);
+    line_meet(l, HF_VECTORS);
+    assert_int_equal(line_after(l, &wrong), HF_CODE_TURN); /* an answer to another page */
 }
 
 static void a_feed_that_skips_positions_is_refused(void **state)
@@ -334,6 +367,7 @@ int main(void)
         LINE_TEST(what_belongs_to_the_vectors_is_refused_in_the_feed),
         LINE_TEST(the_feed_does_not_begin_before_the_vectors_are_through),
         LINE_TEST(only_the_answer_to_the_open_question_is_taken),
+        LINE_TEST(a_vector_of_many_logs_is_asked_for_in_pages),
         LINE_TEST(a_feed_that_skips_positions_is_refused),
         LINE_TEST(what_comes_after_the_end_is_nobodys_business),
         LINE_TEST(a_welcome_that_cannot_be_is_refused),

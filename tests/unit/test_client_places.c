@@ -30,6 +30,28 @@ static void a_head_is_judged_only_by_a_certified_key(void **state)
     assert_int_equal(after_head_of(l, other, true), HF_CODE_CHAIN);
 }
 
+/* As many leaves as a head may have, and none of them leads to its root. */
+static void a_head_with_all_the_leaves_there_can_be_is_checked_whole(void **state)
+{
+    line *l = *state;
+    hf_message origin = line_other_origin(l, true), heads = {.type = HF_FRAME_HEADS};
+    hf_buffer leaves = {0}, item = {0};
+    for (uint32_t i = 0; i < HF_LOG_SCOPES_MAX; i++)
+        hf_write_leaf(
+            &leaves,
+            &(hf_head_leaf){.scope = i + 1, .seq = 1, .index = i, .count = HF_LOG_SCOPES_MAX});
+    hf_write_head_item(&item,
+                       &(hf_head_item){.origin = LINE_OTHER,
+                                       .head = {.lane = HF_LANE_CRIME, .seq = 1},
+                                       .leaves = {hf_buffer_bytes(&leaves), HF_LOG_SCOPES_MAX}});
+    heads.as.heads.heads = (hf_list){hf_buffer_bytes(&item), 1};
+    line_meet(l, HF_RESUME);
+    assert_int_equal(line_after(l, &origin), LINE_LIVE);
+    assert_int_equal(line_after(l, &heads), HF_CODE_CHAIN);
+    hf_buffer_free(&leaves);
+    hf_buffer_free(&item);
+}
+
 /* ---- acknowledgements ---- */
 
 static hf_message ack_of(line *l, const hf_acked *acked)
@@ -82,6 +104,25 @@ static void a_receipt_is_told_once_and_only_after_its_ack(void **state)
                         HF_ORIGIN_SIZE);
     assert_false(hf_client_next_receipt(l->client, &dot));
     assert_true(hf_client_uploaded(l->client));
+}
+
+/* What a former life wrote goes up, too, and its receipts come by its place in HELLO. */
+static void a_former_lifes_entries_get_their_receipts(void **state)
+{
+    line *l = *state;
+    hf_dot dot;
+    fix_new_crime(l->edge, fix_scope(l->hub, "beat"), "Of a former life");
+    hf_origin_id former = hf_store_own_origin(l->edge->store)->id;
+    assert_int_equal(hf_store_new_incarnation(l->edge->store), HF_OK);
+    line_meet(l, HF_RESUME);
+    assert_int_equal(l->last.type, HF_FRAME_PUSH);
+    assert_int_equal(l->last.as.push.origin, 1);
+    hf_message ack =
+        ack_of(l, &(hf_acked){.origin = 1, .lane = HF_LANE_CRIME, .durable = 1, .central = 1});
+    assert_int_equal(line_after(l, &ack), LINE_LIVE);
+    assert_true(hf_client_next_receipt(l->client, &dot));
+    assert_memory_equal(dot.origin.bytes, former.bytes, HF_ORIGIN_SIZE);
+    assert_int_equal(dot.seq, 1);
 }
 
 static void a_notice_without_words_is_still_told(void **state)
@@ -237,8 +278,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LINE_TEST(a_head_is_judged_only_by_a_certified_key),
+        LINE_TEST(a_head_with_all_the_leaves_there_can_be_is_checked_whole),
         LINE_TEST(what_was_not_sent_is_not_acknowledged),
         LINE_TEST(a_receipt_is_told_once_and_only_after_its_ack),
+        LINE_TEST(a_former_lifes_entries_get_their_receipts),
         LINE_TEST(a_notice_without_words_is_still_told),
         LINE_TEST(a_closed_lane_waits_until_it_is_opened),
         LINE_TEST(input_that_is_not_yet_applied_is_bounded),

@@ -1,6 +1,7 @@
 /* test_write_limits.c: at each bound the writer is told in a sentence, before anything is saved;
  * and what a person cannot mean is refused. */
 #include "store_kit.h"
+#include "stray.h"
 
 #include "sync/feed.h"
 
@@ -18,76 +19,14 @@ static void expect_refused(kit *k, kit_node *node, const hf_change *change, hf_s
     assert_int_equal(hf_feed_position(node->store), before);
 }
 
-/* ---- an entry of anybody's that overwrites nothing: it did not see the others ---- */
-
-typedef struct stray {
-    uint32_t who; /* 0: the node's own log; else that of an installation of this number */
-    uint8_t lane;
-    uint64_t seq; /* not for its own log */
-    const hf_record_id *record;
-    uint32_t field;
-} stray;
-
-static void write_parts(hf_buffer *out, const stray *s)
-{
-    char text[32];
-    const uint8_t salt[8] = {1};
-    hf_buffer part = {0};
-    snprintf(text, sizeof text, "version %u", s->who);
-    hf_write_raw(&part, (hf_bytes){salt, sizeof salt});
-    hf_write_array(&part, 4);
-    hf_write_uint(&part, s->record->type);
-    hf_write_bytes(&part, s->record->bytes, HF_RECORD_ID_SIZE);
-    hf_write_array(&part, 0);
-    hf_write_array(&part, 1);
-    hf_write_array(&part, 3);
-    hf_write_uint(&part, s->field);
-    hf_write_array(&part, 0);
-    hf_write_string(&part, text);
-    hf_write_array(out, 1);
-    hf_write_bytes(out, part.data, part.size);
-    hf_buffer_free(&part);
-}
+/* ---- versions that did not see each other ---- */
 
 static void write_own(kit *k, kit_node *node, const stray *s)
 {
-    hf_buffer parts = {0};
     hf_batch *batch;
-    write_parts(&parts, s);
-    hf_draft draft = {.scope = KIT_BEAT,
-                      .lane = s->lane,
-                      .actor = "x",
-                      .quality = 3,
-                      .parts = hf_buffer_bytes(&parts)};
     assert_int_equal(hf_batch_begin_own(node->store, k->wall_ms, 1, &batch), HF_OK);
-    assert_int_equal(hf_batch_own(batch, &draft, NULL), HF_OK);
+    stray_own(batch, s);
     assert_int_equal(hf_batch_commit(batch), HF_OK);
-    hf_buffer_free(&parts);
-}
-
-static void write_stray(hf_batch *batch, kit *k, kit_node *node, const stray *s)
-{
-    hf_buffer body = {0};
-    uint8_t key_id[HF_HASH_SIZE] = {9}, incarnation[HF_INCARNATION_SIZE] = {0};
-    const hf_origin_row *origin;
-    hf_applied_entry applied;
-    memcpy(incarnation, &s->who, sizeof s->who);
-    assert_int_equal(
-        hf_origin_learn(node->store, key_id, incarnation, (hf_bytes){NULL, 0}, &origin), HF_OK);
-    hf_write_array(&body, 9);
-    hf_write_uint(&body, s->seq);
-    hf_write_uint(&body, s->seq - 1);
-    hf_write_uint(&body, KIT_BEAT);
-    hf_write_uint(&body, k->wall_ms << 16);
-    hf_write_uint(&body, 3);
-    hf_write_uint(&body, 1);
-    hf_write_string(&body, "x");
-    hf_write_null(&body);
-    write_parts(&body, s);
-    assert_int_equal(hf_batch_entry(batch, origin, s->lane, hf_buffer_bytes(&body), 0, &applied),
-                     HF_OK);
-    assert_int_equal(applied.what, HF_APPLIED_NEW);
-    hf_buffer_free(&body);
 }
 
 /* `count` people write the field without having seen each other. */
@@ -97,8 +36,8 @@ static void many_versions(kit *k, kit_node *node, const hf_record_id *record, ui
     hf_batch *batch;
     assert_int_equal(hf_batch_begin(node->store, k->wall_ms, &batch), HF_OK);
     for (uint32_t who = first; who < first + count; who++) {
-        stray s = {who, HF_LANE_CRIME, 1, record, field};
-        write_stray(batch, k, node, &s);
+        stray s = {who, KIT_BEAT, HF_LANE_CRIME, 1, record, field};
+        assert_int_equal(stray_apply(batch, &s), HF_APPLIED_NEW);
     }
     assert_int_equal(hf_batch_commit(batch), HF_OK);
 }
@@ -265,8 +204,8 @@ static void a_write_over_another_lanes_version_names_its_log(void **state)
     kit *k = *state;
     kit_node *edge = &k->edges[0];
     hf_record_id crime = kit_crime(k, edge, "Mine");
-    stray urgent = {0, HF_LANE_CASE, 0, &crime, KIT_SUMMARY};
-    stray risk = {0, HF_LANE_RISK, 0, &crime, KIT_SUMMARY};
+    stray urgent = {0, KIT_BEAT, HF_LANE_CASE, 0, &crime, KIT_SUMMARY};
+    stray risk = {0, KIT_BEAT, HF_LANE_RISK, 0, &crime, KIT_SUMMARY};
     write_own(k, edge, &urgent);
     write_own(k, edge, &risk);
     assert_int_equal(kit_live(edge, &crime, KIT_SUMMARY), 3);
