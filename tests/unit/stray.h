@@ -11,9 +11,10 @@ typedef struct stray {
     uint32_t who; /* of which installation, by a number of the test's */
     uint32_t scope;
     uint8_t lane;
-    uint64_t seq; /* its predecessor in the scope is the one before */
+    uint64_t seq, pseq;
     const hf_record_id *record;
     uint32_t field;
+    bool cites_nobody; /* it overwrites an entry of a log that no one has ever met */
 } stray;
 
 static inline void stray_parts(hf_buffer *out, const stray *s)
@@ -26,11 +27,22 @@ static inline void stray_parts(hf_buffer *out, const stray *s)
     hf_write_array(&part, 4);
     hf_write_uint(&part, s->record->type);
     hf_write_bytes(&part, s->record->bytes, HF_RECORD_ID_SIZE);
-    hf_write_array(&part, 0);
+    hf_write_array(&part, s->cites_nobody);
+    if (s->cites_nobody) {
+        hf_write_array(&part, 2);
+        hf_write_bytes(&part, (const uint8_t *)"nobody's origin.", HF_ORIGIN_SIZE);
+        hf_write_uint(&part, HF_LANE_CRIME);
+    }
     hf_write_array(&part, 1);
     hf_write_array(&part, 3);
     hf_write_uint(&part, s->field);
-    hf_write_array(&part, 0);
+    hf_write_array(&part, s->cites_nobody);
+    if (s->cites_nobody) {
+        hf_write_array(&part, 3);
+        hf_write_uint(&part, 1);
+        hf_write_uint(&part, 1);
+        hf_write_bytes(&part, salt, HF_PREFIX_SIZE);
+    }
     hf_write_string(&part, text);
     hf_write_array(out, 1);
     hf_write_bytes(out, part.data, part.size);
@@ -63,7 +75,7 @@ static inline hf_applied stray_apply(hf_batch *batch, const stray *s)
         hf_origin_learn(batch->store, key_id, incarnation, (hf_bytes){NULL, 0}, &origin), HF_OK);
     hf_write_array(&body, 9);
     hf_write_uint(&body, s->seq);
-    hf_write_uint(&body, s->seq - 1);
+    hf_write_uint(&body, s->pseq);
     hf_write_uint(&body, s->scope);
     hf_write_uint(&body, batch->wall_ms << 16);
     hf_write_uint(&body, 3);
