@@ -111,7 +111,7 @@ static hf_status settle_deleted(hf_store *store, hf_record *record)
     bool all = true;
     for (size_t i = 1; i < record->field_count && all; i++) {
         hf_record_field *field = &record->fields[i];
-        if (field->rows && record->no) {
+        if (field->rows) {
             hf_status status = hf_elements_load(store, record, field);
             if (status != HF_OK) return status;
         }
@@ -246,7 +246,8 @@ static hf_status entry_quality(hf_store *store, const hf_origin_id *origin, uint
     *quality = entry->quality;
     if (!store->clock_caps) return HF_OK;
     const hf_origin_row *row = hf_origin_by_id(store, origin);
-    return row ? hf_clock_quality(store, hf_log_no(row->no, lane), entry->seq, quality) : HF_OK;
+    assert(row); /* it was met when its entry came */
+    return hf_clock_quality(store, hf_log_no(row->no, lane), entry->seq, quality);
 }
 
 hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *entry,

@@ -196,6 +196,10 @@ static void an_opened_entry_comes_again_with_its_verdict(void **state)
     assert_true(r.list.says[0] != r.list.says[1]);
     query.scopes = &b->custody; /* but only who may see it */
     assert_int_equal(read_as(b->hub, query, "unproven").list.count, 0);
+    query.scopes = &b->beat;
+    fix_judge(b->hub, &dot, b->beat, 604); /* closed again: nobody gets it any more */
+    r = read_as(b->hub, query, "unproven");
+    for (size_t i = 0; i < r.list.count; i++) assert_false(r.list.says[i]);
 }
 
 static void the_set_of_scopes_has_a_hash(void **state)

@@ -63,6 +63,25 @@ static bool is_live(const hf_cell *cell, hf_cite at)
     return false;
 }
 
+/* ---- dots ---- */
+
+/* By origin, lane, seq and ordinal in turn: what comes first decides, whatever follows says. */
+static void dots_have_one_order(void **state)
+{
+    (void)state;
+    hf_dot dots[16];
+    for (size_t i = 0; i < 16; i++) {
+        dots[i] = (hf_dot){.origin.bytes[HF_ORIGIN_SIZE - 1] = (uint8_t)(i >> 3),
+                           .lane = (uint8_t)(1 + (i >> 2 & 1)),
+                           .seq = 1 + (i >> 1 & 1),
+                           .ordinal = i & 1};
+    }
+    for (size_t a = 0; a < 16; a++) {
+        for (size_t b = 0; b < 16; b++)
+            assert_int_equal(hf_dot_compare(&dots[a], &dots[b]), a < b ? -1 : a > b);
+    }
+}
+
 /* ---- live writes ---- */
 
 static void a_write_replaces_what_it_cites(void **state)
@@ -378,6 +397,7 @@ static void a_malformed_delete_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dots_have_one_order),
         cmocka_unit_test(a_write_replaces_what_it_cites),
         cmocka_unit_test(writes_that_did_not_see_each_other_both_stand),
         cmocka_unit_test(a_write_overwritten_before_it_arrives_never_shows),
