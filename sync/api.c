@@ -186,8 +186,7 @@ hf_status hf_api_verify(hf_call *call)
     hf_status status = hf_store_verify(call->api->store, &report);
     if (status != HF_OK) return status;
     hf_json_string(&call->json, "schema", "holdfast.verify/1");
-    hf_report_verify(&report, &call->json);
-    return HF_OK;
+    return hf_report_verify(call->api->store, &report, &call->json);
 }
 
 /* ---- dispatch ---- */

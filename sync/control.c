@@ -379,12 +379,18 @@ static hf_status judge_held(hf_store *store, const hf_entry *entry, hf_hole_row 
     uint64_t position = entry->position;
     bool changes = (entry->withheld != 0) != (hole->reason != 0);
     hf_entry_body body;
+    uint8_t hash[HF_HASH_SIZE];
     hf_status status = hf_entry_parse(entry->body, &body);
-    if (status == HF_OK && hole->reason == 0 && body.erased_count == body.part_count) {
+    if (status == HF_OK)
+        status = hf_entry_hash(store->crypto, &entry->dot.origin, entry->dot.lane, &body, hash);
+    if (status != HF_OK) return status;
+    /* It speaks of another branch of this log: what we hold, nobody has judged. */
+    if (memcmp(hash, hole->hash, sizeof hash) != 0) return HF_OK;
+    if (hole->reason == 0 && body.erased_count == body.part_count) {
         hole->reason = HF_HOLE_AWAITED; /* it counts again, and its body is yet to come */
         changes = false;
     }
-    if (status == HF_OK) status = entry_stand(store, position, hole->reason, hole->reason == 0);
+    status = entry_stand(store, position, hole->reason, hole->reason == 0);
     if (status == HF_OK && hole->reason)
         status = hf_hole_set(store, hole);
     else if (status == HF_OK)

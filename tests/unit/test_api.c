@@ -395,6 +395,39 @@ static void verify_counts_what_it_checked(void **state)
     assert_int_equal(json_integer_value(json_object_get(s->document, "faults")), 0);
 }
 
+/* The digest of the scope `number` in the last document; "" when it has none. */
+static const char *digest_of(scene *s, json_int_t number)
+{
+    size_t index;
+    json_t *item;
+    json_array_foreach(json_object_get(s->document, "digests"), index, item)
+    {
+        if (json_integer_value(json_object_get(item, "scope")) == number)
+            return json_string_value(json_object_get(item, "digest"));
+    }
+    return "";
+}
+
+static void verify_tells_by_digest_that_both_ends_hold_the_same(void **state)
+{
+    scene *s = *state;
+    put_crime(s);
+    pair_run(s->pair);
+    assert_int_equal(ask(s, 0, "{\"op\":\"verify\"}"), HF_OK);
+    json_int_t scope = json_integer_value(
+        json_object_get(json_array_get(json_object_get(s->document, "digests"), 1), "scope"));
+    assert_true(scope > HF_SCOPE_COMMON);
+    char at_edge[2 * HF_HASH_SIZE + 1];
+    (void)snprintf(at_edge, sizeof at_edge, "%s", digest_of(s, scope));
+    assert_int_equal(strlen(at_edge), 2 * HF_HASH_SIZE);
+    assert_int_equal(ask_hub(s, "{\"op\":\"verify\"}"), HF_OK);
+    assert_string_equal(digest_of(s, scope), at_edge);
+
+    put_crime(s); /* the hub has not heard of it */
+    assert_int_equal(ask(s, 0, "{\"op\":\"verify\"}"), HF_OK);
+    assert_string_not_equal(digest_of(s, scope), at_edge);
+}
+
 static void words_are_found_whatever_their_case(void **state)
 {
     scene *s = *state;
@@ -419,6 +452,7 @@ int main(void)
         WITH_PAIR(status_tells_what_waits_and_what_to_do),
         WITH_PAIR(devices_tell_who_is_behind_and_who_is_out),
         WITH_PAIR(verify_counts_what_it_checked),
+        WITH_PAIR(verify_tells_by_digest_that_both_ends_hold_the_same),
         WITH_PAIR(words_are_found_whatever_their_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
