@@ -110,12 +110,21 @@ static hf_status look_for_writes(hf_client *client)
     return hf_log_each(client->store, client->own[0]->no, own_log, client->upload.logs);
 }
 
+/* The hub refused our head: of what it holds of our log, something is of another branch. It could
+ * not tell from HELLO, as our branch is the longer one. */
+static bool is_told_of_a_fork(const hf_client *client)
+{
+    return client->session.by_peer && client->session.code == HF_CODE_CHAIN;
+}
+
 /* Our log as it stands is of no more use with this hub: write on under a new name, and say so by
  * connecting anew. */
 static hf_status renew(hf_client *client)
 {
-    if (client->download.phase != HF_PHASE_RENEW || client->renewed) return HF_OK;
-    if (!hf_session_live(&client->session)) return HF_OK;
+    bool refused = is_told_of_a_fork(client);
+    bool due = client->download.phase == HF_PHASE_RENEW && hf_session_live(&client->session);
+    if (client->renewed || (!due && !refused)) return HF_OK;
+    if (refused) client->download.verdict = HF_FORKED;
     hf_status status = hf_client_renew(client);
     if (status != HF_OK) return status;
     client->renewed = true;

@@ -89,6 +89,9 @@ HF_MUST_CHECK hf_status hf_client_begin_upload(hf_client *client, const hf_welco
 HF_MUST_CHECK hf_status hf_client_leave(hf_store *store, const hf_origin_id *origin);
 /* Where we are with heads, both ways: in the batch of the frame that says so. */
 HF_MUST_CHECK hf_status hf_client_keep_heads(hf_client *client);
+/* Per lane of our writing log: up to where some hub's copy is known to be the same as ours, because
+ * it took a head of ours. An acknowledgement alone does not say so: it counts seqs. */
+HF_MUST_CHECK hf_status hf_client_proved(hf_store *store, uint64_t seqs[HF_LANE_COUNT]);
 
 /* ---- client_renew.c ---- */
 /* Mints a new incarnation and, after a fork, writes again under it what no hub is known to hold. */

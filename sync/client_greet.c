@@ -58,27 +58,50 @@ static hf_status claim_origin(void *context, const hf_origin_row *origin)
 
 /* ---- stored places ---- */
 
-static hf_status heads_get(hf_client *client, const hf_cursor *cursor, hf_download *out)
+/* Where we stood with a hub's heads: what it sent us by number, and which of ours it had proved. */
+typedef struct stored_heads {
+    hf_origin_id hub, own;
+    uint8_t epoch[16];
+    uint64_t number, up[HF_LANE_COUNT];
+    bool found;
+} stored_heads;
+
+static hf_status heads_read(hf_store *store, stored_heads *out)
 {
     hf_buffer stored = {0};
-    hf_status status = hf_meta_get(client->store, META_HEADS, &stored);
+    *out = (stored_heads){.number = 0};
+    hf_status status = hf_meta_get(store, META_HEADS, &stored);
     hf_reader reader = hf_reader_open(hf_buffer_bytes(&stored));
-    uint8_t hub[HF_ORIGIN_SIZE], epoch[16], own[HF_ORIGIN_SIZE];
-    uint64_t up[HF_LANE_COUNT] = {0};
     (void)hf_read_array(&reader, 5);
-    hf_read_bytes_exact(&reader, hub, sizeof hub);
-    hf_read_bytes_exact(&reader, epoch, sizeof epoch);
-    uint64_t number = hf_read_uint(&reader);
-    hf_read_bytes_exact(&reader, own, sizeof own);
+    hf_read_bytes_exact(&reader, out->hub.bytes, HF_ORIGIN_SIZE);
+    hf_read_bytes_exact(&reader, out->epoch, sizeof out->epoch);
+    out->number = hf_read_uint(&reader);
+    hf_read_bytes_exact(&reader, out->own.bytes, HF_ORIGIN_SIZE);
     size_t count = hf_read_array(&reader, HF_LANE_COUNT);
-    for (size_t i = 0; i < count; i++) up[i] = hf_read_uint(&reader);
-    bool ours = status == HF_OK && stored.size && hf_reader_end(&reader) == HF_OK &&
-                memcmp(hub, cursor->hub.bytes, sizeof hub) == 0 &&
-                memcmp(epoch, cursor->epoch, sizeof epoch) == 0;
-    if (ours) out->heads = number;
-    if (ours && memcmp(own, hf_store_own_origin(client->store)->id.bytes, sizeof own) == 0)
-        memcpy(out->heads_up, up, sizeof up);
+    for (size_t i = 0; i < count; i++) out->up[i] = hf_read_uint(&reader);
+    out->found = status == HF_OK && stored.size && hf_reader_end(&reader) == HF_OK;
     hf_buffer_free(&stored);
+    return status;
+}
+
+static hf_status heads_get(hf_client *client, const hf_cursor *cursor, hf_download *out)
+{
+    stored_heads heads;
+    hf_status status = heads_read(client->store, &heads);
+    bool ours = heads.found && hf_origin_equal(&heads.hub, &cursor->hub) &&
+                memcmp(heads.epoch, cursor->epoch, sizeof heads.epoch) == 0;
+    if (ours) out->heads = heads.number;
+    if (ours && hf_origin_equal(&heads.own, &hf_store_own_origin(client->store)->id))
+        memcpy(out->heads_up, heads.up, sizeof heads.up);
+    return status;
+}
+
+hf_status hf_client_proved(hf_store *store, uint64_t seqs[HF_LANE_COUNT])
+{
+    stored_heads heads;
+    hf_status status = heads_read(store, &heads);
+    bool ours = heads.found && hf_origin_equal(&heads.own, &hf_store_own_origin(store)->id);
+    for (size_t i = 0; i < HF_LANE_COUNT; i++) seqs[i] = ours ? heads.up[i] : 0;
     return status;
 }
 

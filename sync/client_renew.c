@@ -171,11 +171,14 @@ hf_status hf_client_renew(hf_client *client)
     const hf_origin_row *old = hf_store_own_origin(store);
     if (client->download.verdict != HF_FORKED) return hf_store_new_incarnation(store);
     renewal_place renewal = {.origin = old->id};
-    hf_status status = HF_OK;
+    uint64_t proved[HF_LANE_COUNT];
+    hf_status status = hf_client_proved(store, proved);
     for (uint8_t lane = 0; lane < HF_LANE_COUNT && status == HF_OK; lane++) {
         hf_log_state log;
         status = hf_log_state_get(store, old->no, lane, &log);
-        renewal.done[lane] = log.acked; /* what a hub took is there already */
+        /* What a hub took is there already; but of a log that has forked, a hub may have taken
+         * entries behind another branch's, and what they stand behind here was never sent. */
+        renewal.done[lane] = log.acked < proved[lane] ? log.acked : proved[lane];
     }
     if (status == HF_OK) status = renewal_set(store, &renewal);
     if (status == HF_OK) status = hf_client_leave(store, &old->id);

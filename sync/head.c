@@ -386,14 +386,17 @@ hf_status hf_batch_head(hf_batch *batch, const hf_head *head)
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
     size_t count;
     uint8_t root[HF_HASH_SIZE];
-    hf_status status = is_newer(store, log, head->seq, &newer);
-    if (status != HF_OK || !newer) return status;
-    status = hf_head_leaves(store, origin->no, head->lane, head->seq, leaves, &count, root);
+    hf_status status =
+        hf_head_leaves(store, origin->no, head->lane, head->seq, leaves, &count, root);
     /* Over entries that we do not hold, or more scopes than a head can cover. */
     if (status == HF_ERR_NOT_FOUND || status == HF_ERR_LIMIT) status = HF_ERR_PROTOCOL;
     if (status == HF_OK && memcmp(root, head->root, HF_HASH_SIZE) != 0)
         status = hf_store_say(store, HF_ERR_PROTOCOL, "A signed head does not match the log.");
-    if (status == HF_OK) status = hf_head_check(store, head);
+    /* One that is no news is compared all the same: its sender may be of another branch, and asks
+     * whether all that we have of its log is what it has. */
+    if (status == HF_OK) status = is_newer(store, log, head->seq, &newer);
+    if (status != HF_OK || !newer) return status;
+    status = hf_head_check(store, head);
     if (status == HF_OK) status = head_store(store, log, head, leaves, count);
     return status == HF_ERR_NOT_FOUND ? HF_ERR_PROTOCOL : status;
 }
