@@ -171,15 +171,8 @@ hf_status hf_client_renew(hf_client *client)
     const hf_origin_row *old = hf_store_own_origin(store);
     if (client->download.verdict != HF_FORKED) return hf_store_new_incarnation(store);
     renewal_place renewal = {.origin = old->id};
-    uint64_t proved[HF_LANE_COUNT];
-    hf_status status = hf_client_proved(store, proved);
-    for (uint8_t lane = 0; lane < HF_LANE_COUNT && status == HF_OK; lane++) {
-        hf_log_state log;
-        status = hf_log_state_get(store, old->no, lane, &log);
-        /* What a hub took is there already; but of a log that has forked, a hub may have taken
-         * entries behind another branch's, and what they stand behind here was never sent. */
-        renewal.done[lane] = log.acked < proved[lane] ? log.acked : proved[lane];
-    }
+    /* Of a log that has forked a hub may have acknowledged, by number, what is another branch's. */
+    hf_status status = hf_client_proved(store, renewal.done);
     if (status == HF_OK) status = renewal_set(store, &renewal);
     if (status == HF_OK) status = hf_client_leave(store, &old->id);
     return status == HF_OK ? hf_client_renew_on(client) : status;

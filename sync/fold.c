@@ -183,7 +183,8 @@ static hf_status record_numbers(hf_store *store, int64_t after, int64_t numbers[
     sqlite3_bind_int64(statement, 1, after);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
-    while (status == HF_OK && row && *count < 64) {
+    while (status == HF_OK && row) {
+        assert(*count < 64); /* the statement's own bound */
         numbers[(*count)++] = sqlite3_column_int64(statement, 0);
         status = hf_sql_row(store, statement, &row);
     }
@@ -376,7 +377,8 @@ hf_status hf_record_entries(hf_store *store, int64_t no, uint64_t after, uint64_
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)after);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
-    while (status == HF_OK && row && *count < 64) {
+    while (status == HF_OK && row) {
+        assert(*count < 64); /* the statement's own bound */
         positions[(*count)++] = (uint64_t)sqlite3_column_int64(statement, 0);
         status = hf_sql_row(store, statement, &row);
     }

@@ -31,7 +31,7 @@ TAKEN_PERCENT_MIN = 95
 WORLDS = (1, 6)  # seeds to begin with, one process each; WORLDS_EACH from there
 WORLDS_EACH = 5
 FILES = """merge rules lattice fold vector verdict
-    bytes codec item frame messages messages_write
+    bytes codec item frame columns messages messages_write
     session client client_apply client_greet client_renew client_send upload
     log feed cursor head entry apply record draft draft_write""".split()
 PLAIN, PASSED_ON, MEMORY = "plain", "failures passed on", "memory"
@@ -96,16 +96,26 @@ def function_at(lines, line):
 
 
 def kind_of(lines, line, condition, outcome):
-    tested = re.fullmatch(r"\*?status (==|!=) HF_OK", condition)
-    if tested and outcome == (tested[1] == "!="):
-        return PASSED_ON
-    if condition == "status == HF_ERR_NOMEM" and outcome:
+    tested = re.fullmatch(r"(\S*\b)status (==|!=) HF_OK", condition)
+    if tested and outcome == (tested[2] == "!="):
+        if tested[1] in ("", "*"):
+            return PASSED_ON
+        if is_buffer(lines, line, re.search(r"(\w+)(?:->|\.)$", tested[1])[1]):
+            return MEMORY  # what is written into a buffer fails for want of memory alone
+    if condition in ("status == HF_ERR_NOMEM", "code == Z_MEM_ERROR") and outcome:
         return MEMORY
-    null = re.fullmatch(r"!([\w>.-]+)|([\w>.-]+) == NULL", condition)
-    made = r"\b%s = (m|c|re)alloc\(|hf_buffer_reserve" % re.escape((null[1] or null[2]) if null else "")
+    null = re.fullmatch(r"!([\w>.-]+)|([\w>.-]+) == NULL|hf_buffer_reserve\(.*\) == NULL", condition)
+    made = r"\b%s = .*(m|c|re)alloc\(|hf_buffer_reserve" % re.escape(
+        (null[1] or null[2] or "") if null else "")
     if null and outcome and re.search(made, "\n".join(lines[max(0, line - 3):line])):
         return MEMORY
     return PLAIN
+
+
+def is_buffer(lines, line, name):
+    """Is `name` declared a buffer before `line`, in this function or in a struct of this file?"""
+    return re.search(r"\bhf_buffer [^;(]*\b%s\b|hf_buffer \*%s\b" % (name, name),
+                     "\n".join(lines[:line])) is not None
 
 
 def branches_of(measured):

@@ -20,7 +20,9 @@ int line_setup(void **state)
 int line_teardown(void **state)
 {
     line *l = *state;
+    hf_client_free(NULL); /* NULL is fine */
     hf_client_free(l->client);
+    hf_deflater_free(NULL);
     hf_deflater_free(l->deflater);
     fix_free(l->other);
     fix_free(l->edge);

@@ -91,6 +91,12 @@ static void an_entry_that_says_nothing_any_more_keeps_the_reason_it_is_given(voi
     kit_entry whole = two_in_one(k, from, crimes), nothing = erased(from, &whole, 2);
     assert_int_equal(kit_give(k, from, to, &nothing, OPERATOR).what, HF_APPLIED_WITHHELD);
     assert_int_equal(kit_number(to, "SELECT reason FROM hole"), OPERATOR);
+    kit_node *third = &k->edges[2]; /* without a reason it is awaited, and counts when it comes */
+    assert_int_equal(kit_give(k, from, third, &nothing, 0).what, HF_APPLIED_WITHHELD);
+    assert_int_equal(kit_number(third, "SELECT reason FROM hole"), HF_HOLE_AWAITED);
+    assert_int_equal(kit_give(k, from, third, &whole, 0).what, HF_APPLIED_NEW);
+    assert_true(kit_holds(third, &crimes[0]));
+    assert_true(kit_same(from, third));
     kit_entry_free(&nothing);
     kit_entry_free(&whole);
 }
@@ -172,14 +178,15 @@ static void another_branch_of_a_judged_entry_is_not_taken_for_it(void **state)
 /* ---- contradictions ---- */
 
 /* A hub's word on `entry` with a predecessor of our choice, which no sound hub would write. */
-static void judge_as_following(kit *k, const kit_entry *entry, uint64_t pseq, uint8_t number)
+static void judge_as_following(kit *k, const kit_entry *entry, uint64_t pseq, uint32_t standing)
 {
     hf_entry_body body;
     uint8_t hash[HF_HASH_SIZE];
     hf_buffer target = {0};
     hf_batch *batch;
     hf_author author = kit_author(k);
-    const hf_record_id id = {.type = HF_TYPE_VERDICT, .bytes = {number}};
+    const hf_record_id id = {.type = HF_TYPE_VERDICT,
+                             .bytes = {(uint8_t)entry->dot.seq, (uint8_t)(standing == 0)}};
     assert_int_equal(hf_entry_parse(hf_buffer_bytes(&entry->body), &body), HF_OK);
     assert_int_equal(
         hf_entry_hash(&k->hub.crypto.table, &entry->dot.origin, entry->dot.lane, &body, hash),
@@ -199,7 +206,7 @@ static void judge_as_following(kit *k, const kit_entry *entry, uint64_t pseq, ui
         {.record = id,
          .scope = KIT_BEAT,
          .field = HF_VERDICT_STANDING,
-         .value = kit_uint(k, OPERATOR)},
+         .value = kit_uint(k, standing)},
         {.record = id, .scope = KIT_BEAT, .field = HF_VERDICT_TEXT, .value = kit_text(k, "x")}};
     assert_int_equal(hf_batch_begin_own(k->hub.store, k->wall_ms, 1, &batch), HF_OK);
     assert_int_equal(hf_batch_control(batch, KIT_BEAT, &author, changes, 3), HF_OK);
@@ -222,17 +229,23 @@ static void an_entry_is_not_put_where_contradicting_verdicts_leave_no_place(void
     }
     for (size_t seq = 1; seq <= 2; seq++)
         assert_int_equal(kit_give(k, &k->edges[0], edge, &entries[seq], 0).what, HF_APPLIED_NEW);
-    judge_as_following(k, &entries[5], 2, 1); /* 5 is stepped over: nothing lies between, it says */
-    judge_as_following(k, &entries[3], 1, 2); /* yet 3 lies there, and follows 1 */
-    hf_batch *batch;
-    hf_applied_entry applied;
-    assert_int_equal(hf_batch_begin(edge->store, k->wall_ms, &batch), HF_OK);
-    const hf_origin_row *origin = kit_introduce(&k->edges[0], edge, &entries[3].dot.origin);
-    assert_int_equal(hf_batch_entry(batch, origin, HF_LANE_CRIME, hf_buffer_bytes(&entries[3].body),
-                                    0, &applied),
-                     HF_ERR_PROTOCOL);
-    hf_batch_rollback(batch);
-    assert_non_null(strstr(hf_store_problem(edge->store), "verdict"));
+    judge_as_following(k, &entries[5], 2, OPERATOR); /* 5 follows 2, it says: 5 is stepped over */
+    judge_as_following(k, &entries[3], 1, OPERATOR); /* yet 3 lies between, and follows 1 */
+    for (int opened = 0; opened < 2; opened++) {
+        hf_batch *batch;
+        hf_applied_entry applied;
+        assert_int_equal(hf_batch_begin(edge->store, k->wall_ms, &batch), HF_OK);
+        const hf_origin_row *origin = kit_introduce(&k->edges[0], edge, &entries[3].dot.origin);
+        assert_int_equal(hf_batch_entry(batch, origin, HF_LANE_CRIME,
+                                        hf_buffer_bytes(&entries[3].body), 0, &applied),
+                         HF_ERR_PROTOCOL);
+        hf_batch_rollback(batch);
+        assert_non_null(strstr(hf_store_problem(edge->store), "verdict"));
+        if (opened) break;
+        judge_as_following(k, &entries[5], 2,
+                           0); /* 5 counts and is here: no hole is left to step */
+        assert_int_equal(kit_give(k, &k->edges[0], edge, &entries[5], 0).what, HF_APPLIED_NEW);
+    }
     for (size_t seq = 1; seq <= 5; seq++) kit_entry_free(&entries[seq]);
 }
 
@@ -279,7 +292,56 @@ static void what_was_not_reserved_is_not_written(void **state)
     assert_int_equal(hf_feed_position(edge->store), before);
 }
 
+/* Entries come in any order: what a delete has seen of a log is its newest, not its last to come.
+ */
+static void a_delete_after_a_late_body_covers_all_that_is_here(void **state)
+{
+    kit *k = *state;
+    kit_node *edge = &k->edges[1];
+    kit_entry entries[3];
+    hf_record_id crime = kit_crime(k, &k->edges[0], "Window broken");
+    entries[0] = kit_take(&k->edges[0], 0);
+    kit_set(k, &k->edges[0], &crime, KIT_WITHIN, kit_text(k, "Avon"));
+    entries[1] = kit_take(&k->edges[0], 0);
+    kit_set(k, &k->edges[0], &crime, KIT_SUMMARY, kit_text(k, "Two windows"));
+    entries[2] = kit_take(&k->edges[0], 0);
+    kit_send(k, &k->edges[0], &k->hub);
+    for (uint32_t standing = OPERATOR; standing != UINT32_MAX;
+         standing = standing ? 0 : UINT32_MAX) {
+        kit_verdict(k, &entries[0].dot, standing, "Under review.");
+        kit_entry word = kit_take(&k->hub, 0);
+        assert_int_equal(kit_give(k, &k->hub, edge, &word, 0).what, HF_APPLIED_NEW);
+        kit_entry_free(&word);
+    }
+    const size_t order[] = {1, 2, 0};
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(kit_give(k, &k->edges[0], edge, &entries[order[i]], 0).what,
+                         HF_APPLIED_NEW);
+    kit_delete(k, edge, &crime);
+    kit_sync(k);
+    for (size_t i = 0; i < KIT_EDGES; i++) {
+        assert_false(kit_holds(&k->edges[i], &crime));
+        assert_true(kit_same(&k->hub, &k->edges[i]));
+        kit_expect_whole(&k->edges[i]);
+        kit_entry_free(&entries[i]);
+    }
+}
+
 /* ---- large fields ---- */
+
+static void a_record_of_many_fields_keeps_them_all(void **state)
+{
+    enum { FIRST = 200, FIELDS = 40 }; /* a newer pack's, that this one does not know */
+    kit *k = *state;
+    hf_record_id crime = kit_crime(k, &k->edges[0], "Window broken");
+    for (uint32_t field = FIRST + FIELDS; field-- > FIRST;)
+        kit_set(k, &k->edges[0], &crime, field, kit_uint(k, field));
+    kit_sync(k);
+    for (uint32_t field = FIRST; field < FIRST + FIELDS; field++)
+        assert_int_equal(kit_live(&k->edges[1], &crime, field), 1);
+    assert_true(kit_same(&k->edges[0], &k->edges[1]));
+    kit_expect_whole(&k->edges[1]);
+}
 
 /* What is cited may be of a log that never comes here: it takes nothing away, and nothing breaks.
  */
@@ -350,6 +412,8 @@ int main(void)
         KIT_TEST(an_entry_is_not_put_where_contradicting_verdicts_leave_no_place),
         KIT_TEST(a_verdict_on_what_is_not_held_is_not_written),
         KIT_TEST(what_was_not_reserved_is_not_written),
+        KIT_TEST(a_delete_after_a_late_body_covers_all_that_is_here),
+        KIT_TEST(a_record_of_many_fields_keeps_them_all),
         KIT_TEST(a_citation_of_an_unknown_log_leaves_the_lines_as_they_are),
         KIT_TEST(two_elements_of_a_large_set_are_removed_in_one_save),
         KIT_TEST(conflicts_are_listed_anew_under_another_pack),

@@ -2,6 +2,8 @@
  * stands. None of them is believed beyond what was sent. */
 #include "line.h"
 
+#include "sync/store_core.h"
+
 /* ---- heads ---- */
 
 static uint16_t after_head_of(line *l, const hf_origin_row *row, bool certified)
@@ -92,6 +94,7 @@ static void a_receipt_is_told_once_and_only_after_its_ack(void **state)
     hf_dot dot;
     fix_new_crime(l->edge, fix_scope(l->hub, "beat"), "Ours");
     assert_false(hf_client_next_receipt(l->client, &dot)); /* no hub yet */
+    assert_false(hf_client_uploaded(l->client));
     line_meet(l, HF_RESUME);
     assert_false(hf_client_next_receipt(l->client, &dot));
     hf_message ack =
@@ -157,6 +160,76 @@ static void a_closed_lane_waits_until_it_is_opened(void **state)
     l->said = 0;
     line_listen(l);
     assert_int_equal(l->said, 2); /* the entry and its head */
+}
+
+/* The log's vector counts it, its row is gone: to pass over it would make a gap that no one sees.
+ */
+static void an_entry_that_is_gone_from_the_log_is_not_passed_over(void **state)
+{
+    line *l = *state;
+    hf_bytes message = {NULL, 0};
+    fix_new_crime(l->edge, fix_scope(l->hub, "beat"), "Gone");
+    line_dial(l);
+    hf_message welcome = line_welcome_of(l, HF_RESUME);
+    assert_int_equal(line_after(l, &welcome), LINE_LIVE);
+    assert_int_equal(
+        sqlite3_exec(l->edge->store->db, "DELETE FROM entry WHERE log%8=3", NULL, NULL, NULL),
+        SQLITE_OK);
+    hf_status status = HF_OK;
+    for (int frames = 0; frames < 3 && status == HF_OK; frames++)
+        status = hf_client_send(l->client, l->now_ms, &message);
+    assert_int_equal(status, HF_ERR_CORRUPT);
+    assert_int_equal(line_ended_with(l), HF_CODE_READ_ONLY);
+}
+
+/* ---- after a fork ---- */
+
+static uint64_t entries_after_a_fork(line *l)
+{
+    uint64_t before = line_entries_of(l);
+    line_dial(l);
+    hf_message welcome = line_welcome_of(l, HF_FORKED);
+    assert_int_equal(line_after(l, &welcome), HF_CODE_FORK);
+    return line_entries_of(l) - before;
+}
+
+/* An acknowledgement counts seqs, whoever's they are; a head that was taken proves them ours. */
+static void what_no_head_proved_is_written_again(void **state)
+{
+    line *l = *state;
+    for (int i = 0; i < 3; i++) fix_new_crime(l->edge, fix_scope(l->hub, "beat"), "Mine");
+    line_meet(l, HF_RESUME);
+    hf_message ack = ack_of(l, &(hf_acked){.lane = HF_LANE_CRIME, .durable = 3});
+    assert_int_equal(line_after(l, &ack), LINE_LIVE);
+    assert_int_equal(entries_after_a_fork(l), 3);
+    line_meet(l, HF_RESUME); /* the new log */
+    ack = ack_of(l, &(hf_acked){.lane = HF_LANE_CRIME, .durable = 3, .head = 3});
+    assert_int_equal(line_after(l, &ack), LINE_LIVE);
+    fix_new_crime(l->edge, fix_scope(l->hub, "beat"), "And one more");
+    assert_int_equal(entries_after_a_fork(l), 1);
+    assert_int_equal(entries_after_a_fork(l), 1); /* what was proved was another log's */
+}
+
+/* Told by 303 that the hub holds another branch of our log, we go on under a new name, once. */
+static void a_device_whose_head_is_refused_goes_on_under_a_new_name(void **state)
+{
+    line *l = *state;
+    fix_new_crime(l->edge, fix_scope(l->hub, "beat"), "Mine");
+    hf_origin_id before = hf_store_own_origin(l->edge->store)->id;
+    uint64_t held = line_entries_of(l);
+    line_meet(l, HF_RESUME);
+    hf_message error = {.type = HF_FRAME_ERROR, .as.farewell = {.code = HF_CODE_CHAIN}};
+    assert_int_equal(line_after(l, &error), HF_CODE_CHAIN);
+    assert_true(hf_client_renewed(l->client));
+    assert_int_equal(line_entries_of(l), held + 1);
+    line_turn(l);
+    assert_int_equal(line_entries_of(l), held + 1);
+    assert_memory_not_equal(before.bytes, hf_store_own_origin(l->edge->store)->id.bytes,
+                            HF_ORIGIN_SIZE);
+    line_meet(l, HF_RESUME);
+    error.as.farewell.code = HF_CODE_SIGNATURE; /* another refusal is none of that */
+    assert_int_equal(line_after(l, &error), HF_CODE_SIGNATURE);
+    assert_false(hf_client_renewed(l->client));
 }
 
 /* ---- bounds ---- */
@@ -284,6 +357,9 @@ int main(void)
         LINE_TEST(a_former_lifes_entries_get_their_receipts),
         LINE_TEST(a_notice_without_words_is_still_told),
         LINE_TEST(a_closed_lane_waits_until_it_is_opened),
+        LINE_TEST(an_entry_that_is_gone_from_the_log_is_not_passed_over),
+        LINE_TEST(what_no_head_proved_is_written_again),
+        LINE_TEST(a_device_whose_head_is_refused_goes_on_under_a_new_name),
         LINE_TEST(input_that_is_not_yet_applied_is_bounded),
         LINE_TEST(more_lives_than_a_hello_holds_take_turns),
         LINE_TEST(notes_that_do_not_read_back_are_as_none),

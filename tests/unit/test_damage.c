@@ -63,13 +63,13 @@ static void write_state(kit_node *node, hf_buffer *out, rot wrong)
     if (wrong == FIELDS_NO_NUMBER)
         hf_write_string(out, "x");
     else
-        hf_write_uint(out, wrong == MORE_FIELDS ? 2 : 1);
+        hf_write_uint(out, wrong == MORE_FIELDS ? 3 : 1);
     hf_write_uint(out, KIT_SUMMARY);
     hf_write_bool(out, false);
     if (wrong == LIVE_NO_NUMBER)
         hf_write_bool(out, true);
     else
-        hf_write_uint(out, wrong == MORE_LIVE ? 1 << 20 : 1);
+        hf_write_uint(out, wrong == MORE_LIVE ? 1 << 20 : wrong == BAD_VALUE ? 2 : 1);
     write_dot(node, out, wrong != UNKNOWN_ORIGIN);
     hf_write_uint(out, 7);
     hf_write_uint(out, 3);
@@ -259,6 +259,51 @@ static void an_element_that_lost_its_prefix_is_not_taken_away(void **state)
     hf_txn_rollback(txn);
 }
 
+/* What cannot be told apart is not taken away by somebody else's removal; verify finds it. */
+static void a_removal_from_elsewhere_leaves_an_element_that_lost_its_prefix(void **state)
+{
+    kit *k = *state;
+    kit_node *edge = &k->edges[0], *other = &k->edges[1];
+    hf_record_id crime = kit_crime(k, edge, "Gang");
+    for (uint32_t i = 0; i <= HF_ELEMENT_INLINE_MAX; i++)
+        kit_add(k, edge, &crime, KIT_SUSPECTS, kit_ref(k, i));
+    kit_sync(k);
+    kit_sql(edge, "UPDATE element SET prefix=x'00' WHERE seq=(SELECT max(seq) FROM element)");
+    kit_remove(k, other, &crime, KIT_SUSPECTS, kit_ref(k, HF_ELEMENT_INLINE_MAX));
+    kit_send(k, other, edge);
+    assert_int_equal(kit_number(edge, "SELECT count(*) FROM element"), HF_ELEMENT_INLINE_MAX + 1);
+    hf_verify_report report;
+    hf_status status = hf_store_verify(edge->store, &report);
+    assert_true(status == HF_ERR_CORRUPT || report.faults > 0);
+}
+
+static void an_element_without_a_value_is_read_as_it_is(void **state)
+{
+    kit *k = *state;
+    kit_node *edge = &k->edges[0];
+    hf_verify_report report;
+    hf_record_id crime = kit_crime(k, edge, "Window broken");
+    kit_add(k, edge, &crime, KIT_LOG, kit_text(k, "A line"));
+    kit_sql(edge, "UPDATE element SET value=x''");
+    assert_int_equal(kit_live(edge, &crime, KIT_LOG), 1);
+    assert_int_equal(hf_store_verify(edge->store, &report), HF_OK);
+    assert_true(report.faults > 0);
+}
+
+/* The index of what touches a record is no evidence: an entry of another scope is passed over. */
+static void an_index_that_points_elsewhere_adds_nothing_to_a_record(void **state)
+{
+    kit *k = *state;
+    kit_node *edge = &k->edges[0];
+    hf_verify_report report;
+    kit_crime(k, edge, "Window broken");
+    kit_crime_in(k, edge, KIT_CUSTODY, "Elsewhere");
+    kit_sql(edge, "INSERT INTO record_entry SELECT (SELECT min(no) FROM record WHERE scope=2),"
+                  "(SELECT max(position) FROM entry)");
+    assert_int_equal(hf_store_verify(edge->store, &report), HF_OK);
+    assert_string_equal(report.first_fault, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +312,9 @@ int main(void)
         KIT_TEST(a_head_that_is_cut_is_not_passed_on),
         KIT_TEST(no_head_is_signed_over_entries_that_are_gone),
         KIT_TEST(an_element_that_lost_its_prefix_is_not_taken_away),
+        KIT_TEST(a_removal_from_elsewhere_leaves_an_element_that_lost_its_prefix),
+        KIT_TEST(an_element_without_a_value_is_read_as_it_is),
+        KIT_TEST(an_index_that_points_elsewhere_adds_nothing_to_a_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

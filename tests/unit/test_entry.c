@@ -21,7 +21,7 @@ typedef struct recipe {
     uint64_t parts, part_written;          /* how many are claimed; how many are there */
     uint64_t erased, erased_items;         /* true: the part is but its hash */
     uint64_t salt_size, part_items, type, id_size;
-    uint64_t log_items, log_lane;
+    uint64_t logs, log_items, log_lane;
     uint64_t ops, ops_written, op_items, field, last_field;
     uint64_t cites, cite_items, cite_log, cite_seq, cite_ordinal, prefix_size;
     uint64_t value_size; /* LEFT_OUT: undefined */
@@ -42,6 +42,7 @@ static const recipe SOUND = {.items = 9,
                              .part_items = 4,
                              .type = 16,
                              .id_size = HF_RECORD_ID_SIZE,
+                             .logs = 1,
                              .log_items = 2,
                              .log_lane = HF_LANE_CRIME,
                              .ops = 2,
@@ -91,10 +92,12 @@ static void write_part(hf_buffer *out, const recipe *r)
         hf_write_array(&part, (size_t)r->part_items);
         hf_write_uint(&part, r->type);
         hf_write_bytes(&part, FILL, (size_t)r->id_size);
-        hf_write_array(&part, 1);
-        hf_write_array(&part, (size_t)r->log_items);
-        hf_write_bytes(&part, FILL, HF_ORIGIN_SIZE);
-        hf_write_uint(&part, r->log_lane);
+        hf_write_array(&part, (size_t)r->logs);
+        for (uint64_t i = 0; i < r->logs; i++) {
+            hf_write_array(&part, (size_t)r->log_items);
+            hf_write_bytes(&part, FILL, HF_ORIGIN_SIZE);
+            hf_write_uint(&part, r->log_lane);
+        }
         hf_write_array(&part, (size_t)r->ops);
         for (uint64_t i = 0; i < r->ops_written; i++)
             write_op(&part, r, i == 0 ? r->field : r->last_field);
@@ -198,6 +201,9 @@ static void each_malformed_part_is_refused(void **state)
         SPOILT(behind_ops, 1, HF_ERR_PROTOCOL),
     };
     expect_refused(&SOUND, tries, sizeof tries / sizeof *tries);
+    recipe twice = SOUND; /* it does not matter which of several is wrong */
+    twice.logs = 2;
+    expect_refused(&twice, tries, sizeof tries / sizeof *tries);
     recipe empty = SOUND;
     empty.ops = empty.ops_written = 0;
     hf_entry_body entry;
@@ -245,6 +251,9 @@ static void each_malformed_citation_is_refused(void **state)
         SPOILT(cites, HF_OVERWRITTEN_MAX + 1, HF_ERR_LIMIT),
     };
     expect_refused(&SOUND, tries, sizeof tries / sizeof *tries);
+    recipe twice = SOUND;
+    twice.cites = 2;
+    expect_refused(&twice, tries, sizeof tries / sizeof *tries);
 }
 
 /* One value has one encoding, ordinals too: 0 is left out. */

@@ -433,15 +433,20 @@ static void a_head_of_which_a_part_is_held_is_no_start_for_another(void **state)
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
     size_t count;
     digest whole, anew;
-    assert_int_equal(relay(b->hub, &r.head, &r.leaf, 1), HF_OK); /* as from another hub */
+    fix_node *khan = b->khan; /* who gets the other scope, too, later */
+    assert_int_equal(relay(khan, &r.head, &r.leaf, 1), HF_OK);
     for (int i = 0; i < 3; i++) fix_new_crime(b->rees, b->beat, "more");
     fix_push(b->rees, b->hub);
-    const hf_origin_row *there = hf_origin_by_id(b->hub->store, &r.head.origin);
+    uint64_t position = 0;
+    uint32_t low = b->beat < b->custody ? b->beat : b->custody;
+    uint32_t scopes[] = {HF_SCOPE_COMMON, low, b->beat + b->custody - low};
+    fix_pull(b->hub, khan, scopes, 3, &position);
+    const hf_origin_row *there = hf_origin_by_id(khan->store, &r.head.origin);
     const hf_origin_row *own = hf_store_own_origin(b->rees->store);
     assert_int_equal(
         hf_head_leaves(b->rees->store, own->no, HF_LANE_CRIME, 5, leaves, &count, whole), HF_OK);
-    assert_int_equal(
-        hf_head_leaves(b->hub->store, there->no, HF_LANE_CRIME, 5, leaves, &count, anew), HF_OK);
+    assert_int_equal(hf_head_leaves(khan->store, there->no, HF_LANE_CRIME, 5, leaves, &count, anew),
+                     HF_OK);
     assert_int_equal(count, 2);
     assert_memory_equal(anew, whole, sizeof whole);
 }

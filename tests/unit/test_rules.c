@@ -288,6 +288,9 @@ static void values_of_any_kind_have_one_order(void **state)
     hf_fold fold;
     hf_fold_live(&most, live, 2, order, &fold);
     assert_int_equal(fold.shown, 1);
+    hf_live turned[] = {live[1], live[0]};
+    hf_fold_live(&most, turned, 2, order, &fold);
+    assert_int_equal(fold.shown, 0);
 }
 
 int main(void)

@@ -314,6 +314,9 @@ static void a_welcome_comes_once_and_to_who_asked(void **state)
     hf_session_open(&early, HF_SIDE_CLIENT, T0_MS); /* HELLO has not gone out */
     assert_int_equal(give(&early, small(HF_FRAME_WELCOME), T0_MS, &type), HF_ERR_PROTOCOL);
     expect_error(&early, HF_CODE_TURN);
+    hf_session_open(&early, HF_SIDE_CLIENT, T0_MS);
+    assert_int_equal(give(&early, small(HF_FRAME_FEED), T0_MS, &type), HF_ERR_PROTOCOL);
+    expect_error(&early, HF_CODE_TURN); /* nor is anything fed before WELCOME */
     hf_session_open(&hub, HF_SIDE_HUB, T0_MS);
     assert_int_equal(give(&hub, hello(), T0_MS, &type), HF_OK);
     assert_int_equal(give(&hub, small(HF_FRAME_START), T0_MS, &type), HF_ERR_PROTOCOL);

@@ -188,6 +188,17 @@ static void each_field_is_changed_in_its_own_way(void **state)
     }
 }
 
+static void several_versions_of_an_unknown_field_are_not_overwritten_in_passing(void **state)
+{
+    enum { UNKNOWN = 999 };
+    kit *k = *state;
+    kit_node *edge = &k->edges[0];
+    hf_record_id crime = kit_crime(k, edge, "Mine");
+    many_versions(k, edge, &crime, UNKNOWN, 1, 2);
+    hf_change change = kit_change(&crime, HF_CHANGE_SET, UNKNOWN, kit_text(k, "This"));
+    expect_refused(k, edge, &change, HF_ERR_DENIED, "this field: This field has several versions");
+}
+
 static void a_new_record_without_a_scope_is_refused(void **state)
 {
     kit *k = *state;
@@ -254,6 +265,7 @@ int main(void)
         KIT_TEST(a_reason_that_is_no_short_text_is_refused),
         KIT_TEST(a_delete_that_cannot_name_what_was_withheld_is_refused),
         KIT_TEST(each_field_is_changed_in_its_own_way),
+        KIT_TEST(several_versions_of_an_unknown_field_are_not_overwritten_in_passing),
         KIT_TEST(a_new_record_without_a_scope_is_refused),
         KIT_TEST(a_write_over_another_lanes_version_names_its_log),
         KIT_TEST(a_delete_of_what_was_wholly_withheld_covers_nothing),
