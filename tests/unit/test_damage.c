@@ -80,7 +80,7 @@ static void write_state(kit_node *node, hf_buffer *out, rot wrong)
     if (wrong == PENDING_NO_NUMBER)
         hf_write_bool(out, true);
     else
-        hf_write_uint(out, wrong == MORE_PENDING ? 1 << 20 : wrong == PENDING_CUT ? 2 : 1);
+        hf_write_uint(out, wrong == MORE_PENDING ? 1 << 20 : wrong == PENDING_CUT ? 3 : 1);
     write_dot(node, out, true);
     if (wrong == BYTES_BEHIND) hf_write_null(out);
 }
