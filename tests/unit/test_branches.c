@@ -249,6 +249,30 @@ static void an_entry_is_not_put_where_contradicting_verdicts_leave_no_place(void
     for (size_t seq = 1; seq <= 5; seq++) kit_entry_free(&entries[seq]);
 }
 
+/* What it speaks of is written once; later words on it are a standing and a sentence. */
+static void a_second_verdict_does_not_name_its_target_again(void **state)
+{
+    kit *k = *state;
+    kit_crime(k, &k->edges[0], "Window broken");
+    kit_entry entry = kit_take(&k->edges[0], 0);
+    kit_send(k, &k->edges[0], &k->hub);
+    const size_t ops[] = {3, 2, 2};
+    for (size_t i = 0; i < 3; i++) {
+        hf_entry_body body;
+        kit_verdict(k, &entry.dot, i % 2 ? 0 : OPERATOR, "Looked at.");
+        kit_entry word = kit_take(&k->hub, 0);
+        assert_int_equal(hf_entry_parse(hf_buffer_bytes(&word.body), &body), HF_OK);
+        assert_int_equal(body.op_count, ops[i]);
+        assert_int_equal(body.hlc >> 16, k->wall_ms);
+        assert_int_equal(body.quality, 3);
+        assert_int_equal(body.actor.size, 3);
+        assert_memory_equal(body.actor.data, "hub", 3);
+        kit_entry_free(&word);
+    }
+    assert_int_equal(kit_number(&k->hub, "SELECT count(*) FROM record WHERE type=4"), 1);
+    kit_entry_free(&entry);
+}
+
 static void a_verdict_on_what_is_not_held_is_not_written(void **state)
 {
     kit *k = *state;
@@ -410,6 +434,7 @@ int main(void)
         KIT_TEST(a_seq_that_is_taken_or_passed_is_another_branch),
         KIT_TEST(another_branch_of_a_judged_entry_is_not_taken_for_it),
         KIT_TEST(an_entry_is_not_put_where_contradicting_verdicts_leave_no_place),
+        KIT_TEST(a_second_verdict_does_not_name_its_target_again),
         KIT_TEST(a_verdict_on_what_is_not_held_is_not_written),
         KIT_TEST(what_was_not_reserved_is_not_written),
         KIT_TEST(a_delete_after_a_late_body_covers_all_that_is_here),
