@@ -134,7 +134,7 @@ static hf_status check_parts(hf_entry_body *entry)
     entry->part_count = hf_read_array(&reader, HF_ENTRY_PARTS_MAX);
     if (entry->part_count == 0) hf_reader_fail(&reader, HF_ERR_PROTOCOL);
     hf_origin_id nobody = {{0}};
-    for (size_t i = 0; i < entry->part_count && reader.status == HF_OK; i++) {
+    for (size_t i = 0; i < entry->part_count; i++) { /* none when the count did not read */
         hf_part part;
         hf_op op;
         hf_status status = hf_part_next(NULL, &reader, &part);

@@ -111,7 +111,7 @@ static hf_status settle_deleted(hf_store *store, hf_record *record)
     bool all = true;
     for (size_t i = 1; i < record->field_count && all; i++) {
         hf_record_field *field = &record->fields[i];
-        if (field->rows && record->no) {
+        if (field->rows) {
             hf_status status = hf_elements_load(store, record, field);
             if (status != HF_OK) return status;
         }
@@ -183,7 +183,8 @@ static hf_status record_numbers(hf_store *store, int64_t after, int64_t numbers[
     sqlite3_bind_int64(statement, 1, after);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
-    while (status == HF_OK && row && *count < 64) {
+    while (status == HF_OK && row) {
+        assert(*count < 64); /* the statement's own bound */
         numbers[(*count)++] = sqlite3_column_int64(statement, 0);
         status = hf_sql_row(store, statement, &row);
     }
@@ -246,7 +247,8 @@ static hf_status entry_quality(hf_store *store, const hf_origin_id *origin, uint
     *quality = entry->quality;
     if (!store->clock_caps) return HF_OK;
     const hf_origin_row *row = hf_origin_by_id(store, origin);
-    return row ? hf_clock_quality(store, hf_log_no(row->no, lane), entry->seq, quality) : HF_OK;
+    assert(row); /* it was met when its entry came */
+    return hf_clock_quality(store, hf_log_no(row->no, lane), entry->seq, quality);
 }
 
 hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *entry,
@@ -457,7 +459,8 @@ hf_status hf_record_entries(hf_store *store, int64_t no, uint64_t after, uint64_
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)after);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
-    while (status == HF_OK && row && *count < 64) {
+    while (status == HF_OK && row) {
+        assert(*count < 64); /* the statement's own bound */
         positions[(*count)++] = (uint64_t)sqlite3_column_int64(statement, 0);
         status = hf_sql_row(store, statement, &row);
     }

@@ -302,7 +302,7 @@ bool hf_next_body(hf_bodies *walk)
         walk->left = hf_read_array(&walk->reader, SIZE_MAX);
         walk->runs--;
     }
-    if (walk->left == 0 || walk->reader.status != HF_OK) return false;
+    if (walk->left == 0) return false;
     walk->body = hf_read_item(&walk->reader);
     walk->left--;
     return walk->reader.status == HF_OK;

@@ -42,7 +42,7 @@ static bool lane_room(const hf_upload *upload, uint8_t lane, hf_upload_next *out
     if (entries >= most || room == 0) return false;
     if (entries > 0 && bytes + (uint64_t)HF_ENTRY_SIZE_MAX > room) return false;
     if (most - entries < out->entries) out->entries = most - entries;
-    if (bytes < room && room - bytes < out->bytes) out->bytes = room - bytes;
+    if (room - bytes < out->bytes) out->bytes = room - bytes;
     return true;
 }
 

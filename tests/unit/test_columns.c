@@ -228,12 +228,16 @@ static void few_entries_and_other_frames_go_as_before(void **state)
         assert_false(is_c(&f->message));
         expect_back(f);
     }
-    /* Well formed CBOR that is no entry: not turned, and not lost. */
-    make_push(f, 20, true);
-    f->raw.data[6] = 0x88; /* the first body's count of items */
-    seal(f);
-    assert_false(is_c(&f->message));
-    expect_back(f);
+    /* What is no entry is not turned, and not lost: another count of items, or no number as its
+     * seq. */
+    for (size_t at = 5; at < 7; at++) {
+        make_push(f, 20, true);
+        assert_int_equal(f->raw.data[5], 0x89); /* the first body's count */
+        f->raw.data[at] = 0x88;
+        seal(f);
+        assert_false(is_c(&f->message));
+        expect_back(f);
+    }
 }
 
 /* ---- what a hostile peer may send ---- */
@@ -549,6 +553,49 @@ static void columns_are_bounded(void **state)
     assert_int_equal(f->columns.places.size, 0);
 }
 
+/* Each shape within the bound of rows, and the two of them not. */
+static void rows_are_bounded_over_all_shapes(void **state)
+{
+    enum { ROWS = HF_FRAME_ENTRIES_MAX / 2 + 1 };
+    fixture *f = *state;
+    static uint8_t bytes[2 * ROWS];
+    const uint8_t kind = 0x41;
+    hf_buffer *stream = &f->columns.stream;
+    hf_buffer_clear(stream);
+    hf_write_uint(stream, 0);
+    hf_write_uint(stream, 2);
+    hf_write_bytes(stream, bytes, sizeof bytes);
+    for (int i = 0; i < 2; i++) {
+        hf_write_uint(stream, ROWS);
+        hf_write_bytes(stream, &kind, 1);
+    }
+    assert_int_equal(
+        hf_columns_read(&f->columns, (hf_bytes){bytes, sizeof bytes}, sizeof bytes, &f->out),
+        HF_ERR_LIMIT);
+}
+
+/* A number takes the room that its head needs: that may be more than was told. */
+static void a_number_that_needs_more_room_than_was_told_is_refused(void **state)
+{
+    fixture *f = *state;
+    static const char STREAM[] = "01"
+                                 "40"
+                                 "01"
+                                 "01"
+                                 "40"
+                                 "01"
+                                 "420101"
+                                 "1903e8"
+                                 "05"; /* 1000 and 5: three bytes and one */
+    uint8_t bytes[HEX_MAX];
+    for (size_t size = 1; size < 6; size++) {
+        hf_buffer_clear(&f->columns.stream);
+        hf_write_raw(&f->columns.stream, unhex(STREAM, bytes));
+        assert_int_equal(hf_columns_read(&f->columns, (hf_bytes){NULL, 0}, size, &f->out),
+                         size == 4 ? HF_OK : HF_ERR_PROTOCOL);
+    }
+}
+
 /* Any bit of a real one turned over: refused, or another frame of the size that was told. */
 static void damage_is_refused_or_stays_within_bounds(void **state)
 {
@@ -604,6 +651,8 @@ int main(void)
         cmocka_unit_test(each_way_to_be_wrong_is_refused),
         cmocka_unit_test(rows_are_not_used_twice),
         cmocka_unit_test(columns_are_bounded),
+        cmocka_unit_test(rows_are_bounded_over_all_shapes),
+        cmocka_unit_test(a_number_that_needs_more_room_than_was_told_is_refused),
         cmocka_unit_test(damage_is_refused_or_stays_within_bounds),
         cmocka_unit_test(frozen_messages_open),
     };
