@@ -53,7 +53,10 @@ def measure(build):
         old.unlink()
     environment = dict(os.environ, LLVM_PROFILE_FILE="%c" + str(profiles / "%m.profraw"))
     environment.pop("HOLDFAST_RESULTS", None)  # these tests were counted where they belong
+    environment.pop("HOLDFAST_BUILD", None)    # and none of them is to come from another build
     done = subprocess.run([ROOT / "tests/unit/run", build / "unit"], env=environment, check=False)
+    for program in sorted((build / "fault").glob("fail_*")):
+        subprocess.run([program], cwd=ROOT, env=environment, check=True)
     with ThreadPoolExecutor(max_workers=len(WORLDS)) as pool:
         list(pool.map(lambda first: run_worlds(build, first), WORLDS))
     return done.returncode == 0
@@ -64,7 +67,8 @@ def counted(build):
     merged = build / "merged.profdata"
     subprocess.run(["llvm-profdata", "merge", "-sparse", "-o", merged,
                     *sorted((build / "profiles").glob("*.profraw"))], check=True)
-    objects = [a for p in sorted((build / "unit").glob("test_*")) for a in ("-object", str(p))]
+    programs = [*sorted((build / "unit").glob("test_*")), *sorted((build / "fault").glob("fail_*"))]
+    objects = [a for p in programs for a in ("-object", str(p))]
     out = subprocess.run(["llvm-cov", "export", "-format=text", "-skip-expansions",
                           "-instr-profile=%s" % merged, str(build / "sim"), *objects],
                          stdout=subprocess.PIPE, check=True).stdout
