@@ -54,33 +54,47 @@ static size_t count_senders(hf_hub *hub)
 
 /* In a session's own order: once a frame has to wait, so do those behind it. What is small goes at
  * once; of what is large each session's first frame, as long as the turn has room. */
-static bool goes_now(hf_hub *hub, const hf_received *received, uint32_t share, uint32_t *taken)
+static bool goes_now(hf_hub *hub, const hf_received *received, uint32_t share, uint32_t *left)
 {
     hf_peer *peer = received->owner;
     uint32_t work = work_of(received);
     bool first = peer->share_used == 0;
     bool small = peer->share_used + work <= HF_TURN_SMALL_WORK;
-    bool fits = *taken < HF_TURN_WORK_MAX && (first || peer->share_used + work <= share);
-    if (peer->share_over || !(small || fits)) {
+    bool fits = first || peer->share_used + work <= share;
+    if (peer->share_over || !(small || (fits && *left > 0))) {
         peer->share_over = true;
         return false;
     }
     peer->share_used += work;
-    *taken += work;
+    *left -= work < *left ? work : *left;
     hub->inbox_entries += received->entries;
     return true;
+}
+
+/* Long turns are cheaper, since each costs a sync of the disk; and where one device has been alone
+ * for a while, nobody waits for their end. */
+static uint32_t work_of_turn(hf_hub *hub, size_t senders)
+{
+    const hf_peer *first = hub->backlog.first->owner;
+    if (senders == 1 && hub->alone == first) {
+        bool long_enough = hub->now_ms - hub->alone_since_ms >= HF_TURN_ALONE_MS;
+        return long_enough ? HF_TURN_ALONE_WORK_MAX : HF_TURN_WORK_MAX;
+    }
+    hub->alone = senders == 1 ? first : NULL;
+    hub->alone_since_ms = hub->now_ms;
+    return HF_TURN_WORK_MAX;
 }
 
 void hf_backlog_take(hf_hub *hub)
 {
     size_t senders = count_senders(hub);
     if (senders == 0) return;
-    uint32_t share = HF_TURN_WORK_MAX / (uint32_t)senders, taken = 0;
+    uint32_t left = work_of_turn(hub, senders), share = left / (uint32_t)senders;
     hf_received **at = &hub->backlog.first;
     hub->backlog.last = NULL;
     while (*at) {
         hf_received *received = *at;
-        if (!goes_now(hub, received, share, &taken)) {
+        if (!goes_now(hub, received, share, &left)) {
             hub->backlog.last = received;
             at = &received->next;
             continue;
@@ -108,4 +122,5 @@ void hf_backlog_drop(hf_hub *hub, const hf_peer *peer)
 {
     hf_inbox_drop(&hub->backlog, peer);
     hf_inbox_drop(&hub->inbox, peer);
+    if (hub->alone == peer) hub->alone = NULL;
 }

@@ -94,6 +94,8 @@ struct hf_hub {
     hf_inbox backlog; /* what came; backlog.h says when a turn takes it into ... */
     hf_inbox inbox;   /* ... what the present turn applies */
     size_t inbox_entries;
+    const hf_peer *alone;     /* the only one that sent anything since ... */
+    uint64_t alone_since_ms;  /* ... this turn; NULL: there were several */
     uint64_t now_ms, wall_ms; /* of the last turn */
     uint64_t turn;            /* counts turns */
     uint64_t timers_at_ms;    /* no session has a deadline before */

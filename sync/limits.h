@@ -59,6 +59,7 @@ enum {
     HF_NOTICES_MAX = 64,                /* notices in one ACK; the verdicts tell them all */
     HF_PEER_FRAMES_PER_TURN = 32,       /* frames one session may send before the next may */
     HF_TURN_WORK_MAX = 512,             /* that a hub applies in one turn, in small entries */
+    HF_TURN_ALONE_WORK_MAX = 4096,      /* the same while one device alone has sent, for a while */
     HF_TURN_SMALL_WORK = 32,            /* a session's frames below that never wait for a turn */
     HF_VECTOR_PASSES_MAX = 4,           /* passes over the vectors before a gap is an error */
 
@@ -80,6 +81,7 @@ enum {
     HF_FAREWELL_MS = 5 * 1000,       /* an ERROR or BYE not sent by then is given up */
     HF_REDIAL_MIN_MS = 1000,         /* full jitter between 0 and min << tries, capped: */
     HF_REDIAL_MAX_MS = 5 * 60 * 1000,
+    HF_TURN_ALONE_MS = 1000,   /* that while */
     HF_STORE_RETRY_MS = 1000,  /* after a failed commit, before a hub tries unasked */
     HF_HEAD_INTERVAL_MS = 250, /* at most one signed head per log in this time */
 

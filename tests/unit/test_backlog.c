@@ -100,6 +100,37 @@ static void all_of_a_days_work_comes_in_its_order_a_share_each_turn(void **state
     pair_free(pair);
 }
 
+/* Nobody waits for the end of its turns: then they may be long, for each costs a sync of the disk.
+ */
+static void a_device_that_is_alone_is_taken_in_larger_shares(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    for (int i = 0; i < 2; i++) {
+        (void)pair_crime(pair, 0, "Now and then");
+        say(pair, 0);
+        turn(pair);
+        pair->now_ms += HF_TURN_ALONE_MS;
+    }
+    uint64_t before = hf_feed_position(pair->hub_node.store);
+    const hf_peer *peer = pair->nodes[0].peer;
+    static pair_forged entries[FRAME];
+    uint64_t seq = 2;
+    for (uint64_t frame = 0; frame < FRAMES; frame++) {
+        for (size_t i = 0; i < FRAME; i++, seq++)
+            entries[i] = (pair_forged){.seq = seq + 1,
+                                       .pseq = seq,
+                                       .scope = pair_scope(pair),
+                                       .type = CRIME,
+                                       .lane = HF_LANE_CRIME};
+        assert_int_equal(pair_forge(pair, 0, entries, FRAME), HF_OK);
+    }
+    turn(pair);
+    assert_int_equal(hf_feed_position(pair->hub_node.store), before + FRAMES * FRAME);
+    assert_int_equal(peer->queued_size, 0);
+    pair_free(pair);
+}
+
 static void a_session_that_ends_takes_what_waits_with_it(void **state)
 {
     (void)state;
@@ -177,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_write_does_not_wait_for_a_days_work),
         cmocka_unit_test(all_of_a_days_work_comes_in_its_order_a_share_each_turn),
+        cmocka_unit_test(a_device_that_is_alone_is_taken_in_larger_shares),
         cmocka_unit_test(a_session_that_ends_takes_what_waits_with_it),
         cmocka_unit_test(behind_a_bad_frame_nothing_of_its_session_applies),
         cmocka_unit_test(a_push_of_more_than_a_turn_takes_is_error_103),
