@@ -549,6 +549,18 @@ static void columns_are_bounded(void **state)
     assert_int_equal(f->columns.places.size, 0);
 }
 
+/* Entries of many small values: more cells than a reader takes, so they go as any frame does. To
+ * send them side by side would end each session that tries. */
+static void what_no_reader_takes_is_not_written(void **state)
+{
+    fixture *f = *state;
+    make_push(f, 4, true);
+    assert_true(hf_columns_write(&f->columns, hf_buffer_bytes(&f->raw)));
+    f->raw.size = 5; /* the same four, longer */
+    for (size_t i = 0; i < 4; i++) write_body(f, i + 1, 1200 + i, 1);
+    assert_false(hf_columns_write(&f->columns, hf_buffer_bytes(&f->raw)));
+}
+
 /* Any bit of a real one turned over: refused, or another frame of the size that was told. */
 static void damage_is_refused_or_stays_within_bounds(void **state)
 {
@@ -604,6 +616,7 @@ int main(void)
         cmocka_unit_test(each_way_to_be_wrong_is_refused),
         cmocka_unit_test(rows_are_not_used_twice),
         cmocka_unit_test(columns_are_bounded),
+        cmocka_unit_test(what_no_reader_takes_is_not_written),
         cmocka_unit_test(damage_is_refused_or_stays_within_bounds),
         cmocka_unit_test(frozen_messages_open),
     };
