@@ -142,6 +142,7 @@ static void take_shape(turning *t, size_t kinds_at)
     } else {
         i = t->shape_count++;
         t->shapes[i] = (shape){kinds_at, size, 0};
+        if (kinds->size > HF_COLUMNS_MAX) hf_reader_fail(&t->frame, HF_ERR_LIMIT);
     }
     t->shapes[i].rows++;
     t->shape_of[t->row_count++] = (uint8_t)i;

@@ -596,6 +596,18 @@ static void a_number_that_needs_more_room_than_was_told_is_refused(void **state)
     }
 }
 
+/* Entries of many small values: more cells than a reader takes, so they go as any frame does. To
+ * send them side by side would end each session that tries. */
+static void what_no_reader_takes_is_not_written(void **state)
+{
+    fixture *f = *state;
+    make_push(f, 4, true);
+    assert_true(hf_columns_write(&f->columns, hf_buffer_bytes(&f->raw)));
+    f->raw.size = 5; /* the same four, longer */
+    for (size_t i = 0; i < 4; i++) write_body(f, i + 1, 1200 + i, 1);
+    assert_false(hf_columns_write(&f->columns, hf_buffer_bytes(&f->raw)));
+}
+
 /* Any bit of a real one turned over: refused, or another frame of the size that was told. */
 static void damage_is_refused_or_stays_within_bounds(void **state)
 {
@@ -653,6 +665,7 @@ int main(void)
         cmocka_unit_test(columns_are_bounded),
         cmocka_unit_test(rows_are_bounded_over_all_shapes),
         cmocka_unit_test(a_number_that_needs_more_room_than_was_told_is_refused),
+        cmocka_unit_test(what_no_reader_takes_is_not_written),
         cmocka_unit_test(damage_is_refused_or_stays_within_bounds),
         cmocka_unit_test(frozen_messages_open),
     };
