@@ -12,7 +12,6 @@
 
 enum {
     ASK_TIMEOUT_MS = 10 * 60 * 1000, /* verify reads everything */
-    PEERS_MAX = 100000,
     PORTS_FILE_MAX = 256
 };
 
@@ -124,7 +123,7 @@ static hf_status open_hub(hub_program *program, char *problem, size_t problem_si
     hf_store_options options = {
         .path = program->home.store, .crypto = hf_keys_crypto(program->home.keys), .is_hub = true};
     hf_hub_options hub_options = {.implementation = HUB_PROGRAM " " HF_VERSION,
-                                  .peers_max = PEERS_MAX};
+                                  .peers_max = HUB_DEVICES_MAX};
     hf_status status = hf_store_open(&options, &program->store, problem, problem_size);
     if (status == HF_OK) status = hf_hub_new(program->store, &hub_options, &program->hub);
     return status;

@@ -34,6 +34,7 @@ struct hf_peer {
     hf_hub *hub;
     void *context;
     hf_peer *next, *previous; /* all peers */
+    hf_peer *next_in_bucket;  /* of those whose keys begin alike */
     hf_peer *next_ready;
     bool ready, starved; /* in the list of those to be sent to; out of budget this turn */
     hf_session session;
@@ -84,6 +85,8 @@ struct hf_hub {
     char implementation[HF_TEXT_MAX + 1];
     uint32_t peers_max, peer_count;
     hf_peer *peers;
+    hf_peer **buckets;   /* peers by key: each link asks whether its device has another */
+    size_t bucket_count; /* a power of two */
     hf_peer *ready_first, *ready_last;
     hf_inbox inbox;
     size_t inbox_entries;

@@ -14,6 +14,8 @@
 
 #define HUB_PROGRAM "holdfast-hub"
 
+enum { HUB_DEVICES_MAX = 100000 }; /* connected at once; `run` says if the system allows fewer */
+
 typedef struct hub_program {
     hf_home home;
     hf_hub_config config;

@@ -102,6 +102,18 @@ static int on_session(struct lws *wsi, enum lws_callback_reasons reason, void *u
     }
 }
 
+/* A connection is a descriptor from its first moment; beyond the bound it is let go at once, and
+ * the device comes back later. */
+static int on_connection(hf_server *server, int fd)
+{
+    char address[HF_ADDRESS_SIZE_MAX];
+    if (server->endpoint.closed) return -1;
+    if (!server->connections_max || server->endpoint.open_count < server->connections_max) return 0;
+    hf_loop_address(fd, address);
+    tell_refused(server, address, "as many connections as there may be");
+    return -1;
+}
+
 static int on_context(hf_server *server, void *ssl_ctx)
 {
     server->listener = (hf_tls_listener){on_tls_refused, server};
@@ -113,14 +125,11 @@ static int on_context(hf_server *server, void *ssl_ctx)
 static int on_other(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t size)
 {
-    (void)in;
     (void)size;
     hf_server *server = lws_vhost_user(lws_get_vhost(wsi));
     switch (reason) {
     case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: return on_context(server, user);
-    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
-        return server->endpoint.closed ||
-               (server->connections_max && server->endpoint.open_count >= server->connections_max);
+    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION: return on_connection(server, (int)(intptr_t)in);
     case LWS_CALLBACK_WSI_CREATE: server->endpoint.open_count++; return 0;
     case LWS_CALLBACK_WSI_DESTROY:
         if (server->endpoint.open_count > 0) server->endpoint.open_count--; /* else the listener */
