@@ -79,7 +79,7 @@ class Round:
         return self.hub.ports()[0]
 
     def tool(self, name, *arguments):
-        tool = Tool(self.stage.measure / name, *arguments)
+        tool = self.stage.tool(name, *arguments)
         self.tools.append(tool)
         return tool
 
@@ -130,6 +130,9 @@ class Stage:
         if done.returncode != 0:
             raise Trouble(f"{name} {' '.join(map(str, arguments))} ended with {done.returncode}")
         return json.loads(done.stdout)
+
+    def tool(self, name, *arguments):
+        return Tool(self.measure / name, *arguments)
 
     def limit(self, what, *arguments):
         """What SQLite alone does, on a new file."""
