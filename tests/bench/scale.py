@@ -7,44 +7,33 @@ import tempfile
 import time
 from pathlib import Path
 
-from stage import STEP_SECONDS, Hub, Trouble, memory_kib
+from stage import SCOPE, STEP_SECONDS, Trouble, memory_kib
 
 PACE = 32  # links being made at a time, where a storm is not what is measured
 SETTLE_S = 1.0
 FAST_FOLDER = Path("/dev/shm")  # enrolment waits for the disk twice a device, which nobody measures
 
 
-class Fleet:
-    """A hub that knows many devices, and all of them in one process."""
-
-    def __init__(self, stage, count):
-        self.stage, self.directory = stage, stage.directory / "fleet"
-        parent = FAST_FOLDER if FAST_FOLDER.is_dir() else stage.directory
-        with tempfile.TemporaryDirectory(prefix="holdfast-bench-", dir=parent) as fast:
-            hub = Hub(stage.build, Path(fast) / "hub")
-            hub.make()
-            stage.run("mint", hub.data, count, Path(fast) / "devices")
-            shutil.copytree(fast, self.directory)
-
-    def round(self):
-        return FleetRound(self.stage, self.directory)
+def make_fleet(stage, count, scope):
+    """A template whose hub knows many devices more."""
+    directory = stage.directory / "fleet"
+    parent = FAST_FOLDER if FAST_FOLDER.is_dir() else stage.directory
+    with tempfile.TemporaryDirectory(prefix="holdfast-bench-", dir=parent) as fast:
+        shutil.copytree(stage.template, Path(fast) / "all")
+        stage.run("mint", Path(fast) / "all" / "hub", count, scope, Path(fast) / "all" / "devices")
+        shutil.copytree(Path(fast) / "all", directory)
+    return directory
 
 
-class FleetRound:
-    """One life of the hub and of its devices."""
+class Crowd:
+    """The hub of a round, and its many devices, all in one process."""
 
-    def __init__(self, stage, directory):
-        self.hub = Hub(stage.build, directory / "hub")
-        self.stage, self.directory, self.devices = stage, directory, None
-
-    def __enter__(self):
-        self.hub.start()
+    def __init__(self, place):
+        self.hub, self.port = place.hub, place.start_hub()
         time.sleep(SETTLE_S)
         self.empty = memory_kib(self.hub.process.pid)
-        self.devices = self.stage.tool("fleet", self.directory / "hub", self.directory / "devices",
-                                       self.hub.ports()[0])
+        self.devices = place.tool("fleet", place.hub.data, place.directory / "devices", self.port)
         self.devices.line()
-        return self
 
     def connect(self, count, window):
         """Seconds until all are in sync."""
@@ -54,11 +43,6 @@ class FleetRound:
     def each_kib(self, count):
         time.sleep(SETTLE_S)
         return (memory_kib(self.hub.process.pid) - self.empty) / count
-
-    def __exit__(self, *_):
-        if self.devices:
-            self.devices.close()
-        self.hub.kill()
 
 
 class Bare:
@@ -87,21 +71,22 @@ class Bare:
 def crowd(stage, plan, add):
     """Once, not in rounds: it takes a minute, and ten thousand links are their own median."""
     few, many = plan.count(1000, 100), plan.count(10000, 200)
-    fleet = Fleet(stage, many)
-    with fleet.round() as place:
-        place.connect(few, PACE)
-        ours_few = place.each_kib(few)
-        place.connect(many, PACE)
-        ours_many = place.each_kib(many)
-    bare = Bare(stage, fleet.directory / "hub")
+    fleet = make_fleet(stage, many, SCOPE)
+    with stage.round(fleet) as place:
+        devices = Crowd(place)
+        devices.connect(few, PACE)
+        ours_few = devices.each_kib(few)
+        devices.connect(many, PACE)
+        ours_many = devices.each_kib(many)
+    bare = Bare(stage, fleet / "hub")
     try:
         add("idle_connection", ours_few, bare.connect(few))
         add("idle_connection_10k", ours_many, bare.connect(many))
         limit = bare.seconds
     finally:
         bare.close()
-    with fleet.round() as place:
-        add("storm_10k_s", place.connect(many, many), limit)
+    with stage.round(fleet) as place:
+        add("storm_10k_s", Crowd(place).connect(many, many), limit)
 
 
 def sim_speed(stage, plan, add):
