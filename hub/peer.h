@@ -79,6 +79,10 @@ struct hf_peer {
 };
 
 enum { HF_HUB_TOUCHED_MAX = 64 };
+typedef struct hf_scope_list {
+    uint32_t scopes[HF_HUB_TOUCHED_MAX];
+    size_t count; /* above the maximum: too many to list */
+} hf_scope_list;
 
 struct hf_hub {
     hf_store *store;
@@ -95,9 +99,10 @@ struct hf_hub {
     uint64_t timers_at_ms;    /* no session has a deadline before */
     uint64_t retry_at_ms;     /* the store failed (disk full): no haste before; 0: fine */
     uint64_t position;        /* of the feed, when peers were last woken */
-    uint32_t touched[HF_HUB_TOUCHED_MAX];  /* scopes that the open batch added entries to */
-    size_t touched_count;                  /* above the maximum: too many to list */
-    uint64_t heads_taken;                  /* heads accepted since we run */
+    hf_scope_list touched;    /* scopes that the open batch added entries to */
+    hf_scope_list headed;     /* scopes that its heads cover */
+    uint64_t heads_taken;     /* heads accepted since we run */
+    uint64_t heads_woken;     /* ... when peers were last woken */
     uint64_t own_head_seq, own_head_at_ms; /* newest head over our own control log */
     bool starved;                          /* some peer ran out of budget: turn again soon */
     uint64_t postponed_until_ms;           /* planted mistakes only: what came waits; 0: not */

@@ -91,14 +91,6 @@ static bool make_device(mint *t, size_t index)
 
 /* ---- HELLO ---- */
 
-static hf_status newest_head(void *context, uint64_t number, const hf_head *head, uint64_t position)
-{
-    (void)head;
-    (void)position;
-    *(uint64_t *)context = number;
-    return HF_OK;
-}
-
 static bool make_cursor(mint *t, const minted *m, hf_cursor *out)
 {
     hf_store *store = t->files.store;
@@ -145,8 +137,8 @@ static bool make_hello(mint *t, minted *m, hf_buffer *claims, hf_buffer *frame)
 static bool make_hellos(mint *t)
 {
     hf_buffer claims = {0}, frame = {0};
-    bool made = is_ok(hf_hub_turn(t->hub, hf_clock_now_ms(), hf_clock_wall_ms()), "a turn") &&
-                is_ok(hf_head_each(t->files.store, 0, UINT32_MAX, newest_head, &t->heads), "heads");
+    bool made = is_ok(hf_hub_turn(t->hub, hf_clock_now_ms(), hf_clock_wall_ms()), "a turn");
+    t->heads = hf_head_newest(t->files.store);
     for (size_t i = 0; i < t->count && made; i++) made = make_hello(t, &t->all[i], &claims, &frame);
     hf_buffer_free(&claims);
     hf_buffer_free(&frame);

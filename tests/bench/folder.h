@@ -6,8 +6,9 @@
 
 #include "platform/keys.h"
 
-#define BENCH_SCOPE "beat" /* what every device here is granted; or several whose names begin so   \
-                            */
+#define BENCH_SCOPE                                                                                \
+    "beat" /* what every device here is granted; or several whose names begin so                   \
+            */
 
 typedef struct folder {
     char key[512], certificate[512], ca[512], database[512];
