@@ -105,10 +105,10 @@ class Round:
         return self
 
     def __exit__(self, *_):
-        for node in reversed(self.nodes):
-            node.kill()
         for tool in self.tools:
             tool.close()
+        for node in reversed(self.nodes):
+            node.kill()
         if not self.stays:
             shutil.rmtree(self.directory, ignore_errors=True)
 
