@@ -22,7 +22,7 @@ enum {
 };
 
 enum { MAJOR_UINT = 0, MAJOR_BYTES = 2 };
-enum { BODY_ITEMS = 9, ID_TIME_SIZE = 6, SALT_SIZE = 8, SHAPES_MAX = 128, ROWS_MIN = 4 };
+enum { BODY_ITEMS = 9, ID_TIME_SIZE = 6, SALT_SIZE = 8, SHAPES_MAX = 128, ROWS_MIN = 8 };
 
 typedef struct shape { /* rows with the same kinds of cells, one below the other */
     size_t kinds_at, kinds_size, rows;

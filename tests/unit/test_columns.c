@@ -188,18 +188,18 @@ static void expect_back(fixture *f)
 static void entries_come_back_as_they_went(void **state)
 {
     fixture *f = *state;
-    for (size_t count = 4; count <= 400; count += 1 + count / 2) {
+    for (size_t count = 8; count <= 400; count += 1 + count / 2) {
         for (int alike = 0; alike < 2; alike++) {
             make_push(f, count, alike);
             seal(f);
             assert_true(is_c(&f->message));
             expect_back(f);
         }
-        make_feed(f, 4 + count / 3);
+        make_feed(f, 8 + count / 3);
         seal(f);
         assert_true(is_c(&f->message));
         expect_back(f);
-        make_entries(f, 4 + count / 3);
+        make_entries(f, 8 + count / 3);
         seal(f);
         assert_true(is_c(&f->message));
         expect_back(f);
@@ -222,7 +222,7 @@ static void side_by_side_takes_a_fifth_less(void **state)
 static void few_entries_and_other_frames_go_as_before(void **state)
 {
     fixture *f = *state;
-    for (size_t count = 1; count < 4; count++) {
+    for (size_t count = 1; count < 8; count++) {
         make_push(f, count, true);
         seal(f);
         assert_false(is_c(&f->message));
@@ -601,10 +601,10 @@ static void a_number_that_needs_more_room_than_was_told_is_refused(void **state)
 static void what_no_reader_takes_is_not_written(void **state)
 {
     fixture *f = *state;
-    make_push(f, 4, true);
+    make_push(f, 8, true);
     assert_true(hf_columns_write(&f->columns, hf_buffer_bytes(&f->raw)));
-    f->raw.size = 5; /* the same four, longer */
-    for (size_t i = 0; i < 4; i++) write_body(f, i + 1, 1200 + i, 1);
+    f->raw.size = 5; /* the same eight, longer */
+    for (size_t i = 0; i < 8; i++) write_body(f, i + 1, 1200 + i, 1);
     assert_false(hf_columns_write(&f->columns, hf_buffer_bytes(&f->raw)));
 }
 
