@@ -165,8 +165,9 @@ static hf_status take_entry(ingest *in, hf_bytes body)
         return HF_OK;
     }
     uint32_t reason = entry_reason(in, &entry);
-    bool crowds = false;
-    if (reason == 0) status = hf_entry_crowds(in->hub->store, in->row, in->lane, &entry, &crowds);
+    bool crowds = false, is_new = entry.seq > log->held;
+    if (reason == 0 && is_new)
+        status = hf_entry_crowds(in->hub->store, in->row, in->lane, &entry, &crowds);
     if (status != HF_OK) return status;
     if (crowds) reason = HF_REASON_CROWDED;
     status = hf_batch_entry(in->batch, in->row, in->lane, body, reason, &applied);
