@@ -144,8 +144,9 @@ static hf_status take_entry(ingest *in, const hf_entry_body *entry)
     }
     uint32_t reason = entry_reason(in, entry);
     hf_status status = HF_OK;
-    bool crowds = false;
-    if (reason == 0) status = hf_entry_crowds(in->hub->store, in->row, in->lane, entry, &crowds);
+    bool crowds = false, is_new = entry->seq > log->held;
+    if (reason == 0 && is_new)
+        status = hf_entry_crowds(in->hub->store, in->row, in->lane, entry, &crowds);
     if (status != HF_OK) return status;
     if (crowds) reason = HF_REASON_CROWDED;
     status = hf_batch_parsed(in->batch, in->row, in->lane, entry, reason, &applied);

@@ -80,6 +80,7 @@ hf_status hf_batch_commit(hf_batch *batch)
 {
     hf_store *store = batch->store;
     hf_status status = batch->failed ? HF_ERR_PROTOCOL : hf_vectors_flush(store);
+    if (status == HF_OK && batch->acks_changed) status = hf_acks_seal(store);
     if (status == HF_OK) status = hf_sql_run(store, hf_sql(store, HF_SQL_COMMIT));
     if (status != HF_OK) {
         hf_batch_rollback(batch);

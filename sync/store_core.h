@@ -101,6 +101,11 @@ HF_MUST_CHECK hf_status hf_store_writable(hf_store *store); /* not damaged, not 
 HF_MUST_CHECK hf_status hf_store_damaged(hf_store *store, const char *what);
 /* check.c, at open: marks the store damaged where a row is not what was stored. */
 HF_MUST_CHECK hf_status hf_store_check(hf_store *store);
+
+/* ---- cursor.c ---- */
+/* Notes what the acks are, in the open transaction; and, at open, whether they still are. */
+HF_MUST_CHECK hf_status hf_acks_seal(hf_store *store);
+HF_MUST_CHECK hf_status hf_acks_check(hf_store *store);
 /* The feed's chain past an entry whose own chain is `chain`: protocol.md 3. */
 void hf_feed_chain_next(const hf_crypto *crypto, uint8_t feed[16], hf_bytes chain);
 
@@ -219,6 +224,7 @@ struct hf_batch {
     bool pack_changed;
     size_t origin_count;
     hf_buffer scratch;
+    bool acks_changed;
     bool failed; /* something in it went wrong: it can only be rolled back */
 };
 /* Reads an entry row; body unsealed and checked. HF_ERR_NOT_FOUND. Borrowed until the next call. */
