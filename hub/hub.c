@@ -21,8 +21,10 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     hub->store = store;
     hub->peers_max = options->peers_max;
     hub->position = hf_feed_position(store);
+    for (hub->bucket_count = 1; hub->bucket_count < hub->peers_max;) hub->bucket_count *= 2;
+    hub->buckets = calloc(hub->bucket_count, sizeof *hub->buckets);
     (void)snprintf(hub->implementation, sizeof hub->implementation, "%s", options->implementation);
-    hf_status status = hf_deflater_new(&hub->deflater);
+    hf_status status = hub->buckets ? hf_deflater_new(&hub->deflater) : HF_ERR_NOMEM;
     if (status != HF_OK) {
         hf_hub_free(hub);
         return status;
@@ -42,6 +44,7 @@ void hf_hub_free(hf_hub *hub)
     hf_buffer_free(&hub->sealed);
     hf_buffer_free(&hub->bytes);
     hf_runs_free(&hub->runs);
+    free(hub->buckets);
     free(hub);
 }
 
@@ -87,22 +90,45 @@ static void peer_free(hf_peer *peer)
     free(peer);
 }
 
+/* Where the peers with such a key hang. A key id is a hash: its bytes are spread already. */
+static hf_peer **bucket_of(const hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE])
+{
+    uint32_t word;
+    memcpy(&word, key_id, sizeof word);
+    return &hub->buckets[word & (hub->bucket_count - 1)];
+}
+
 /* A device has one session: an older one is a link that died without our hearing of it. It is told
  * to go, which takes as long as the link does; until then its memory is held, so they are counted.
  */
 static hf_status supersede(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE])
 {
     unsigned count = 0;
-    for (hf_peer *older = hub->peers; older; older = older->next)
+    hf_peer *first = *bucket_of(hub, key_id);
+    for (hf_peer *older = first; older; older = older->next_in_bucket)
         if (memcmp(older->key_id, key_id, HF_HASH_SIZE) == 0) count++;
     if (count >= HF_KEY_SESSIONS_MAX) return HF_ERR_LIMIT;
-    for (hf_peer *older = hub->peers; older && count; older = older->next) {
+    for (hf_peer *older = first; older && count; older = older->next_in_bucket) {
         if (memcmp(older->key_id, key_id, HF_HASH_SIZE) != 0) continue;
         hf_session_bye(&older->session, HF_CODE_BUSY, HF_REDIAL_MIN_MS);
         hf_backlog_drop(hub, older);
         hf_peer_wake(older);
     }
     return HF_OK;
+}
+
+static void bucket_add(hf_hub *hub, hf_peer *peer)
+{
+    hf_peer **bucket = bucket_of(hub, peer->key_id);
+    peer->next_in_bucket = *bucket;
+    *bucket = peer;
+}
+
+static void bucket_remove(hf_hub *hub, const hf_peer *peer)
+{
+    hf_peer **at = bucket_of(hub, peer->key_id);
+    while (*at != peer) at = &(*at)->next_in_bucket;
+    *at = peer->next_in_bucket;
 }
 
 hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], uint64_t now_ms,
@@ -132,7 +158,9 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], uint64
     if (hub->peers) hub->peers->previous = peer;
     hub->peers = peer;
     hub->peer_count++;
-    hub->timers_at_ms = 0; /* its HELLO has a deadline */
+    bucket_add(hub, peer);
+    uint64_t hello_ms = hf_session_deadline_ms(&peer->session);
+    if (hello_ms < hub->timers_at_ms) hub->timers_at_ms = hello_ms;
     *out = peer;
     return HF_OK;
 }
@@ -165,6 +193,7 @@ void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
         hub->peers = peer->next;
     if (peer->next) peer->next->previous = peer->previous;
     hub->peer_count--;
+    bucket_remove(hub, peer);
     peer_free(peer);
 }
 
@@ -310,18 +339,24 @@ void hf_peer_set_context(hf_peer *peer, void *context)
     peer->context = context;
 }
 
+bool hf_peer_status_get(const hf_peer *peer, hf_peer_status *out)
+{
+    if (!hf_session_live(&peer->session)) return false;
+    *out = (hf_peer_status){.connected_ms = peer->connected_ms,
+                            .fed_position = peer->acked,
+                            .in_sync = peer->fed == HF_FED_FEED && peer->at_end &&
+                                       peer->acked == peer->told};
+    memcpy(out->name, peer->name, sizeof out->name);
+    memcpy(out->key_id, peer->key_id, HF_HASH_SIZE);
+    return true;
+}
+
 hf_status hf_hub_peers(hf_hub *hub, hf_peer_visitor visit, void *context)
 {
     hf_status status = HF_OK;
     for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {
-        if (!hf_session_live(&peer->session)) continue;
-        hf_peer_status view = {.connected_ms = peer->connected_ms,
-                               .fed_position = peer->acked,
-                               .in_sync = peer->fed == HF_FED_FEED && peer->at_end &&
-                                          peer->acked == peer->told};
-        memcpy(view.name, peer->name, sizeof view.name);
-        memcpy(view.key_id, peer->key_id, HF_HASH_SIZE);
-        status = visit(context, &view);
+        hf_peer_status view;
+        if (hf_peer_status_get(peer, &view)) status = visit(context, &view);
     }
     return status;
 }

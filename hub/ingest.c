@@ -92,12 +92,12 @@ static const char *reason_text(uint32_t reason)
 
 /* ---- what it changes ---- */
 
-static void touch(hf_hub *hub, uint32_t scope)
+static void touch(hf_scope_list *list, uint32_t scope)
 {
-    for (size_t i = 0; i < hub->touched_count && i < HF_HUB_TOUCHED_MAX; i++)
-        if (hub->touched[i] == scope) return;
-    if (hub->touched_count < HF_HUB_TOUCHED_MAX) hub->touched[hub->touched_count] = scope;
-    if (hub->touched_count <= HF_HUB_TOUCHED_MAX) hub->touched_count++;
+    for (size_t i = 0; i < list->count && i < HF_HUB_TOUCHED_MAX; i++)
+        if (list->scopes[i] == scope) return;
+    if (list->count < HF_HUB_TOUCHED_MAX) list->scopes[list->count] = scope;
+    if (list->count <= HF_HUB_TOUCHED_MAX) list->count++;
 }
 
 static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reason)
@@ -108,11 +108,11 @@ static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reaso
     const char *text = reason_text(reason);
     peer->withheld_turn = hub->turn;
     hf_status status = hf_batch_verdict(in->batch, &dot, entry->scope, reason, text, hub->wall_ms);
-    touch(hub, entry->scope);
+    touch(&hub->touched, entry->scope);
     /* The author must hear it, even where it may not see the scope. */
     if (status == HF_OK && !hf_peer_holds(peer, entry->scope)) {
         status = hf_batch_verdict(in->batch, &dot, peer->home, reason, text, hub->wall_ms);
-        touch(hub, peer->home);
+        touch(&hub->touched, peer->home);
     }
     if (status != HF_OK || peer->notice_count == HF_NOTICES_MAX) return status;
     hf_notice notice = {.origin = (uint8_t)(in->origin - peer->origins),
@@ -152,7 +152,7 @@ static hf_status take_entry(ingest *in, const hf_entry_body *entry)
     if (status != HF_OK) return status;
     if (applied.what == HF_APPLIED_GAP) return refuse(in, HF_CODE_GAP, "gap", entry->seq);
     if (applied.what == HF_APPLIED_FORK) return refuse(in, HF_CODE_FORK, "fork", entry->seq);
-    if (applied.what == HF_APPLIED_NEW) touch(in->hub, entry->scope);
+    if (applied.what == HF_APPLIED_NEW) touch(&in->hub->touched, entry->scope);
     if (applied.what == HF_APPLIED_WITHHELD) status = withheld(in, entry, reason);
     if (HF_PLANTED(WITHHELD_BLOCKS) && applied.what == HF_APPLIED_WITHHELD) return status;
     if (entry->seq > log->held) log->held = entry->seq;
@@ -193,6 +193,18 @@ static hf_status head_refused(ingest *in, const hf_head *head)
                   same ? "signature not good" : "chain differs from the signed head", head->seq);
 }
 
+/* Who holds one of the scopes that the head covers will be told of it; nobody else is woken. */
+static hf_status touch_leaves(ingest *in, const hf_head *head)
+{
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    size_t count;
+    uint8_t root[HF_HASH_SIZE];
+    hf_status status =
+        hf_head_leaves(in->hub->store, in->origin->no, head->lane, head->seq, leaves, &count, root);
+    for (size_t i = 0; status == HF_OK && i < count; i++) touch(&in->hub->headed, leaves[i].scope);
+    return status;
+}
+
 static hf_status on_head(ingest *in, const hf_head_item *item)
 {
     if (item->origin >= in->peer->origin_count) return HF_ERR_PROTOCOL;
@@ -206,6 +218,7 @@ static hf_status on_head(ingest *in, const hf_head_item *item)
     if (!in->row->name[0]) return HF_OK; /* no certificate, no judgement: it will be sent again */
     hf_status status = hf_batch_head(in->batch, &head);
     if (status == HF_ERR_PROTOCOL) return head_refused(in, &head);
+    if (status == HF_OK) status = touch_leaves(in, &head);
     if (head.seq > log->head) log->head = head.seq;
     in->heads++;
     in->origin->touched |= (uint8_t)(1u << in->lane);
@@ -274,7 +287,8 @@ static hf_status pass(hf_hub *hub, const hf_head *head, const hf_received **culp
     hf_status status =
         hf_batch_begin_own(hub->store, hub->wall_ms, 2 * hub->inbox_entries, &in.batch);
     if (status != HF_OK) return status;
-    hub->touched_count = 0;
+    hub->touched.count = hub->headed.count = 0;
+    if (head) hub->headed.count = HF_HUB_TOUCHED_MAX + 1; /* our own: everyone is told */
     for (const hf_received *at = hub->inbox.first; at && status == HF_OK; at = at->next) {
         status = take_frame(&in, at);
         if (status != HF_ERR_PROTOCOL && status != HF_ERR_LIMIT) continue;

@@ -266,6 +266,26 @@ static hf_status lws_start(hf_loop *loop)
                : HF_ERR_NOMEM;
 }
 
+/* Before lws starts, which sizes its tables by this. */
+static hf_status descriptors_limit(hf_loop *loop)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return HF_ERR_IO;
+    rlim_t wanted = loop->many ? HF_LOOP_DESCRIPTORS_MANY : HF_LOOP_DESCRIPTORS_FEW;
+    if (wanted > limit.rlim_max) wanted = limit.rlim_max;
+    limit.rlim_cur = wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit)) return HF_ERR_IO;
+    loop->descriptors = (uint32_t)wanted;
+    return HF_OK;
+}
+
+uint32_t hf_loop_connections_max(const hf_loop *loop)
+{
+    if (loop->descriptors > 2 * HF_LOOP_DESCRIPTORS_KEPT)
+        return loop->descriptors - HF_LOOP_DESCRIPTORS_KEPT;
+    return loop->descriptors / 2; /* hardly a hub; but a command must reach it all the same */
+}
+
 static hf_status descriptors_open(hf_loop *loop)
 {
     sigset_t ours;
@@ -308,7 +328,8 @@ hf_status hf_loop_new(const hf_loop_options *options, hf_loop **out)
     loop->many = options->many;
     loop->descriptors_max = options->many ? raise_descriptors() : DESCRIPTORS_LEAST;
     if (loop->many) uv_timer_init(&loop->uv, &loop->timer);
-    hf_status status = descriptors_open(loop);
+    hf_status status = descriptors_limit(loop);
+    if (status == HF_OK) status = descriptors_open(loop);
     if (status == HF_OK) status = lws_start(loop);
     if (status == HF_OK) {
         *out = loop;

@@ -103,19 +103,25 @@ static int on_session(struct lws *wsi, enum lws_callback_reasons reason, void *u
     }
 }
 
+/* A connection is a descriptor from its first moment; beyond the bound it is let go at once, and
+ * the device comes back later. */
+static int on_connection(hf_server *server, int fd)
+{
+    char address[HF_ADDRESS_SIZE_MAX];
+    if (server->endpoint.closed) return -1;
+    if (server->connections_max && server->endpoint.open_count >= server->connections_max) {
+        hf_loop_address(fd, address);
+        tell_refused(server, address, "as many connections as there may be");
+        return -1;
+    }
+    hf_strangers_announce(server->strangers, fd);
+    return 0;
+}
+
 static int on_context(hf_server *server, void *ssl_ctx)
 {
     server->listener = (hf_tls_listener){on_tls_refused, server};
     return hf_tls_serve(ssl_ctx, &server->paths, true, &server->listener) == HF_OK ? 0 : -1;
-}
-
-static bool may_come(hf_server *server, int fd)
-{
-    const hf_endpoint *endpoint = &server->endpoint;
-    bool full = server->connections_max && endpoint->open_count >= server->connections_max;
-    if (endpoint->closed || full) return false;
-    hf_strangers_announce(server->strangers, fd);
-    return true;
 }
 
 static void on_born(hf_server *server, struct lws *wsi)
@@ -139,7 +145,7 @@ static int on_other(struct lws *wsi, enum lws_callback_reasons reason, void *use
     hf_server *server = lws_vhost_user(lws_get_vhost(wsi));
     switch (reason) {
     case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: return on_context(server, user);
-    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION: return !may_come(server, (int)(intptr_t)in);
+    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION: return on_connection(server, (int)(intptr_t)in);
     case LWS_CALLBACK_WSI_CREATE: on_born(server, wsi); return 0;
     case LWS_CALLBACK_WSI_DESTROY: on_gone(server, wsi); return 0;
     case LWS_CALLBACK_FILTER_HTTP_CONNECTION:     /* fall through */

@@ -455,6 +455,11 @@ static hf_status head_from_row(hf_store *store, sqlite3_stmt *statement, hf_head
     return status;
 }
 
+uint64_t hf_head_newest(const hf_store *store)
+{
+    return store->head_number;
+}
+
 hf_status hf_head_each(hf_store *store, uint64_t after, uint32_t limit, hf_head_visitor visit,
                        void *context)
 {

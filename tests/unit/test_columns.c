@@ -188,18 +188,18 @@ static void expect_back(fixture *f)
 static void entries_come_back_as_they_went(void **state)
 {
     fixture *f = *state;
-    for (size_t count = 4; count <= 400; count += 1 + count / 2) {
+    for (size_t count = 8; count <= 400; count += 1 + count / 2) {
         for (int alike = 0; alike < 2; alike++) {
             make_push(f, count, alike);
             seal(f);
             assert_true(is_c(&f->message));
             expect_back(f);
         }
-        make_feed(f, 4 + count / 3);
+        make_feed(f, 8 + count / 3);
         seal(f);
         assert_true(is_c(&f->message));
         expect_back(f);
-        make_entries(f, 4 + count / 3);
+        make_entries(f, 8 + count / 3);
         seal(f);
         assert_true(is_c(&f->message));
         expect_back(f);
@@ -222,7 +222,7 @@ static void side_by_side_takes_a_fifth_less(void **state)
 static void few_entries_and_other_frames_go_as_before(void **state)
 {
     fixture *f = *state;
-    for (size_t count = 1; count < 4; count++) {
+    for (size_t count = 1; count < 8; count++) {
         make_push(f, count, true);
         seal(f);
         assert_false(is_c(&f->message));
@@ -596,6 +596,18 @@ static void a_number_that_needs_more_room_than_was_told_is_refused(void **state)
     }
 }
 
+/* Entries of many small values: more cells than a reader takes, so they go as any frame does. To
+ * send them side by side would end each session that tries. */
+static void what_no_reader_takes_is_not_written(void **state)
+{
+    fixture *f = *state;
+    make_push(f, 8, true);
+    assert_true(hf_columns_write(&f->columns, hf_buffer_bytes(&f->raw)));
+    f->raw.size = 5; /* the same eight, longer */
+    for (size_t i = 0; i < 8; i++) write_body(f, i + 1, 1200 + i, 1);
+    assert_false(hf_columns_write(&f->columns, hf_buffer_bytes(&f->raw)));
+}
+
 /* Any bit of a real one turned over: refused, or another frame of the size that was told. */
 static void damage_is_refused_or_stays_within_bounds(void **state)
 {
@@ -653,6 +665,7 @@ int main(void)
         cmocka_unit_test(columns_are_bounded),
         cmocka_unit_test(rows_are_bounded_over_all_shapes),
         cmocka_unit_test(a_number_that_needs_more_room_than_was_told_is_refused),
+        cmocka_unit_test(what_no_reader_takes_is_not_written),
         cmocka_unit_test(damage_is_refused_or_stays_within_bounds),
         cmocka_unit_test(frozen_messages_open),
     };
