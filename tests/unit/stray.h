@@ -17,7 +17,7 @@ typedef struct stray {
     bool cites_nobody; /* it overwrites an entry of a log that no one has ever met */
 } stray;
 
-static inline void stray_parts(hf_buffer *out, const stray *s)
+static inline void stray_part(hf_buffer *out, const stray *s)
 {
     char text[32];
     const uint8_t salt[8] = {1};
@@ -44,9 +44,14 @@ static inline void stray_parts(hf_buffer *out, const stray *s)
         hf_write_bytes(&part, salt, HF_PREFIX_SIZE);
     }
     hf_write_string(&part, text);
-    hf_write_array(out, 1);
     hf_write_bytes(out, part.data, part.size);
     hf_buffer_free(&part);
+}
+
+static inline void stray_parts(hf_buffer *out, const stray *s)
+{
+    hf_write_array(out, 1);
+    stray_part(out, s);
 }
 
 /* As an entry of the store's own: `who` and `seq` do not matter. */
@@ -63,25 +68,37 @@ static inline void stray_own(hf_batch *batch, const stray *s)
     hf_buffer_free(&parts);
 }
 
+/* The head of an entry's body: its parts follow. */
+static inline void stray_head(hf_buffer *out, const stray *s, uint64_t wall_ms)
+{
+    hf_write_array(out, 9);
+    hf_write_uint(out, s->seq);
+    hf_write_uint(out, s->pseq);
+    hf_write_uint(out, s->scope);
+    hf_write_uint(out, wall_ms << 16);
+    hf_write_uint(out, 3);
+    hf_write_uint(out, 1);
+    hf_write_string(out, "x");
+    hf_write_null(out);
+}
+
+static inline const hf_origin_row *stray_origin(hf_store *store, const stray *s)
+{
+    uint8_t key_id[HF_HASH_SIZE] = {9}, incarnation[HF_INCARNATION_SIZE] = {0};
+    const hf_origin_row *origin;
+    memcpy(incarnation, &s->who, sizeof s->who);
+    assert_int_equal(hf_origin_learn(store, key_id, incarnation, (hf_bytes){NULL, 0}, &origin),
+                     HF_OK);
+    return origin;
+}
+
 /* As an entry of the installation `who`, whom the store may not have met before. */
 static inline hf_applied stray_apply(hf_batch *batch, const stray *s)
 {
     hf_buffer body = {0};
-    uint8_t key_id[HF_HASH_SIZE] = {9}, incarnation[HF_INCARNATION_SIZE] = {0};
-    const hf_origin_row *origin;
     hf_applied_entry applied;
-    memcpy(incarnation, &s->who, sizeof s->who);
-    assert_int_equal(
-        hf_origin_learn(batch->store, key_id, incarnation, (hf_bytes){NULL, 0}, &origin), HF_OK);
-    hf_write_array(&body, 9);
-    hf_write_uint(&body, s->seq);
-    hf_write_uint(&body, s->pseq);
-    hf_write_uint(&body, s->scope);
-    hf_write_uint(&body, batch->wall_ms << 16);
-    hf_write_uint(&body, 3);
-    hf_write_uint(&body, 1);
-    hf_write_string(&body, "x");
-    hf_write_null(&body);
+    const hf_origin_row *origin = stray_origin(batch->store, s);
+    stray_head(&body, s, batch->wall_ms);
     stray_parts(&body, s);
     assert_int_equal(hf_batch_entry(batch, origin, s->lane, hf_buffer_bytes(&body), 0, &applied),
                      HF_OK);

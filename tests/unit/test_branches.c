@@ -398,6 +398,58 @@ static void two_elements_of_a_large_set_are_removed_in_one_save(void **state)
     kit_expect_whole(edge);
 }
 
+/* ---- records that hold too much ---- */
+
+static bool crowds(kit *k, kit_node *node, const stray *first, const stray *second)
+{
+    hf_buffer body = {0};
+    hf_entry_body entry;
+    bool found = false;
+    stray_head(&body, first, k->wall_ms);
+    hf_write_array(&body, second ? 2 : 1);
+    stray_part(&body, first);
+    if (second) stray_part(&body, second);
+    assert_int_equal(hf_entry_parse(hf_buffer_bytes(&body), &entry), HF_OK);
+    assert_int_equal(
+        hf_entry_crowds(node->store, stray_origin(node->store, first), first->lane, &entry, &found),
+        HF_OK);
+    hf_buffer_free(&body);
+    return found;
+}
+
+/* No field of it is full, and all of them together are. */
+static void a_record_is_crowded_by_all_its_fields_together(void **state)
+{
+    enum { EACH = HF_FIELD_DOTS_MAX / 2, FIELDS = HF_RECORD_DOTS_MAX / EACH, FIRST = 200 };
+    kit *k = *state;
+    const hf_record_id id = {.type = KIT_CRIME, .bytes = {1}}, other = {.type = KIT_CRIME};
+    hf_batch *batch;
+    stray s = {.scope = KIT_BEAT, .lane = HF_LANE_CRIME, .seq = 1, .record = &id};
+    assert_int_equal(hf_batch_begin(k->hub.store, k->wall_ms, &batch), HF_OK);
+    for (s.who = 0; s.who < HF_RECORD_DOTS_MAX; s.who++) {
+        s.field = FIRST + s.who % FIELDS;
+        assert_int_equal(stray_apply(batch, &s), HF_APPLIED_NEW);
+    }
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+    stray elsewhere = s;
+    elsewhere.record = &other;
+    assert_true(crowds(k, &k->hub, &s, NULL));
+    assert_true(crowds(k, &k->hub, &s, &elsewhere));
+    assert_true(crowds(k, &k->hub, &elsewhere, &s));
+    assert_false(crowds(k, &k->hub, &elsewhere, NULL));
+    hf_record_id crimes[2];
+    hf_entry_body body;
+    kit_entry whole = two_in_one(k, &k->edges[0], crimes), part = erased(&k->edges[0], &whole, 2);
+    bool found = true; /* of what is erased nothing is held */
+    assert_int_equal(hf_entry_parse(hf_buffer_bytes(&part.body), &body), HF_OK);
+    assert_int_equal(hf_entry_crowds(k->hub.store, hf_store_own_origin(k->hub.store), HF_LANE_CRIME,
+                                     &body, &found),
+                     HF_OK);
+    assert_false(found);
+    kit_entry_free(&whole);
+    kit_entry_free(&part);
+}
+
 /* ---- conflicts under another pack ---- */
 
 static void conflicts_are_listed_anew_under_another_pack(void **state)
@@ -441,6 +493,7 @@ int main(void)
         KIT_TEST(a_record_of_many_fields_keeps_them_all),
         KIT_TEST(a_citation_of_an_unknown_log_leaves_the_lines_as_they_are),
         KIT_TEST(two_elements_of_a_large_set_are_removed_in_one_save),
+        KIT_TEST(a_record_is_crowded_by_all_its_fields_together),
         KIT_TEST(conflicts_are_listed_anew_under_another_pack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

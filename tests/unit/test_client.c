@@ -169,6 +169,52 @@ static void a_device_that_is_behind_goes_on_under_a_new_name(void **state)
     hf_buffer_free(&yours);
 }
 
+/* A hub's word on how far it has our log names its chain there; zeros say that it has a hole. */
+static uint16_t after_yours(line *l, const hf_yours *yours)
+{
+    hf_buffer items = {0};
+    line_dial(l);
+    hf_message welcome = line_welcome_of(l, HF_RESUME);
+    hf_write_yours(&items, yours);
+    welcome.as.welcome.yours = (hf_list){hf_buffer_bytes(&items), 1};
+    uint16_t code = line_after(l, &welcome);
+    hf_buffer_free(&items);
+    return code;
+}
+
+static void only_another_chain_is_another_branch(void **state)
+{
+    line *l = *state;
+    hf_yours yours = {.lane = HF_LANE_CRIME, .durable = 1};
+    fix_new_crime(l->edge, fix_scope(l->hub, "beat"), "Shed");
+    assert_int_equal(after_yours(l, &yours), LINE_LIVE);
+    yours.durable = 0; /* of which there is no chain here */
+    assert_int_equal(after_yours(l, &yours), LINE_LIVE);
+    yours.durable = 1;
+    assert_int_equal(hf_log_chain_at(l->edge->store, hf_store_own_origin(l->edge->store)->no,
+                                     HF_LANE_CRIME, 1, yours.chain),
+                     HF_OK);
+    assert_int_equal(after_yours(l, &yours), LINE_LIVE);
+    assert_false(hf_client_renewed(l->client));
+    yours.chain[5] ^= 1;
+    assert_int_equal(after_yours(l, &yours), HF_CODE_FORK);
+    assert_true(hf_client_renewed(l->client));
+}
+
+/* A hub that hangs up in the same breath is not left under a new name: it may say otherwise next.
+ */
+static void a_fork_that_was_said_in_parting_changes_nothing(void **state)
+{
+    line *l = *state;
+    fix_new_crime(l->edge, fix_scope(l->hub, "beat"), "Shed");
+    line_dial(l);
+    hf_message welcome = line_welcome_of(l, HF_FORKED);
+    hf_message error = {.type = HF_FRAME_ERROR, .as.farewell = {.code = HF_CODE_INTERNAL}};
+    assert_int_equal(line_say(l, &welcome), HF_OK);
+    assert_int_equal(line_after(l, &error), HF_CODE_INTERNAL);
+    assert_false(hf_client_renewed(l->client));
+}
+
 static void a_device_without_scopes_starts_at_once(void **state)
 {
     line *l = *state;
@@ -373,6 +419,8 @@ int main(void)
         LINE_TEST(a_welcome_that_cannot_be_is_refused),
         LINE_TEST(a_hub_resumes_only_the_feed_that_the_device_named),
         LINE_TEST(a_device_that_is_behind_goes_on_under_a_new_name),
+        LINE_TEST(only_another_chain_is_another_branch),
+        LINE_TEST(a_fork_that_was_said_in_parting_changes_nothing),
         LINE_TEST(a_device_without_scopes_starts_at_once),
         LINE_TEST(a_slow_welcome_sets_no_clock),
         LINE_TEST(nothing_is_taken_of_a_log_that_was_not_named),
