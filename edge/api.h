@@ -15,7 +15,8 @@ typedef struct hf_edge_api { /* filled by the caller; everything outlives the ca
     hf_edge *edge;      /* never NULL: it knows the clock, even where no link is ever made */
     const char *device; /* the certificate's name */
     const char *hub;    /* "host:port" */
-    bool running;       /* a daemon answers */
+    hf_validity hub_certificate; /* as the last link showed it; zeros: there was none */
+    bool running;                /* a daemon answers */
     int64_t pid;
     uint64_t now_ms, wall_ms; /* set before each call */
 } hf_edge_api;

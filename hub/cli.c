@@ -124,7 +124,8 @@ static hf_status open_hub(hub_program *program, char *problem, size_t problem_si
     hf_store_options options = {
         .path = program->home.store, .crypto = hf_keys_crypto(program->home.keys), .is_hub = true};
     hf_hub_options hub_options = {.implementation = HUB_PROGRAM " " HF_VERSION,
-                                  .peers_max = PEERS_MAX};
+                                  .peers_max = PEERS_MAX,
+                                  .authority = &program->authority};
     hf_status status = hf_store_open(&options, &program->store, problem, problem_size);
     if (status == HF_OK) status = hf_hub_new(program->store, &hub_options, &program->hub);
     return status;
@@ -137,14 +138,14 @@ int hf_hub_cli_open_store(hub_program *program)
     if (code == HF_EXIT_OK) code = hf_hub_cli_open_ca(program);
     if (code == HF_EXIT_OK) code = read_names(program);
     if (code != HF_EXIT_OK) return code;
+    program->authority =
+        (hf_authority){.context = program, .read = authority_read, .issue = authority_issue};
     hf_status status = open_hub(program, problem, sizeof problem);
     if (status != HF_OK) {
         const char *sentence = program->store ? hf_store_problem(program->store) : problem;
         fprintf(stderr, "%s: %s\n", HUB_PROGRAM, *sentence ? sentence : hf_status_name(status));
         return hf_cli_exit(status);
     }
-    program->authority =
-        (hf_authority){.context = program, .read = authority_read, .issue = authority_issue};
     program->enroll.store = program->store;
     program->enroll.hub = program->hub;
     program->enroll.authority = &program->authority;

@@ -19,6 +19,7 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     if (!hub) return HF_ERR_NOMEM;
     hub->store = store;
     hub->peers_max = options->peers_max;
+    hub->authority = options->authority;
     hub->position = hf_feed_position(store);
     (void)snprintf(hub->implementation, sizeof hub->implementation, "%s", options->implementation);
     hf_status status = hf_deflater_new(&hub->deflater);
@@ -83,6 +84,7 @@ static void peer_free(hf_peer *peer)
     hf_buffer_free(&peer->certificate);
     hf_buffer_free(&peer->notices);
     hf_buffer_free(&peer->vector);
+    hf_buffer_free(&peer->renewed);
     free(peer);
 }
 
@@ -93,8 +95,8 @@ static hf_peer *peer_by_key(const hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE
     return peer;
 }
 
-hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], uint64_t now_ms,
-                         hf_peer **out)
+hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_validity valid,
+                         uint64_t now_ms, hf_peer **out)
 {
     *out = NULL;
     hf_device device;
@@ -120,6 +122,7 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], uint64
     memcpy(peer->key_id, key_id, HF_HASH_SIZE);
     memcpy(peer->name, device.name, sizeof peer->name);
     peer->home = device.home;
+    peer->valid = valid;
     peer->connected_ms = now_ms;
     hf_session_open(&peer->session, HF_SIDE_HUB, now_ms);
     peer->next = hub->peers;
@@ -153,6 +156,7 @@ void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     (void)now_ms;
     hf_inbox_drop(&hub->inbox, peer);
     leave_ready(hub, peer);
+    hf_peer_forget_renewal(peer);
     if (peer->previous)
         peer->previous->next = peer->next;
     else
@@ -183,7 +187,7 @@ hf_status hf_hub_recv(hf_hub *hub, hf_peer *peer, hf_bytes message, uint64_t now
         hf_peer_wake(peer); /* a PONG, an ERROR; or it has said goodbye */
     if (status != HF_OK) return status;
     bool queue;
-    status = hf_peer_on_frame(peer, &frame, raw, &queue);
+    status = hf_peer_on_frame(peer, &frame, raw, now_ms, &queue);
     if (status != HF_OK) return refuse(peer, status, "frame");
     if (!queue) return HF_OK;
     if (hub->inbox.bytes + raw.size > HF_HUB_INBOX_BYTES_MAX) {
@@ -230,6 +234,7 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     bool wrote_outside = hf_feed_position(hub->store) != hub->position;
     uint64_t heads_before = hub->heads_taken;
     hf_status status = hf_ingest(hub);
+    if (status == HF_OK) status = hf_renew_turn(hub);
     bool moved = hf_feed_position(hub->store) != hub->position;
     if (moved || hub->heads_taken != heads_before) hf_fanout_wake(hub, wrote_outside);
     wake_starved(hub);
@@ -258,6 +263,7 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     if (peer->hello_durable && peer->session.state == HF_SESSION_GREETED)
         return hf_peer_write_welcome(peer, &hub->raw);
     hf_peer_write_ack(peer, &hub->raw);
+    if (hub->raw.size == 0) hf_peer_write_certificate(peer, &hub->raw);
     return hub->raw.size > 0 ? HF_OK : hf_fanout_write(hub, peer);
 }
 
@@ -285,6 +291,7 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
 {
     if (hub->postponed_until_ms) return hub->postponed_until_ms;
     if (hub->starved || hub->inbox.count > 0) return 0;
+    if (hub->renewals > 0) return hub->retry_at_ms;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
     return due_ms < hub->retry_at_ms ? hub->retry_at_ms : due_ms;

@@ -12,6 +12,7 @@
 #include "platform/transport.h"
 #include "sync/feed.h"
 #include "sync/limits.h"
+#include "sync/validity.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -58,9 +59,12 @@ static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, 
     memcpy(l->key_id, peer->key_id, sizeof l->key_id);
     (void)snprintf(l->key, sizeof l->key, "%02x%02x%02x%02x", l->key_id[0], l->key_id[1],
                    l->key_id[2], l->key_id[3]);
-    hf_status status = hf_hub_link_up(d->program.hub, peer->key_id, hf_clock_now_ms(), &l->peer);
-    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_WARN, "device-up", "key=%s status=%s", l->key,
-           hf_status_name(status));
+    hf_status status =
+        hf_hub_link_up(d->program.hub, peer->key_id, peer->valid, hf_clock_now_ms(), &l->peer);
+    bool holds = hf_validity_holds(peer->valid, hf_clock_wall_ms());
+    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_WARN, "device-up",
+           "key=%s status=%s tls=%s certificate=%s", l->key, hf_status_name(status),
+           peer->resumed ? "resumed" : "full", holds ? "good" : "expired");
     if (status != HF_OK) {
         free(l);
         return status;
@@ -200,6 +204,28 @@ static hf_status on_request(void *context, const char *request, char **reply)
     return *reply ? HF_OK : HF_ERR_NOMEM;
 }
 
+/* ---- the hub's own certificate ---- */
+
+/* It lasts ten years; a hub is started anew well within the last of them. Its key stays. */
+static void renew_own(hub_daemon *d)
+{
+    hub_program *program = &d->program;
+    const hf_crypto *crypto = hf_keys_crypto(program->home.keys);
+    const hf_hub_config *config = &program->config;
+    const char *names[HF_CONFIG_NAMES_MAX] = {program->own_name};
+    size_t count = config->name_count;
+    hf_certificate own;
+    hf_status status = crypto->certificate(crypto->context, crypto->own_certificate, &own);
+    uint64_t wall_ms = hf_clock_wall_ms();
+    if (status == HF_OK && hf_validity_holds(own.valid, wall_ms) &&
+        wall_ms < hf_validity_due_ms(own.valid, crypto->own_key_id))
+        return;
+    for (size_t i = 0; i < count; i++) names[i] = config->names[i];
+    if (status == HF_OK) status = hf_hub_cli_issue_own(program, names, count ? count : 1);
+    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_ERROR, "own-certificate-renewed", "status=%s",
+           hf_status_name(status));
+}
+
 /* ---- begin and end ---- */
 
 static const char *listen_host(const hf_place *place)
@@ -292,6 +318,7 @@ int hf_hub_cli_run(void *context, const hf_cli_args *args)
     if (code == HF_EXIT_OK) {
         d.program.api.running = true;
         d.program.api.pid = getpid();
+        renew_own(&d);
         code = begin(&d);
     }
     if (code == HF_EXIT_OK) {

@@ -37,6 +37,9 @@ int hf_hub_cli_read_config(hub_program *program);
 int hf_hub_cli_open_ca(hub_program *program);
 int hf_hub_cli_ask(hub_program *program, json_t *request, json_t **document); /* takes `request` */
 void hf_hub_cli_close(hub_program *program);
+/* Issues the hub's own certificate, for these names, in place of any that is there. */
+HF_MUST_CHECK hf_status hf_hub_cli_issue_own(hub_program *program, const char *const *names,
+                                             size_t name_count);
 /* The ports to listen on: a port that was chosen once is kept, since devices were told it. */
 void hf_hub_cli_ports(const hub_program *program, uint16_t *sync_port, uint16_t *enrol_port);
 /* As devices reach the hub: its address and these ports; 0: not known before it runs. */

@@ -34,6 +34,10 @@ typedef bool (*pair_tap)(pair_world *pair, size_t edge, pair_way way, const hf_m
 struct pair_world {
     pair_node hub_node, nodes[PAIR_EDGES_MAX];
     hf_hub *hub;
+    hf_authority authority; /* the hub's CA; without `issue`: it has none */
+    uint64_t life_ms;       /* of the certificates that it issues */
+    size_t issued;          /* how many it did */
+    bool disk_is_full;      /* at the edges, for new certificates */
     size_t edge_count;
     uint64_t now_ms;
     pair_tap tap;
