@@ -260,7 +260,7 @@ hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer)
 {
     if (peer->session.state != HF_SESSION_OPEN || peer->fed == HF_FED_NOT) return HF_OK;
     /* All that others wrote goes through here: past its certificate's end a device gets none. */
-    if (!hf_validity_holds(peer->valid, hub->wall_ms)) {
+    if (!hf_validity_holds(peer->valid, hub->wall_ms) && !HF_PLANTED(EXPIRED_FED)) {
         hf_session_bye(&peer->session, HF_CODE_EXPIRED, HF_REDIAL_MIN_MS);
         hf_peer_wake(peer);
         return HF_OK;

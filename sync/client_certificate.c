@@ -4,6 +4,7 @@
  * it would ask at every contact, or never. */
 #include "client_core.h"
 
+#include "planted.h"
 #include "validity.h"
 
 #include <stdio.h>
@@ -37,6 +38,7 @@ uint64_t hf_client_renewal_at_ms(hf_client *client)
     const hf_own_certificate *own = &client->certificate;
     const hf_hub_time *time = &client->hub_time;
     hf_phase phase = client->download.phase;
+    if (HF_PLANTED(NEVER_RENEWED)) return UINT64_MAX;
     if (client->session.state != HF_SESSION_OPEN || own->asked || own->next.size > 0)
         return UINT64_MAX;
     if (phase == HF_PHASE_WAITING || phase == HF_PHASE_RENEW) return UINT64_MAX;

@@ -33,9 +33,8 @@ void pair_open(pair_world *pair, pair_node *node)
     hf_status status = hf_store_open(&options, &node->store, problem, sizeof problem);
     if (status != HF_OK) print_error("%s: %s\n", node->name, problem);
     assert_int_equal(status, HF_OK);
-    hf_hub_options hub = {.implementation = "test hub",
-                          .peers_max = PAIR_EDGES_MAX,
-                          .authority = &pair->authority};
+    hf_hub_options hub = {
+        .implementation = "test hub", .peers_max = PAIR_EDGES_MAX, .authority = &pair->authority};
     hf_edge_options edge = {.implementation = "test edge"};
     if (is_hub)
         assert_int_equal(hf_hub_new(node->store, &hub, &pair->hub), HF_OK);
@@ -53,6 +52,15 @@ static hf_status issue(void *context, hf_bytes public_key, const char *name, uin
     *size = SIM_CERTIFICATE_SIZE;
     pair->issued++;
     return HF_OK;
+}
+
+static void certify(pair_world *pair, pair_node *node)
+{
+    uint8_t der[SIM_CERTIFICATE_SIZE];
+    uint64_t wall_ms = pair_wall_ms(pair);
+    sim_certify((hf_bytes){node->crypto.key, SIM_KEY_SIZE}, node->name, false,
+                (hf_validity){wall_ms, wall_ms + pair->life_ms}, der);
+    sim_crypto_take(&node->crypto, (hf_bytes){der, sizeof der});
 }
 
 /* What the platform does with a new certificate. */
@@ -83,12 +91,17 @@ static void enrol(pair_world *pair, pair_node *node)
 
 pair_world *pair_new(size_t edge_count)
 {
+    return pair_new_certified(edge_count, 0);
+}
+
+pair_world *pair_new_certified(size_t edge_count, uint64_t life_ms)
+{
     pair_world *pair = calloc(1, sizeof *pair);
     assert_non_null(pair);
     pair->now_ms = T0_MS;
     pair->edge_count = edge_count;
     pair->authority = (hf_authority){.context = pair, .issue = issue};
-    pair->life_ms = PAIR_WALL_MS_PER_DAY;
+    pair->life_ms = life_ms ? life_ms : PAIR_WALL_MS_PER_DAY;
     assert_int_equal(hf_deflater_new(&pair->deflater), HF_OK);
     node_init(&pair->hub_node, "hub", true);
     pair_open(pair, &pair->hub_node);
@@ -99,6 +112,7 @@ pair_world *pair_new(size_t edge_count)
         char name[32];
         snprintf(name, sizeof name, "edge%zu", i);
         node_init(&pair->nodes[i], name, false);
+        if (life_ms) certify(pair, &pair->nodes[i]);
         enrol(pair, &pair->nodes[i]);
         pair_open(pair, &pair->nodes[i]);
     }
@@ -267,6 +281,16 @@ void pair_wait(pair_world *pair, uint64_t ms)
         pair->now_ms += 1000;
     }
     pair_run(pair);
+}
+
+hf_status pair_tell(pair_world *pair, size_t edge, hf_buffer *raw)
+{
+    hf_buffer sealed = {0};
+    assert_int_equal(raw->status, HF_OK);
+    assert_int_equal(hf_frame_seal(pair->deflater, hf_buffer_bytes(raw), &sealed), HF_OK);
+    hf_status status = hf_edge_recv(pair->nodes[edge].edge, hf_buffer_bytes(&sealed), pair->now_ms);
+    hf_buffer_free(&sealed);
+    return status;
 }
 
 hf_status pair_say(pair_world *pair, size_t edge, hf_buffer *raw)
