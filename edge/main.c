@@ -113,7 +113,7 @@ static void on_fail(void *context, const char *address, const char *reason)
     hf_log(HF_LOG_INFO, "dial-failed", "address=%s reason=\"%s\"", address, reason);
 }
 
-static hf_status dialer_open(edge_daemon *d)
+static hf_status dialer_open(edge_daemon *d, hf_dialer **out)
 {
     const hf_home *home = &d->program.home;
     hf_dialer_options options = {
@@ -128,17 +128,18 @@ static hf_status dialer_open(edge_daemon *d)
                    .on_close = on_close,
                    .on_fail = on_fail},
     };
-    return hf_dialer_open(d->loop, &options, &d->dialer);
+    return hf_dialer_open(d->loop, &options, out);
 }
 
 /* Also forgets the TLS session, which would go on showing the former one. */
 static hf_status dialer_renew(edge_daemon *d)
 {
     if (!d->certified_anew) return HF_OK;
-    hf_dialer *former = d->dialer;
-    hf_status status = dialer_open(d);
+    hf_dialer *next = NULL;
+    hf_status status = dialer_open(d, &next);
     if (status != HF_OK) return status;
-    hf_dialer_close(former);
+    hf_dialer_close(d->dialer);
+    d->dialer = next;
     d->certified_anew = false;
     return HF_OK;
 }
@@ -240,7 +241,7 @@ static int open_link(edge_daemon *d)
     const hf_home *home = &d->program.home;
     hf_loop_options loop_options = {.many = false};
     hf_status status = hf_loop_new(&loop_options, &d->loop);
-    if (status == HF_OK) status = dialer_open(d);
+    if (status == HF_OK) status = dialer_open(d, &d->dialer);
     if (status == HF_OK) status = hf_local_open(d->loop, home->socket, on_request, d, &d->local);
     if (status == HF_OK) return HF_EXIT_OK;
     fprintf(stderr, "%s run: cannot start (%s%s%s).\n", EDGE_PROGRAM, hf_status_name(status),

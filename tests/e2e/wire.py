@@ -142,11 +142,13 @@ def dial(port, device=None):
 
 
 class FalseHub:
-    """Listens where the hub did, with the hub's own key, and says what it is told to."""
+    """Listens where the hub did, with the hub's own key or another pair, and says what it is told
+    to."""
 
-    def __init__(self, hub_data, port):
+    def __init__(self, hub_data, port, pair=None):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(hub_data / "certificate.pem", hub_data / "key.pem")
+        self.context.load_cert_chain(pair.certificate if pair else hub_data / "certificate.pem",
+                                     pair.key if pair else hub_data / "key.pem")
         self.context.load_verify_locations(hub_data / "ca.pem")
         self.context.verify_mode = ssl.CERT_REQUIRED
         self.listener = socket.create_server(("127.0.0.1", port))
