@@ -135,15 +135,13 @@ static hf_status link_open(call *c)
 static bool name_matches(const mbedtls_x509_buf *name, const char *host)
 {
     struct in6_addr address;
-    if (name->tag == SAN_DNS) {
-        return name->len == strlen(host) && strncasecmp((char *)name->p, host, name->len) == 0;
-    }
-    if (name->tag != SAN_IP) return false;
-    if (inet_pton(AF_INET, host, &address) == 1) {
-        return name->len == sizeof(struct in_addr) && memcmp(name->p, &address, name->len) == 0;
-    }
-    return inet_pton(AF_INET6, host, &address) == 1 && name->len == sizeof address &&
-           memcmp(name->p, &address, name->len) == 0;
+    size_t size = 0;
+    if (inet_pton(AF_INET, host, &address) == 1) size = sizeof(struct in_addr);
+    if (inet_pton(AF_INET6, host, &address) == 1) size = sizeof address;
+    if (size) /* an address is not a name, even where one is written like the other */
+        return name->tag == SAN_IP && name->len == size && memcmp(name->p, &address, size) == 0;
+    return name->tag == SAN_DNS && name->len == strlen(host) &&
+           strncasecmp((char *)name->p, host, name->len) == 0;
 }
 
 static hf_status check_host(const call *c)

@@ -141,6 +141,18 @@ def dial(port, device=None):
     return Socket(stream, is_client=True)
 
 
+def take_upgrade(stream):
+    """Answers a client that asks for a session: the hub's end of it."""
+    head = read_head(stream).decode()
+    key = next(line.split(": ", 1)[1] for line in head.split("\r\n")
+               if line.lower().startswith("sec-websocket-key"))
+    answer = base64.b64encode(hashlib.sha1(key.encode() + GUID).digest()).decode()
+    stream.sendall(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                    f"Connection: Upgrade\r\nSec-WebSocket-Accept: {answer}\r\n"
+                    f"Sec-WebSocket-Protocol: {PROTOCOL}\r\n\r\n").encode())
+    return Socket(stream, is_client=False)
+
+
 class FalseHub:
     """Listens where the hub did, with the hub's own key or another pair, and says what it is told
     to."""
@@ -157,15 +169,7 @@ class FalseHub:
     def accept(self):
         raw, _ = self.listener.accept()
         raw.settimeout(SECONDS)
-        stream = self.context.wrap_socket(raw, server_side=True)
-        head = read_head(stream).decode()
-        key = next(line.split(": ", 1)[1] for line in head.split("\r\n")
-                   if line.lower().startswith("sec-websocket-key"))
-        answer = base64.b64encode(hashlib.sha1(key.encode() + GUID).digest()).decode()
-        stream.sendall(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                        f"Connection: Upgrade\r\nSec-WebSocket-Accept: {answer}\r\n"
-                        f"Sec-WebSocket-Protocol: {PROTOCOL}\r\n\r\n").encode())
-        return Socket(stream, is_client=False)
+        return take_upgrade(self.context.wrap_socket(raw, server_side=True))
 
     def close(self):
         self.listener.close()
