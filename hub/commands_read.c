@@ -71,7 +71,7 @@ static void show_status(const hf_show *show, const json_t *status)
     fprintf(show->out, "Pack       version %" PRIu64 "\n", hf_show_number(status, "pack_version"));
     hf_show_time(show, status, "certificate_until", until, sizeof until);
     fprintf(show->out,
-            "Key        certificate ends %s; renewed when the hub starts in its last years\n",
+            "Key        certificate ends %s; renewed when the hub starts in its last third\n",
             until);
     hf_show_withheld(show, status);
     fprintf(show->out, "Next: %s\n", hf_show_text(status, "next"));

@@ -89,6 +89,10 @@ def an_expired_device_sends_and_receives_nothing_until_it_is_renewed(world):
     expect(answer[1], "there is no certificate in it")
     equal(_heard(link), [], "frames in the rest of that session")
     link.close()
+    rees.environment["HOLDFAST_CLOCK_OFFSET_MS"] = str(400 * DAY_MS)
+    equal(rees.ask("status")["certificate"]["state"], "ended", "its state, as far as it can know")
+    expect("certificate ended" in rees.must("status"), "status, for people")
+    del rees.environment["HOLDFAST_CLOCK_OFFSET_MS"]
     rees.start()  # gets the same certificate again
     rees.saw("certificate-renewed status=ok", 0)
     in_sync(hub, rees, okafor)
