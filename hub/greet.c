@@ -151,19 +151,19 @@ static hf_status write_scopes(hf_peer *peer, hf_buffer *items)
     return items->status;
 }
 
-static size_t write_yours(const hf_peer *peer, hf_buffer *items)
+static hf_status write_yours_of(const hf_peer *peer, size_t index, hf_buffer *items, size_t *count)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < peer->origin_count; i++) {
-        for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++) {
-            uint64_t held = peer->origins[i].durable[lane].held;
-            hf_yours yours = {.origin = (uint8_t)i, .lane = lane, .durable = held, .central = held};
-            if (held == 0) continue;
-            hf_write_yours(items, &yours);
-            count++;
-        }
+    const hf_peer_origin *origin = &peer->origins[index];
+    for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++) {
+        uint64_t held = origin->durable[lane].held;
+        hf_yours yours = {.origin = (uint8_t)index, .lane = lane, .durable = held, .central = held};
+        if (held == 0) continue;
+        hf_status status = hf_log_chain_at(peer->hub->store, origin->no, lane, held, yours.chain);
+        if (status != HF_OK && status != HF_ERR_NOT_FOUND) return status;
+        hf_write_yours(items, &yours);
+        (*count)++;
     }
-    return count;
+    return items->status;
 }
 
 hf_status hf_peer_write_welcome(hf_peer *peer, hf_buffer *raw)
@@ -175,8 +175,10 @@ hf_status hf_peer_write_welcome(hf_peer *peer, hf_buffer *raw)
     peer->announced = hf_feed_position(hub->store);
     hf_status status = hf_feed_chain_at(hub->store, peer->announced, peer->announced_chain);
     if (status == HF_OK) status = write_scopes(peer, scopes);
+    size_t yours_count = 0;
+    for (size_t i = 0; i < peer->origin_count && status == HF_OK; i++)
+        status = write_yours_of(peer, i, yours, &yours_count);
     if (status != HF_OK) return status;
-    size_t yours_count = write_yours(peer, yours);
     hf_message message = {.type = HF_FRAME_WELCOME};
     message.as.welcome = (hf_welcome){
         .protocol = HF_PROTOCOL,
@@ -195,5 +197,5 @@ hf_status hf_peer_write_welcome(hf_peer *peer, hf_buffer *raw)
     memcpy(message.as.welcome.chain, peer->announced_chain, 16);
     hf_message_write(raw, &message);
     hf_session_greeted(&peer->session);
-    return yours->status;
+    return HF_OK;
 }

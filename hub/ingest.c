@@ -23,41 +23,27 @@ typedef struct ingest { /* one pass over the inbox */
 /* ---- may it? ---- */
 
 /* A write of the delete field holds a context that says what was seen; or it takes deletes back. */
-static uint32_t op_reason(hf_reader *ops)
+static uint32_t delete_reason(const hf_op *op)
 {
-    size_t items = hf_read_array(ops, 4);
-    uint64_t field = hf_read_uint(ops);
-    (void)hf_read_item(ops);
-    bool has_value = hf_reader_kind(ops) != HF_KIND_UNDEFINED;
-    hf_bytes value = {NULL, 0};
-    if (has_value)
-        value = hf_read_item(ops);
-    else
-        hf_read_undefined(ops);
-    if (items == 4) (void)hf_read_text(ops);
-    if (ops->status != HF_OK) return HF_REASON_MALFORMED;
     hf_dot nothing = {.seq = 0};
     bool covered;
-    if (field == HF_FIELD_DELETED && has_value &&
-        hf_delete_covers(value, &nothing, &covered) != HF_OK)
-        return HF_REASON_MALFORMED;
-    return 0;
+    if (!op->value.data) return 0;
+    hf_status status = hf_delete_covers(op->value, &nothing, &covered);
+    return status == HF_OK ? 0 : HF_REASON_MALFORMED;
 }
 
-static uint32_t part_reason(const ingest *in, hf_bytes part)
+static uint32_t part_reason(const ingest *in, hf_part *part)
 {
-    hf_reader ops = hf_reader_open((hf_bytes){part.data + 8, part.size - 8});
-    (void)hf_read_array(&ops, 4);
-    uint64_t type = hf_read_uint(&ops);
-    (void)hf_read_bytes(&ops);
-    (void)hf_read_item(&ops);
-    size_t count = hf_read_array(&ops, HF_ENTRY_OPS_MAX);
-    if (ops.status != HF_OK) return HF_REASON_MALFORMED;
+    uint32_t type = part->record.type, reason = 0;
     if (type < HF_TYPE_FIRST_PACK) return HF_REASON_HUB_ONLY;
-    const hf_type *known = hf_pack_type(hf_store_pack(in->hub->store), (uint32_t)type);
+    const hf_type *known = hf_pack_type(hf_store_pack(in->hub->store), type);
     if (known && known->lane != in->lane) return HF_REASON_LANE;
-    uint32_t reason = 0;
-    for (size_t i = 0; i < count && reason == 0; i++) reason = op_reason(&ops);
+    while (part->op_left > 0 && reason == 0) { /* ops ascend by field: deletes come first */
+        hf_op op;
+        if (hf_op_next(part, &in->row->id, in->lane, &op) != HF_OK) return HF_REASON_MALFORMED;
+        if (op.field != HF_FIELD_DELETED) break;
+        reason = delete_reason(&op);
+    }
     return reason;
 }
 
@@ -73,9 +59,9 @@ static uint32_t entry_reason(const ingest *in, const hf_entry_body *entry)
     uint32_t reason = 0;
     for (size_t i = 0; i < count && reason == 0; i++) {
         /* An author sends what it wrote, whole: only a hub may have reason to send less. */
-        if (hf_reader_kind(&parts) != HF_KIND_BYTES) return HF_REASON_MALFORMED;
-        hf_bytes part = hf_read_bytes(&parts);
-        reason = part.size < 8 ? HF_REASON_MALFORMED : part_reason(in, part);
+        hf_part part;
+        bool is_whole = hf_part_next(NULL, &parts, &part) == HF_OK && !part.erased;
+        reason = is_whole ? part_reason(in, &part) : HF_REASON_MALFORMED;
     }
     return reason;
 }
@@ -132,27 +118,24 @@ static hf_status refuse(ingest *in, uint16_t code, const char *what, uint64_t se
     return HF_ERR_PROTOCOL;
 }
 
-static hf_status take_entry(ingest *in, hf_bytes body)
+static hf_status take_entry(ingest *in, const hf_entry_body *entry)
 {
     hf_peer_log *log = &in->origin->now[in->lane];
-    hf_entry_body entry;
     hf_applied_entry applied;
-    hf_status status = hf_entry_parse(body, &entry);
-    if (status != HF_OK) return status;
-    if (entry.seq > log->held + 1) return refuse(in, HF_CODE_GAP, "gap", entry.seq);
-    if (HF_PLANTED(DROP_ENTRY) && entry.seq % 20 == 13) {
-        if (entry.seq > log->held) log->held = entry.seq;
+    if (entry->seq > log->held + 1) return refuse(in, HF_CODE_GAP, "gap", entry->seq);
+    if (HF_PLANTED(DROP_ENTRY) && entry->seq % 20 == 13) {
+        if (entry->seq > log->held) log->held = entry->seq;
         return HF_OK;
     }
-    uint32_t reason = entry_reason(in, &entry);
-    status = hf_batch_entry(in->batch, in->row, in->lane, body, reason, &applied);
+    uint32_t reason = entry_reason(in, entry);
+    hf_status status = hf_batch_parsed(in->batch, in->row, in->lane, entry, reason, &applied);
     if (status != HF_OK) return status;
-    if (applied.what == HF_APPLIED_GAP) return refuse(in, HF_CODE_GAP, "gap", entry.seq);
-    if (applied.what == HF_APPLIED_FORK) return refuse(in, HF_CODE_FORK, "fork", entry.seq);
-    if (applied.what == HF_APPLIED_NEW) touch(in->hub, entry.scope);
-    if (applied.what == HF_APPLIED_WITHHELD) status = withheld(in, &entry, reason);
+    if (applied.what == HF_APPLIED_GAP) return refuse(in, HF_CODE_GAP, "gap", entry->seq);
+    if (applied.what == HF_APPLIED_FORK) return refuse(in, HF_CODE_FORK, "fork", entry->seq);
+    if (applied.what == HF_APPLIED_NEW) touch(in->hub, entry->scope);
+    if (applied.what == HF_APPLIED_WITHHELD) status = withheld(in, entry, reason);
     if (HF_PLANTED(WITHHELD_BLOCKS) && applied.what == HF_APPLIED_WITHHELD) return status;
-    if (entry.seq > log->held) log->held = entry.seq;
+    if (entry->seq > log->held) log->held = entry->seq;
     return status;
 }
 
@@ -171,7 +154,7 @@ static hf_status on_push(ingest *in, const hf_push *push)
         if (status == HF_OK && last_seq && entry.seq != last_seq + 1)
             return refuse(in, HF_CODE_GAP, "gap", entry.seq);
         last_seq = entry.seq;
-        if (status == HF_OK) status = take_entry(in, walk.body);
+        if (status == HF_OK) status = take_entry(in, &entry);
     }
     in->origin->touched |= (uint8_t)(1u << push->lane);
     return status;

@@ -6,6 +6,7 @@
  */
 #include "keys_private.h"
 
+#include "digest.h"
 #include "entropy.h"
 #include "files.h"
 
@@ -15,7 +16,6 @@
 #include <mbedtls/oid.h>
 #include <mbedtls/pem.h>
 #include <mbedtls/platform_util.h>
-#include <mbedtls/sha256.h>
 #include <mbedtls/x509_csr.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +27,6 @@ struct hf_keys {
     mbedtls_pk_context key;
     mbedtls_x509_crt own;
     mbedtls_x509_crt ca;
-    mbedtls_ecp_group group; /* for verify: keeps mbedTLS's table of multiples of G */
     uint8_t public_key[HF_SPKI_SIZE];
     bool has_ca;
 };
@@ -70,15 +69,7 @@ static void crypto_hash(void *context, const hf_bytes *pieces, size_t count,
                         uint8_t out[HF_HASH_SIZE])
 {
     (void)context;
-    mbedtls_sha256_context sha;
-    mbedtls_sha256_init(&sha);
-    int failed = mbedtls_sha256_starts_ret(&sha, 0);
-    for (size_t i = 0; i < count; i++) {
-        failed |= mbedtls_sha256_update_ret(&sha, pieces[i].data, pieces[i].size);
-    }
-    failed |= mbedtls_sha256_finish_ret(&sha, out);
-    assert(!failed); /* in software it has nothing to fail on */
-    mbedtls_sha256_free(&sha);
+    hf_sha256(pieces, count, out);
 }
 
 static hf_status crypto_random(void *context, uint8_t *out, size_t size)
@@ -108,12 +99,20 @@ static hf_status crypto_sign(void *context, const uint8_t digest[HF_HASH_SIZE],
     return hf_keys_status(code, HF_ERR_CORRUPT);
 }
 
+/* The point of a key in the one encoding that we accept; `data` NULL otherwise. */
+static hf_bytes spki_point(hf_bytes spki)
+{
+    const size_t at = sizeof SPKI_PREFIX - 1; /* the point begins with the 04 */
+    if (spki.size != HF_SPKI_SIZE || memcmp(spki.data, SPKI_PREFIX, sizeof SPKI_PREFIX) != 0)
+        return (hf_bytes){NULL, 0};
+    return (hf_bytes){spki.data + at, spki.size - at};
+}
+
 hf_status hf_keys_public_read(hf_bytes spki, mbedtls_ecp_group *group, mbedtls_ecp_point *point)
 {
-    if (spki.size != HF_SPKI_SIZE) return HF_ERR_INPUT;
-    if (memcmp(spki.data, SPKI_PREFIX, sizeof SPKI_PREFIX) != 0) return HF_ERR_INPUT;
-    const size_t at = sizeof SPKI_PREFIX - 1; /* the point begins with the 04 */
-    int code = mbedtls_ecp_point_read_binary(group, point, spki.data + at, spki.size - at);
+    hf_bytes bytes = spki_point(spki);
+    if (!bytes.data) return HF_ERR_INPUT;
+    int code = mbedtls_ecp_point_read_binary(group, point, bytes.data, bytes.size);
     if (code == 0) code = mbedtls_ecp_check_pubkey(group, point); /* on the curve */
     return hf_keys_status(code, HF_ERR_INPUT);
 }
@@ -122,26 +121,9 @@ static hf_status crypto_verify(void *context, hf_bytes public_key,
                                const uint8_t digest[HF_HASH_SIZE],
                                const uint8_t signature[HF_SIGNATURE_SIZE])
 {
-    hf_keys *keys = context;
-    const size_t half = HF_SIGNATURE_SIZE / 2;
-    mbedtls_ecp_point point;
-    mbedtls_mpi r, s;
-    mbedtls_ecp_point_init(&point);
-    mbedtls_mpi_init(&r);
-    mbedtls_mpi_init(&s);
-    hf_status status = hf_keys_public_read(public_key, &keys->group, &point);
-    if (status != HF_OK) goto done;
-    int code = mbedtls_mpi_read_binary(&r, signature, half);
-    if (code == 0) code = mbedtls_mpi_read_binary(&s, signature + half, half);
-    /* Refuses r and s outside [1, n - 1] before anything else. */
-    if (code == 0) code = mbedtls_ecdsa_verify(&keys->group, digest, HF_HASH_SIZE, &point, &r, &s);
-    status = hf_keys_status(code, HF_ERR_PROTOCOL);
-
-done:
-    mbedtls_ecp_point_free(&point);
-    mbedtls_mpi_free(&r);
-    mbedtls_mpi_free(&s);
-    return status == HF_ERR_INPUT ? HF_ERR_PROTOCOL : status;
+    (void)context;
+    hf_bytes point = spki_point(public_key);
+    return point.data ? hf_p256_verify(point, digest, signature) : HF_ERR_PROTOCOL;
 }
 
 int hf_keys_judge_chain(void *unused, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
@@ -200,7 +182,7 @@ static hf_status certificate_describe(mbedtls_x509_crt *certificate, hf_certific
     if (!name_read(&certificate->subject, out->name)) return HF_ERR_PROTOCOL;
     memcpy(out->public_key, spki.data, spki.size);
     out->public_key_size = spki.size;
-    crypto_hash(NULL, &spki, 1, out->key_id);
+    hf_sha256(&spki, 1, out->key_id);
     out->valid = (hf_validity){.from_ms = time_of(&certificate->valid_from),
                                .until_ms = time_of(&certificate->valid_to)};
     out->is_hub = hf_keys_has_usage(certificate, MBEDTLS_OID_SERVER_AUTH,
@@ -330,13 +312,11 @@ static hf_status keys_load(hf_keys *keys, const hf_key_paths *paths)
 {
     hf_status status = hf_keys_load_key(paths->key, &keys->key);
     if (status != HF_OK) return status;
-    int code = mbedtls_ecp_group_load(&keys->group, MBEDTLS_ECP_DP_SECP256R1);
-    if (code != 0) return hf_keys_status(code, HF_ERR_NOMEM);
     if (mbedtls_pk_write_pubkey_der(&keys->key, keys->public_key, HF_SPKI_SIZE) != HF_SPKI_SIZE) {
         return HF_ERR_CORRUPT;
     }
     const hf_bytes spki = hf_keys_public(keys);
-    crypto_hash(NULL, &spki, 1, keys->crypto.own_key_id);
+    hf_sha256(&spki, 1, keys->crypto.own_key_id);
     status = load_optional(paths->ca, &keys->ca, &keys->has_ca);
     if (status != HF_OK) return status;
     if (keys->has_ca && !keys->ca.ca_istrue) return HF_ERR_CORRUPT;
@@ -355,7 +335,6 @@ hf_status hf_keys_open(const hf_key_paths *paths, hf_keys **out)
     mbedtls_pk_init(&keys->key);
     mbedtls_x509_crt_init(&keys->own);
     mbedtls_x509_crt_init(&keys->ca);
-    mbedtls_ecp_group_init(&keys->group);
     keys->crypto.context = keys;
     keys->crypto.hash = crypto_hash;
     keys->crypto.random = crypto_random;
@@ -377,7 +356,6 @@ void hf_keys_close(hf_keys *keys)
     mbedtls_pk_free(&keys->key); /* wipes the private number */
     mbedtls_x509_crt_free(&keys->own);
     mbedtls_x509_crt_free(&keys->ca);
-    mbedtls_ecp_group_free(&keys->group);
     free(keys);
 }
 
@@ -448,7 +426,7 @@ hf_status hf_keys_request(hf_keys *keys, uint8_t out[HF_CSR_DER_MAX], size_t *si
 void hf_certificate_fingerprint(hf_bytes der, char out[HF_FINGERPRINT_SIZE])
 {
     uint8_t hash[HF_HASH_SIZE];
-    crypto_hash(NULL, &der, 1, hash);
+    hf_sha256(&der, 1, hash);
     for (size_t i = 0; i < sizeof hash; i++) snprintf(out + 2 * i, 3, "%02x", hash[i]);
 }
 

@@ -1,4 +1,5 @@
-/* tls_identity.c: OpenSSL's settings, and the peer's public key. The only file that names OpenSSL.
+/* tls_identity.c: OpenSSL's settings, and the peer's public key. Only this file and digest.c name
+ * OpenSSL.
  *
  * Why not libwebsockets' own settings: its verify callback turns a careless 0 into "accepted", its
  * CA from memory is silently ignored, a client shares contexts by file name, and the common name it

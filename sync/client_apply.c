@@ -238,6 +238,8 @@ static hf_status on_heads(hf_client *client, hf_batch *batch, const hf_heads *he
 
 static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_message *message)
 {
+    /* What the hub fed before it heard that we leave: it comes again, to our new name. */
+    if (client->download.phase == HF_PHASE_RENEW) return HF_OK;
     switch (message->type) {
     case HF_FRAME_WELCOME: return hf_client_on_welcome(client, batch, &message->as.welcome);
     case HF_FRAME_ORIGIN: return on_origin(client, &message->as.origin);
@@ -300,6 +302,8 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
     hf_acked acked;
     hf_notice notice;
     hf_list logs = message->as.ack.logs, notices = message->as.ack.notices;
+    bool leaves = client->download.phase == HF_PHASE_RENEW;
+    if (leaves && message->type != HF_FRAME_WELCOME) return HF_OK; /* it was not applied */
     switch (message->type) {
     case HF_FRAME_WELCOME: return hf_client_begin_upload(client, &message->as.welcome);
     case HF_FRAME_CREDIT:

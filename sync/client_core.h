@@ -32,6 +32,7 @@ typedef struct hf_download {
     bool asked;           /* a VECTOR is out */
     hf_log_name from, to; /* of that VECTOR, or from where the next goes on */
     hf_resume_verdict verdict;
+    size_t forked;                    /* with HF_FORKED: which of own[] */
     uint64_t heads_up[HF_LANE_COUNT]; /* newest heads of ours that this hub holds */
     bool heads_up_moved;
 } hf_download;

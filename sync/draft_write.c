@@ -113,9 +113,10 @@ hf_status hf_drafts_entry(hf_store *store, const hf_drafts *drafts, size_t first
 bool hf_drafts_shared(const hf_drafts *drafts, size_t first)
 {
     const hf_draft_part *head = &drafts->parts[first];
-    for (size_t i = 0; i < drafts->count; i++)
-        if (drafts->parts[i].entry == head->entry && !together(&drafts->parts[i], head))
-            return true;
+    size_t begin = first; /* parts stand in entry order */
+    while (begin > 0 && drafts->parts[begin - 1].entry == head->entry) begin--;
+    for (size_t i = begin; i < drafts->count && drafts->parts[i].entry == head->entry; i++)
+        if (!together(&drafts->parts[i], head)) return true;
     return false;
 }
 

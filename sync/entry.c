@@ -2,7 +2,7 @@
  *
  * Why its own file: these bytes come from outside and are hashed for ever. Everything that
  * protocol.md 3 says of them is checked on this screen, before anything is written. */
-#include "store_core.h"
+#include "entry.h"
 
 #include <string.h>
 
@@ -154,6 +154,7 @@ hf_status hf_entry_parse(hf_bytes body, hf_entry_body *out)
     if (out->seq == 0 || out->pseq >= out->seq) hf_reader_fail(&reader, HF_ERR_PROTOCOL);
     if (reader.status != HF_OK) return reader.status;
     out->parts = (hf_bytes){reader.at, (size_t)(reader.end - reader.at)};
+    out->body = body;
     return check_parts(out);
 }
 

@@ -231,6 +231,7 @@ hf_status hf_conflicts_refresh(hf_store *store)
     return status;
 }
 
+/* The entry that began a record stands in its row: most records never get a second one. */
 static hf_status note_entry(hf_store *store, int64_t record, uint64_t position)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_RECORD_ENTRY_ADD);
@@ -259,9 +260,11 @@ hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *en
     hf_status status = entry_quality(store, origin, lane, entry, &facts.quality);
     if (status == HF_OK) status = hf_record_load_scope(store, &part->record, entry->scope, &record);
     if (status != HF_OK) return status;
+    bool begins = record.no == 0;
+    if (begins) record.first = position;
     status = fold_part(&fold, &record, part, &facts);
     if (status == HF_OK) status = settle(store, &record);
-    if (status == HF_OK) status = note_entry(store, record.no, position);
+    if (status == HF_OK && !begins) status = note_entry(store, record.no, position);
     hf_record_clear(&record);
     bool system = part->record.type < HF_TYPE_FIRST_PACK;
     return status == HF_OK && system ? hf_control_fold(store, &part->record) : status;
@@ -417,6 +420,7 @@ hf_status hf_record_refold_entry(hf_store *store, uint64_t position)
         status = hf_record_load_scope(store, &part.record, entry.scope, &record);
         if (status != HF_OK) continue;
         /* Withheld from the start, it was never folded: its record may not be here yet. */
+        if (record.no == 0) record.first = position;
         if (record.no == 0) status = hf_record_store(store, &record);
         if (status == HF_OK) status = note_entry(store, record.no, position);
         if (status == HF_OK) status = hf_record_refold(store, record.no);

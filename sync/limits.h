@@ -10,9 +10,10 @@ enum {
     HF_FRAME_SIZE_MAX = 256 * 1024,            /* one websocket message, as received */
     HF_FRAME_INFLATED_MAX = 1024 * 1024,       /* a frame after inflate, as declared and as found */
     HF_FRAME_RATIO_MAX = 64,                   /* inflated size over deflated size */
-    HF_FRAME_TARGET_SIZE = 64 * 1024,          /* raw bytes we aim at per PUSH or FEED frame */
+    HF_FRAME_TARGET_SIZE = 160 * 1024,         /* raw bytes we aim at per PUSH or FEED frame */
     HF_FRAME_DEFLATE_MIN = 128,                /* smaller frames go as they are */
     HF_FRAME_ENTRIES_MAX = 1024,               /* entries in one frame */
+    HF_COLUMNS_MAX = 16 * 1024,                /* columns in one C frame, all shapes together */
     HF_CBOR_DEPTH_MAX = 8,                     /* nesting of any item from outside */
     HF_VECTOR_LOGS_MAX = 1024,                 /* logs in one VECTOR frame */
     HF_HELLO_ORIGINS_MAX = 64,                 /* incarnations that one HELLO may name */
@@ -71,6 +72,7 @@ enum {
     HF_RENEWALS_PER_TURN = 8,      /* that a hub issues before it serves others: some 30 ms */
 
     /* Store. */
+    HF_WAL_PAGES = 4096,          /* 16 MiB of WAL; past it a commit moves them to the database */
     HF_SEQ_RESERVE = 1000,        /* seqs reserved at a time in the file beside the store */
     HF_BATCH_CONTROL_MAX = 65536, /* a hub's own entries in one batch; then HF_ERR_LIMIT */
     HF_ELEMENT_INLINE_MAX = 64,   /* larger sets, and append fields, live in rows */

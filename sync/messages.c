@@ -108,11 +108,12 @@ static bool read_claim(hf_reader *reader, void *out)
 static bool read_yours(hf_reader *reader, void *out)
 {
     hf_yours *yours = out;
-    read_tuple(reader, 4);
+    read_tuple(reader, 5);
     yours->origin = read_own_index(reader);
     yours->lane = read_lane(reader);
     yours->durable = read_seq(reader);
     yours->central = read_seq(reader);
+    hf_read_bytes_exact(reader, yours->chain, HF_HASH_SIZE);
     return true;
 }
 

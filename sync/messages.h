@@ -44,7 +44,6 @@ enum {
     HF_PROTOCOL = 1,
     HF_CODE_VERSION = 100,
     HF_CODE_MALFORMED = 101,
-    HF_CODE_CANONICAL = 102,
     HF_CODE_LIMIT = 103,
     HF_CODE_TURN = 104,
     HF_CODE_UNKNOWN = 200,
@@ -114,6 +113,7 @@ typedef struct hf_yours { /* how far the hub has one of the client's logs */
     uint8_t origin;       /* index in HELLO */
     uint8_t lane;
     uint64_t durable, central;
+    uint8_t chain[HF_HASH_SIZE]; /* of the hub's entry at durable; zeros: it has a hole there */
 } hf_yours;
 typedef struct hf_scope_item {
     uint32_t number;

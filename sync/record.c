@@ -319,7 +319,8 @@ static hf_status row_write(hf_store *store, hf_record *record, hf_bytes state)
                      : record->edited_deleted ? HF_SHOWN_EDITED_DELETED
                                               : HF_SHOWN);
     sqlite3_bind_int64(statement, at++, (sqlite3_int64)store->position);
-    hf_bind_bytes(statement, at, state.data, state.size);
+    hf_bind_bytes(statement, at++, state.data, state.size);
+    if (fresh) sqlite3_bind_int64(statement, at, (sqlite3_int64)record->first);
     hf_status status = hf_sql_run(store, statement);
     if (status == HF_OK && fresh) record->no = sqlite3_last_insert_rowid(store->db);
     return status;

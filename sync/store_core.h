@@ -64,6 +64,7 @@ struct hf_store {
     hf_log_slot logs[HF_LOG_SLOTS];
     hf_batch *batch; /* the open one, or NULL */
     hf_txn *txn;
+    uint32_t may_write;             /* a scope found to be open to this device; 0: none yet */
     bool clock_caps;                /* clock_cap has rows: qualities must be looked up */
     bool pack_changed;              /* a newer one may be held: to be looked for after a commit */
     uint64_t head_number;           /* last acceptance number given to a head */
@@ -150,34 +151,6 @@ HF_MUST_CHECK hf_status hf_dot_seen(hf_store *store, uint32_t scope, const hf_do
 void hf_chain_next(const hf_crypto *crypto, uint8_t chain[HF_HASH_SIZE],
                    const uint8_t hash[HF_HASH_SIZE]); /* chain = H(01 || chain || hash) */
 
-/* ---- entry.c: bodies and parts ---- */
-typedef struct hf_part {
-    bool erased;
-    uint8_t hash[HF_HASH_SIZE];
-    hf_record_id record;
-    hf_reader ops; /* at the next op; op_left of them */
-    size_t op_left;
-    uint32_t last_field, last_ordinal; /* ops ascend by field; equal ones count up */
-    bool started;
-    hf_origin_id logs[HF_PART_LOGS_MAX]; /* cited logs */
-    uint8_t lanes[HF_PART_LOGS_MAX];
-    size_t log_count;
-} hf_part;
-typedef struct hf_op {
-    uint32_t field, ordinal;
-    hf_cite cites[HF_OVERWRITTEN_MAX];
-    size_t cite_count;
-    hf_bytes value; /* data NULL: none */
-    hf_bytes reason;
-} hf_op;
-/* Reads the next part of `parts`; own log is (origin, lane). */
-HF_MUST_CHECK hf_status hf_part_next(const hf_crypto *crypto, hf_reader *parts, hf_part *out);
-HF_MUST_CHECK hf_status hf_op_next(hf_part *part, const hf_origin_id *origin, uint8_t lane,
-                                   hf_op *out);
-
-/* The same entry with every part erased: only the hashes are left. */
-HF_MUST_CHECK hf_status hf_entry_erase(const hf_crypto *crypto, hf_bytes body, hf_buffer *out);
-
 /* ---- record.c ---- */
 typedef struct hf_record_field {
     uint32_t number;
@@ -190,6 +163,7 @@ typedef struct hf_record { /* a record being folded */
     hf_record_id id;
     uint32_t scope;
     bool deleted, edited_deleted;
+    uint64_t first;          /* position of the entry that began it; read when it is first stored */
     hf_record_field *fields; /* ascending by number */
     size_t field_count, field_capacity;
     hf_buffer blob; /* the state as stored: what the cells' values borrow from */

@@ -35,13 +35,14 @@ static void check_reply(const hf_buffer *reply, hf_status status)
 static hf_status ask_edge(pair_world *pair, hf_bytes request, hf_buffer *reply)
 {
     pair_node *node = &pair->nodes[0];
-    hf_edge_api api = {.store = node->store,
-                       .edge = node->edge,
-                       .device = "edge0",
-                       .hub = "localhost:1",
-                       .now_ms = pair->now_ms,
-                       .wall_ms = pair_wall_ms(pair)};
-    return hf_edge_api_answer(&api, request, reply);
+    hf_edge_api own = {.edge = node->edge, .hub = "localhost:1"};
+    hf_api api = {.side = &hf_edge_side,
+                  .node = &own,
+                  .store = node->store,
+                  .name = "edge0",
+                  .now_ms = pair->now_ms,
+                  .wall_ms = pair_wall_ms(pair)};
+    return hf_api_answer(&api, request, reply);
 }
 
 static hf_status ask_hub(pair_world *pair, hf_bytes request, hf_buffer *reply)
@@ -50,13 +51,13 @@ static hf_status ask_hub(pair_world *pair, hf_bytes request, hf_buffer *reply)
                         .hub = pair->hub,
                         .enrol_address = "localhost:1",
                         .sync_address = "localhost:2"};
-    hf_hub_api api = {.store = pair->hub_node.store,
-                      .hub = pair->hub,
-                      .enroll = &enroll,
-                      .name = "hub",
-                      .now_ms = pair->now_ms,
-                      .wall_ms = pair_wall_ms(pair)};
-    return hf_hub_api_answer(&api, request, reply);
+    hf_api api = {.side = &hf_hub_side,
+                  .node = &enroll,
+                  .store = enroll.store,
+                  .name = "hub",
+                  .now_ms = pair->now_ms,
+                  .wall_ms = pair_wall_ms(pair)};
+    return hf_api_answer(&api, request, reply);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

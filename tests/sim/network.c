@@ -123,7 +123,11 @@ static void count_missing(sim_world *world, sim_link *link)
         const sim_dot *dot = &world->dots[i];
         bool up = (dot->held & edge_bit) && !(dot->held & hub_bit);
         bool whole = (dot->held & edge_bit) && !(dot->hollow & edge_bit);
-        bool down = (dot->held & hub_bit) && !whole && sim_may_hold(world, edge, dot);
+        /* A device that was set back is fed its own log again from its place in the feed, held or
+         * not. */
+        bool again =
+            edge->set_back && dot->author == edge->index && dot->hub_position > edge->cursor;
+        bool down = (dot->held & hub_bit) && (!whole || again) && sim_may_hold(world, edge, dot);
         if (!up && !down) continue;
         link->missing += dot->size;
         link->missing_count++;

@@ -6,38 +6,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-typedef struct bench {
-    fix_node *hub, *rees, *khan;
-    uint32_t beat, custody;
-} bench;
-
-static int set_up(void **state)
-{
-    bench *b = calloc(1, sizeof *b);
-    assert_non_null(b);
-    b->hub = fix_hub();
-    b->rees = fix_edge(b->hub, "rees");
-    b->khan = fix_edge(b->hub, "khan");
-    b->beat = fix_scope(b->hub, "beat");
-    b->custody = fix_scope(b->hub, "custody");
-    *state = b;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    bench *b = *state;
-    fix_free(b->khan);
-    fix_free(b->rees);
-    fix_free(b->hub);
-    free(b);
-    return 0;
-}
 
 /* ---- the tree ---- */
 
@@ -121,7 +92,7 @@ static void expect_tree(fix_node *node, uint64_t seq, size_t scopes)
 /* One scope more with each entry, up to as many as a log may have; and then as it stood at each. */
 static void the_tree_is_that_of_rfc_9162(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     grant_many(b->rees, 100, HF_LOG_SCOPES_MAX);
     for (uint32_t i = 0; i < HF_LOG_SCOPES_MAX; i++) {
         fix_new_crime(b->rees, 100 + (i * 7) % HF_LOG_SCOPES_MAX, "a theft"); /* in no order */
@@ -134,7 +105,7 @@ static void the_tree_is_that_of_rfc_9162(void **state)
  * may stand anywhere, goes on without a head. */
 static void no_log_has_more_scopes_than_a_head_can_cover(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     grant_many(b->rees, 100, HF_LOG_SCOPES_MAX);
     for (uint32_t i = 0; i < HF_LOG_SCOPES_MAX; i++) fix_new_crime(b->rees, 100 + i, "a theft");
     grant_many(b->rees, 101, HF_LOG_SCOPES_MAX);
@@ -160,7 +131,7 @@ static void no_log_has_more_scopes_than_a_head_can_cover(void **state)
 
 static void a_hub_with_verdicts_everywhere_goes_on(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     grant_many(b->rees, 100, HF_LOG_SCOPES_MAX);
     for (uint32_t i = 0; i < HF_LOG_SCOPES_MAX; i++) fix_new_crime(b->rees, 100 + i, "a theft");
     hf_dot dot = b->rees->last;
@@ -186,7 +157,7 @@ static void a_hub_with_verdicts_everywhere_goes_on(void **state)
 
 static void a_wrong_path_leads_nowhere(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     grant_many(b->rees, 100, 5);
     for (uint32_t i = 0; i < 5; i++) fix_new_crime(b->rees, 100 + i, "a theft");
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
@@ -242,7 +213,7 @@ static hf_status take(fix_node *node, const hf_head *head)
  * again from the start after a restart. */
 static void heads_behind_the_tail_are_the_same_in_any_order(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     grant_many(b->rees, 100, 6);
     for (uint32_t i = 0; i < 40; i++) fix_new_crime(b->rees, 100 + i * i % 6, "a theft");
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
@@ -299,7 +270,7 @@ static taken heads(fix_node *node, uint64_t after)
 
 static void the_newest_head_of_a_log_is_kept(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     hf_head first = sign(b->rees, 1);
     fix_new_crime(b->rees, b->beat, "two");
@@ -328,7 +299,7 @@ static void the_newest_head_of_a_log_is_kept(void **state)
 
 static void a_head_that_is_not_right_is_refused(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     fix_new_crime(b->rees, b->beat, "two");
     fix_push(b->rees, b->hub);
@@ -356,7 +327,7 @@ static void a_head_that_is_not_right_is_refused(void **state)
 
 static void another_device_cannot_sign_for_this_one(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     fix_new_crime(b->khan, b->beat, "one");
     fix_push(b->rees, b->hub);
@@ -367,7 +338,7 @@ static void another_device_cannot_sign_for_this_one(void **state)
 
 static void a_head_over_what_is_not_held_is_refused(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     fix_push(b->rees, b->hub);
     fix_new_crime(b->rees, b->beat, "two");
@@ -379,7 +350,7 @@ static void a_head_over_what_is_not_held_is_refused(void **state)
 
 static void heads_undone_with_their_batch_were_never_there(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     fix_push(b->rees, b->hub);
     hf_head head = sign(b->rees, 1);
@@ -412,7 +383,7 @@ typedef struct relayed {
 } relayed;
 
 /* Rees writes in two scopes; Khan holds only one of them. */
-static relayed relay_set_up(bench *b)
+static relayed relay_set_up(fix_bench *b)
 {
     relayed r;
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
@@ -438,7 +409,7 @@ static relayed relay_set_up(bench *b)
 
 static void one_scope_proves_itself_without_the_others(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     relayed r = relay_set_up(b);
     assert_int_equal(relay(b->khan, &r.head, &r.leaf, 1), HF_OK);
     taken kept = heads(b->khan, 0);
@@ -449,7 +420,7 @@ static void one_scope_proves_itself_without_the_others(void **state)
 
 static void a_relay_cannot_alter_what_a_head_covers(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     relayed r = relay_set_up(b);
     hf_head_leaf bad = r.leaf;
     bad.path[0][0] ^= 1;
@@ -474,7 +445,7 @@ static void a_relay_cannot_alter_what_a_head_covers(void **state)
 /* What is withheld is still covered: its place in the chain is known by its hash. */
 static void a_head_reaches_over_a_withheld_entry(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     fix_new_crime(b->rees, b->beat, "two");
     hf_dot withheld = b->rees->last;
@@ -497,7 +468,7 @@ static void a_head_reaches_over_a_withheld_entry(void **state)
     fix_expect_whole(b->hub);
 }
 
-#define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define PROMISE(name) cmocka_unit_test_setup_teardown(name, fix_bench_setup, fix_bench_teardown)
 
 int main(void)
 {

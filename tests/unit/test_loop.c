@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "both_loops.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -64,16 +66,6 @@ static int set_up_loop(void **state, bool many)
     b->wait_ms = LONG_MS;
     *state = b;
     return 0;
-}
-
-static int set_up(void **state)
-{
-    return set_up_loop(state, false);
-}
-
-static int set_up_many(void **state)
-{
-    return set_up_loop(state, true);
 }
 
 static int tear_down(void **state)
@@ -173,11 +165,6 @@ static void a_watch_may_be_ended_by_any_callback(void **state)
 
 int main(void)
 {
-#define BOTH(name)                                                                                 \
-    {#name "/few", name, set_up, tear_down, NULL},                                                 \
-    {                                                                                              \
-#name "/many", name, set_up_many, tear_down, NULL                                          \
-    }
     const struct CMUnitTest tests[] = {
         BOTH(all_that_one_wait_brought_comes_before_the_turn),
         BOTH(a_deadline_ends_the_wait),

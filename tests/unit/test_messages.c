@@ -69,8 +69,9 @@ static json_t *welcome_json(const hf_welcome *welcome)
     hf_yours one;
     hf_scope_item scope;
     for (hf_list list = welcome->yours; hf_next_yours(&list, &one);)
-        json_array_append_new(yours, json_pack("[i,i,o,o]", one.origin, one.lane,
-                                               number(one.durable), number(one.central)));
+        json_array_append_new(yours,
+                              json_pack("[i,i,o,o,o]", one.origin, one.lane, number(one.durable),
+                                        number(one.central), HEX(one.chain)));
     for (hf_list list = welcome->scopes; hf_next_scope(&list, &scope);)
         json_array_append_new(scopes, json_pack("[o,o,b]", number(scope.number),
                                                 text_of(scope.name), scope.may_write));

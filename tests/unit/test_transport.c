@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "both_loops.h"
 #include "transport_bench.h"
 
 #include <arpa/inet.h>
@@ -223,16 +224,6 @@ static int set_up_loop(void **state, bool many)
     return 0;
 }
 
-static int set_up(void **state)
-{
-    return set_up_loop(state, false);
-}
-
-static int set_up_many(void **state)
-{
-    return set_up_loop(state, true);
-}
-
 static void end_free(end *e)
 {
     free(e->received);
@@ -252,18 +243,6 @@ static int tear_down(void **state)
     }
     *state = b->made;
     free(b);
-    return 0;
-}
-
-static int make_credentials(void **state)
-{
-    *state = credentials_make();
-    return 0;
-}
-
-static int drop_credentials(void **state)
-{
-    credentials_free(*state);
     return 0;
 }
 
@@ -834,11 +813,6 @@ static void half_messages_of_all_connections_share_one_bound(void **state)
 
 int main(int argc, char **argv)
 {
-#define BOTH(name)                                                                                 \
-    {#name "/few", name, set_up, tear_down, NULL},                                                 \
-    {                                                                                              \
-#name "/many", name, set_up_many, tear_down, NULL                                          \
-    }
     const struct CMUnitTest tests[] = {
         BOTH(messages_of_any_size_come_back_whole),
         BOTH(many_messages_arrive_in_order_without_one_lost),
@@ -867,5 +841,5 @@ int main(int argc, char **argv)
         BOTH(half_messages_of_all_connections_share_one_bound),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
-    return cmocka_run_group_tests_name("transport", tests, make_credentials, drop_credentials);
+    return cmocka_run_group_tests_name("transport", tests, credentials_make, credentials_drop);
 }
