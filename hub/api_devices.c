@@ -99,10 +99,20 @@ static hf_status on_peer(void *context, const hf_peer_status *peer)
     return f->peers.status;
 }
 
+static int by_key(const void *a, const void *b)
+{
+    const hf_peer_status *x = a, *y = b;
+    return memcmp(x->key_id, y->key_id, HF_HASH_SIZE);
+}
+
+/* Peers come sorted by key: each device is looked up among them, and there are ten thousand. */
 static hf_status fleet_read(hf_call *call, fleet *out)
 {
     hf_status status = hf_hub_devices(hf_enroll_of(call)->hub, on_device, out);
     if (status == HF_OK) status = hf_hub_peers(hf_enroll_of(call)->hub, on_peer, out);
+    if (status == HF_OK && out->peers.size)
+        qsort(out->peers.data, out->peers.size / sizeof(hf_peer_status), sizeof(hf_peer_status),
+              by_key);
     return status;
 }
 
@@ -124,11 +134,13 @@ static void fleet_device(const fleet *f, size_t index, hf_device *out)
 
 static bool fleet_peer(const fleet *f, const uint8_t key_id[HF_HASH_SIZE], hf_peer_status *out)
 {
-    for (size_t i = 0; i < f->peers.size / sizeof *out; i++) {
-        memcpy(out, f->peers.data + i * sizeof *out, sizeof *out);
-        if (memcmp(out->key_id, key_id, HF_HASH_SIZE) == 0) return true;
-    }
-    return false;
+    hf_peer_status wanted;
+    if (f->peers.size == 0) return false;
+    memcpy(wanted.key_id, key_id, HF_HASH_SIZE);
+    const hf_peer_status *found =
+        bsearch(&wanted, f->peers.data, f->peers.size / sizeof wanted, sizeof wanted, by_key);
+    if (found) *out = *found;
+    return found != NULL;
 }
 
 hf_status hf_hub_fleet_count(hf_call *call, hub_fleet *out)

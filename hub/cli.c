@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PEERS_MAX = 100000, PORTS_FILE_MAX = 256 };
+enum { PORTS_FILE_MAX = 256 };
 
 /* ---- what the CA does for the hub ---- */
 
@@ -119,7 +119,7 @@ static hf_status open_hub(hf_program *program, char *problem, size_t problem_siz
     hf_store_options options = {
         .path = program->home.store, .crypto = hf_keys_crypto(program->home.keys), .is_hub = true};
     hf_hub_options hub_options = {.implementation = HUB_PROGRAM " " HF_VERSION,
-                                  .peers_max = PEERS_MAX,
+                                  .peers_max = HUB_DEVICES_MAX,
                                   .authority = &node->authority};
     hf_status status = hf_store_open(&options, &node->store, problem, problem_size);
     if (status == HF_OK) status = hf_hub_new(node->store, &hub_options, &node->hub);

@@ -4,6 +4,8 @@
  * person may yet allow it. It becomes a hole with a reason, and nothing waits for it. */
 #include "ingest.h"
 
+#include "backlog.h"
+
 #include "sync/merge.h"
 #include "sync/planted.h"
 
@@ -32,12 +34,23 @@ static uint32_t delete_reason(const hf_op *op)
     return status == HF_OK ? 0 : HF_REASON_MALFORMED;
 }
 
+/* Every installation that is only cited costs a place for good, and whoever cites may make them up.
+ * Ours cite what they have seen; so the bound is met by those who do not. */
+static bool cites_too_many(const ingest *in, const hf_part *part)
+{
+    size_t unknown = 0;
+    for (size_t i = 0; i < part->log_count; i++)
+        if (!hf_origin_by_id(in->hub->store, &part->logs[i])) unknown++;
+    return unknown > 0 && hf_origin_count(in->hub->store) + unknown > HF_ORIGINS_CITED_MAX;
+}
+
 static uint32_t part_reason(const ingest *in, hf_part *part)
 {
     uint32_t type = part->record.type, reason = 0;
     if (type < HF_TYPE_FIRST_PACK) return HF_REASON_HUB_ONLY;
     const hf_type *known = hf_pack_type(hf_store_pack(in->hub->store), type);
     if (known && known->lane != in->lane) return HF_REASON_LANE;
+    if (cites_too_many(in, part)) return HF_REASON_CROWDED;
     while (part->op_left > 0 && reason == 0) { /* ops ascend by field: deletes come first */
         hf_op op;
         if (hf_op_next(part, &in->row->id, in->lane, &op) != HF_OK) return HF_REASON_MALFORMED;
@@ -72,18 +85,19 @@ static const char *reason_text(uint32_t reason)
     case HF_REASON_NO_GRANT: return "the device has no grant for this scope";
     case HF_REASON_LANE: return "this type of record is not allowed in this lane";
     case HF_REASON_HUB_ONLY: return "only a hub may write this type of record";
+    case HF_REASON_CROWDED: return "the record holds more than it can, or what it cites is unknown";
     default: return "the operations do not suit the type of record";
     }
 }
 
 /* ---- what it changes ---- */
 
-static void touch(hf_hub *hub, uint32_t scope)
+static void touch(hf_scope_list *list, uint32_t scope)
 {
-    for (size_t i = 0; i < hub->touched_count && i < HF_HUB_TOUCHED_MAX; i++)
-        if (hub->touched[i] == scope) return;
-    if (hub->touched_count < HF_HUB_TOUCHED_MAX) hub->touched[hub->touched_count] = scope;
-    if (hub->touched_count <= HF_HUB_TOUCHED_MAX) hub->touched_count++;
+    for (size_t i = 0; i < list->count && i < HF_HUB_TOUCHED_MAX; i++)
+        if (list->scopes[i] == scope) return;
+    if (list->count < HF_HUB_TOUCHED_MAX) list->scopes[list->count] = scope;
+    if (list->count <= HF_HUB_TOUCHED_MAX) list->count++;
 }
 
 static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reason)
@@ -92,12 +106,13 @@ static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reaso
     hf_peer *peer = in->peer;
     hf_dot dot = {.origin = in->row->id, .lane = in->lane, .seq = entry->seq};
     const char *text = reason_text(reason);
+    peer->withheld_turn = hub->turn;
     hf_status status = hf_batch_verdict(in->batch, &dot, entry->scope, reason, text, hub->wall_ms);
-    touch(hub, entry->scope);
+    touch(&hub->touched, entry->scope);
     /* The author must hear it, even where it may not see the scope. */
     if (status == HF_OK && !hf_peer_holds(peer, entry->scope)) {
         status = hf_batch_verdict(in->batch, &dot, peer->home, reason, text, hub->wall_ms);
-        touch(hub, peer->home);
+        touch(&hub->touched, peer->home);
     }
     if (status != HF_OK || peer->notice_count == HF_NOTICES_MAX) return status;
     hf_notice notice = {.origin = (uint8_t)(in->origin - peer->origins),
@@ -128,11 +143,16 @@ static hf_status take_entry(ingest *in, const hf_entry_body *entry)
         return HF_OK;
     }
     uint32_t reason = entry_reason(in, entry);
-    hf_status status = hf_batch_parsed(in->batch, in->row, in->lane, entry, reason, &applied);
+    hf_status status = HF_OK;
+    bool crowds = false;
+    if (reason == 0) status = hf_entry_crowds(in->hub->store, in->row, in->lane, entry, &crowds);
+    if (status != HF_OK) return status;
+    if (crowds) reason = HF_REASON_CROWDED;
+    status = hf_batch_parsed(in->batch, in->row, in->lane, entry, reason, &applied);
     if (status != HF_OK) return status;
     if (applied.what == HF_APPLIED_GAP) return refuse(in, HF_CODE_GAP, "gap", entry->seq);
     if (applied.what == HF_APPLIED_FORK) return refuse(in, HF_CODE_FORK, "fork", entry->seq);
-    if (applied.what == HF_APPLIED_NEW) touch(in->hub, entry->scope);
+    if (applied.what == HF_APPLIED_NEW) touch(&in->hub->touched, entry->scope);
     if (applied.what == HF_APPLIED_WITHHELD) status = withheld(in, entry, reason);
     if (HF_PLANTED(WITHHELD_BLOCKS) && applied.what == HF_APPLIED_WITHHELD) return status;
     if (entry->seq > log->held) log->held = entry->seq;
@@ -173,6 +193,18 @@ static hf_status head_refused(ingest *in, const hf_head *head)
                   same ? "signature not good" : "chain differs from the signed head", head->seq);
 }
 
+/* Who holds one of the scopes that the head covers will be told of it; nobody else is woken. */
+static hf_status touch_leaves(ingest *in, const hf_head *head)
+{
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    size_t count;
+    uint8_t root[HF_HASH_SIZE];
+    hf_status status =
+        hf_head_leaves(in->hub->store, in->origin->no, head->lane, head->seq, leaves, &count, root);
+    for (size_t i = 0; status == HF_OK && i < count; i++) touch(&in->hub->headed, leaves[i].scope);
+    return status;
+}
+
 static hf_status on_head(ingest *in, const hf_head_item *item)
 {
     if (item->origin >= in->peer->origin_count) return HF_ERR_PROTOCOL;
@@ -186,6 +218,7 @@ static hf_status on_head(ingest *in, const hf_head_item *item)
     if (!in->row->name[0]) return HF_OK; /* no certificate, no judgement: it will be sent again */
     hf_status status = hf_batch_head(in->batch, &head);
     if (status == HF_ERR_PROTOCOL) return head_refused(in, &head);
+    if (status == HF_OK) status = touch_leaves(in, &head);
     if (head.seq > log->head) log->head = head.seq;
     in->heads++;
     in->origin->touched |= (uint8_t)(1u << in->lane);
@@ -254,7 +287,8 @@ static hf_status pass(hf_hub *hub, const hf_head *head, const hf_received **culp
     hf_status status =
         hf_batch_begin_own(hub->store, hub->wall_ms, 2 * hub->inbox_entries, &in.batch);
     if (status != HF_OK) return status;
-    hub->touched_count = 0;
+    hub->touched.count = hub->headed.count = 0;
+    if (head) hub->headed.count = HF_HUB_TOUCHED_MAX + 1; /* our own: everyone is told */
     for (const hf_received *at = hub->inbox.first; at && status == HF_OK; at = at->next) {
         status = take_frame(&in, at);
         if (status != HF_ERR_PROTOCOL && status != HF_ERR_LIMIT) continue;
@@ -304,6 +338,7 @@ static void fail_all(hf_hub *hub, hf_status status)
     for (const hf_received *at = hub->inbox.first; at; at = at->next) {
         hf_peer *peer = at->owner;
         hf_session_fail_status(&peer->session, status, "store");
+        hf_inbox_drop(&hub->backlog, peer); /* it was not told that it holds what comes before */
         hf_peer_wake(peer);
     }
 }
@@ -321,7 +356,9 @@ hf_status hf_ingest(hf_hub *hub)
         each_owner(hub, hf_peer_reset_staged);
         if (!culprit) break; /* the store's trouble, not a frame's */
         hf_peer_wake(culprit->owner);
-        hf_inbox_drop_from(&hub->inbox, culprit); /* the rest again, without it and what followed */
+        /* The rest again, without it and what followed. */
+        hf_inbox_drop(&hub->backlog, culprit->owner);
+        hf_inbox_drop_from(&hub->inbox, culprit);
         status = HF_OK;
     }
     if (status == HF_OK) {
@@ -331,7 +368,6 @@ hf_status hf_ingest(hf_hub *hub)
     } else {
         fail_all(hub, status);
     }
-    hf_inbox_drop(&hub->inbox, NULL);
-    hub->inbox_entries = 0;
+    hf_backlog_done(hub);
     return status;
 }

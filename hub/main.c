@@ -102,29 +102,18 @@ static void on_writable(void *user)
     hf_conn_close(l->conn, "could not write");
 }
 
-typedef struct seek_peer {
-    const uint8_t *key_id;
-    uint64_t position;
-} seek_peer;
-
-static hf_status on_peer(void *context, const hf_peer_status *peer)
-{
-    seek_peer *seek = context;
-    if (memcmp(peer->key_id, seek->key_id, HF_HASH_SIZE) == 0) seek->position = peer->fed_position;
-    return HF_OK;
-}
-
 static void on_close(void *user, const char *reason)
 {
     hub_link *l = user;
     hub_daemon *d = l->daemon;
-    seek_peer seek = {.key_id = l->key_id, .position = HF_POSITION_UNKNOWN};
+    hf_peer_status now;
     char ended[256];
     bool was_ended = hf_peer_ended(l->peer, ended, sizeof ended);
-    hf_status status = hf_hub_peers(d->node->hub, on_peer, &seek);
-    hf_last_seen seen = {.wall_ms = hf_clock_wall_ms(), .position = seek.position};
+    bool was_live = hf_peer_status_get(l->peer, &now);
+    hf_last_seen seen = {.wall_ms = hf_clock_wall_ms(),
+                         .position = was_live ? now.fed_position : HF_POSITION_UNKNOWN};
     memcpy(seen.key_id, l->key_id, sizeof seen.key_id);
-    if (status == HF_OK) hf_write_raw(&d->seen, (hf_bytes){(const uint8_t *)&seen, sizeof seen});
+    hf_write_raw(&d->seen, (hf_bytes){(const uint8_t *)&seen, sizeof seen});
     hf_hub_link_down(d->node->hub, l->peer, hf_clock_now_ms());
     hf_log(was_ended ? HF_LOG_WARN : HF_LOG_INFO, "device-down", "key=%s reason=\"%s\"", l->key,
            was_ended ? ended : reason);
@@ -215,6 +204,13 @@ static void renew_own(hub_daemon *d)
 
 /* ---- begin and end ---- */
 
+/* Every connection is a descriptor, and the system may allow fewer of these than we would take. */
+static uint32_t devices_max(const hub_daemon *d)
+{
+    uint32_t allowed = hf_loop_connections_max(d->loop);
+    return allowed < HUB_DEVICES_MAX ? allowed : HUB_DEVICES_MAX;
+}
+
 static const char *listen_host(const hf_place *place)
 {
     return *place->host ? place->host : NULL;
@@ -232,6 +228,9 @@ static hf_status open_listeners(hub_daemon *d)
                                 .port = sync_port,
                                 .paths = paths,
                                 .message_size_max = HF_FRAME_SIZE_MAX,
+                                .strangers = {.max = HF_STRANGERS_MAX,
+                                              .per_address = HF_STRANGERS_PER_ADDRESS_MAX,
+                                              .life_ms = HF_HANDSHAKE_MAX_MS},
                                 .events = {.context = d,
                                            .admit = admit,
                                            .on_open = on_open,
@@ -242,9 +241,13 @@ static hf_status open_listeners(hub_daemon *d)
     hf_enrol_options enrol = {.address = listen_host(&config->enrol_listen),
                               .port = enrol_port,
                               .paths = paths,
+                              .strangers = {.max = HF_ENROL_STRANGERS_MAX,
+                                            .per_address = HF_ENROL_STRANGERS_PER_ADDRESS_MAX,
+                                            .life_ms = HF_ENROL_MAX_MS},
                               .context = d,
                               .on_enrol = on_enrol};
     hf_status status = hf_loop_new(&loop_options, &d->loop);
+    if (status == HF_OK) server.connections_max = devices_max(d);
     if (status == HF_OK) status = hf_server_open(d->loop, &server, &d->server);
     if (status == HF_OK) status = hf_enrol_open(d->loop, &enrol, &d->enrol);
     if (status == HF_OK) status = hf_program_listen(d->program, d->loop, &d->local);
@@ -306,8 +309,8 @@ int hf_hub_cli_run(void *context, const hf_cli_args *args)
         code = begin(&d);
     }
     if (code == HF_EXIT_OK) {
-        hf_log(HF_LOG_INFO, "started", "pid=%ld listen=%u enrol=%u", (long)getpid(),
-               hf_server_port(d.server), hf_enrol_port(d.enrol));
+        hf_log(HF_LOG_INFO, "started", "pid=%ld listen=%u enrol=%u devices-max=%u", (long)getpid(),
+               hf_server_port(d.server), hf_enrol_port(d.enrol), devices_max(&d));
         hf_status status = hf_loop_run(d.loop, on_turn, &d);
         drain(&d);
         hf_log(HF_LOG_INFO, "ended", "signal=%d", hf_loop_signal(d.loop));

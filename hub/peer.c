@@ -58,8 +58,6 @@ void hf_peer_settle(hf_peer *peer)
     }
     peer->notices_durable = peer->notice_count;
     peer->notices_durable_size = peer->notices.size;
-    memset(peer->queued_entries, 0, sizeof peer->queued_entries);
-    memset(peer->queued_bytes, 0, sizeof peer->queued_bytes);
     if (peer->greeted) peer->hello_durable = true;
     hf_peer_wake(peer);
 }
@@ -174,7 +172,6 @@ static hf_status on_push(hf_peer *peer, const hf_push *push)
                         push->lane);
         return HF_ERR_LIMIT;
     }
-    peer->hub->inbox_entries += push->bodies.count;
     return HF_OK;
 }
 

@@ -10,6 +10,8 @@
 
 #define HUB_PROGRAM "holdfast-hub"
 
+enum { HUB_DEVICES_MAX = 100000 }; /* connected at once; `run` says if the system allows fewer */
+
 typedef struct hub_node {
     hf_hub_config config;
     hf_ca *ca;

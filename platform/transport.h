@@ -9,6 +9,7 @@
 
 #include "keys.h"
 #include "loop.h"
+#include "strangers.h"
 
 enum {
     HF_CONNECT_TIMEOUT_MS = 10 * 1000, /* from dial to open: name, TCP, TLS and upgrade together */
@@ -75,8 +76,9 @@ typedef struct hf_server_options {
     const char *address; /* IP address to listen on; NULL for all */
     uint16_t port;       /* 0: any free one; hf_server_port tells */
     hf_key_paths paths;
-    size_t message_size_max;  /* a longer message closes the connection; HF_FRAME_SIZE_MAX */
-    uint32_t connections_max; /* more are turned away; 0 for no bound but the system's */
+    size_t message_size_max;       /* a longer message closes the connection; HF_FRAME_SIZE_MAX */
+    uint32_t connections_max;      /* more are turned away; 0 for no bound but the system's */
+    hf_strangers_limits strangers; /* of those that `admit` was not yet asked about */
     hf_conn_events events;
 } hf_server_options;
 

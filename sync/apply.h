@@ -8,6 +8,13 @@
 #include "entry.h"
 #include "store.h"
 
+/* Would this entry bring a record that it touches further above HF_FIELD_DOTS_MAX or
+ * HF_RECORD_DOTS_MAX? One that takes away as much as it adds does not: so a crowded record can be
+ * put in order. For a hub to ask before it applies. Known of records that were seen at a limit
+ * since the store was opened: of another, one entry more is let through. */
+HF_MUST_CHECK hf_status hf_entry_crowds(hf_store *store, const hf_origin_row *origin, uint8_t lane,
+                                        const hf_entry_body *entry, bool *crowds);
+
 typedef enum hf_applied {
     HF_APPLIED_NEW,      /* folded in */
     HF_APPLIED_KNOWN,    /* held already, same hash: nothing to do */

@@ -26,7 +26,6 @@ typedef struct own_walk {
 static hf_status claim_log(void *context, const hf_log_state *log)
 {
     own_walk *walk = context;
-    if (log->seq == 0) return HF_OK;
     hf_claimed_log claimed = {.lane = log->lane, .seq = log->seq};
     memcpy(claimed.chain, log->chain, HF_HASH_SIZE);
     hf_write_claimed_log(&walk->logs, &claimed);

@@ -36,7 +36,7 @@ static hf_status write_push(hf_client *client, uint64_t now_ms)
     hf_buffer_clear(&client->items);
     hf_status status = hf_log_read(client->store, client->own[origin]->no, lane, walk.next.after,
                                    walk.next.entries, push_entry, &walk);
-    if (status == HF_ERR_LIMIT && walk.entries > 0) status = HF_OK;
+    if (status == HF_ERR_LIMIT) status = HF_OK;
     if (status != HF_OK) return status;
     if (walk.entries == 0) return HF_ERR_CORRUPT; /* the log's vector counts it, its row is gone */
     hf_message message = {.type = HF_FRAME_PUSH};

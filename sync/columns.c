@@ -22,7 +22,7 @@ enum {
 };
 
 enum { MAJOR_UINT = 0, MAJOR_BYTES = 2 };
-enum { BODY_ITEMS = 9, ID_TIME_SIZE = 6, SALT_SIZE = 8, SHAPES_MAX = 128, ROWS_MIN = 4 };
+enum { BODY_ITEMS = 9, ID_TIME_SIZE = 6, SALT_SIZE = 8, SHAPES_MAX = 128, ROWS_MIN = 8 };
 
 typedef struct shape { /* rows with the same kinds of cells, one below the other */
     size_t kinds_at, kinds_size, rows;
@@ -142,6 +142,7 @@ static void take_shape(turning *t, size_t kinds_at)
     } else {
         i = t->shape_count++;
         t->shapes[i] = (shape){kinds_at, size, 0};
+        if (kinds->size > HF_COLUMNS_MAX) hf_reader_fail(&t->frame, HF_ERR_LIMIT);
     }
     t->shapes[i].rows++;
     t->shape_of[t->row_count++] = (uint8_t)i;

@@ -278,7 +278,6 @@ static hf_status add_delete(adding *add)
     if (add->record->no == 0)
         return hf_store_say(add->store, HF_ERR_NOT_FOUND, "There is no such record on this node.");
     hf_status status = hf_delete_context(add->store, add->record->no, add->scope, &context);
-    if (status == HF_OK && context.size > HF_VALUE_SIZE_MAX) status = HF_ERR_LIMIT;
     if (status == HF_OK)
         status = add_op(add, hf_buffer_bytes(&context), add->cell->live, add->cell->live_count);
     hf_buffer_free(&context);

@@ -302,7 +302,7 @@ bool hf_next_body(hf_bodies *walk)
         walk->left = hf_read_array(&walk->reader, SIZE_MAX);
         walk->runs--;
     }
-    if (walk->left == 0 || walk->reader.status != HF_OK) return false;
+    if (walk->left == 0) return false;
     walk->body = hf_read_item(&walk->reader);
     walk->left--;
     return walk->reader.status == HF_OK;
@@ -427,7 +427,7 @@ static void read_push(hf_reader *reader, hf_message *out)
     hf_push *push = &out->as.push;
     push->origin = read_own_index(reader);
     push->lane = read_lane(reader);
-    read_list(reader, HF_FRAME_ENTRIES_MAX, &push->bodies, read_body, NULL);
+    read_list(reader, HF_PUSH_ENTRIES_MAX, &push->bodies, read_body, NULL);
     if (push->bodies.count == 0) hf_reader_fail(reader, HF_ERR_PROTOCOL);
 }
 

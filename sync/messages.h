@@ -63,7 +63,8 @@ enum {
     HF_REASON_LANE = 601,
     HF_REASON_HUB_ONLY = 602,
     HF_REASON_MALFORMED = 603,
-    HF_REASON_OPERATOR = 604
+    HF_REASON_OPERATOR = 604,
+    HF_REASON_CROWDED = 605
 };
 
 /* `count` encoded items, one after the other, without the array's head. A copy of a list is a

@@ -31,7 +31,7 @@ typedef struct hf_vector_slot { /* one (log, scope), cached while a batch is ope
     bool known, dirty;
 } hf_vector_slot;
 
-enum { HF_VECTOR_SLOTS = 64, HF_LOG_SLOTS = 64, HF_GUARD_SIZE = 40 };
+enum { HF_VECTOR_SLOTS = 64, HF_LOG_SLOTS = 64, HF_CROWDED_SLOTS = 1024, HF_GUARD_SIZE = 40 };
 
 typedef struct hf_log_slot { /* last seq of a whole log, over all its scopes */
     int64_t log;
@@ -62,6 +62,8 @@ struct hf_store {
     char *guard_name; /* of the guard file, while it is open */
     hf_vector_slot vectors[HF_VECTOR_SLOTS];
     hf_log_slot logs[HF_LOG_SLOTS];
+    /* Records seen at their limits (hf_entry_crowds), by the hash of their ids: worth a look. */
+    uint64_t crowded[HF_CROWDED_SLOTS];
     hf_batch *batch; /* the open one, or NULL */
     hf_txn *txn;
     uint32_t may_write;             /* a scope found to be open to this device; 0: none yet */
@@ -195,6 +197,8 @@ HF_MUST_CHECK hf_status hf_record_entries(hf_store *store, int64_t no, uint64_t 
 HF_MUST_CHECK hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *entry,
                                        const hf_origin_id *origin, uint8_t lane,
                                        const uint8_t hash[HF_HASH_SIZE], uint64_t position);
+/* Remembers the record if it is at one of its limits: hf_entry_crowds then looks. */
+void hf_record_note_crowded(hf_store *store, const hf_record *record);
 /* Folds a record anew from its entries: after a verdict. */
 HF_MUST_CHECK hf_status hf_record_refold(hf_store *store, int64_t no);
 /* Brings the conflict table up to date with the pack, if it was made under another one. */

@@ -85,6 +85,7 @@ typedef struct hf_peer_status {
     uint64_t fed_position; /* durable at the device */
     bool in_sync;          /* has all of the feed it may see */
 } hf_peer_status;
+bool hf_peer_status_get(const hf_peer *peer, hf_peer_status *out); /* false: its session is over */
 typedef hf_status (*hf_peer_visitor)(void *context, const hf_peer_status *peer);
 HF_MUST_CHECK hf_status hf_hub_peers(hf_hub *hub, hf_peer_visitor visit, void *context);
 

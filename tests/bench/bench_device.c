@@ -37,7 +37,6 @@ typedef struct device {
     hf_buffer out; /* the one message that waits to be written */
     hf_link_state shown;
     uint64_t position;
-    uint32_t scope;
     gen records;
     hf_buffer value; /* scratch */
 } device;
@@ -178,7 +177,7 @@ static void put(device *d)
     hf_author author = {.actor = "PC 4411 Rees"};
     hf_edge_clock(d->edge, hf_clock_now_ms(), hf_clock_wall_ms(), &author.wall_ms, &author.quality);
     hf_status status = hf_txn_begin(d->files.store, &author, &txn);
-    if (status == HF_OK) status = gen_write(txn, &record, d->scope, &d->value);
+    if (status == HF_OK) status = gen_write(txn, &record, d->files.scopes[0], &d->value);
     if (status == HF_OK) status = hf_txn_commit(txn, NULL, NULL);
     if (status != HF_OK) fail(d, "put", status);
     printf("saved %.6f %.6f\n", began, bench_seconds());
@@ -232,7 +231,7 @@ int main(int argument_count, char **arguments)
     }
     if (!folder_open(&d.files, arguments[1], false)) return 1;
     d.position = hf_feed_position(d.files.store);
-    d.scope = d.position ? folder_scope(&d.files) : 0; /* one that has met no hub writes nothing */
+    if (d.position && !folder_scopes(&d.files)) return 1; /* one that met no hub writes nothing */
     hf_status status = open_all(&d, (uint16_t)strtoul(arguments[2], NULL, 10));
     if (status == HF_OK) status = hf_loop_run(d.loop, on_turn, &d);
     if (status != HF_OK) fprintf(stderr, "bench: device: %s\n", hf_status_name(status));

@@ -2,7 +2,7 @@
  * certificate, a full handshake, the upgrade, HELLO, and then silence.
  *
  *   fleet HUB_FOLDER FILE PORT     obeys standard input, and ends with it:
- *     connect N                    the first N connect at once; when all are in sync:
+ *     connect N WINDOW             the first N connect, WINDOW at a time; when all are in sync:
  *                                  {"seconds":...,"dials":...,"closed":...}
  *     count                        {"in_sync":...,"pings":...,"fed":...,"rss":KIB of this process}
  *
@@ -53,7 +53,9 @@ static bool obey(crowd *c, double *began)
     line[size] = 0;
     if (strncmp(line, "connect ", 8) == 0) {
         *began = bench_seconds();
-        crowd_connect(c, strtoul(line + 8, NULL, 10));
+        char *end;
+        size_t count = strtoul(line + 8, &end, 10);
+        crowd_connect(c, count, strtoul(end, NULL, 10));
     }
     if (strncmp(line, "count", 5) == 0) {
         printf("{\"in_sync\":%zu,\"pings\":%zu,\"fed\":%zu,\"rss\":%llu}\n", c->in_sync, c->pings,

@@ -1,6 +1,6 @@
 /* bench_mint.c: enrols many devices at once at a hub that does not run.
  *
- *   mint HUB_FOLDER COUNT FILE     makes keys and certificates, registers them, writes FILE
+ *   mint HUB_FOLDER COUNT SCOPE FILE     makes keys and certificates, registers them, writes FILE
  *
  * Each is known to the hub as one that was here before and holds all it may see. The CA and the
  * control records are the production code's; keys come from OpenSSL, which makes them faster, and
@@ -37,6 +37,7 @@ typedef struct mint {
     hf_ca *ca;
     minted *all;
     size_t count;
+    const char *scope;
     uint64_t heads; /* number of the newest */
 } mint;
 
@@ -70,7 +71,7 @@ static bool make_device(mint *t, size_t index)
     const hf_crypto *crypto = hf_keys_crypto(t->files.keys);
     uint8_t public_key[HF_PUBLIC_KEY_MAX], certificate[HF_CERTIFICATE_DER_MAX];
     size_t public_size = sizeof public_key, size = sizeof certificate;
-    const char *scopes[] = {BENCH_SCOPE};
+    const char *scopes[] = {t->scope};
     snprintf(m->name, sizeof m->name, "device %05zu", index);
     if (!make_key(crypto, m, public_key, &public_size)) return false;
     hf_issue issue = {.public_key = {public_key, public_size},
@@ -89,14 +90,6 @@ static bool make_device(mint *t, size_t index)
 }
 
 /* ---- HELLO ---- */
-
-static hf_status newest_head(void *context, uint64_t number, const hf_head *head, uint64_t position)
-{
-    (void)head;
-    (void)position;
-    *(uint64_t *)context = number;
-    return HF_OK;
-}
 
 static bool make_cursor(mint *t, const minted *m, hf_cursor *out)
 {
@@ -144,8 +137,8 @@ static bool make_hello(mint *t, minted *m, hf_buffer *claims, hf_buffer *frame)
 static bool make_hellos(mint *t)
 {
     hf_buffer claims = {0}, frame = {0};
-    bool made = is_ok(hf_hub_turn(t->hub, hf_clock_now_ms(), hf_clock_wall_ms()), "a turn") &&
-                is_ok(hf_head_each(t->files.store, 0, UINT32_MAX, newest_head, &t->heads), "heads");
+    bool made = is_ok(hf_hub_turn(t->hub, hf_clock_now_ms(), hf_clock_wall_ms()), "a turn");
+    t->heads = hf_head_newest(t->files.store);
     for (size_t i = 0; i < t->count && made; i++) made = make_hello(t, &t->all[i], &claims, &frame);
     hf_buffer_free(&claims);
     hf_buffer_free(&frame);
@@ -215,10 +208,11 @@ static bool open_hub(mint *t, const char *path)
 int main(int argument_count, char **arguments)
 {
     mint t = {.hub = NULL};
-    if (argument_count != 4) {
-        fprintf(stderr, "usage: mint HUB_FOLDER COUNT FILE\n");
+    if (argument_count != 5) {
+        fprintf(stderr, "usage: mint HUB_FOLDER COUNT SCOPE FILE\n");
         return 2;
     }
+    t.scope = arguments[3];
     t.count = strtoul(arguments[2], NULL, 10);
     t.all = calloc(t.count, sizeof *t.all);
     double began = bench_seconds();
@@ -229,7 +223,7 @@ int main(int argument_count, char **arguments)
     hf_ca_close(t.ca);
     hf_store_close(t.files.store);
     t.files.store = NULL;
-    made = made && learn_origins(&t) && write_file(&t, arguments[3]);
+    made = made && learn_origins(&t) && write_file(&t, arguments[4]);
     folder_close(&t.files);
     free(t.all);
     if (made) printf("{\"devices\":%zu,\"seconds\":%.3f}\n", t.count, bench_seconds() - began);

@@ -23,7 +23,7 @@ int main(int argument_count, char **arguments)
                    gen_is_the_peers(hf_keys_crypto(f.keys)) &&
                    hf_store_standing(f.store, &before) == HF_OK;
     double began = bench_seconds();
-    written = written && folder_write(&f, 0, count, per_commit);
+    written = written && folder_write(&f, count, per_commit);
     double seconds = bench_seconds() - began;
     written = written && hf_store_standing(f.store, &after) == HF_OK &&
               after.records == before.records + count;

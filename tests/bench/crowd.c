@@ -7,6 +7,7 @@
 
 #include <openssl/rand.h>
 #include <openssl/x509.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ bool crowd_member_init(crowd_member *m, const fleet_device *device)
 
 void crowd_open(crowd *c, const char *hub_folder, uint16_t port)
 {
+    signal(SIGPIPE, SIG_IGN);
     c->ctx = tls_client(hub_folder, false);
     c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     c->port = port;
@@ -49,7 +51,10 @@ static void hang_up(crowd *c, crowd_member *m)
 {
     uint16_t random;
     if (m->state == CROWD_AWAY) return;
-    if (m->state == CROWD_IN_SYNC) c->in_sync--;
+    if (m->state == CROWD_IN_SYNC)
+        c->in_sync--;
+    else
+        c->pending--;
     if (m->ssl) SSL_free(m->ssl);
     if (m->fd >= 0) close(m->fd);
     free(m->in);
@@ -73,6 +78,7 @@ static void dial(crowd *c, crowd_member *m)
     m->fd = tls_dial(c->port);
     m->ssl = SSL_new(c->ctx);
     c->dials++;
+    c->pending++;
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = m};
     bool begun = m->fd >= 0 && m->ssl && SSL_use_certificate(m->ssl, m->certificate) == 1 &&
                  SSL_use_PrivateKey(m->ssl, m->key) == 1 && SSL_set_fd(m->ssl, m->fd) == 1 &&
@@ -139,6 +145,7 @@ static void on_welcome(crowd *c, crowd_member *m, const hf_welcome *welcome)
     m->tries = 0;
     m->due = bench_seconds() + HF_PING_AFTER_MS / 1000.0;
     c->in_sync++;
+    c->pending--;
 }
 
 static void on_frame(crowd *c, crowd_member *m, hf_bytes sealed)
@@ -250,12 +257,18 @@ static void serve(crowd *c, crowd_member *m)
 
 /* ---- rounds ---- */
 
-void crowd_connect(crowd *c, size_t count)
+void crowd_connect(crowd *c, size_t count, size_t window)
 {
     c->wanted = count < c->count ? count : c->count;
+    c->window = window;
+    c->begun = 0;
     c->dials = c->closed = c->pings = c->fed = 0;
-    for (size_t i = 0; i < c->wanted; i++)
-        if (c->members[i].state == CROWD_AWAY) dial(c, &c->members[i]);
+}
+
+static void begin_more(crowd *c)
+{
+    for (; c->begun < c->wanted && c->pending < c->window; c->begun++)
+        if (c->members[c->begun].state == CROWD_AWAY) dial(c, &c->members[c->begun]);
 }
 
 /* After half a minute of silence the client asks whether the hub is there. */
@@ -272,7 +285,7 @@ static void look_at_clocks(crowd *c)
     double now = bench_seconds();
     if (now - c->looked < LOOK_EVERY_S) return;
     c->looked = now;
-    for (size_t i = 0; i < c->wanted; i++) {
+    for (size_t i = 0; i < c->begun; i++) {
         crowd_member *m = &c->members[i];
         if (now < m->due) continue;
         switch (m->state) {
@@ -286,6 +299,7 @@ static void look_at_clocks(crowd *c)
 void crowd_round(crowd *c, int timeout_ms)
 {
     struct epoll_event events[EVENTS];
+    begin_more(c);
     int count = epoll_wait(c->epoll_fd, events, EVENTS, timeout_ms);
     for (int i = 0; i < count; i++) serve(c, events[i].data.ptr);
     look_at_clocks(c);

@@ -36,6 +36,7 @@ typedef struct crowd {
     uint16_t port;
     crowd_member *members;
     size_t count, wanted, in_sync;
+    size_t window, begun, pending;    /* dials at a time; devices that had their first; under way */
     size_t dials, closed, pings, fed; /* since the last crowd_connect */
     hf_deflater *deflater;
     hf_buffer inflated, frame;
@@ -44,7 +45,8 @@ typedef struct crowd {
 
 bool crowd_member_init(crowd_member *m, const fleet_device *device);
 void crowd_open(crowd *c, const char *hub_folder, uint16_t port); /* exits when it cannot */
-void crowd_connect(crowd *c, size_t count);                       /* the first `count`, now */
-void crowd_round(crowd *c, int timeout_ms);                       /* waits, and serves */
+void crowd_connect(crowd *c, size_t count,
+                   size_t window);          /* the first `count`, `window` at a time */
+void crowd_round(crowd *c, int timeout_ms); /* waits, and serves */
 
 #endif

@@ -50,8 +50,12 @@ def figures():
         Figure("reconnect_full_ms", "ms", less=True),
         Figure("live_p50", "ms", 1.5, less=True),
         Figure("live_p99", "ms", 8, less=True),
+        Figure("idle_connection", "KiB", 48, less=True),
+        Figure("idle_connection_10k", "KiB", 48, less=True),
+        Figure("storm_10k_s", "s", less=True),
         Figure("hub_memory", "MiB", less=True),
         Figure("edge_memory", "MiB", 24, less=True),
+        Figure("sim_speed", "x life", 2000),
     ]
     return {row.key: row for row in rows}
 

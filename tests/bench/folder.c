@@ -51,18 +51,22 @@ void folder_close(folder *f)
     f->keys = NULL;
 }
 
-uint32_t folder_scope(folder *f)
+bool folder_scopes(folder *f)
 {
-    hf_scope_view scopes[256];
-    size_t count = sizeof scopes / sizeof *scopes;
-    if (!is_ok(hf_store_scopes(f->store, scopes, &count), "the scopes")) return 0;
-    for (size_t i = 0; i < count && i < sizeof scopes / sizeof *scopes; i++)
-        if (strcmp(scopes[i].name, BENCH_SCOPE) == 0) return scopes[i].number;
+    hf_scope_view found[256];
+    size_t count = sizeof found / sizeof *found;
+    f->scope_count = 0;
+    if (!is_ok(hf_store_scopes(f->store, found, &count), "the scopes")) return false;
+    for (size_t i = 0; i < count && i < sizeof found / sizeof *found; i++)
+        if (strncmp(found[i].name, BENCH_SCOPE, strlen(BENCH_SCOPE)) == 0 &&
+            f->scope_count < sizeof f->scopes / sizeof *f->scopes)
+            f->scopes[f->scope_count++] = found[i].number;
+    if (f->scope_count > 0) return true;
     fprintf(stderr, "bench: this device was not granted \"%s\"\n", BENCH_SCOPE);
-    return 0;
+    return false;
 }
 
-static hf_status write_batch(folder *f, gen *g, uint32_t scope, uint32_t count, hf_buffer *value)
+static hf_status write_batch(folder *f, gen *g, uint32_t count, hf_buffer *value)
 {
     hf_author author = {.actor = "PC 4411 Rees", .wall_ms = hf_clock_wall_ms(), .quality = 3};
     hf_txn *txn;
@@ -70,6 +74,7 @@ static hf_status write_batch(folder *f, gen *g, uint32_t scope, uint32_t count, 
     if (status != HF_OK) return status;
     for (uint32_t i = 0; i < count && status == HF_OK; i++) {
         gen_record record;
+        uint32_t scope = f->scopes[g->index % f->scope_count];
         gen_next(g, &record);
         status = gen_write(txn, &record, scope, value);
         hf_txn_next_entry(txn);
@@ -79,20 +84,15 @@ static hf_status write_batch(folder *f, gen *g, uint32_t scope, uint32_t count, 
     return status;
 }
 
-bool folder_write(folder *f, uint32_t first, uint32_t count, uint32_t per_commit)
+bool folder_write(folder *f, uint32_t count, uint32_t per_commit)
 {
-    uint32_t scope = folder_scope(f);
     gen g = gen_start();
     hf_buffer value = {0};
     hf_status status = HF_OK;
-    if (!scope) return false;
-    for (uint32_t i = 0; i < first; i++) {
-        gen_record passed_over;
-        gen_next(&g, &passed_over);
-    }
+    if (!folder_scopes(f)) return false;
     for (uint32_t done = 0; done < count && status == HF_OK; done += per_commit) {
         uint32_t now = count - done < per_commit ? count - done : per_commit;
-        status = write_batch(f, &g, scope, now, &value);
+        status = write_batch(f, &g, now, &value);
     }
     hf_buffer_free(&value);
     if (status != HF_OK) fprintf(stderr, "bench: %s\n", hf_store_problem(f->store));

@@ -6,12 +6,16 @@
 
 #include "platform/keys.h"
 
-#define BENCH_SCOPE "beat" /* what every device here is granted */
+#define BENCH_SCOPE                                                                                \
+    "beat" /* what every device here is granted; or several whose names begin so                   \
+            */
 
 typedef struct folder {
     char key[512], certificate[512], ca[512], database[512];
     hf_keys *keys;
     hf_store *store;
+    uint32_t scopes[64]; /* after folder_scopes: of those it may write in */
+    size_t scope_count;
 } folder;
 
 /* Names the files and opens the keys; says on standard error what failed. */
@@ -19,12 +23,12 @@ bool folder_keys(folder *f, const char *path);
 bool folder_open(folder *f, const char *path, bool is_hub); /* and the store */
 void folder_close(folder *f);
 
-/* The number of BENCH_SCOPE at an edge that has met its hub; 0 and a sentence: it may not write. */
-uint32_t folder_scope(folder *f);
+/* Finds the scopes; false and a sentence at an edge that has not met its hub. */
+bool folder_scopes(folder *f);
 
-/* Writes gen.h's records `first` to `first + count`, each an entry of its own, `per_commit` in
- * each transaction. Says on standard error what failed. */
-bool folder_write(folder *f, uint32_t first, uint32_t count, uint32_t per_commit);
+/* Writes the first `count` of gen.h's records, which never end, each an entry of its own, over the
+ * scopes in turn, `per_commit` in each transaction. Says on standard error what failed. */
+bool folder_write(folder *f, uint32_t count, uint32_t per_commit);
 
 double bench_seconds(void); /* monotonic, the same in every process of this machine */
 

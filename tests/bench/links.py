@@ -57,23 +57,21 @@ def reconnect(stage, plan, add):
             add("reconnect_full_ms", cold_ms, limit_ms)
 
 
-def one_live_round(stage, count):
+def live_times(place, port, count):
     """Milliseconds from a put at one device until it is durable at the other, `count` times."""
     took = []
-    with stage.round() as place:
-        port = place.start_hub()
-        writer = place.tool("device", place.folder("ames"), port)
-        reader = place.tool("device", place.folder("bose"), port)
-        line_of(writer, "state", "in-sync")
-        line_of(reader, "state", "in-sync")
-        until = time.monotonic() + SECONDS_MAX
-        while len(took) < count and time.monotonic() < until:
-            writer.tell("put")
-            while True:
-                word, *numbers = writer.line().split()
-                if word == "saved":
-                    break
-            took.append(1000 * (line_of(reader, "held") - float(numbers[0])))
+    writer = place.tool("device", place.folder("ames"), port)
+    reader = place.tool("device", place.folder("bose"), port)
+    line_of(writer, "state", "in-sync")
+    line_of(reader, "state", "in-sync")
+    until = time.monotonic() + SECONDS_MAX
+    while len(took) < count and time.monotonic() < until:
+        writer.tell("put")
+        while True:
+            word, *numbers = writer.line().split()
+            if word == "saved":
+                break
+        took.append(1000 * (line_of(reader, "held") - float(numbers[0])))
     if len(took) < min(count, 20):
         raise Trouble(f"only {len(took)} records came through in {SECONDS_MAX} s")
     return sorted(took)
@@ -82,7 +80,8 @@ def one_live_round(stage, count):
 def live(stage, plan, add):
     count = plan.count(PUTS, 20)
     for _ in plan.rounds:
-        took = one_live_round(stage, count)
+        with stage.round() as place:
+            took = live_times(place, place.start_hub(), count)
         limit = stage.limit("commits", 2 * count)
         add("live_p50", took[len(took) // 2], limit["p50"])
         add("live_p99", took[len(took) * 99 // 100], limit["p99"])

@@ -79,7 +79,7 @@ class Round:
         return self.hub.ports()[0]
 
     def tool(self, name, *arguments):
-        tool = Tool(self.stage.measure / name, *arguments)
+        tool = self.stage.tool(name, *arguments)
         self.tools.append(tool)
         return tool
 
@@ -105,10 +105,10 @@ class Round:
         return self
 
     def __exit__(self, *_):
-        for node in reversed(self.nodes):
-            node.kill()
         for tool in self.tools:
             tool.close()
+        for node in reversed(self.nodes):
+            node.kill()
         if not self.stays:
             shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -120,7 +120,13 @@ class Stage:
         self.build, self.measure, self.keep = Path(build), Path(build) / "measure", keep
         parent = os.environ.get("TMPDIR") or "/var/tmp"
         self.directory = Path(tempfile.mkdtemp(prefix="holdfast-bench-", dir=parent))
-        self.template, self.count = None, 0
+        self.count, self.made = 0, None
+
+    @property
+    def template(self):
+        if not self.made:
+            self.made = self.make_template()
+        return self.made
 
     def run(self, name, *arguments):
         """Runs one of the measuring programs to its end; what it printed, as JSON."""
@@ -131,6 +137,9 @@ class Stage:
             raise Trouble(f"{name} {' '.join(map(str, arguments))} ended with {done.returncode}")
         return json.loads(done.stdout)
 
+    def tool(self, name, *arguments):
+        return Tool(self.measure / name, *arguments)
+
     def limit(self, what, *arguments):
         """What SQLite alone does, on a new file."""
         path = self.directory / "limit.db"
@@ -140,32 +149,31 @@ class Stage:
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{path}{suffix}").unlink(missing_ok=True)
 
-    def make_template(self):
-        directory = self.directory / "template"
+    def make_template(self, name="template", scopes=SCOPE):
+        """A hub, and devices that are enrolled there with these scopes."""
+        directory = self.directory / name
         directory.mkdir()
         with Round(self, directory) as first:
             first.stays = True
             first.hub.make()
             first.start_hub()
-            for name in DEVICES:
-                node = Node(self.build / "holdfast-edge", name, directory / name)
+            for device in DEVICES:
+                node = Node(self.build / "holdfast-edge", device, directory / device)
                 first.nodes.append(node)
                 node.must("init")
-                node.must("enrol", "--token-file", "-", feed=first.hub.token(name, SCOPE))
+                node.must("enrol", "--token-file", "-", feed=first.hub.token(device, scopes))
             first.nodes[1].start()
             first.nodes[1].saw(IN_SYNC, 0)
             first.nodes[1].stop()
             first.hub.stop()
         for log in directory.glob("*.log"):
             log.unlink()
-        self.template = directory
+        return directory
 
-    def round(self):
-        if not self.template:
-            self.make_template()
+    def round(self, template=None):
         self.count += 1
         directory = self.directory / f"round-{self.count}"
-        shutil.copytree(self.template, directory)
+        shutil.copytree(template or self.template, directory)
         return Round(self, directory)
 
     def close(self):

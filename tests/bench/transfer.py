@@ -56,19 +56,22 @@ def bootstrap(place, proxy, port, count):
     return count / (log_seconds(last[0]) - seen["wall"])
 
 
-def transfers(stage, plan, add):
+def transfer_round(stage, count, add):
     """Upload and bootstrap, one after the other on the same hub; then what SQLite does alone."""
-    count = plan.count(20000, 1000)
+    with stage.round() as place:
+        proxy, port = place.proxy(place.start_hub())
+        up, size = upload(place, proxy, port, count)
+        add("hub_memory", memory_kib(place.hub.process.pid, "VmHWM") / 1024)
+        time.sleep(0.2)  # the hub's checkpoint is not the next one's cost
+        down = bootstrap(place, proxy, port, count)
+    add("upload", up, stage.limit("rows", count, PER_COMMIT)["rate"])
+    add("bootstrap", down, stage.limit("rows", count, count)["rate"])
+    add("bytes_per_record", size)
+
+
+def transfers(stage, plan, add):
     for _ in plan.rounds:
-        with stage.round() as place:
-            proxy, port = place.proxy(place.start_hub())
-            up, size = upload(place, proxy, port, count)
-            add("hub_memory", memory_kib(place.hub.process.pid, "VmHWM") / 1024)
-            time.sleep(0.2)  # the hub's checkpoint is not the next one's cost
-            down = bootstrap(place, proxy, port, count)
-        add("upload", up, stage.limit("rows", count, PER_COMMIT)["rate"])
-        add("bootstrap", down, stage.limit("rows", count, count)["rate"])
-        add("bytes_per_record", size)
+        transfer_round(stage, plan.count(20000, 1000), add)
 
 
 def edge_memory(stage, plan, add):

@@ -19,6 +19,12 @@ DICTIONARY = Path(__file__).resolve().parents[2] / "sync" / "dictionary.bin"
 SECONDS = 10
 
 
+def masked_with(mask, payload):
+    size = len(payload)
+    key = int.from_bytes((mask * (size // 4 + 1))[:size], "big")
+    return (int.from_bytes(payload, "big") ^ key).to_bytes(size, "big")
+
+
 class Closed(Exception):
     """The other side ended the connection."""
 
@@ -54,7 +60,7 @@ class Socket:
         if self.is_client:
             mask = os.urandom(4)
             head += mask
-            payload = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+            payload = masked_with(mask, payload)
         self.stream.sendall(head + payload)
 
     def receive(self):
@@ -67,8 +73,10 @@ class Socket:
                 size = struct.unpack(">H", self.take(2))[0]
             elif size == 127:
                 size = struct.unpack(">Q", self.take(8))[0]
-            mask = self.take(4) if second & 0x80 else bytes(4)
-            payload = bytes(byte ^ mask[at % 4] for at, byte in enumerate(self.take(size)))
+            mask = self.take(4) if second & 0x80 else None
+            payload = self.take(size)
+            if mask:
+                payload = masked_with(mask, payload)
             opcode = first & 0x0f
             if opcode == 8:
                 self.send(payload, opcode=8)

@@ -188,18 +188,18 @@ static void expect_back(fixture *f)
 static void entries_come_back_as_they_went(void **state)
 {
     fixture *f = *state;
-    for (size_t count = 4; count <= 400; count += 1 + count / 2) {
+    for (size_t count = 8; count <= 400; count += 1 + count / 2) {
         for (int alike = 0; alike < 2; alike++) {
             make_push(f, count, alike);
             seal(f);
             assert_true(is_c(&f->message));
             expect_back(f);
         }
-        make_feed(f, 4 + count / 3);
+        make_feed(f, 8 + count / 3);
         seal(f);
         assert_true(is_c(&f->message));
         expect_back(f);
-        make_entries(f, 4 + count / 3);
+        make_entries(f, 8 + count / 3);
         seal(f);
         assert_true(is_c(&f->message));
         expect_back(f);
@@ -222,18 +222,22 @@ static void side_by_side_takes_a_fifth_less(void **state)
 static void few_entries_and_other_frames_go_as_before(void **state)
 {
     fixture *f = *state;
-    for (size_t count = 1; count < 4; count++) {
+    for (size_t count = 1; count < 8; count++) {
         make_push(f, count, true);
         seal(f);
         assert_false(is_c(&f->message));
         expect_back(f);
     }
-    /* Well formed CBOR that is no entry: not turned, and not lost. */
-    make_push(f, 20, true);
-    f->raw.data[6] = 0x88; /* the first body's count of items */
-    seal(f);
-    assert_false(is_c(&f->message));
-    expect_back(f);
+    /* What is no entry is not turned, and not lost: another count of items, or no number as its
+     * seq. */
+    for (size_t at = 5; at < 7; at++) {
+        make_push(f, 20, true);
+        assert_int_equal(f->raw.data[5], 0x89); /* the first body's count */
+        f->raw.data[at] = 0x88;
+        seal(f);
+        assert_false(is_c(&f->message));
+        expect_back(f);
+    }
 }
 
 /* ---- what a hostile peer may send ---- */
@@ -549,6 +553,61 @@ static void columns_are_bounded(void **state)
     assert_int_equal(f->columns.places.size, 0);
 }
 
+/* Each shape within the bound of rows, and the two of them not. */
+static void rows_are_bounded_over_all_shapes(void **state)
+{
+    enum { ROWS = HF_FRAME_ENTRIES_MAX / 2 + 1 };
+    fixture *f = *state;
+    static uint8_t bytes[2 * ROWS];
+    const uint8_t kind = 0x41;
+    hf_buffer *stream = &f->columns.stream;
+    hf_buffer_clear(stream);
+    hf_write_uint(stream, 0);
+    hf_write_uint(stream, 2);
+    hf_write_bytes(stream, bytes, sizeof bytes);
+    for (int i = 0; i < 2; i++) {
+        hf_write_uint(stream, ROWS);
+        hf_write_bytes(stream, &kind, 1);
+    }
+    assert_int_equal(
+        hf_columns_read(&f->columns, (hf_bytes){bytes, sizeof bytes}, sizeof bytes, &f->out),
+        HF_ERR_LIMIT);
+}
+
+/* A number takes the room that its head needs: that may be more than was told. */
+static void a_number_that_needs_more_room_than_was_told_is_refused(void **state)
+{
+    fixture *f = *state;
+    static const char STREAM[] = "01"
+                                 "40"
+                                 "01"
+                                 "01"
+                                 "40"
+                                 "01"
+                                 "420101"
+                                 "1903e8"
+                                 "05"; /* 1000 and 5: three bytes and one */
+    uint8_t bytes[HEX_MAX];
+    for (size_t size = 1; size < 6; size++) {
+        hf_buffer_clear(&f->columns.stream);
+        hf_write_raw(&f->columns.stream, unhex(STREAM, bytes));
+        assert_int_equal(hf_columns_read(&f->columns, (hf_bytes){NULL, 0}, size, &f->out),
+                         size == 4 ? HF_OK : HF_ERR_PROTOCOL);
+    }
+}
+
+/* Entries of many small values: more cells than a reader takes, so they go as any frame does. To
+ * send them side by side would end each session that tries. */
+static void what_no_reader_takes_is_not_written(void **state)
+{
+    fixture *f = *state;
+    make_push(f, 8, true);
+    assert_true(hf_columns_write(&f->columns, hf_buffer_bytes(&f->raw)));
+    f->raw.size = 5; /* the same eight, longer */
+    for (size_t i = 0; i < 8; i++) write_body(f, i + 1, 1200 + i, 1);
+    assert_false(hf_columns_write(&f->columns, hf_buffer_bytes(&f->raw)));
+}
+
 /* Any bit of a real one turned over: refused, or another frame of the size that was told. */
 static void damage_is_refused_or_stays_within_bounds(void **state)
 {
@@ -604,6 +663,9 @@ int main(void)
         cmocka_unit_test(each_way_to_be_wrong_is_refused),
         cmocka_unit_test(rows_are_not_used_twice),
         cmocka_unit_test(columns_are_bounded),
+        cmocka_unit_test(rows_are_bounded_over_all_shapes),
+        cmocka_unit_test(a_number_that_needs_more_room_than_was_told_is_refused),
+        cmocka_unit_test(what_no_reader_takes_is_not_written),
         cmocka_unit_test(damage_is_refused_or_stays_within_bounds),
         cmocka_unit_test(frozen_messages_open),
     };

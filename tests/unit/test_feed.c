@@ -196,6 +196,10 @@ static void an_opened_entry_comes_again_with_its_verdict(void **state)
     assert_true(r.list.says[0] != r.list.says[1]);
     query.scopes = &b->custody; /* but only who may see it */
     assert_int_equal(read_as(b->hub, query, "unproven").list.count, 0);
+    query.scopes = &b->beat;
+    fix_judge(b->hub, &dot, b->beat, 604); /* closed again: nobody gets it any more */
+    r = read_as(b->hub, query, "unproven");
+    for (size_t i = 0; i < r.list.count; i++) assert_false(r.list.says[i]);
 }
 
 static void the_set_of_scopes_has_a_hash(void **state)
@@ -303,7 +307,14 @@ static void a_vector_is_read_in_pages_by_name(void **state)
                          HF_OK);
     }
     assert_int_equal(paged.count, 3);
-    assert_memory_equal(paged.items, all.items, 3 * sizeof *all.items);
+    for (size_t i = 0; i < 3; i++) { /* field by field: what lies between them is nobody's */
+        const hf_vector_item *one = &paged.items[i], *other = &all.items[i];
+        assert_memory_equal(&one->origin, &other->origin, HF_ORIGIN_SIZE);
+        assert_memory_equal(one->chain, other->chain, HF_HASH_SIZE);
+        assert_int_equal(one->origin_no, other->origin_no);
+        assert_int_equal(one->lane, other->lane);
+        assert_int_equal(one->seq, other->seq);
+    }
 }
 
 typedef struct hole_list {

@@ -186,6 +186,8 @@ static void a_wrong_path_leads_nowhere(void **state)
     assert_int_equal(hf_head_leaf_root(crypto, &bad, found), HF_ERR_PROTOCOL);
     bad.count = HF_LOG_SCOPES_MAX + 1;
     assert_int_equal(hf_head_leaf_root(crypto, &bad, found), HF_ERR_PROTOCOL);
+    bad.count = bad.index = 0;
+    assert_int_equal(hf_head_leaf_root(crypto, &bad, found), HF_ERR_PROTOCOL);
 }
 
 /* ---- taking heads ---- */
@@ -287,6 +289,9 @@ static void the_newest_head_of_a_log_is_kept(void **state)
     assert_memory_equal(two.head.signature, second.signature, sizeof second.signature);
     assert_true(two.number > one.number);
     assert_int_equal(heads(b->hub, two.number).count, 0);
+    taken none = {.number = 0};
+    assert_int_equal(hf_head_each(b->hub->store, 0, 0, on_head, &none), HF_OK);
+    assert_int_equal(none.count, 0);
     fix_shut(b->hub);
     fix_open(b->hub);
     assert_int_equal(heads(b->hub, one.number).count, 1);
@@ -415,7 +420,35 @@ static void one_scope_proves_itself_without_the_others(void **state)
     taken kept = heads(b->khan, 0);
     assert_int_equal(kept.count, 1);
     assert_int_equal(kept.head.seq, 3);
+    assert_int_equal(relay(b->khan, &r.head, &r.leaf, 1), HF_OK); /* again: no news */
+    assert_int_equal(heads(b->khan, 0).number, kept.number);
     fix_expect_whole(b->khan);
+}
+
+/* A head with one leaf of two is no start for another head: the other scope would be missing. */
+static void a_head_of_which_a_part_is_held_is_no_start_for_another(void **state)
+{
+    fix_bench *b = *state;
+    relayed r = relay_set_up(b);
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    size_t count;
+    digest whole, anew;
+    fix_node *khan = b->khan; /* who gets the other scope, too, later */
+    assert_int_equal(relay(khan, &r.head, &r.leaf, 1), HF_OK);
+    for (int i = 0; i < 3; i++) fix_new_crime(b->rees, b->beat, "more");
+    fix_push(b->rees, b->hub);
+    uint64_t position = 0;
+    uint32_t low = b->beat < b->custody ? b->beat : b->custody;
+    uint32_t scopes[] = {HF_SCOPE_COMMON, low, b->beat + b->custody - low};
+    fix_pull(b->hub, khan, scopes, 3, &position);
+    const hf_origin_row *there = hf_origin_by_id(khan->store, &r.head.origin);
+    const hf_origin_row *own = hf_store_own_origin(b->rees->store);
+    assert_int_equal(
+        hf_head_leaves(b->rees->store, own->no, HF_LANE_CRIME, 5, leaves, &count, whole), HF_OK);
+    assert_int_equal(hf_head_leaves(khan->store, there->no, HF_LANE_CRIME, 5, leaves, &count, anew),
+                     HF_OK);
+    assert_int_equal(count, 2);
+    assert_memory_equal(anew, whole, sizeof whole);
 }
 
 static void a_relay_cannot_alter_what_a_head_covers(void **state)
@@ -438,8 +471,66 @@ static void a_relay_cannot_alter_what_a_head_covers(void **state)
     forged.signature[9] ^= 1;
     assert_int_equal(relay(b->khan, &forged, &r.leaf, 1), HF_ERR_PROTOCOL);
     assert_int_equal(relay(b->khan, &r.head, &r.leaf, 0), HF_ERR_PROTOCOL);
+    static hf_head_leaf many[HF_LOG_SCOPES_MAX + 1];
+    assert_int_equal(relay(b->khan, &r.head, many, HF_LOG_SCOPES_MAX + 1), HF_ERR_PROTOCOL);
+    forged = r.head;
+    forged.origin.bytes[0] ^= 1;
+    assert_int_equal(relay(b->khan, &forged, &r.leaf, 1), HF_ERR_PROTOCOL);
+    bad = r.leaf;
+    bad.seq = 2; /* that entry is of the other scope */
+    assert_int_equal(relay(b->khan, &r.head, &bad, 1), HF_ERR_PROTOCOL);
     assert_int_equal(heads(b->khan, 0).count, 0);
     assert_int_equal(relay(b->khan, &r.head, &r.leaf, 1), HF_OK);
+}
+
+/* Khan stepped over two entries that he never got: their hashes stand for them in the chain. */
+static void a_head_reaches_over_entries_that_never_came(void **state)
+{
+    fix_bench *b = *state;
+    hf_dot withheld[2];
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    size_t count;
+    digest root;
+    for (size_t i = 0; i < 2; i++) {
+        fix_new_crime(b->rees, b->beat, "not for long");
+        withheld[i] = b->rees->last;
+    }
+    fix_push(b->rees, b->hub);
+    hf_head head = sign(b->rees, 2);
+    assert_int_equal(take(b->hub, &head), HF_OK);
+    const hf_origin_row *origin = hf_origin_by_id(b->hub->store, &head.origin);
+    assert_int_equal(
+        hf_head_leaves(b->hub->store, origin->no, HF_LANE_CRIME, 2, leaves, &count, root), HF_OK);
+    uint64_t position = hf_feed_position(b->hub->store);
+    for (size_t i = 0; i < 2; i++) fix_judge(b->hub, &withheld[i], b->beat, 604);
+    fix_new_crime(b->rees, b->beat, "third");
+    fix_push(b->rees, b->hub);
+    uint32_t scopes[] = {HF_SCOPE_COMMON, b->beat};
+    fix_pull(b->hub, b->khan, scopes, 2, &position); /* the verdicts, and what comes after */
+    hf_head_leaf hidden = leaves[0];
+    hidden.seq = 9;
+    assert_int_equal(relay(b->khan, &head, &hidden, 1), HF_ERR_PROTOCOL);
+    assert_int_equal(relay(b->khan, &head, leaves, count), HF_OK);
+    fix_damage(b->khan, "UPDATE hole SET pseq=2 WHERE seq=2"); /* it would be walked for ever */
+    head = sign(b->rees, 3);
+    head.seq = 3;
+    leaves[0].seq = 2;
+    hf_batch *batch;
+    assert_int_equal(hf_batch_begin(b->khan->store, b->khan->wall_ms, &batch), HF_OK);
+    assert_int_equal(hf_batch_head_relayed(batch, &head, leaves, count), HF_ERR_CORRUPT);
+    hf_batch_rollback(batch);
+}
+
+/* Without the signer's certificate a head cannot be judged: it is not taken. */
+static void a_head_of_a_log_without_a_certificate_is_refused(void **state)
+{
+    fix_bench *b = *state;
+    relayed r = relay_set_up(b);
+    fix_damage(b->khan, "UPDATE origin SET certificate=x'' WHERE is_hub=0");
+    assert_int_equal(relay(b->khan, &r.head, &r.leaf, 1), HF_ERR_PROTOCOL);
+    fix_damage(b->hub, "UPDATE origin SET certificate=x'' WHERE is_hub=0");
+    fix_damage(b->hub, "DELETE FROM head");
+    assert_int_equal(take(b->hub, &r.head), HF_ERR_PROTOCOL);
 }
 
 /* What is withheld is still covered: its place in the chain is known by its hash. */
@@ -484,6 +575,9 @@ int main(void)
         PROMISE(a_head_over_what_is_not_held_is_refused),
         PROMISE(heads_undone_with_their_batch_were_never_there),
         PROMISE(one_scope_proves_itself_without_the_others),
+        PROMISE(a_head_of_which_a_part_is_held_is_no_start_for_another),
+        PROMISE(a_head_reaches_over_entries_that_never_came),
+        PROMISE(a_head_of_a_log_without_a_certificate_is_refused),
         PROMISE(a_relay_cannot_alter_what_a_head_covers),
         PROMISE(a_head_reaches_over_a_withheld_entry),
     };

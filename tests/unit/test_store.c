@@ -331,8 +331,6 @@ static void a_broken_page_is_noticed_at_open(void **state)
     expect_refused(edge, HF_ERR_CORRUPT, "safe");
 }
 
-#define KIT_TEST(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

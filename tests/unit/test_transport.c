@@ -530,6 +530,8 @@ static void more_connections_than_allowed_are_turned_away(void **state)
     RUN_UNTIL(b, b->device_count == 1);
     hf_dialer *second = client_start(b, &b->made->two);
     RUN_UNTIL(b, b->failed_count == 1);
+    assert_int_equal(b->refused_count, 1); /* and the hub's log says so */
+    assert_string_equal(b->refused, "as many connections as there may be");
     hf_dialer_close(first);
     RUN_UNTIL(b, b->hub_ends[0].closed);
     assert_int_equal(hf_dialer_dial(second), HF_OK); /* room again */

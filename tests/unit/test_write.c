@@ -500,8 +500,6 @@ static void a_clock_that_runs_back_does_not_turn_the_order_of_writes(void **stat
     kit_entry_free(&second);
 }
 
-#define KIT_TEST(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
