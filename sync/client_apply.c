@@ -248,6 +248,7 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_FEED: return on_feed(client, batch, &message->as.feed);
     case HF_FRAME_HEADS: return on_heads(client, batch, &message->as.heads);
     case HF_FRAME_ACK: return on_ack(client, batch, &message->as.ack);
+    case HF_FRAME_CERTIFICATE: return hf_client_on_certificate(client, &message->as.certificate);
     default: return HF_OK; /* CREDIT moves nothing that is stored */
     }
 }

@@ -93,8 +93,8 @@ static void device_from_record(hf_store *store, const hf_record *record, hf_devi
     device_scopes(record, out);
 }
 
-static hf_status device_load(hf_store *store, sqlite3_stmt *statement, hf_device *out,
-                             hf_record_id *id)
+static hf_status device_find(hf_store *store, sqlite3_stmt *statement, hf_record_id *id,
+                             hf_record *record)
 {
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
@@ -103,20 +103,45 @@ static hf_status device_load(hf_store *store, sqlite3_stmt *statement, hf_device
     id->type = (uint32_t)sqlite3_column_int64(statement, 0);
     status = hf_column_exact(store, statement, 1, id->bytes, HF_RECORD_ID_SIZE);
     sqlite3_reset(statement);
+    return status == HF_OK ? hf_record_load(store, id, true, record) : status;
+}
+
+static hf_status device_load(hf_store *store, sqlite3_stmt *statement, hf_device *out,
+                             hf_record_id *id)
+{
     hf_record record;
-    if (status == HF_OK) status = hf_record_load(store, id, true, &record);
+    hf_status status = device_find(store, statement, id, &record);
     if (status != HF_OK) return status;
     device_from_record(store, &record, out);
     hf_record_clear(&record);
     return HF_OK;
 }
 
+static sqlite3_stmt *by_key(hf_store *store, const uint8_t key_id[HF_HASH_SIZE])
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_DEVICE_KEY);
+    hf_bind_bytes(statement, 1, key_id, HF_HASH_SIZE);
+    return statement;
+}
+
 hf_status hf_device_by_key(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], hf_device *out)
 {
     hf_record_id id;
-    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_DEVICE_KEY);
-    hf_bind_bytes(statement, 1, key_id, HF_HASH_SIZE);
-    return device_load(store, statement, out, &id);
+    return device_load(store, by_key(store, key_id), out, &id);
+}
+
+hf_status hf_device_certificate(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], hf_buffer *der,
+                                hf_record_id *record)
+{
+    hf_record found;
+    hf_buffer_clear(der);
+    hf_status status = device_find(store, by_key(store, key_id), record, &found);
+    if (status != HF_OK) return status;
+    hf_reader reader = hf_reader_open(shown(store, &found, HF_DEVICE_CERTIFICATE));
+    hf_bytes bytes = hf_read_bytes(&reader);
+    if (reader.status == HF_OK) hf_write_raw(der, bytes);
+    hf_record_clear(&found);
+    return der->status;
 }
 
 hf_status hf_device_by_name(hf_store *store, const char *name, hf_device *out, hf_record_id *record)

@@ -11,7 +11,7 @@
 #include "sim_crypto.h"
 #include "sim_vfs.h"
 
-enum { PAIR_EDGES_MAX = 4, PAIR_WALL_MS_PER_DAY = 24 * 60 * 60 * 1000 };
+enum { PAIR_EDGES_MAX = 12, PAIR_WALL_MS_PER_DAY = 24 * 60 * 60 * 1000 };
 
 typedef enum pair_way { PAIR_UP, PAIR_DOWN } pair_way;
 
@@ -34,6 +34,10 @@ typedef bool (*pair_tap)(pair_world *pair, size_t edge, pair_way way, const hf_m
 struct pair_world {
     pair_node hub_node, nodes[PAIR_EDGES_MAX];
     hf_hub *hub;
+    hf_authority authority; /* the hub's CA; without `issue`: it has none */
+    uint64_t life_ms;       /* of the certificates that it issues */
+    size_t issued;          /* how many it did */
+    bool disk_is_full;      /* at the edges, for new certificates */
     size_t edge_count;
     uint64_t now_ms;
     pair_tap tap;
@@ -47,6 +51,8 @@ struct pair_world {
 /* `edge_count` edges, each registered at the hub with scope "beat", the police pack published, all
  * in sync. */
 pair_world *pair_new(size_t edge_count);
+/* The same, with certificates that last from now on for so long: theirs, and those issued later. */
+pair_world *pair_new_certified(size_t edge_count, uint64_t life_ms);
 void pair_free(pair_world *pair);
 uint64_t pair_wall_ms(const pair_world *pair);
 
@@ -63,6 +69,8 @@ void pair_wait(pair_world *pair, uint64_t ms); /* lets time pass, running */
 void pair_cut(pair_world *pair, size_t edge);  /* the link is gone, both ends told */
 void pair_count_from_here(pair_world *pair);
 
+/* Gives the edge one raw frame as if the hub had sent it. */
+hf_status pair_tell(pair_world *pair, size_t edge, hf_buffer *raw);
 /* Gives the hub one raw frame as if edge's link had brought it. */
 hf_status pair_say(pair_world *pair, size_t edge, hf_buffer *raw);
 
