@@ -28,8 +28,8 @@ hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, uint64_t own_ent
     if (status != HF_OK) return status;
     hf_batch *batch = calloc(1, sizeof *batch);
     if (!batch) {
-        hf_status undone = hf_sql_run(store, hf_sql(store, HF_SQL_ROLLBACK));
-        return undone == HF_OK ? HF_ERR_NOMEM : undone;
+        (void)hf_store_undo(store);
+        return hf_store_say(store, HF_ERR_NOMEM, "Out of memory; nothing was changed.");
     }
     *batch = (hf_batch){.store = store,
                         .wall_ms = wall_ms,
@@ -62,8 +62,7 @@ void hf_batch_rollback(hf_batch *batch)
     if (!batch) return;
     hf_store *store = batch->store;
     for (size_t i = 0; i < HF_SQL_COUNT; i++) sqlite3_reset(store->statements[i]);
-    /* After some failures SQLite has rolled back by itself; then there is nothing left to undo. */
-    if (!sqlite3_get_autocommit(store->db)) sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    (void)hf_store_undo(store);
     store->position = batch->position;
     memcpy(store->feed_chain, batch->feed_chain, sizeof store->feed_chain);
     store->head_number = batch->head_number;

@@ -81,8 +81,23 @@ hf_status hf_store_fault(hf_store *store, int code)
     }
 }
 
+hf_status hf_store_undo(hf_store *store)
+{
+    store->undo_due = false;
+    /* After some failures SQLite has rolled back by itself; then there is nothing left to undo. */
+    if (sqlite3_get_autocommit(store->db)) return HF_OK;
+    hf_status status = hf_sql_run(store, hf_sql(store, HF_SQL_ROLLBACK));
+    store->undo_due = status != HF_OK;
+    return status;
+}
+
 hf_status hf_store_writable(hf_store *store)
 {
+    /* Else the next write would join what failed, and be called saved with nothing committed. */
+    if (store->undo_due) {
+        hf_status status = hf_store_undo(store);
+        if (status != HF_OK) return status;
+    }
     if (store->damaged) return hf_store_damaged(store, store->damage);
     if (store->read_only)
         return hf_store_say(store, HF_ERR_DENIED, "This store was opened for reading only.");
@@ -194,7 +209,6 @@ hf_status hf_meta_get(hf_store *store, const char *key, hf_buffer *out)
 {
     hf_buffer_clear(out);
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_META_GET);
-    if (!statement) return HF_ERR_IO;
     sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
@@ -211,7 +225,6 @@ hf_status hf_meta_set(hf_store *store, const char *key, hf_bytes value)
     hf_status status = hf_store_writable(store);
     if (status != HF_OK) return status;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_META_SET);
-    if (!statement) return HF_ERR_IO;
     sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
     hf_bind_bytes(statement, 2, value.data, value.size);
     return hf_sql_run(store, statement);
@@ -321,6 +334,8 @@ static hf_status open_database(hf_store *store)
     if (code != SQLITE_OK) return hf_store_fault(store, code);
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, 2000);
+    /* Made ready now: who rolls back may have no memory left to prepare it. */
+    if (!hf_sql(store, HF_SQL_ROLLBACK)) return hf_store_fault(store, sqlite3_errcode(store->db));
     return hf_sql_exec(store, "PRAGMA temp_store=MEMORY");
 }
 
@@ -366,7 +381,6 @@ static hf_status load_clock(hf_store *store)
     hf_status status = HF_OK;
     for (uint8_t lane = 0; lane < HF_LANE_COUNT && status == HF_OK && store->own; lane++) {
         sqlite3_stmt *statement = hf_sql(store, HF_SQL_ENTRY_HLC);
-        if (!statement) return HF_ERR_IO;
         sqlite3_bind_int64(statement, 1, hf_log_no(store->own->no, lane));
         bool row;
         status = hf_sql_row(store, statement, &row);

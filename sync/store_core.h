@@ -47,6 +47,7 @@ struct hf_store {
     bool is_hub, read_only;
     bool damaged;     /* bytes on disk are wrong: reads go on, writes are refused */
     char damage[128]; /* which */
+    bool undo_due;    /* a transaction failed and could not be rolled back yet: before all else */
     hf_pack *pack;
     hf_origin_row **origins; /* by no - 1; rows never move */
     size_t origin_count, origin_capacity;
@@ -68,6 +69,7 @@ struct hf_store {
     bool pack_changed;              /* a newer one may be held: to be looked for after a commit */
     uint64_t head_number;           /* last acceptance number given to a head */
     struct hf_head_base *head_base; /* head.c: where the last head was worked out; may be NULL */
+    bool found_all; /* find.c: the last question was put to every record */
     char problem[512];
 };
 
@@ -94,6 +96,8 @@ HF_MUST_CHECK hf_status hf_column_exact(hf_store *store, sqlite3_stmt *statement
 void hf_seal(hf_buffer *buffer);
 HF_MUST_CHECK hf_status hf_unseal(hf_store *store, hf_bytes sealed, hf_bytes *content);
 HF_MUST_CHECK hf_status hf_store_writable(hf_store *store); /* not damaged, not read-only */
+/* Rolls back what is open; if even that fails it is done before the next write. */
+hf_status hf_store_undo(hf_store *store);
 /* Marks the store damaged, and says how; HF_ERR_CORRUPT. */
 HF_MUST_CHECK hf_status hf_store_damaged(hf_store *store, const char *what);
 /* check.c, at open: marks the store damaged where a row is not what was stored. */
