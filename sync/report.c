@@ -336,6 +336,7 @@ hf_status hf_report_find(hf_store *store, hf_bytes words, size_t limit, hf_json 
     if (limit > HF_REPORT_LIST_MAX) limit = HF_REPORT_LIST_MAX;
     hf_status status = hf_store_find(store, words, limit, on_record, &list);
     if (status == HF_OK) status = json_found(json, store, &list.items, limit);
+    hf_json_bool(json, "complete", hf_store_found_all(store));
     hf_buffer_free(&list.items);
     return status == HF_OK ? json->out->status : status;
 }

@@ -126,6 +126,9 @@ HF_MUST_CHECK hf_status hf_store_list(hf_store *store, uint32_t type, const hf_r
  * count. Brings the word index up to date first, outside any commit. Best (newest) first. */
 HF_MUST_CHECK hf_status hf_store_find(hf_store *store, hf_bytes words, size_t limit,
                                       hf_record_visitor visit, void *context);
+/* Was the last hf_store_find put to every record? Not when newer ones could not be indexed: on a
+ * disk that is full or fails, or in a store that may not be written to. Then say so. */
+bool hf_store_found_all(const hf_store *store);
 
 typedef struct hf_conflict {
     hf_record_id record;

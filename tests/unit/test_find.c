@@ -194,6 +194,24 @@ static void the_index_survives_a_restart(void **state)
     expect_only(b->edge, "arson", &id);
 }
 
+/* Someone who looks for a name must not take "none" for an answer that was not there to be had. */
+static void what_could_not_be_searched_is_not_called_searched(void **state)
+{
+    bench *b = *state;
+    hf_record_id known = fix_new_crime(b->edge, b->beat, "arson in Mill Street");
+    expect_only(b->edge, "arson", &known);
+    assert_true(hf_store_found_all(b->edge->store));
+    fix_new_crime(b->edge, b->beat, "arson at the station");
+    sim_disk_set_room(b->edge->disk, 0); /* full: the index cannot take the new one in */
+    for (int i = 0; i < 2; i++) {
+        expect_only(b->edge, "arson", &known);
+        assert_false(hf_store_found_all(b->edge->store));
+    }
+    sim_disk_set_room(b->edge->disk, UINT64_MAX);
+    assert_int_equal(find(b->edge, "arson", 10).count, 2);
+    assert_true(hf_store_found_all(b->edge->store));
+}
+
 static void nothing_asked_is_nothing_found(void **state)
 {
     bench *b = *state;
@@ -244,6 +262,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(common_words_find_old_records_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_index_is_built_in_short_steps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_index_survives_a_restart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_could_not_be_searched_is_not_called_searched, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(nothing_asked_is_nothing_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(questions_that_are_not_text_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(very_long_words_are_found, set_up, tear_down),
