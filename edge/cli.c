@@ -52,7 +52,9 @@ int hf_edge_cli_open_store(edge_program *program)
     if (code == HF_EXIT_OK) code = read_names(program);
     if (code != HF_EXIT_OK) return code;
     hf_store_options options = {.path = program->home.store,
-                                .crypto = hf_keys_crypto(program->home.keys)};
+                                .crypto = hf_keys_crypto(program->home.keys),
+                                .ending = program->serves ? hf_home_ending(&program->home)
+                                                          : HF_ENDING_UNKNOWN};
     hf_edge_options edge_options = {.implementation = EDGE_PROGRAM " " HF_VERSION};
     hf_status status = hf_store_open(&options, &program->store, problem, sizeof problem);
     if (status == HF_OK) status = hf_edge_new(program->store, &edge_options, &program->edge);
@@ -61,6 +63,7 @@ int hf_edge_cli_open_store(edge_program *program)
         fprintf(stderr, "%s: %s\n", EDGE_PROGRAM, *sentence ? sentence : hf_status_name(status));
         return hf_cli_exit(status);
     }
+    if (program->serves) hf_fall_forget();
     program->api = (hf_edge_api){.store = program->store,
                                  .edge = program->edge,
                                  .device = program->device,
@@ -86,13 +89,12 @@ static int read_config(edge_program *program)
     return HF_EXIT_CONFIG;
 }
 
-int hf_edge_cli_open(edge_program *program, const hf_cli_args *args)
+/* Opens the store, or finds who holds it. */
+static int open_found(edge_program *program)
 {
     pid_t holder = 0;
-    int code = hf_edge_cli_find(program, args);
-    if (code != HF_EXIT_OK) return code;
     if (!hf_home_has(program->home.certificate)) return not_enrolled(program);
-    code = read_config(program);
+    int code = read_config(program);
     if (code != HF_EXIT_OK) return code;
     hf_status status = hf_home_lock(&program->home, &holder);
     program->api.pid = holder;
@@ -101,6 +103,12 @@ int hf_edge_cli_open(edge_program *program, const hf_cli_args *args)
     fprintf(stderr, "%s: cannot use %s (%s).\n", EDGE_PROGRAM, program->home.data,
             hf_status_name(status));
     return hf_cli_exit(status);
+}
+
+int hf_edge_cli_open(edge_program *program, const hf_cli_args *args)
+{
+    int code = hf_edge_cli_find(program, args);
+    return code == HF_EXIT_OK ? open_found(program) : code;
 }
 
 static hf_status ask_daemon(edge_program *program, const char *request)
@@ -116,7 +124,9 @@ static hf_status ask_daemon(edge_program *program, const char *request)
 
 int hf_edge_cli_open_alone(edge_program *program, const hf_cli_args *args)
 {
-    int code = hf_edge_cli_open(program, args);
+    int code = hf_edge_cli_find(program, args);
+    program->serves = true;
+    if (code == HF_EXIT_OK) code = open_found(program);
     for (int i = 0; code == HF_EXIT_OK && !program->store && i < HF_HOME_TRIES; i++) {
         pid_t holder = 0;
         if (hf_home_lock(&program->home, &holder) == HF_OK) return hf_edge_cli_open_store(program);

@@ -18,6 +18,7 @@
 typedef struct edge_program {
     hf_home home;
     hf_store *store; /* NULL while a daemon holds it */
+    bool serves;     /* as a daemon: how the last one ended is its business */
     hf_edge *edge;
     hf_edge_api api;
     hf_edge_config config;

@@ -121,8 +121,11 @@ static int read_names(hub_program *program)
 
 static hf_status open_hub(hub_program *program, char *problem, size_t problem_size)
 {
-    hf_store_options options = {
-        .path = program->home.store, .crypto = hf_keys_crypto(program->home.keys), .is_hub = true};
+    hf_store_options options = {.path = program->home.store,
+                                .crypto = hf_keys_crypto(program->home.keys),
+                                .is_hub = true,
+                                .ending = program->serves ? hf_home_ending(&program->home)
+                                                          : HF_ENDING_UNKNOWN};
     hf_hub_options hub_options = {.implementation = HUB_PROGRAM " " HF_VERSION,
                                   .peers_max = PEERS_MAX};
     hf_status status = hf_store_open(&options, &program->store, problem, problem_size);
@@ -143,6 +146,7 @@ int hf_hub_cli_open_store(hub_program *program)
         fprintf(stderr, "%s: %s\n", HUB_PROGRAM, *sentence ? sentence : hf_status_name(status));
         return hf_cli_exit(status);
     }
+    if (program->serves) hf_fall_forget();
     program->authority =
         (hf_authority){.context = program, .read = authority_read, .issue = authority_issue};
     program->enroll.store = program->store;
@@ -157,17 +161,16 @@ int hf_hub_cli_open_store(hub_program *program)
     return HF_EXIT_OK;
 }
 
-int hf_hub_cli_open(hub_program *program, const hf_cli_args *args)
+/* Opens the store, or finds who holds it. */
+static int open_found(hub_program *program)
 {
     pid_t holder = 0;
-    int code = hf_hub_cli_find(program, args);
-    if (code != HF_EXIT_OK) return code;
     if (!hf_home_has(program->home.config)) {
         fprintf(stderr, "%s: %s is not set up. Next: %s --data %s init\n", HUB_PROGRAM,
                 program->home.data, HUB_PROGRAM, program->home.data);
         return HF_EXIT_CONFIG;
     }
-    code = hf_hub_cli_read_config(program);
+    int code = hf_hub_cli_read_config(program);
     if (code != HF_EXIT_OK) return code;
     hf_status status = hf_home_lock(&program->home, &holder);
     if (status == HF_OK) return hf_hub_cli_open_store(program);
@@ -176,6 +179,12 @@ int hf_hub_cli_open(hub_program *program, const hf_cli_args *args)
     fprintf(stderr, "%s: cannot use %s (%s).\n", HUB_PROGRAM, program->home.data,
             hf_status_name(status));
     return hf_cli_exit(status);
+}
+
+int hf_hub_cli_open(hub_program *program, const hf_cli_args *args)
+{
+    int code = hf_hub_cli_find(program, args);
+    return code == HF_EXIT_OK ? open_found(program) : code;
 }
 
 static hf_status ask_daemon(hub_program *program, const char *request)
@@ -191,7 +200,9 @@ static hf_status ask_daemon(hub_program *program, const char *request)
 
 int hf_hub_cli_open_alone(hub_program *program, const hf_cli_args *args)
 {
-    int code = hf_hub_cli_open(program, args);
+    int code = hf_hub_cli_find(program, args);
+    program->serves = true;
+    if (code == HF_EXIT_OK) code = open_found(program);
     for (int i = 0; code == HF_EXIT_OK && !program->store && i < HF_HOME_TRIES; i++) {
         pid_t holder = 0;
         if (hf_home_lock(&program->home, &holder) == HF_OK) return hf_hub_cli_open_store(program);

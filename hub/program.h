@@ -19,6 +19,7 @@ typedef struct hub_program {
     hf_hub_config config;
     hf_ca *ca;
     hf_store *store; /* NULL while a daemon holds it */
+    bool serves;     /* as a daemon: how the last one ended is its business */
     hf_hub *hub;
     hf_authority authority;
     hf_enroll enroll;

@@ -64,6 +64,7 @@ enum {
 
     /* Store. */
     HF_SEQ_RESERVE = 1000,        /* seqs reserved at a time in the file beside the store */
+    HF_SINGLY_ENTRIES = 4096,     /* applied one by one after a fault: a device's whole window */
     HF_BATCH_CONTROL_MAX = 65536, /* a hub's own entries in one batch; then HF_ERR_LIMIT */
     HF_ELEMENT_INLINE_MAX = 64,   /* larger sets, and append fields, live in rows */
     HF_PACK_SIZE_MAX = 15 * 1024, /* compiled pack, which is one field of one entry */
@@ -82,6 +83,7 @@ _Static_assert(HF_VALUE_SIZE_MAX < HF_ENTRY_SIZE_MAX, "one value fits in an entr
 _Static_assert(1 << HF_HEAD_PATH_MAX >= HF_LOG_SCOPES_MAX, "every leaf has its way to the root");
 _Static_assert(HF_LOG_SCOPES_MAX >= HF_SCOPES_MAX, "a device may write in all it holds");
 _Static_assert(HF_PACK_SIZE_MAX < HF_VALUE_SIZE_MAX, "a pack is one value");
+_Static_assert(HF_SINGLY_ENTRIES >= HF_CREDIT_ENTRIES, "what ended us comes within that many");
 _Static_assert(HF_FEED_READ_MAX <= HF_FRAME_ENTRIES_MAX, "one read fits in one frame");
 _Static_assert(HF_CREDIT_BYTES >= HF_FRAME_INFLATED_MAX, "a credit admits any frame");
 _Static_assert(HF_PING_AFTER_MS * 2 < HF_SILENCE_MAX_MS, "a lost ping is asked again");

@@ -392,7 +392,7 @@ static hf_status load_clock(hf_store *store)
     return status;
 }
 
-static hf_status store_start(hf_store *store)
+static hf_status store_start(hf_store *store, hf_ending ending)
 {
     hf_status status = open_database(store);
     if (status == HF_OK) status = bring_up_to_date(store);
@@ -406,6 +406,7 @@ static hf_status store_start(hf_store *store)
     if (status == HF_OK) status = hf_clock_caps_load(store);
     if (status == HF_OK) status = hf_pack_load(store);
     if (status == HF_OK) status = hf_store_check(store);
+    if (status == HF_OK) status = hf_poison_load(store, ending);
     return status;
 }
 
@@ -422,7 +423,7 @@ hf_status hf_store_open(const hf_store_options *options, hf_store **out, char *p
     store->path = strdup(options->path);
     store->vfs = options->vfs ? strdup(options->vfs) : NULL;
     hf_status status = !store->path || (options->vfs && !store->vfs) ? HF_ERR_NOMEM : HF_OK;
-    if (status == HF_OK) status = store_start(store);
+    if (status == HF_OK) status = store_start(store, options->ending);
     if (status == HF_OK) {
         *out = store;
         return HF_OK;
@@ -439,6 +440,7 @@ void hf_store_close(hf_store *store)
     hf_batch_rollback(store->batch);
     for (size_t i = 0; i < HF_SQL_COUNT; i++) sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->db);
+    hf_beside_close(&store->poison.marker);
     hf_pack_close(store->pack);
     hf_head_forget(store);
     for (size_t i = 0; i < store->origin_count; i++) free(store->origins[i]);
