@@ -248,6 +248,15 @@ bool sim_disk_restore(sim_disk *disk, const sim_image *image)
     return true;
 }
 
+void sim_disk_wipe(sim_disk *disk)
+{
+    for (size_t i = 0; i < disk->file_count; i++) {
+        assert(!disk->files[i]->handles);
+        disk->files[i]->exists = false;
+    }
+    sim_disk_sync_names(disk);
+}
+
 void sim_image_free(sim_image *image)
 {
     if (!image) return;

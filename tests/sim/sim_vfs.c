@@ -115,6 +115,7 @@ static int on_lock(sqlite3_file *base, int lock)
 {
     sim_handle *handle = (sim_handle *)base;
     if (lock <= handle->lock) return SQLITE_OK;
+    if (sim_disk_step(handle->disk) != SIM_GO) return SQLITE_IOERR_LOCK;
     for (const sim_handle *other = handle->file->handles; other; other = other->next) {
         if (other == handle) continue;
         bool clash = lock == SQLITE_LOCK_SHARED     ? other->lock >= SQLITE_LOCK_PENDING
@@ -183,6 +184,7 @@ static int on_shm_lock(sqlite3_file *base, int first, int count, int flags)
         if (flags & SQLITE_SHM_EXCLUSIVE) handle->shm_exclusive &= ~mask;
         return SQLITE_OK;
     }
+    if (sim_disk_step(handle->disk) != SIM_GO) return SQLITE_IOERR_SHMLOCK;
     for (const sim_handle *other = handle->file->handles; other; other = other->next) {
         if (other == handle) continue;
         if (other->shm_exclusive & mask) return SQLITE_BUSY;
