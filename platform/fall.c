@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { STACK_SIZE = 64 * 1024 };
@@ -16,7 +17,6 @@ enum { STACK_SIZE = 64 * 1024 };
 static const int SIGNALS[] = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
 /* A handler is given nothing: what it needs must stand here. */
 static volatile sig_atomic_t mark_fd = -1;
-static uint8_t handler_stack[STACK_SIZE];
 
 static void on_fault(int number)
 {
@@ -28,7 +28,10 @@ static void on_fault(int number)
 
 static hf_status handle(void)
 {
-    stack_t stack = {.ss_sp = handler_stack, .ss_size = sizeof handler_stack};
+    stack_t stack = {.ss_size = STACK_SIZE}; /* for the rest of the program's life */
+    stack.ss_sp =
+        mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (stack.ss_sp == MAP_FAILED) return HF_ERR_NOMEM;
     struct sigaction action = {.sa_handler = on_fault,
                                .sa_flags = SA_RESETHAND | SA_NODEFER | SA_ONSTACK};
     (void)sigemptyset(&action.sa_mask);

@@ -41,7 +41,7 @@ hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, uint64_t own_ent
     if (status != HF_OK) return status;
     hf_batch *batch = calloc(1, sizeof *batch);
     if (!batch) {
-        (void)hf_store_undo(store);
+        hf_store_undo(store);
         return hf_store_say(store, HF_ERR_NOMEM, "Out of memory; nothing was changed.");
     }
     batch->store = store;
@@ -71,7 +71,7 @@ void hf_batch_rollback(hf_batch *batch)
     if (!batch) return;
     hf_store *store = batch->store;
     for (size_t i = 0; i < HF_SQL_COUNT; i++) sqlite3_reset(store->statements[i]);
-    (void)hf_store_undo(store);
+    hf_store_undo(store);
     store->position = batch->position;
     memcpy(store->feed_chain, batch->feed_chain, sizeof store->feed_chain);
     store->head_number = batch->head_number;
@@ -309,6 +309,8 @@ static hf_status entry_insert(arrival *in, uint8_t chain[HF_HASH_SIZE])
 static hf_status fold_parts(arrival *in)
 {
     hf_store *store = in->batch->store;
+    hf_bytes all = in->entry.parts;
+    assert(!HF_PLANTED(ENTRY_ABORTS) || !memmem(all.data, all.size, "POISON", 6));
     hf_reader parts = hf_reader_open(in->entry.parts);
     size_t count = hf_read_array(&parts, HF_ENTRY_PARTS_MAX);
     for (size_t i = 0; i < count; i++) {

@@ -219,7 +219,7 @@ hf_status hf_find_step(hf_store *store, bool *more)
     if (status == HF_OK) status = index_entries(store, &mark);
     if (status == HF_OK) status = mark_write(store, mark);
     if (status == HF_OK) status = hf_sql_run(store, hf_sql(store, HF_SQL_COMMIT));
-    if (status != HF_OK) (void)hf_store_undo(store); /* derived: nothing is lost by it */
+    if (status != HF_OK) hf_store_undo(store); /* derived: nothing is lost by it */
     *more = status == HF_OK && (mark < store->position || renewed == STEP_STALE);
     return status;
 }

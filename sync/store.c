@@ -81,23 +81,18 @@ hf_status hf_store_fault(hf_store *store, int code)
     }
 }
 
-hf_status hf_store_undo(hf_store *store)
+void hf_store_undo(hf_store *store)
 {
-    store->undo_due = false;
     /* After some failures SQLite has rolled back by itself; then there is nothing left to undo. */
-    if (sqlite3_get_autocommit(store->db)) return HF_OK;
-    hf_status status = hf_sql_run(store, hf_sql(store, HF_SQL_ROLLBACK));
-    store->undo_due = status != HF_OK;
-    return status;
+    store->undo_due = !sqlite3_get_autocommit(store->db) &&
+                      hf_sql_run(store, hf_sql(store, HF_SQL_ROLLBACK)) != HF_OK;
 }
 
 hf_status hf_store_writable(hf_store *store)
 {
     /* Else the next write would join what failed, and be called saved with nothing committed. */
-    if (store->undo_due) {
-        hf_status status = hf_store_undo(store);
-        if (status != HF_OK) return status;
-    }
+    if (store->undo_due) hf_store_undo(store);
+    if (store->undo_due) return hf_store_fault(store, sqlite3_errcode(store->db));
     if (store->damaged) return hf_store_damaged(store, store->damage);
     if (store->read_only)
         return hf_store_say(store, HF_ERR_DENIED, "This store was opened for reading only.");
@@ -294,6 +289,7 @@ static hf_status bring_up_to_date(hf_store *store)
 {
     bool is_new = false;
     hf_status status = identify(store, &is_new);
+    if (status == HF_OK && !is_new) status = hf_journal_check(store);
     if (status == HF_OK) status = set_modes(store);
     return status == HF_OK && is_new ? create_tables(store) : status;
 }
@@ -400,8 +396,10 @@ static hf_status store_start(hf_store *store, hf_ending ending)
     if (status == HF_OK) status = load_epoch(store);
     if (status == HF_OK) status = load_place(store);
     if (status == HF_OK) status = hf_origins_load(store);
-    if (status == HF_OK && !store->read_only) status = hf_guard_check(store);
-    if (status == HF_OK && !store->read_only) status = hf_origin_own_certificate(store);
+    if (status == HF_OK && store->damaged && !store->own) status = hf_store_writable(store);
+    bool may_write = !store->read_only && !store->damaged;
+    if (status == HF_OK && may_write) status = hf_guard_check(store);
+    if (status == HF_OK && may_write) status = hf_origin_own_certificate(store);
     if (status == HF_OK) status = load_clock(store);
     if (status == HF_OK) status = hf_clock_caps_load(store);
     if (status == HF_OK) status = hf_pack_load(store);

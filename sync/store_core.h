@@ -113,9 +113,12 @@ void hf_seal(hf_buffer *buffer);
 HF_MUST_CHECK hf_status hf_unseal(hf_store *store, hf_bytes sealed, hf_bytes *content);
 HF_MUST_CHECK hf_status hf_store_writable(hf_store *store); /* not damaged, not read-only */
 /* Rolls back what is open; if even that fails it is done before the next write. */
-hf_status hf_store_undo(hf_store *store);
+void hf_store_undo(hf_store *store);
 /* Marks the store damaged, and says how; HF_ERR_CORRUPT. */
 HF_MUST_CHECK hf_status hf_store_damaged(hf_store *store, const char *what);
+/* journal.c, at open, before anything is written: marks the store damaged where saved writes were
+ * lost with a part of SQLite's journal. */
+HF_MUST_CHECK hf_status hf_journal_check(hf_store *store);
 /* check.c, at open: marks the store damaged where a row is not what was stored. */
 HF_MUST_CHECK hf_status hf_store_check(hf_store *store);
 /* The feed's chain past an entry whose own chain is `chain`: protocol.md 3. */
