@@ -48,7 +48,10 @@ void sim_disk_revive(sim_disk *disk, bool power_cut);
 sim_image *sim_disk_copy(const sim_disk *disk, const char *except);
 bool sim_disk_restore(sim_disk *disk, const sim_image *image);
 void sim_image_free(sim_image *image); /* NULL is fine */
-void sim_disk_wipe(sim_disk *disk);    /* no file is left; nothing may be open */
+/* A disk that rots: the file whose name ends in `end`, to be spoiled while nothing is open.
+ * NULL: there is none. Shortening is by *size, which may not grow. */
+uint8_t *sim_disk_rot(sim_disk *disk, const char *end, size_t **size);
+void sim_disk_wipe(sim_disk *disk); /* no file is left; nothing may be open */
 
 sim_disk_counts sim_disk_counted(const sim_disk *disk);
 uint64_t sim_disk_size(const sim_disk *disk); /* bytes in all files */
