@@ -50,6 +50,7 @@ const char *hf_withheld_words(uint32_t code)
     case 602: return "only hubs write records of this type";
     case 603: return "the operations do not suit the record's type";
     case 604: return "withheld by an operator";
+    case 605: return "applying it ended the program";
     default: return "withheld";
     }
 }
