@@ -422,9 +422,7 @@ static void observe_cursor(sim_world *world, sim_node *node)
     hf_cursor cursor;
     bool found = false;
     hf_status status = hf_cursor_get(node->store, &world->origins[0].id, &cursor, &found);
-    if (!sim_node_alive(world, node) || status != HF_OK) return;
-    node->cursor_unread = false;
-    if (!found) return;
+    if (!sim_node_alive(world, node) || status != HF_OK || !found) return;
     if (cursor.position == node->cursor) return;
     if (cursor.position > hub->feed_count) {
         sim_break(world, SIM_S7, "%s stands at %llu of a feed of %zu", node->name,
@@ -454,7 +452,7 @@ static hf_status on_peer(void *context, const hf_peer_status *peer)
         const sim_node *node = &world->nodes[i];
         if (memcmp(node->crypto.table.own_key_id, peer->key_id, HF_HASH_SIZE) != 0) continue;
         sim_checked(world, SIM_S7);
-        if (peer->fed_position > node->cursor && !node->set_back && !node->cursor_unread)
+        if (peer->fed_position > node->cursor && !node->set_back)
             sim_break(world, SIM_S7, "the hub believes %s has its feed to %llu; it has it to %llu",
                       node->name, (unsigned long long)peer->fed_position,
                       (unsigned long long)node->cursor);
@@ -487,7 +485,6 @@ void sim_observe(sim_world *world, sim_node *node)
         if (wall > node->wall_seen_ms) node->wall_seen_ms = wall;
     }
     observation seen = {.world = world, .node = node};
-    node->cursor_unread = true; /* a disk that fails does so to us, too */
     if (!read_feed(&seen, node->feed_count)) return;
     if (node->hub) {
         hf_status status = hf_hub_peers(node->hub, on_peer, world);

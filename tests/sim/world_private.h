@@ -114,7 +114,6 @@ typedef struct sim_node {
     bool epoch_known;
     uint64_t acked[SIM_LOGS]; /* of its present incarnation, as far as it was told */
     uint64_t cursor;
-    bool cursor_unread;    /* it may be further than we know */
     uint64_t wall_seen_ms; /* highest wall time given to it in this step */
 } sim_node;
 
