@@ -365,7 +365,7 @@ static void write_error(api_call *call, hf_status status, hf_buffer *reply)
 hf_status hf_edge_api_answer(hf_edge_api *api, hf_bytes request, hf_buffer *reply)
 {
     api_call call = {.api = api, .json = {.out = reply}};
-    json_error_t error = {.text = "too large"};
+    json_error_t error;
     hf_buffer_clear(reply);
     if (request.size <= HF_EDGE_REQUEST_MAX)
         call.request = json_loadb((const char *)request.data, request.size,
@@ -374,12 +374,10 @@ hf_status hf_edge_api_answer(hf_edge_api *api, hf_bytes request, hf_buffer *repl
     hf_json_object(&call.json, NULL);
     if (json_is_object(call.request))
         status = dispatch(&call);
-    else if (!call.request && !error.text[0]) /* jansson found no fault in it: memory ran out */
-        status = hf_edge_fail(&call, HF_ERR_NOMEM,
-                              "Out of memory. What was saved is safe; "
-                              "try again.");
     else
-        status = hf_edge_fail(&call, HF_ERR_INPUT, "The request is not one JSON object.");
+        status = hf_edge_fail(&call, HF_ERR_INPUT,
+                              "The request could not be read as one JSON object: it "
+                              "is none, or memory ran out.");
     hf_json_end(&call.json);
     if (status == HF_OK) status = reply->status;
     if (status != HF_OK) write_error(&call, status, reply);
