@@ -11,6 +11,7 @@
 sim_fate sim_disk_step(sim_disk *disk)
 {
     if (disk->dead) return SIM_FAIL;
+    if (disk->looked_at) return SIM_GO;
     disk->counts.calls++;
     if (disk->kill_in && --disk->kill_in == 0) {
         disk->dead = true;
@@ -379,6 +380,11 @@ void sim_disk_fail_at(sim_disk *disk, uint64_t calls, uint64_t count)
 {
     disk->fail_in = calls;
     disk->fail_count = count;
+}
+
+void sim_disk_look(sim_disk *disk, bool looking)
+{
+    disk->looked_at = looking;
 }
 
 void sim_disk_set_room(sim_disk *disk, uint64_t bytes)

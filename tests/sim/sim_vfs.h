@@ -35,6 +35,8 @@ bool sim_disk_killed(const sim_disk *disk);
 /* `count` operations, from the `calls`-th from now on, fail with an IO error. A failed sync loses
  * what it should have made durable, though reads still see it, as Linux does. 0: call it off. */
 void sim_disk_fail_at(sim_disk *disk, uint64_t calls, uint64_t count);
+/* While it is being looked at by the simulator itself, calls neither count nor fail. */
+void sim_disk_look(sim_disk *disk, bool looking);
 /* Files may grow by `bytes` in all from now on; UINT64_MAX: without end. */
 void sim_disk_set_room(sim_disk *disk, uint64_t bytes);
 
