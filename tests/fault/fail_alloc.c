@@ -5,11 +5,11 @@
 #include "memory.h"
 #include "scenarios.h"
 
-static void arm(fault_world *world, const fault_scenario *scenario, uint64_t at, bool for_ever)
+static void arm(fault_world *world, const fault_scenario *scenario, uint64_t at, fault_mode mode)
 {
     (void)world;
     (void)scenario;
-    fault_memory_begin(at, for_ever);
+    fault_memory_begin(at, mode);
 }
 
 static uint64_t disarm(fault_world *world, const fault_scenario *scenario, uint64_t *failed)
@@ -25,7 +25,8 @@ int main(int argc, char **argv)
                                       .arm = arm,
                                       .disarm = disarm,
                                       .allowed = 1u << HF_ERR_NOMEM,
-                                      .short_max = 40};
+                                      .short_max = 100,
+                                      .modes = FAULT_MODES};
     fault_memory_install();
     return fault_main(&MEMORY, argc, argv);
 }

@@ -28,10 +28,10 @@ static struct {
     uint64_t calls, failed;
 } before;
 
-static void arm(fault_world *world, const fault_scenario *scenario, uint64_t at, bool for_ever)
+static void arm(fault_world *world, const fault_scenario *scenario, uint64_t at, fault_mode mode)
 {
     before.calls = counted(world, scenario, &before.failed);
-    each_disk(world, scenario, at, for_ever ? UINT64_MAX : 1);
+    each_disk(world, scenario, at, mode == FAULT_FROM_THERE_ON ? UINT64_MAX : 1);
 }
 
 static uint64_t disarm(fault_world *world, const fault_scenario *scenario, uint64_t *failed)
@@ -48,7 +48,8 @@ int main(int argc, char **argv)
                                     .arm = arm,
                                     .disarm = disarm,
                                     .allowed = 1u << HF_ERR_IO,
-                                    .short_max = 40,
+                                    .short_max = 100,
+                                    .modes = FAULT_OURS_ONCE,
                                     .power_cuts = true};
     fault_memory_install();
     return fault_main(&DISK, argc, argv);

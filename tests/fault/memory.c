@@ -9,20 +9,21 @@
 #include <zlib.h>
 
 static struct {
-    bool armed, for_ever;
+    bool armed;
+    fault_mode mode;
     uint64_t at, met, failed;
     int64_t live;
 } memory; /* one for the program, as the C library's own is */
 
 static sqlite3_mem_methods sqlite_own;
 
-/* One allocation is asked for: is it one of those that fail? */
-static bool falls(void)
+/* One allocation is asked for, by our own code or a library: is it one of those that fail? */
+static bool falls(bool ours)
 {
-    if (!memory.armed) return false;
+    if (!memory.armed || (memory.mode == FAULT_OURS_ONCE && !ours)) return false;
     memory.met++;
-    bool falls_now =
-        memory.at && (memory.for_ever ? memory.met >= memory.at : memory.met == memory.at);
+    bool all_from_there = memory.mode == FAULT_FROM_THERE_ON && memory.met > memory.at;
+    bool falls_now = memory.at && (memory.met == memory.at || all_from_there);
     memory.failed += falls_now;
     return falls_now;
 }
@@ -58,17 +59,17 @@ utf8proc_ssize_t __wrap_utf8proc_map(const utf8proc_uint8_t *text, utf8proc_ssiz
 
 void *__wrap_malloc(size_t size)
 {
-    return falls() ? NULL : counted(__real_malloc(size));
+    return falls(true) ? NULL : counted(__real_malloc(size));
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-    return falls() ? NULL : counted(__real_calloc(count, size));
+    return falls(true) ? NULL : counted(__real_calloc(count, size));
 }
 
 void *__wrap_realloc(void *block, size_t size)
 {
-    if (falls()) return NULL;
+    if (falls(true)) return NULL;
     void *grown = __real_realloc(block, size);
     if (!block) counted(grown);
     return grown;
@@ -76,7 +77,7 @@ void *__wrap_realloc(void *block, size_t size)
 
 char *__wrap_strdup(const char *text)
 {
-    return falls() ? NULL : counted(__real_strdup(text));
+    return falls(true) ? NULL : counted(__real_strdup(text));
 }
 
 void __wrap_free(void *block)
@@ -117,7 +118,7 @@ utf8proc_ssize_t __wrap_utf8proc_map(const utf8proc_uint8_t *text, utf8proc_ssiz
                                      utf8proc_uint8_t **out, utf8proc_option_t options)
 {
     *out = NULL;
-    if (falls()) return UTF8PROC_ERROR_NOMEM;
+    if (falls(true)) return UTF8PROC_ERROR_NOMEM;
     utf8proc_ssize_t mapped = __real_utf8proc_map(text, size, out, options);
     if (mapped >= 0) counted(*out); /* freed by who asked, with free */
     return mapped;
@@ -127,12 +128,12 @@ utf8proc_ssize_t __wrap_utf8proc_map(const utf8proc_uint8_t *text, utf8proc_ssiz
 
 static void *sqlite_malloc(int size)
 {
-    return falls() ? NULL : counted(sqlite_own.xMalloc(size));
+    return falls(false) ? NULL : counted(sqlite_own.xMalloc(size));
 }
 
 static void *sqlite_realloc(void *block, int size)
 {
-    return falls() ? NULL : sqlite_own.xRealloc(block, size);
+    return falls(false) ? NULL : sqlite_own.xRealloc(block, size);
 }
 
 static void sqlite_free(void *block)
@@ -156,10 +157,10 @@ void fault_memory_install(void)
     json_set_alloc_funcs(__wrap_malloc, __wrap_free);
 }
 
-void fault_memory_begin(uint64_t at, bool for_ever)
+void fault_memory_begin(uint64_t at, fault_mode mode)
 {
     memory.at = at;
-    memory.for_ever = for_ever;
+    memory.mode = mode;
     memory.met = memory.failed = 0;
     memory.armed = true;
 }

@@ -7,6 +7,7 @@
 #include "sync/control.h"
 #include "sync/feed.h"
 #include "sync/log.h"
+#include "sync/messages.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -314,6 +315,47 @@ static void judge_register(fault_world *world)
     if (known == HF_OK) assert_int_equal(device.scope_count, 2);
 }
 
+/* The hub's word on an entry that it holds: its verdict, the hole and the record move together. */
+static void run_judge(fault_world *world)
+{
+    hf_store *hub = store_of(world, WORLD_HUB);
+    const hf_origin_row *origin = hf_origin_by_id(hub, &world->author);
+    hf_dot dot = {.origin = world->author, .lane = HF_LANE_CRIME, .seq = 3};
+    hf_batch *batch;
+    hf_status status = origin ? HF_OK : HF_ERR_NOT_FOUND;
+    if (status == HF_OK) status = hf_batch_begin(hub, pair_wall_ms(world->pair), &batch);
+    if (status == HF_OK) {
+        status = hf_batch_verdict(batch, &dot, world->beat, HF_REASON_OPERATOR, "looked into",
+                                  pair_wall_ms(world->pair));
+        if (status == HF_OK)
+            status = hf_batch_commit(batch);
+        else
+            hf_batch_rollback(batch);
+    }
+    world->said = world_heard(world, status);
+}
+
+static hf_status count_hole(void *context, const hf_hole *hole)
+{
+    (void)hole;
+    ++*(size_t *)context;
+    return HF_OK;
+}
+
+static void judge_judge(fault_world *world)
+{
+    size_t holes = 0;
+    char found[512];
+    hf_store *hub = store_of(world, WORLD_HUB);
+    world_expect_whole(world, WORLD_HUB);
+    assert_int_equal(hf_hole_each(hub, count_hole, &holes), HF_OK);
+    world_values(world, WORLD_HUB, &world->gone, SUMMARY, found);
+    assert_true(holes == 0 || holes == 1);
+    assert_int_equal(holes == 1, found[0] == 0);
+    assert_int_equal(holes == 0, world_is_base(world, WORLD_HUB));
+    assert_true(holes == 1 || world->said != HF_OK);
+}
+
 /* ---- read: an answer is the whole answer, or none ---- */
 
 static hf_status on_entry(void *context, const hf_feed_item *item)
@@ -492,28 +534,30 @@ static void judge_hub(fault_world *world)
 
 #define EDGE WORLD_BIT(WORLD_EDGE)
 #define HUB WORLD_BIT(WORLD_HUB)
+#define INPUT (1u << HF_ERR_INPUT)
 #define ALL (EDGE | HUB | WORLD_BIT(WORLD_OTHER))
 
 const fault_scenario *fault_scenarios(size_t *count)
 {
     static const fault_scenario TABLE[] = {
-        {"open_new", 0, EDGE, prepare_nothing_there, run_open, judge_new, false},
-        {"open", 0, EDGE, NULL, run_open, judge_unchanged, false},
-        {"open_after_a_power_cut", 0, EDGE, prepare_cut, run_open, judge_unchanged, false},
-        {"open_a_copy", 0, EDGE, prepare_copy, run_open, judge_copy, false},
-        {"put", EDGE, EDGE, NULL, run_put, judge_put, false},
-        {"resolve", EDGE, EDGE, NULL, run_resolve, judge_resolve, false},
-        {"delete", EDGE, EDGE, NULL, run_delete, judge_delete, false},
-        {"apply", HUB, HUB, NULL, run_apply, judge_apply, false},
-        {"session", ALL, ALL, NULL, run_session, judge_session, false},
-        {"register", HUB, HUB, NULL, run_register, judge_register, false},
-        {"feed", HUB, HUB, NULL, run_feed, judge_hub, true},
-        {"find", EDGE, EDGE, NULL, run_find, judge_unchanged, true},
-        {"read", EDGE, EDGE, NULL, run_read, judge_unchanged, true},
-        {"verify", EDGE, EDGE, NULL, run_verify, judge_unchanged, true},
-        {"ask", EDGE, EDGE, NULL, run_ask, judge_unchanged, true},
-        {"ask_hub", HUB, HUB, NULL, run_ask_hub, judge_hub, true},
-        {"ask_put", EDGE, EDGE, NULL, run_ask_put, judge_ask_put, false},
+        {"open_new", 0, EDGE, prepare_nothing_there, run_open, judge_new, 0, false},
+        {"open", 0, EDGE, NULL, run_open, judge_unchanged, 0, false},
+        {"open_after_a_power_cut", 0, EDGE, prepare_cut, run_open, judge_unchanged, 0, false},
+        {"open_a_copy", 0, EDGE, prepare_copy, run_open, judge_copy, 0, false},
+        {"put", EDGE, EDGE, NULL, run_put, judge_put, 0, false},
+        {"resolve", EDGE, EDGE, NULL, run_resolve, judge_resolve, 0, false},
+        {"delete", EDGE, EDGE, NULL, run_delete, judge_delete, 0, false},
+        {"apply", HUB, HUB, NULL, run_apply, judge_apply, 0, false},
+        {"session", ALL, ALL, NULL, run_session, judge_session, 0, false},
+        {"register", HUB, HUB, NULL, run_register, judge_register, 0, false},
+        {"judge", HUB, HUB, NULL, run_judge, judge_judge, 0, false},
+        {"feed", HUB, HUB, NULL, run_feed, judge_hub, 0, true},
+        {"find", EDGE, EDGE, NULL, run_find, judge_unchanged, 0, true},
+        {"read", EDGE, EDGE, NULL, run_read, judge_unchanged, 0, true},
+        {"verify", EDGE, EDGE, NULL, run_verify, judge_unchanged, 0, true},
+        {"ask", EDGE, EDGE, NULL, run_ask, judge_unchanged, INPUT, true},
+        {"ask_hub", HUB, HUB, NULL, run_ask_hub, judge_hub, INPUT, true},
+        {"ask_put", EDGE, EDGE, NULL, run_ask_put, judge_ask_put, INPUT, false},
     };
     *count = sizeof TABLE / sizeof *TABLE;
     return TABLE;

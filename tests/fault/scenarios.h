@@ -13,20 +13,31 @@ typedef struct fault_scenario {
     void (*run)(fault_world *world);     /* everything in here may fail */
     /* All is open again and works: is what was said true, and all or nothing there of the rest? */
     void (*judge)(fault_world *world);
+    /* Statuses that memory running out may be told as besides: jansson cannot tell a text that it
+     * has no room for from one that is no JSON. A bit for each. */
+    uint32_t also;
     bool reads; /* it promises an answer: `text` is the whole of it, or the call failed */
 } fault_scenario;
 
 const fault_scenario *fault_scenarios(size_t *count);
 
+typedef enum fault_mode {
+    FAULT_ONCE,
+    FAULT_FROM_THERE_ON,
+    FAULT_OURS_ONCE, /* only what our own code asks for: few enough for every one, always */
+    FAULT_MODES
+} fault_mode;
+
 /* How a machine is made to fail, and how it is put right again. */
 typedef struct fault_kind {
     const char *name;
-    /* The `at`-th point from now fails (0: none), and where `for_ever` all that follow. */
-    void (*arm)(fault_world *world, const fault_scenario *scenario, uint64_t at, bool for_ever);
+    /* The `at`-th point from now fails (0: none). */
+    void (*arm)(fault_world *world, const fault_scenario *scenario, uint64_t at, fault_mode mode);
     /* The points met since; *failed: how many of them failed. */
     uint64_t (*disarm)(fault_world *world, const fault_scenario *scenario, uint64_t *failed);
     uint32_t allowed;   /* statuses that such a failure may be told as, a bit for each */
     uint64_t short_max; /* runs of one scenario in the short form */
+    fault_mode modes;   /* the first so many */
     bool power_cuts;    /* after every other failure the power goes, too */
 } fault_kind;
 

@@ -140,6 +140,7 @@ fault_world *world_new(void)
     assert_int_equal(hf_scope_by_name(hub, "beat", &world->beat), HF_OK);
     assert_int_equal(hf_scope_by_name(hub, "custody", &world->custody), HF_OK);
     pack_parcels(world);
+    world->author = hf_store_own_origin(world_node(world, WORLD_EDGE)->store)->id;
     for (int i = 0; i < WORLD_NODES; i++)
         assert_int_equal(
             hf_store_digest(world_node(world, i)->store, world->beat, world->digest[i]), HF_OK);

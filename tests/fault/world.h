@@ -30,6 +30,7 @@ typedef struct fault_world {
     hf_record_id unsent[2][WORLD_UNSENT]; /* by each device */
     world_parcel parcels[2 * WORLD_UNSENT];
     size_t parcel_count;
+    hf_origin_id author;  /* the device's */
     hf_origin_row sender; /* of the parcels */
     hf_buffer sender_certificate;
     uint8_t digest[WORLD_NODES][HF_HASH_SIZE]; /* of "beat", at the base */
