@@ -25,7 +25,7 @@ int main(int argc, char **argv)
                                       .arm = arm,
                                       .disarm = disarm,
                                       .allowed = 1u << HF_ERR_NOMEM,
-                                      .short_max = 100,
+                                      .short_max = 40,
                                       .modes = FAULT_MODES};
     fault_memory_install();
     return fault_main(&MEMORY, argc, argv);

@@ -24,7 +24,7 @@ const fault_scenario *fault_scenarios(size_t *count);
 typedef enum fault_mode {
     FAULT_ONCE,
     FAULT_FROM_THERE_ON,
-    FAULT_OURS_ONCE, /* only what our own code asks for: few enough for every one, always */
+    FAULT_OURS_ONCE, /* only what our own code asks for: most scenarios have few of these */
     FAULT_MODES
 } fault_mode;
 
