@@ -15,7 +15,7 @@
 
 enum { HEADER_SIZE = 32, FRAME_HEADER_SIZE = 24, AT_SALT = 16, AT_FRAME_SALT = 8, AT_SUM = 16 };
 
-typedef struct journal { /* SQLite's own names: https://www.sqlite.org/walformat.html */
+typedef struct journal { /* as SQLite's file format has it, section 4 */
     sqlite3_file *file;
     sqlite3_int64 size;
     uint8_t header[HEADER_SIZE];
