@@ -303,7 +303,11 @@ static hf_status judge_pages(hf_store *store, const char *found)
     if (strcmp(found, "ok") == 0) return HF_OK;
     /* Of a page that the disk did not give, the check of its list says only this; of one that the
      * file cannot have, it says that the number is invalid. */
-    if (strstr(found, "failed to get page")) return hf_store_fault(store, SQLITE_IOERR_READ);
+    if (strstr(found, "failed to get page"))
+        return hf_store_say(store, HF_ERR_IO,
+                            "Part of %s could not be read just now: the disk or the memory did not "
+                            "do as asked. What was saved before is safe; try again.",
+                            store->path);
     return (number & 0xff) == SQLITE_CORRUPT ? hf_store_damaged(store, found)
                                              : hf_store_fault(store, (int)number);
 }

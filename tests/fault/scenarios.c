@@ -535,15 +535,16 @@ static void judge_hub(fault_world *world)
 #define EDGE WORLD_BIT(WORLD_EDGE)
 #define HUB WORLD_BIT(WORLD_HUB)
 #define INPUT (1u << HF_ERR_INPUT)
+#define PAGES (1u << HF_ERR_IO)
 #define ALL (EDGE | HUB | WORLD_BIT(WORLD_OTHER))
 
 const fault_scenario *fault_scenarios(size_t *count)
 {
     static const fault_scenario TABLE[] = {
-        {"open_new", 0, EDGE, prepare_nothing_there, run_open, judge_new, 0, false},
-        {"open", 0, EDGE, NULL, run_open, judge_unchanged, 0, false},
-        {"open_after_a_power_cut", 0, EDGE, prepare_cut, run_open, judge_unchanged, 0, false},
-        {"open_a_copy", 0, EDGE, prepare_copy, run_open, judge_copy, 0, false},
+        {"open_new", 0, EDGE, prepare_nothing_there, run_open, judge_new, PAGES, false},
+        {"open", 0, EDGE, NULL, run_open, judge_unchanged, PAGES, false},
+        {"open_after_a_power_cut", 0, EDGE, prepare_cut, run_open, judge_unchanged, PAGES, false},
+        {"open_a_copy", 0, EDGE, prepare_copy, run_open, judge_copy, PAGES, false},
         {"put", EDGE, EDGE, NULL, run_put, judge_put, 0, false},
         {"resolve", EDGE, EDGE, NULL, run_resolve, judge_resolve, 0, false},
         {"delete", EDGE, EDGE, NULL, run_delete, judge_delete, 0, false},

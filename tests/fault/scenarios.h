@@ -13,8 +13,9 @@ typedef struct fault_scenario {
     void (*run)(fault_world *world);     /* everything in here may fail */
     /* All is open again and works: is what was said true, and all or nothing there of the rest? */
     void (*judge)(fault_world *world);
-    /* Statuses that memory running out may be told as besides: jansson cannot tell a text that it
-     * has no room for from one that is no JSON. A bit for each. */
+    /* Statuses that memory running out may be told as besides, a bit for each: jansson cannot tell
+     * a text that it has no room for from one that is no JSON, nor SQLite's check of its pages one
+     * that it has no room for from one that the disk did not give. */
     uint32_t also;
     bool reads; /* it promises an answer: `text` is the whole of it, or the call failed */
 } fault_scenario;
