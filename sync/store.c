@@ -298,6 +298,7 @@ static hf_status bring_up_to_date(hf_store *store)
 static hf_status judge_pages(hf_store *store, const char *found)
 {
     static const char UNREAD[] = "error code=";
+    if (!found) return hf_store_fault(store, SQLITE_NOMEM);
     const char *code = strstr(found, UNREAD);
     long number = code ? strtol(code + sizeof UNREAD - 1, NULL, 10) : SQLITE_CORRUPT;
     if (strcmp(found, "ok") == 0) return HF_OK;
