@@ -1,8 +1,8 @@
-/* hf_edge_api_import.c: one request's worth of rows, from the command to the store.
+/* api_import.c: one request's worth of rows, from the command to the store.
  *
  * Why rows travel in requests and not a file's name: the daemon may not be allowed to read the
  * officer's file, and between two requests it serves the hub. */
-#include "api_call.h"
+#include "api.h"
 #include "import.h"
 #include "sync/render.h"
 
@@ -19,7 +19,7 @@ static void on_reject(void *context, uint64_t line, const char *why)
 }
 
 /* {"column": "field"}: `reversed` for constants, {"field": "value"}. */
-static hf_status read_pairs(api_call *call, json_t *object, bool reversed, hf_import_pair *out,
+static hf_status read_pairs(hf_call *call, json_t *object, bool reversed, hf_import_pair *out,
                             size_t *count)
 {
     const char *key;
@@ -27,9 +27,9 @@ static hf_status read_pairs(api_call *call, json_t *object, bool reversed, hf_im
     *count = 0;
     json_object_foreach(object, key, value)
     {
-        hf_bytes name = {(const uint8_t *)key, strlen(key)}, text = hf_edge_bytes(value);
+        hf_bytes name = {(const uint8_t *)key, strlen(key)}, text = hf_json_bytes(value);
         if (*count == HF_IMPORT_FIELDS_MAX || !json_is_string(value))
-            return hf_edge_fail(call, HF_ERR_INPUT,
+            return hf_call_fail(call, HF_ERR_INPUT,
                                 "The mapping's \"%.64s\" must be text, and it may "
                                 "name at most %d fields.",
                                 key, HF_IMPORT_FIELDS_MAX);
@@ -39,21 +39,21 @@ static hf_status read_pairs(api_call *call, json_t *object, bool reversed, hf_im
     return HF_OK;
 }
 
-static hf_status read_mapping(api_call *call, hf_import_mapping *out)
+static hf_status read_mapping(hf_call *call, hf_import_mapping *out)
 {
     json_t *mapping = json_object_get(call->request, "mapping");
     memset(out, 0, sizeof *out);
     if (json_integer_value(json_object_get(mapping, "holdfast_mapping")) != 1)
-        return hf_edge_fail(call, HF_ERR_INPUT,
+        return hf_call_fail(call, HF_ERR_INPUT,
                             "The mapping is not one that this program knows: it "
                             "begins with \"holdfast_mapping\": 1.");
-    out->name = hf_edge_bytes(json_object_get(mapping, "name"));
-    out->type = hf_edge_bytes(json_object_get(mapping, "type"));
-    out->scope = hf_edge_bytes(json_object_get(mapping, "scope"));
-    out->key = hf_edge_bytes(json_object_get(mapping, "key"));
-    out->time = hf_edge_bytes(json_object_get(mapping, "time"));
+    out->name = hf_json_bytes(json_object_get(mapping, "name"));
+    out->type = hf_json_bytes(json_object_get(mapping, "type"));
+    out->scope = hf_json_bytes(json_object_get(mapping, "scope"));
+    out->key = hf_json_bytes(json_object_get(mapping, "key"));
+    out->time = hf_json_bytes(json_object_get(mapping, "time"));
     if (out->name.size == 0 || out->type.size == 0)
-        return hf_edge_fail(call, HF_ERR_INPUT,
+        return hf_call_fail(call, HF_ERR_INPUT,
                             "The mapping needs a \"name\", which its records are "
                             "known by, and a \"type\".");
     hf_status status =
@@ -62,18 +62,18 @@ static hf_status read_mapping(api_call *call, hf_import_mapping *out)
         status = read_pairs(call, json_object_get(mapping, "constants"), true, out->constants,
                             &out->constant_count);
     if (status == HF_OK && out->field_count == 0)
-        return hf_edge_fail(call, HF_ERR_INPUT,
+        return hf_call_fail(call, HF_ERR_INPUT,
                             "The mapping needs \"fields\": which column goes to "
                             "which field.");
     return status;
 }
 
-static hf_status read_cells(api_call *call, const json_t *array, hf_bytes *cells, size_t *count)
+static hf_status read_cells(hf_call *call, const json_t *array, hf_bytes *cells, size_t *count)
 {
     *count = json_array_size(array);
     if (!json_is_array(array) || *count > HF_CSV_CELLS_MAX)
-        return hf_edge_fail(call, HF_ERR_INPUT, "A row has at most %d cells.", HF_CSV_CELLS_MAX);
-    for (size_t i = 0; i < *count; i++) cells[i] = hf_edge_bytes(json_array_get(array, i));
+        return hf_call_fail(call, HF_ERR_INPUT, "A row has at most %d cells.", HF_CSV_CELLS_MAX);
+    for (size_t i = 0; i < *count; i++) cells[i] = hf_json_bytes(json_array_get(array, i));
     return HF_OK;
 }
 
@@ -83,13 +83,13 @@ typedef struct row_batch {
     hf_bytes *cells; /* of all rows, one behind the other */
 } row_batch;
 
-static hf_status read_rows(api_call *call, row_batch *batch)
+static hf_status read_rows(hf_call *call, row_batch *batch)
 {
     const json_t *rows = json_object_get(call->request, "rows");
     size_t cell_count = 0, used = 0;
     batch->count = json_array_size(rows);
     if (batch->count > HF_IMPORT_ROWS_MAX)
-        return hf_edge_fail(call, HF_ERR_LIMIT, "At most %d rows in one request.",
+        return hf_call_fail(call, HF_ERR_LIMIT, "At most %d rows in one request.",
                             HF_IMPORT_ROWS_MAX);
     for (size_t i = 0; i < batch->count; i++) {
         cell_count += json_array_size(json_object_get(json_array_get(rows, i), "cells"));
@@ -112,7 +112,7 @@ static hf_status read_rows(api_call *call, row_batch *batch)
     return HF_OK;
 }
 
-static void write_result(api_call *call, const hf_import_result *result)
+static void write_result(hf_call *call, const hf_import_result *result)
 {
     hf_json_uint(&call->json, "created", result->created);
     hf_json_uint(&call->json, "updated", result->updated);
@@ -131,7 +131,7 @@ static void write_result(api_call *call, const hf_import_result *result)
     hf_json_end(&call->json);
 }
 
-hf_status hf_edge_api_import(api_call *call)
+hf_status hf_edge_api_import(hf_call *call)
 {
     hf_store *store = call->api->store;
     hf_bytes header[HF_CSV_CELLS_MAX];
@@ -153,7 +153,7 @@ hf_status hf_edge_api_import(api_call *call)
     if (status != HF_OK) goto done;
     hf_import_job job = {.plan = &plan,
                          .author = &author,
-                         .dry_run = json_is_true(json_object_get(call->request, "dry_run")),
+                         .dry_run = hf_call_flag(call, "dry_run"),
                          .context = &call->json,
                          .reject = on_reject};
     hf_json_string(&call->json, "schema", "holdfast.import/1");

@@ -2,7 +2,7 @@
  *
  * Why values come as text: what an officer types means what the pack's field says, and the one
  * place that knows is hf_value_parse; a refusal says what to enter. */
-#include "api_call.h"
+#include "api.h"
 
 #include "sync/render.h"
 #include "sync/report.h"
@@ -15,7 +15,7 @@ enum { DOTS_SHOWN = 16, CHANGES_MAX = 1024 };
 _Static_assert((int)HF_RECORD_TEXT_SIZE <= (int)HF_DOT_TEXT_SIZE, "one buffer holds either");
 
 typedef struct write_run {
-    api_call *call;
+    hf_call *call;
     hf_txn *txn;
     hf_record_id id;
     uint32_t scope; /* 0: the record is held already */
@@ -30,14 +30,14 @@ static hf_store *store_of(const write_run *run)
 
 /* ---- what is written, and where ---- */
 
-static hf_status scope_named(api_call *call, const char *name, uint32_t *out)
+static hf_status scope_named(hf_call *call, const char *name, uint32_t *out)
 {
     hf_scope_view scopes[HF_SCOPES_MAX];
     size_t count = HF_SCOPES_MAX;
     hf_status status = hf_store_scopes(call->api->store, scopes, &count);
     if (status != HF_OK) return status;
     if (count == 0)
-        return hf_edge_fail(
+        return hf_call_fail(
             call, HF_ERR_DENIED,
             "This device has not yet heard from its hub which scopes it may write in. "
             "Start \"holdfast-edge run\" once where the hub can be reached.");
@@ -46,7 +46,7 @@ static hf_status scope_named(api_call *call, const char *name, uint32_t *out)
         *out = scopes[i].number;
         return HF_OK;
     }
-    return hf_edge_fail(call, HF_ERR_DENIED,
+    return hf_call_fail(call, HF_ERR_DENIED,
                         "This device may not write in the scope \"%.64s\". "
                         "\"status\" lists those it may write in.",
                         name);
@@ -57,14 +57,14 @@ static hf_status field_named(write_run *run, const char *name, const hf_field **
     const hf_pack *pack = hf_store_pack(store_of(run));
     const hf_type *type = hf_pack_type(pack, run->id.type);
     *out = type ? hf_type_field_named(type, (hf_bytes){(const uint8_t *)name, strlen(name)}) : NULL;
-    return *out ? HF_OK : hf_edge_no_field(run->call, type, name);
+    return *out ? HF_OK : hf_call_no_field(run->call, type, name);
 }
 
 static hf_status encode(write_run *run, const hf_field *field, const json_t *value, hf_buffer *out)
 {
-    api_call *call = run->call;
+    hf_call *call = run->call;
     char digits[32];
-    hf_bytes text = hf_edge_bytes(value);
+    hf_bytes text = hf_json_bytes(value);
     if (json_is_boolean(value)) text = (hf_bytes){(const uint8_t *)"true", 4};
     if (json_is_false(value)) text = (hf_bytes){(const uint8_t *)"false", 5};
     if (json_is_integer(value)) {
@@ -72,7 +72,7 @@ static hf_status encode(write_run *run, const hf_field *field, const json_t *val
         text = (hf_bytes){(const uint8_t *)digits, (size_t)size};
     }
     if (!json_is_string(value) && !json_is_boolean(value) && !json_is_integer(value))
-        return hf_edge_fail(call, HF_ERR_INPUT,
+        return hf_call_fail(call, HF_ERR_INPUT,
                             "%s: give the value as text, a whole number, true or "
                             "false.",
                             field->name);
@@ -92,10 +92,10 @@ static hf_status change_kind(write_run *run, const char *word, const hf_field *f
     *out = is_many(field) ? HF_CHANGE_ADD : HF_CHANGE_SET; /* "set" to a field of many adds */
     if (strcmp(word, "remove") == 0) *out = HF_CHANGE_REMOVE;
     if (strcmp(word, "remove") == 0 && field->rule != HF_RULE_SET)
-        return hf_edge_fail(run->call, HF_ERR_INPUT, "%s: only an element of a set can be removed.",
+        return hf_call_fail(run->call, HF_ERR_INPUT, "%s: only an element of a set can be removed.",
                             field->name);
     if (strcmp(word, "add") == 0 && !is_many(field))
-        return hf_edge_fail(run->call, HF_ERR_INPUT,
+        return hf_call_fail(run->call, HF_ERR_INPUT,
                             "%s holds one value: write %s=VALUE without "
                             "--add.",
                             field->name, field->name);
@@ -122,24 +122,19 @@ static hf_status write_change(write_run *run, const json_t *item)
 
 /* ---- begin, commit, tell ---- */
 
-static hf_status run_begin(write_run *run, api_call *call)
+static hf_status run_begin(write_run *run, hf_call *call)
 {
     hf_author author;
     hf_edge_author(call, &author);
     *run = (write_run){.call = call};
-    run->reason = hf_edge_bytes(json_object_get(call->request, "reason"));
+    run->reason = hf_json_bytes(json_object_get(call->request, "reason"));
     return hf_txn_begin(call->api->store, &author, &run->txn);
 }
 
 /* Opens the record that "id" names, which must be held. */
 static hf_status run_open(write_run *run)
 {
-    hf_status status = hf_edge_record(run->call, &run->id);
-    if (status == HF_OK) status = hf_store_get(store_of(run), &run->id, &run->view);
-    if (status == HF_ERR_NOT_FOUND)
-        return hf_edge_fail(run->call, status, "This device holds no record %s.",
-                            hf_edge_text(run->call, "id"));
-    return status;
+    return hf_call_open(run->call, &run->id, &run->view);
 }
 
 static hf_status run_end(write_run *run, hf_status status)
@@ -171,33 +166,33 @@ static hf_status run_end(write_run *run, hf_status status)
 
 static hf_status put_id(write_run *run)
 {
-    api_call *call = run->call;
-    const char *name = hf_edge_text(call, "type");
+    hf_call *call = run->call;
+    const char *name = hf_call_text(call, "type");
     const hf_pack *pack = hf_store_pack(call->api->store);
     const hf_type *type = hf_pack_type_named(pack, (hf_bytes){(const uint8_t *)name, strlen(name)});
-    if (!type || type->number < HF_TYPE_FIRST_PACK) return hf_edge_no_type(call, name);
-    if (!*hf_edge_text(call, "id")) return hf_txn_new_id(run->txn, type->number, &run->id);
-    hf_status status = hf_edge_record(call, &run->id);
+    if (!type || type->number < HF_TYPE_FIRST_PACK) return hf_call_no_type(call, name);
+    if (!*hf_call_text(call, "id")) return hf_txn_new_id(run->txn, type->number, &run->id);
+    hf_status status = hf_call_record(call, &run->id);
     if (status == HF_OK && run->id.type != type->number)
-        return hf_edge_fail(call, HF_ERR_INPUT, "%s is not a %s.", hf_edge_text(call, "id"),
+        return hf_call_fail(call, HF_ERR_INPUT, "%s is not a %s.", hf_call_text(call, "id"),
                             type->name);
     if (status == HF_OK) status = hf_store_get(call->api->store, &run->id, &run->view);
     return status == HF_ERR_NOT_FOUND ? HF_OK : status;
 }
 
-hf_status hf_edge_api_put(api_call *call)
+hf_status hf_edge_api_put(hf_call *call)
 {
     write_run run;
     const json_t *changes = json_object_get(call->request, "changes");
     size_t count = json_array_size(changes);
     if (count == 0 || count > CHANGES_MAX)
-        return hf_edge_fail(call, HF_ERR_INPUT,
+        return hf_call_fail(call, HF_ERR_INPUT,
                             "Say what to write: FIELD=VALUE, at most %d of them.", CHANGES_MAX);
     hf_status status = run_begin(&run, call);
     if (status != HF_OK) return status;
     status = put_id(&run);
-    bool needs_scope = status == HF_OK && (!run.view || *hf_edge_text(call, "scope"));
-    if (needs_scope) status = scope_named(call, hf_edge_text(call, "scope"), &run.scope);
+    bool needs_scope = status == HF_OK && (!run.view || *hf_call_text(call, "scope"));
+    if (needs_scope) status = scope_named(call, hf_call_text(call, "scope"), &run.scope);
     for (size_t i = 0; i < count && status == HF_OK; i++) {
         status = write_change(&run, json_array_get(changes, i));
     }
@@ -212,7 +207,7 @@ static hf_status change_record(write_run *run, hf_change_kind kind)
     return hf_txn_change(run->txn, &change);
 }
 
-hf_status hf_edge_api_delete(api_call *call)
+hf_status hf_edge_api_delete(hf_call *call)
 {
     write_run run;
     hf_status status = run_begin(&run, call);
@@ -220,7 +215,7 @@ hf_status hf_edge_api_delete(api_call *call)
     status = run_open(&run);
     if (status == HF_OK && hf_view_deleted(run.view))
         status =
-            hf_edge_fail(call, HF_ERR_INPUT, "%s is deleted already.", hf_edge_text(call, "id"));
+            hf_call_fail(call, HF_ERR_INPUT, "%s is deleted already.", hf_call_text(call, "id"));
     if (status == HF_OK) status = change_record(&run, HF_CHANGE_DELETE);
     return run_end(&run, status);
 }
@@ -235,13 +230,13 @@ static const hf_field_view *live_field(const write_run *run, uint32_t number)
 
 static hf_status resolve_field(write_run *run)
 {
-    api_call *call = run->call;
+    hf_call *call = run->call;
     const json_t *given = json_object_get(call->request, "value");
     const hf_field *field = NULL;
-    hf_status status = field_named(run, hf_edge_text(call, "field"), &field);
+    hf_status status = field_named(run, hf_call_text(call, "field"), &field);
     if (status != HF_OK) return status;
     const hf_field_view *live = live_field(run, field->number);
-    size_t choice = hf_edge_number(call, "choose", 0, SIZE_MAX);
+    size_t choice = hf_call_number(call, "choose", 0, SIZE_MAX);
     hf_change change = {.record = run->id,
                         .field = field->number,
                         .kind = HF_CHANGE_RESOLVE,
@@ -253,7 +248,7 @@ static hf_status resolve_field(write_run *run)
     } else {
         status = live ? hf_field_choice(live, choice, &change.value) : HF_ERR_NOT_FOUND;
         if (status == HF_ERR_NOT_FOUND)
-            status = hf_edge_fail(call, HF_ERR_INPUT,
+            status = hf_call_fail(call, HF_ERR_INPUT,
                                   "%s has no choice %zu. \"holdfast-edge "
                                   "conflicts\" numbers them.",
                                   field->name, choice);
@@ -263,15 +258,15 @@ static hf_status resolve_field(write_run *run)
     return status;
 }
 
-hf_status hf_edge_api_resolve(api_call *call)
+hf_status hf_edge_api_resolve(hf_call *call)
 {
     write_run run;
-    bool keep = json_is_true(json_object_get(call->request, "keep_deleted"));
-    bool restore = json_is_true(json_object_get(call->request, "restore"));
+    bool keep = hf_call_flag(call, "keep_deleted");
+    bool restore = hf_call_flag(call, "restore");
     hf_status status = run_begin(&run, call);
     if (status != HF_OK) return status;
     if (run.reason.size == 0)
-        status = hf_edge_fail(call, HF_ERR_INPUT,
+        status = hf_call_fail(call, HF_ERR_INPUT,
                               "A choice needs its reason, for those who come "
                               "after: --reason \"...\".");
     if (status == HF_OK) status = run_open(&run);

@@ -1,21 +1,14 @@
 /* commands.c: every command of holdfast-edge, as data. docs/cli.md says the same at length. */
 #include "program.h"
 
-#define END                                                                                        \
-    {                                                                                              \
-        NULL, NULL, NULL                                                                           \
-    }
-
 static const hf_cli_option common[] = {
     {"data", "DIR", "where this device keeps its files (or HOLDFAST_DATA)"},
     {"json", NULL, "print one JSON document (docs/cli.md), for scripts"},
-    END,
+    HF_CLI_OPTIONS_END,
 };
 
 static const hf_cli_option enrol_options[] = {
-    {"token-file", "FILE", "the token; - reads standard input"}, END};
-static const hf_cli_option run_options[] = {
-    {"foreground", NULL, "stay in the foreground; it always does"}, END};
+    {"token-file", "FILE", "the token; - reads standard input"}, HF_CLI_OPTIONS_END};
 static const hf_cli_option put_options[] = {
     {"id", "ID", "change this record; without it a new one is made"},
     {"scope", "NAME", "for a new record; else the device's first scope"},
@@ -23,12 +16,12 @@ static const hf_cli_option put_options[] = {
     {"remove", "FIELD=VALUE", "an element from a set; may be repeated"},
     {"actor", "NAME", "who acts (or HOLDFAST_ACTOR); else the device's name"},
     {"reason", "TEXT", "why: makes it a correction"},
-    END,
+    HF_CLI_OPTIONS_END,
 };
 static const hf_cli_option author_options[] = {
     {"actor", "NAME", "who acts (or HOLDFAST_ACTOR); else the device's name"},
     {"reason", "TEXT", "why"},
-    END,
+    HF_CLI_OPTIONS_END,
 };
 static const hf_cli_option resolve_options[] = {
     {"choose", "N", "the value that \"conflicts\" numbers N"},
@@ -37,21 +30,14 @@ static const hf_cli_option resolve_options[] = {
     {"restore", NULL, "the same: it stays, and the delete is taken back"},
     {"actor", "NAME", "who acts (or HOLDFAST_ACTOR); else the device's name"},
     {"reason", "TEXT", "why, for those who come after; needed"},
-    END,
+    HF_CLI_OPTIONS_END,
 };
-static const hf_cli_option list_options[] = {
-    {"limit", "N", "at most so many; 100 unless given"},
-    {"after", "ID", "go on after this record"},
-    {"deleted", NULL, "deleted records too"},
-    END,
-};
-static const hf_cli_option limit_options[] = {{"limit", "N", "at most so many"}, END};
 static const hf_cli_option import_options[] = {
     {"mapping", "FILE", "which column goes to which field (docs/cli.md)"},
     {"dry-run", NULL, "read and check everything, write nothing"},
     {"rejects", "FILE", "rows that were not taken, as read, with the reason"},
     {"actor", "NAME", "who acts (or HOLDFAST_ACTOR); else the device's name"},
-    END,
+    HF_CLI_OPTIONS_END,
 };
 
 static const hf_cli_command commands[] = {
@@ -65,7 +51,7 @@ static const hf_cli_command commands[] = {
     {"run", "", "keep in touch with the hub until ended",
      "holdfast-edge run\nHOLDFAST_LOG=debug holdfast-edge run",
      "Logs one line per event on standard error, ids only. SIGTERM ends it within 5 seconds.",
-     run_options, 0, 0, hf_edge_cli_run},
+     hf_run_options, 0, 0, hf_edge_cli_run},
     {"put", "TYPE [FIELD=VALUE...]", "write a record, new or known",
      "holdfast-edge put crime status=recorded \"summary=Window forced\"\n"
      "holdfast-edge put crime --id crime_01k... risk=high --add flags=knife\n"
@@ -76,11 +62,11 @@ static const hf_cli_command commands[] = {
      "holdfast-edge get crime_01k...\nholdfast-edge get crime_01k... --json", NULL, NULL, 1, 1,
      hf_edge_cli_get},
     {"list", "[TYPE]", "list records, oldest first",
-     "holdfast-edge list crime\nholdfast-edge list --limit 1000 --json", NULL, list_options, 0, 1,
-     hf_edge_cli_list},
+     "holdfast-edge list crime\nholdfast-edge list --limit 1000 --json", NULL, hf_list_options, 0,
+     1, hf_program_list},
     {"find", "WORD...", "records that hold every word, in any text field",
      "holdfast-edge find bicycle \"fleet street\"",
-     "Capitals and accents do not count. Newest first.", limit_options, 1, SIZE_MAX,
+     "Capitals and accents do not count. Newest first.", hf_limit_options, 1, SIZE_MAX,
      hf_edge_cli_find_words},
     {"import", "FILE", "records out of a CSV file, each row exactly once",
      "holdfast-edge import street.csv --mapping street.mapping.json --dry-run\n"
@@ -92,7 +78,7 @@ static const hf_cli_command commands[] = {
      "holdfast-edge delete crime_01k... --reason \"entered twice\"", NULL, author_options, 1, 1,
      hf_edge_cli_delete},
     {"conflicts", "", "what people must choose between", "holdfast-edge conflicts", NULL,
-     limit_options, 0, 0, hf_edge_cli_conflicts},
+     hf_limit_options, 0, 0, hf_program_conflicts},
     {"resolve", "ID [FIELD]", "choose between versions",
      "holdfast-edge resolve crime_01k... outcome --choose 2 --reason \"CPS letter of 3 May\"\n"
      "holdfast-edge resolve crime_01k... summary --value \"Two windows forced\" --reason seen\n"
@@ -105,7 +91,7 @@ static const hf_cli_command commands[] = {
     {"status", "", "what is saved where, and what to do next", "holdfast-edge status", NULL, NULL,
      0, 0, hf_edge_cli_status},
     {"verify", "", "check every chain, head and record; exit code 1 on a fault",
-     "holdfast-edge verify", NULL, NULL, 0, 0, hf_edge_cli_verify},
+     "holdfast-edge verify", NULL, NULL, 0, 0, hf_program_verify},
 };
 
 const hf_cli_program hf_edge_cli = {

@@ -78,7 +78,7 @@ typedef struct raw_row {
 } raw_row;
 
 typedef struct import_work {
-    edge_program program;
+    hf_program *program;
     const hf_cli_args *args;
     json_t *mapping, *header, *rows; /* rows: of the batch being gathered */
     json_t *entries;                 /* what is saved: one run of entries for each batch */
@@ -150,14 +150,12 @@ static void take_answer(import_work *work, const json_t *answer)
 static int batch_send(import_work *work)
 {
     json_t *answer = NULL;
-    const char *actor = hf_cli_value(work->args, "actor");
-    if (!actor) actor = getenv("HOLDFAST_ACTOR");
     json_t *request =
         json_pack("{s:s,s:O,s:O,s:o,s:b}", "op", "import", "mapping", work->mapping, "header",
                   work->header, "rows", work->rows, "dry_run", hf_cli_has(work->args, "dry-run"));
     work->rows = json_array();
-    if (request && actor) (void)json_object_set_new(request, "actor", json_string(actor));
-    int code = hf_edge_cli_ask(&work->program, request, &answer);
+    hf_request_give(request, "actor", hf_request_actor(work->args));
+    int code = hf_program_ask(work->program, request, &answer);
     if (code == HF_EXIT_OK) {
         take_answer(work, answer);
         progress(work, false);
@@ -186,7 +184,7 @@ static bool row_digest(import_work *work, uint8_t out[HF_IMPORT_DIGEST_SIZE])
     hf_bytes cells[HF_CSV_CELLS_MAX];
     for (size_t i = 0; i < work->csv.cell_count; i++) cells[i] = hf_csv_cell(&work->csv, i);
     hf_import_row row = {.cells = cells, .cell_count = work->csv.cell_count};
-    hf_import_digest(hf_keys_crypto(work->program.home.keys), (hf_bytes){NULL, 0}, &row, out);
+    hf_import_digest(hf_keys_crypto(work->program->home.keys), (hf_bytes){NULL, 0}, &row, out);
     return true;
 }
 
@@ -322,15 +320,15 @@ static void print_total(const import_work *work)
 
 int hf_edge_cli_import(void *context, const hf_cli_args *args)
 {
-    (void)context;
     import_work *work = calloc(1, sizeof *work);
     if (!work) return HF_EXIT_NO_MEMORY;
+    work->program = context;
     work->args = args;
     work->rows = json_array();
     work->entries = json_array();
-    int code = hf_edge_cli_open(&work->program, args);
-    if (code == HF_EXIT_OK && !work->program.home.keys)
-        code = hf_home_keys(&work->program.home, EDGE_PROGRAM);
+    hf_home *home = &work->program->home;
+    int code = hf_program_open(work->program, args);
+    if (code == HF_EXIT_OK && !home->keys) code = hf_home_keys(home, EDGE_PROGRAM);
     if (code == HF_EXIT_OK) code = open_files(work);
     if (code == HF_EXIT_OK) code = read_file(work);
     if (code == HF_EXIT_OK) {
@@ -351,7 +349,6 @@ int hf_edge_cli_import(void *context, const hf_cli_args *args)
     hf_csv_free(&work->csv);
     hf_buffer_free(&work->raw);
     free(work->equals.slots);
-    hf_edge_cli_close(&work->program);
     free(work);
     return code;
 }

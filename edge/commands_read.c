@@ -1,50 +1,20 @@
-/* commands_read.c: commands that print: get, list, find, conflicts, history, status, verify. */
+/* commands_read.c: commands that print: get, find, history, status. */
 #include "program.h"
 
-#include "platform/clock.h"
-
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { TIME_SIZE = 64 };
 
-static json_t *request_for(const char *op, const hf_cli_args *args)
-{
-    json_t *request = json_pack("{s:s}", "op", op);
-    const char *limit = hf_cli_value(args, "limit");
-    if (request && limit && strtoll(limit, NULL, 10) > 0)
-        (void)json_object_set_new(request, "limit", json_integer(strtoll(limit, NULL, 10)));
-    return request;
-}
-
-static void give(json_t *request, const char *key, const char *text)
-{
-    if (request && text) (void)json_object_set_new(request, key, json_string(text));
-}
-
 int hf_edge_cli_get(void *context, const hf_cli_args *args)
 {
-    (void)context;
-    json_t *request = request_for("get", args);
-    give(request, "id", args->operands[0]);
-    return hf_edge_cli_once(args, request, hf_show_record);
-}
-
-int hf_edge_cli_list(void *context, const hf_cli_args *args)
-{
-    (void)context;
-    json_t *request = request_for("list", args);
-    if (args->operand_count) give(request, "type", args->operands[0]);
-    give(request, "id", hf_cli_value(args, "after"));
-    if (request && hf_cli_has(args, "deleted"))
-        (void)json_object_set_new(request, "deleted", json_true());
-    return hf_edge_cli_once(args, request, hf_show_list);
+    json_t *request = hf_request_new("get", args);
+    hf_request_give(request, "id", args->operands[0]);
+    return hf_program_once(context, args, request, hf_show_record);
 }
 
 int hf_edge_cli_find_words(void *context, const hf_cli_args *args)
 {
-    (void)context;
     char words[1024] = "";
     size_t used = 0;
     for (size_t i = 0; i < args->operand_count; i++) {
@@ -57,24 +27,17 @@ int hf_edge_cli_find_words(void *context, const hf_cli_args *args)
         }
         used += (size_t)more;
     }
-    json_t *request = request_for("find", args);
-    give(request, "words", words);
-    return hf_edge_cli_once(args, request, hf_show_list);
-}
-
-int hf_edge_cli_conflicts(void *context, const hf_cli_args *args)
-{
-    (void)context;
-    return hf_edge_cli_once(args, request_for("conflicts", args), hf_show_conflicts);
+    json_t *request = hf_request_new("find", args);
+    hf_request_give(request, "words", words);
+    return hf_program_once(context, args, request, hf_show_list);
 }
 
 int hf_edge_cli_history(void *context, const hf_cli_args *args)
 {
-    (void)context;
-    json_t *request = request_for("history", args);
-    give(request, "id", args->operands[0]);
-    if (args->operand_count > 1) give(request, "field", args->operands[1]);
-    return hf_edge_cli_once(args, request, hf_show_history);
+    json_t *request = hf_request_new("history", args);
+    hf_request_give(request, "id", args->operands[0]);
+    if (args->operand_count > 1) hf_request_give(request, "field", args->operands[1]);
+    return hf_program_once(context, args, request, hf_show_history);
 }
 
 /* ---- status ---- */
@@ -125,6 +88,33 @@ static void show_clock(const hf_show *show, const json_t *status)
                 away, offset_ms < 0 ? "ahead of" : "behind");
 }
 
+static void show_certificate(const hf_show *show, const json_t *status)
+{
+    const json_t *certificate = json_object_get(status, "certificate");
+    const char *state = hf_show_text(certificate, "state"),
+               *problem = hf_show_text(certificate, "problem");
+    long long days = json_integer_value(json_object_get(certificate, "days_left"));
+    if (strcmp(state, "none") == 0) return;
+    if (strcmp(state, "ended") == 0)
+        fprintf(show->out,
+                "Key        certificate ended %lld days ago: until it is renewed this "
+                "device sends, and receives nothing",
+                -days);
+    else if (strcmp(state, "not-yet") == 0)
+        fputs("Key        certificate is not valid yet by the hub's time", show->out);
+    else
+        fprintf(show->out, "Key        certificate ends in %lld days", days);
+    if (*problem) {
+        fputs("; not renewed: ", show->out);
+        hf_cli_text(show->out, problem);
+        fputc('\n', show->out);
+    } else {
+        fputs(strcmp(state, "good") == 0 ? "; renews itself\n"
+                                         : "; renews itself at the next contact\n",
+              show->out);
+    }
+}
+
 static void show_status(const hf_show *show, const json_t *status)
 {
     char oldest[TIME_SIZE];
@@ -141,6 +131,7 @@ static void show_status(const hf_show *show, const json_t *status)
     fputs(json_array_size(scopes) ? "\n" : " no scope yet\n", show->out);
     show_link(show, status);
     show_clock(show, status);
+    show_certificate(show, status);
     fprintf(show->out, "Records    %" PRIu64 " held, %" PRIu64 " with versions to choose from\n",
             hf_show_number(status, "records"), hf_show_number(status, "conflicts"));
     fprintf(show->out,
@@ -154,29 +145,5 @@ static void show_status(const hf_show *show, const json_t *status)
 
 int hf_edge_cli_status(void *context, const hf_cli_args *args)
 {
-    (void)context;
-    return hf_edge_cli_once(args, request_for("status", args), show_status);
-}
-
-/* ---- verify ---- */
-
-int hf_edge_cli_verify(void *context, const hf_cli_args *args)
-{
-    (void)context;
-    edge_program program;
-    json_t *document = NULL;
-    int code = hf_edge_cli_open(&program, args);
-    if (code == HF_EXIT_OK)
-        code = hf_edge_cli_ask(&program, request_for("verify", args), &document);
-    if (code == HF_EXIT_OK) {
-        hf_show show = {stdout, EDGE_PROGRAM, hf_clock_wall_ms()};
-        if (hf_cli_has(args, "json"))
-            printf("%.*s\n", (int)program.reply.size, (const char *)program.reply.data);
-        else
-            hf_show_verify(&show, document);
-        if (hf_show_number(document, "faults")) code = HF_EXIT_CHECK;
-    }
-    json_decref(document);
-    hf_edge_cli_close(&program);
-    return code;
+    return hf_program_once(context, args, hf_request_new("status", args), show_status);
 }

@@ -12,19 +12,19 @@
 
 int hf_edge_cli_init(void *context, const hf_cli_args *args)
 {
-    (void)context;
-    hf_home home;
-    int code = hf_home_find(&home, args, EDGE_PROGRAM);
-    if (code == HF_EXIT_OK) code = hf_home_make(&home, EDGE_PROGRAM);
+    hf_program *program = context;
+    const hf_home *home = &program->home;
+    int code = hf_program_find(program, args);
+    if (code == HF_EXIT_OK) code = hf_home_make(home, EDGE_PROGRAM);
     if (code != HF_EXIT_OK) return code;
-    hf_status status = hf_keys_create(home.key);
+    hf_status status = hf_keys_create(home->key);
     if (status == HF_ERR_BUSY) {
         fprintf(stderr, "%s: %s is set up already; nothing was changed.\n", EDGE_PROGRAM,
-                home.data);
+                home->data);
         return HF_EXIT_CANNOT_CREATE;
     }
     if (status != HF_OK) {
-        fprintf(stderr, "%s: cannot make the device's key in %s (%s).\n", EDGE_PROGRAM, home.data,
+        fprintf(stderr, "%s: cannot make the device's key in %s (%s).\n", EDGE_PROGRAM, home->data,
                 hf_status_name(status));
         return HF_EXIT_CANNOT_CREATE;
     }
@@ -32,14 +32,14 @@ int hf_edge_cli_init(void *context, const hf_cli_args *args)
             "This device's key is made, in %s.\n"
             "Next: ask the hub's operator for a token (holdfast-hub token), then run\n"
             "  %s --data %s enrol --token-file FILE\n",
-            home.data, EDGE_PROGRAM, home.data);
+            home->data, EDGE_PROGRAM, home->data);
     return HF_EXIT_OK;
 }
 
 /* ---- enrol ---- */
 
 typedef struct enrolment {
-    edge_program program;
+    hf_home *home;
     hf_token token;
     hf_enrol_peer peer;
     char host[HF_ADDRESS_SIZE], error[256];
@@ -106,7 +106,7 @@ static int link_trouble(const enrolment *e, hf_status status)
 
 static int ca_fetch(enrolment *e)
 {
-    const hf_crypto *crypto = hf_keys_crypto(e->program.home.keys);
+    const hf_crypto *crypto = hf_keys_crypto(e->home->keys);
     uint8_t hash[HF_HASH_SIZE];
     e->peer.host = e->host;
     e->peer.error = e->error;
@@ -130,7 +130,7 @@ static int ask_hub(enrolment *e)
     size_t csr_size = sizeof csr;
     hf_buffer body = {0};
     int http = 0;
-    hf_status status = hf_keys_request(e->program.home.keys, csr, &csr_size);
+    hf_status status = hf_keys_request(e->home->keys, csr, &csr_size);
     if (status != HF_OK) {
         fprintf(stderr, "%s: cannot make the certificate request (%s).\n", EDGE_PROGRAM,
                 hf_status_name(status));
@@ -169,7 +169,7 @@ static int refused(const hf_enrol_answer *answer)
     return answer->code == HF_ENROL_INTERNAL ? HF_EXIT_UNAVAILABLE : HF_EXIT_DENIED;
 }
 
-static hf_status write_pem(const char *path, hf_bytes der)
+static hf_status write_ca(const char *path, hf_bytes der)
 {
     char pem[HF_PEM_MAX];
     size_t size = sizeof pem;
@@ -205,22 +205,18 @@ static bool is_address(hf_bytes address)
 /* The certificate comes last: once it is there, the device is enrolled. */
 static int keep(enrolment *e, const hf_enrol_answer *answer)
 {
-    hf_home *home = &e->program.home;
-    hf_certificate certificate;
+    hf_home *home = e->home;
     hf_status status = is_address(answer->address) ? HF_OK : HF_ERR_PROTOCOL;
-    if (status == HF_OK) status = write_pem(home->ca, (hf_bytes){e->ca, e->ca_size});
+    if (status == HF_OK) status = write_ca(home->ca, (hf_bytes){e->ca, e->ca_size});
     if (status == HF_OK) {
         hf_keys_close(home->keys); /* opened again with the CA, to check what it issued */
         home->keys = NULL;
         int code = hf_home_keys(home, EDGE_PROGRAM);
         if (code != HF_EXIT_OK) return code;
-        const hf_crypto *crypto = hf_keys_crypto(home->keys);
-        status = crypto->certificate(crypto->context, answer->certificate, &certificate);
-        if (status == HF_OK && memcmp(certificate.key_id, crypto->own_key_id, HF_HASH_SIZE) != 0)
-            status = HF_ERR_PROTOCOL;
     }
     if (status == HF_OK) status = write_config(home, answer->address);
-    if (status == HF_OK) status = write_pem(home->certificate, answer->certificate);
+    if (status == HF_OK)
+        status = hf_keys_replace(home->keys, home->certificate, answer->certificate);
     if (status == HF_OK) return HF_EXIT_OK;
     fprintf(stderr, "%s: %s (%s). The token still works on this device: enrol again.\n",
             EDGE_PROGRAM,
@@ -250,18 +246,19 @@ static int enrol_at_hub(enrolment *e)
             "Enrolled as %.*s, with the hub at %.*s. Delete the token file.\n"
             "Next: %s --data %s run\n",
             (int)answer.name.size, (const char *)answer.name.data, (int)answer.address.size,
-            (const char *)answer.address.data, EDGE_PROGRAM, e->program.home.data);
+            (const char *)answer.address.data, EDGE_PROGRAM, e->home->data);
     return HF_EXIT_OK;
 }
 
 int hf_edge_cli_enrol(void *context, const hf_cli_args *args)
 {
-    (void)context;
+    hf_program *program = context;
+    hf_home *home = &program->home;
     enrolment *e = calloc(1, sizeof *e);
     if (!e) return HF_EXIT_NO_MEMORY;
-    hf_home *home = &e->program.home;
+    e->home = home;
     pid_t holder = 0;
-    int code = hf_edge_cli_find(&e->program, args);
+    int code = hf_program_find(program, args);
     if (code == HF_EXIT_OK) code = hf_home_keys(home, EDGE_PROGRAM);
     if (code == HF_EXIT_OK && hf_home_has(home->certificate)) {
         fprintf(stderr, "%s: this device is enrolled already; nothing was changed.\n",
@@ -275,7 +272,6 @@ int hf_edge_cli_enrol(void *context, const hf_cli_args *args)
     }
     if (code == HF_EXIT_OK) code = token_take(e, args);
     if (code == HF_EXIT_OK) code = enrol_at_hub(e);
-    hf_home_close(home);
     explicit_bzero(e, sizeof *e);
     free(e);
     return code;

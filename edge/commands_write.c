@@ -7,18 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void give(json_t *request, const char *key, const char *text)
-{
-    if (request && text) (void)json_object_set_new(request, key, json_string(text));
-}
-
-/* Who acts may stand in the environment: it is the same for a whole shift. */
 static void give_author(json_t *request, const hf_cli_args *args)
 {
-    const char *actor = hf_cli_value(args, "actor");
-    if (!actor) actor = getenv("HOLDFAST_ACTOR");
-    give(request, "actor", actor);
-    give(request, "reason", hf_cli_value(args, "reason"));
+    hf_request_give(request, "actor", hf_request_actor(args));
+    hf_request_give(request, "reason", hf_cli_value(args, "reason"));
 }
 
 static void show_saved(const hf_show *show, const json_t *document)
@@ -61,7 +53,6 @@ static bool add_given(json_t *changes, const hf_cli_args *args, const char *opti
 
 int hf_edge_cli_put(void *context, const hf_cli_args *args)
 {
-    (void)context;
     json_t *changes = json_array();
     json_t *request =
         json_pack("{s:s,s:s,s:o}", "op", "put", "type", args->operands[0], "changes", changes);
@@ -74,18 +65,17 @@ int hf_edge_cli_put(void *context, const hf_cli_args *args)
         json_decref(request);
         return HF_EXIT_USAGE;
     }
-    give(request, "id", hf_cli_value(args, "id"));
-    give(request, "scope", hf_cli_value(args, "scope"));
+    hf_request_give(request, "id", hf_cli_value(args, "id"));
+    hf_request_give(request, "scope", hf_cli_value(args, "scope"));
     give_author(request, args);
-    return hf_edge_cli_once(args, request, show_saved);
+    return hf_program_once(context, args, request, show_saved);
 }
 
 int hf_edge_cli_delete(void *context, const hf_cli_args *args)
 {
-    (void)context;
     json_t *request = json_pack("{s:s,s:s}", "op", "delete", "id", args->operands[0]);
     give_author(request, args);
-    return hf_edge_cli_once(args, request, show_saved);
+    return hf_program_once(context, args, request, show_saved);
 }
 
 static int usage(const char *sentence)
@@ -99,7 +89,6 @@ static int usage(const char *sentence)
 
 int hf_edge_cli_resolve(void *context, const hf_cli_args *args)
 {
-    (void)context;
     const char *choose = hf_cli_value(args, "choose"), *value = hf_cli_value(args, "value");
     bool keep = hf_cli_has(args, "keep-deleted"), restore = hf_cli_has(args, "restore");
     bool has_field = args->operand_count > 1;
@@ -110,8 +99,8 @@ int hf_edge_cli_resolve(void *context, const hf_cli_args *args)
                                : "name the field.");
     json_t *request = json_pack("{s:s,s:s}", "op", "resolve", "id", args->operands[0]);
     if (!request) return HF_EXIT_NO_MEMORY;
-    if (has_field) give(request, "field", args->operands[1]);
-    if (value) give(request, "value", value);
+    if (has_field) hf_request_give(request, "field", args->operands[1]);
+    if (value) hf_request_give(request, "value", value);
     if (choose) {
         char *end = NULL;
         long number = strtol(choose, &end, 10);
@@ -124,5 +113,5 @@ int hf_edge_cli_resolve(void *context, const hf_cli_args *args)
     if (keep) (void)json_object_set_new(request, "keep_deleted", json_true());
     if (restore) (void)json_object_set_new(request, "restore", json_true());
     give_author(request, args);
-    return hf_edge_cli_once(args, request, show_saved);
+    return hf_program_once(context, args, request, show_saved);
 }

@@ -1,9 +1,9 @@
-/* hf_hub_api_devices.c: who may connect, who is connected, who is behind; tokens, revocation,
+/* api_devices.c: who may connect, who is connected, who is behind; tokens, revocation,
  * packs.
  *
  * Why "last seen" is kept here and not in the control log: it changes at every connection and is
  * nobody's evidence, so it must not be fed to every device. */
-#include "api_call.h"
+#include "api.h"
 
 #include "sync/control.h"
 #include "sync/feed.h"
@@ -47,7 +47,7 @@ static hf_status seen_read(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], 
     return status;
 }
 
-static hf_status seen_write(hf_store *store, const hf_seen *seen)
+static hf_status seen_write(hf_store *store, const hf_last_seen *seen)
 {
     char key[SEEN_KEY_SIZE];
     hf_buffer value = {0};
@@ -65,7 +65,7 @@ static hf_status seen_write(hf_store *store, const hf_seen *seen)
     return status;
 }
 
-hf_status hf_hub_api_seen(hf_store *store, const hf_seen *seen, size_t count, uint64_t wall_ms)
+hf_status hf_hub_api_seen(hf_store *store, const hf_last_seen *seen, size_t count, uint64_t wall_ms)
 {
     hf_batch *batch = NULL;
     if (count == 0) return HF_OK;
@@ -99,10 +99,20 @@ static hf_status on_peer(void *context, const hf_peer_status *peer)
     return f->peers.status;
 }
 
-static hf_status fleet_read(api_call *call, fleet *out)
+static int by_key(const void *a, const void *b)
 {
-    hf_status status = hf_hub_devices(call->api->hub, on_device, out);
-    if (status == HF_OK) status = hf_hub_peers(call->api->hub, on_peer, out);
+    const hf_peer_status *x = a, *y = b;
+    return memcmp(x->key_id, y->key_id, HF_HASH_SIZE);
+}
+
+/* Peers come sorted by key: each device is looked up among them, and there are ten thousand. */
+static hf_status fleet_read(hf_call *call, fleet *out)
+{
+    hf_status status = hf_hub_devices(hf_enroll_of(call)->hub, on_device, out);
+    if (status == HF_OK) status = hf_hub_peers(hf_enroll_of(call)->hub, on_peer, out);
+    if (status == HF_OK && out->peers.size)
+        qsort(out->peers.data, out->peers.size / sizeof(hf_peer_status), sizeof(hf_peer_status),
+              by_key);
     return status;
 }
 
@@ -124,14 +134,16 @@ static void fleet_device(const fleet *f, size_t index, hf_device *out)
 
 static bool fleet_peer(const fleet *f, const uint8_t key_id[HF_HASH_SIZE], hf_peer_status *out)
 {
-    for (size_t i = 0; i < f->peers.size / sizeof *out; i++) {
-        memcpy(out, f->peers.data + i * sizeof *out, sizeof *out);
-        if (memcmp(out->key_id, key_id, HF_HASH_SIZE) == 0) return true;
-    }
-    return false;
+    hf_peer_status wanted;
+    if (f->peers.size == 0) return false;
+    memcpy(wanted.key_id, key_id, HF_HASH_SIZE);
+    const hf_peer_status *found =
+        bsearch(&wanted, f->peers.data, f->peers.size / sizeof wanted, sizeof wanted, by_key);
+    if (found) *out = *found;
+    return found != NULL;
 }
 
-hf_status hf_hub_fleet_count(api_call *call, hub_fleet *out)
+hf_status hf_hub_fleet_count(hf_call *call, hub_fleet *out)
 {
     fleet f = {{0}, {0}};
     *out = (hub_fleet){0, 0, 0, 0};
@@ -152,7 +164,7 @@ hf_status hf_hub_fleet_count(api_call *call, hub_fleet *out)
 
 /* ---- devices ---- */
 
-static hf_status json_scopes(api_call *call, const hf_device *device)
+static hf_status json_scopes(hf_call *call, const hf_device *device)
 {
     char name[64];
     hf_status status = HF_OK;
@@ -167,7 +179,7 @@ static hf_status json_scopes(api_call *call, const hf_device *device)
 }
 
 /* The device's record was made when it was enrolled, and its id says when. */
-static hf_status enrolled_ms(api_call *call, const hf_device *device, uint64_t *out)
+static hf_status enrolled_ms(hf_call *call, const hf_device *device, uint64_t *out)
 {
     hf_device same;
     hf_record_id record;
@@ -178,7 +190,7 @@ static hf_status enrolled_ms(api_call *call, const hf_device *device, uint64_t *
     return status;
 }
 
-static hf_status json_device(api_call *call, const fleet *f, const hf_device *device)
+static hf_status json_device(hf_call *call, const fleet *f, const hf_device *device)
 {
     hf_json *json = &call->json;
     hf_peer_status peer = {.fed_position = 0};
@@ -206,7 +218,7 @@ static hf_status json_device(api_call *call, const fleet *f, const hf_device *de
     return status;
 }
 
-hf_status hf_hub_api_devices(api_call *call)
+hf_status hf_hub_api_devices(hf_call *call)
 {
     fleet f = {{0}, {0}};
     hf_status status = fleet_read(call, &f);
@@ -224,7 +236,7 @@ hf_status hf_hub_api_devices(api_call *call)
 
 /* ---- token, revoke, pack ---- */
 
-hf_status hf_hub_api_token(api_call *call)
+hf_status hf_hub_api_token(hf_call *call)
 {
     const char *scopes[HF_TOKEN_SCOPES_MAX];
     const json_t *names = json_object_get(call->request, "scopes");
@@ -232,16 +244,16 @@ hf_status hf_hub_api_token(api_call *call)
     hf_token token;
     hf_buffer text = {0};
     char comment[256];
-    hf_token_grant grant = {.name = hf_hub_text(call, "name"),
-                            .force = hf_hub_text(call, "force"),
-                            .unit = hf_hub_text(call, "unit"),
+    hf_token_grant grant = {.name = hf_call_text(call, "name"),
+                            .force = hf_call_text(call, "force"),
+                            .unit = hf_call_text(call, "unit"),
                             .scopes = scopes,
                             .lasts_ms = lasts_ms < 0 ? 0 : (uint64_t)lasts_ms};
     for (size_t i = 0; i < json_array_size(names) && i < HF_TOKEN_SCOPES_MAX; i++) {
         const char *name = json_string_value(json_array_get(names, i));
         scopes[grant.scope_count++] = name ? name : "";
     }
-    hf_status status = hf_enroll_token(call->api->enroll, &grant, call->api->wall_ms, &token,
+    hf_status status = hf_enroll_token(hf_enroll_of(call), &grant, call->api->wall_ms, &token,
                                        call->why, sizeof call->why);
     if (status != HF_OK) return status;
     (void)snprintf(comment, sizeof comment, "enrols %s once. Keep it secret, then delete it.",
@@ -256,31 +268,32 @@ hf_status hf_hub_api_token(api_call *call)
     return status;
 }
 
-hf_status hf_hub_api_revoke(api_call *call)
+hf_status hf_hub_api_revoke(hf_call *call)
 {
-    const char *name = hf_hub_text(call, "name"), *reason = hf_hub_text(call, "reason");
-    const char *actor = *hf_hub_text(call, "actor") ? hf_hub_text(call, "actor") : call->api->name;
+    const char *name = hf_call_text(call, "name"), *reason = hf_call_text(call, "reason");
+    const char *actor =
+        *hf_call_text(call, "actor") ? hf_call_text(call, "actor") : call->api->name;
     hf_device device;
     hf_record_id record;
     fleet f = {{0}, {0}};
     hf_peer_status peer;
     if (!*reason)
-        return hf_hub_fail(call, HF_ERR_INPUT,
-                           "A revocation needs its reason, for those who come "
-                           "after: --reason \"lost on patrol\".");
+        return hf_call_fail(call, HF_ERR_INPUT,
+                            "A revocation needs its reason, for those who come "
+                            "after: --reason \"lost on patrol\".");
     hf_status status = hf_device_by_name(call->api->store, name, &device, &record);
     if (status == HF_OK && device.revoked)
-        return hf_hub_fail(call, HF_ERR_INPUT, "\"%.127s\" is revoked already.", name);
+        return hf_call_fail(call, HF_ERR_INPUT, "\"%.127s\" is revoked already.", name);
     if (status == HF_OK) status = fleet_read(call, &f);
     bool connected = status == HF_OK && fleet_peer(&f, device.key_id, &peer);
     fleet_free(&f);
     if (status == HF_OK)
-        status = hf_hub_revoke(call->api->hub, name, actor, reason, call->api->wall_ms);
+        status = hf_hub_revoke(hf_enroll_of(call)->hub, name, actor, reason, call->api->wall_ms);
     if (status == HF_ERR_NOT_FOUND)
-        return hf_hub_fail(call, status,
-                           "No device is called \"%.127s\". \"holdfast-hub devices\" "
-                           "lists them.",
-                           name);
+        return hf_call_fail(call, status,
+                            "No device is called \"%.127s\". \"holdfast-hub devices\" "
+                            "lists them.",
+                            name);
     if (status != HF_OK) return status;
     hf_json_string(&call->json, "schema", "holdfast.revoked/1");
     hf_json_string(&call->json, "name", name);
@@ -288,9 +301,9 @@ hf_status hf_hub_api_revoke(api_call *call)
     return HF_OK;
 }
 
-hf_status hf_hub_api_pack(api_call *call)
+hf_status hf_hub_api_pack(hf_call *call)
 {
-    const char *hex = hf_hub_text(call, "hex");
+    const char *hex = hf_call_text(call, "hex");
     size_t size = strlen(hex) / 2;
     uint8_t *bytes = malloc(size + 1);
     if (!bytes) return HF_ERR_NOMEM;
@@ -301,12 +314,13 @@ hf_status hf_hub_api_pack(api_call *call)
         bytes[i] = (uint8_t)value;
     }
     if (status == HF_OK)
-        status = hf_hub_publish_pack(call->api->hub, (hf_bytes){bytes, size}, call->api->wall_ms);
+        status = hf_hub_publish_pack(hf_enroll_of(call)->hub, (hf_bytes){bytes, size},
+                                     call->api->wall_ms);
     free(bytes);
     if (status == HF_ERR_INPUT || status == HF_ERR_PROTOCOL)
-        return hf_hub_fail(call, HF_ERR_INPUT,
-                           "This is not a compiled pack, or it is not newer than "
-                           "the one in use. The one in use stays.");
+        return hf_call_fail(call, HF_ERR_INPUT,
+                            "This is not a compiled pack, or it is not newer than "
+                            "the one in use. The one in use stays.");
     if (status != HF_OK) return status;
     hf_json_string(&call->json, "schema", "holdfast.pack/1");
     hf_json_uint(&call->json, "version", hf_pack_version(hf_store_pack(call->api->store)));

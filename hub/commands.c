@@ -1,24 +1,17 @@
 /* commands.c: every command of holdfast-hub, as data. docs/cli.md says the same at length. */
 #include "program.h"
 
-#define END                                                                                        \
-    {                                                                                              \
-        NULL, NULL, NULL                                                                           \
-    }
-
 static const hf_cli_option common[] = {
     {"data", "DIR", "where this hub keeps its files (or HOLDFAST_DATA)"},
     {"json", NULL, "print one JSON document (docs/cli.md), for scripts"},
-    END,
+    HF_CLI_OPTIONS_END,
 };
 static const hf_cli_option init_options[] = {
     {"listen", "ADDRESS:PORT", "for devices' sessions; 127.0.0.1:7443 unless given"},
     {"enrol", "ADDRESS:PORT", "for enrolment; 127.0.0.1:7444 unless given"},
     {"name", "HOST", "by which devices reach it; may be repeated; localhost unless given"},
-    END,
+    HF_CLI_OPTIONS_END,
 };
-static const hf_cli_option run_options[] = {
-    {"foreground", NULL, "stay in the foreground; it always does"}, END};
 static const hf_cli_option token_options[] = {
     {"name", "NAME", "the device's name, as its certificate will say"},
     {"force", "NAME", "the force it belongs to"},
@@ -26,22 +19,15 @@ static const hf_cli_option token_options[] = {
     {"scopes", "NAME,...", "what it may write in; new names make new scopes"},
     {"expires", "TIME", "how long it works: 90m, 24h, 7d; 24h unless given"},
     {"out", "FILE", "write it there, for the owner's eyes only; else standard output"},
-    END,
+    HF_CLI_OPTIONS_END,
 };
 static const hf_cli_option revoke_options[] = {
     {"reason", "TEXT", "why; needed"},
     {"actor", "NAME", "who acts (or HOLDFAST_ACTOR)"},
-    END,
+    HF_CLI_OPTIONS_END,
 };
-static const hf_cli_option limit_options[] = {{"limit", "N", "at most so many"}, END};
 static const hf_cli_option show_options[] = {{"history", NULL, "every value each field ever had"},
-                                             END};
-static const hf_cli_option list_options[] = {
-    {"limit", "N", "at most so many; 100 unless given"},
-    {"after", "ID", "go on after this record"},
-    {"deleted", NULL, "deleted records too"},
-    END,
-};
+                                             HF_CLI_OPTIONS_END};
 
 static const hf_cli_command commands[] = {
     {"init", "", "make a hub: its certificate authority, its keys, its store",
@@ -53,7 +39,7 @@ static const hf_cli_command commands[] = {
     {"run", "", "serve devices until ended",
      "holdfast-hub run\nHOLDFAST_LOG=debug holdfast-hub run",
      "Logs one line per event on standard error, ids only. SIGTERM ends it within 5 seconds.",
-     run_options, 0, 0, hf_hub_cli_run},
+     hf_run_options, 0, 0, hf_hub_cli_run},
     {"token", "", "make a token that enrols one device, once",
      "holdfast-hub token --name \"PC 4411 Rees\" --force beds --unit response --scopes "
      "beds/response --out token.txt",
@@ -68,14 +54,14 @@ static const hf_cli_command commands[] = {
     {"status", "", "how the hub and its devices are, and what to do next", "holdfast-hub status",
      NULL, NULL, 0, 0, hf_hub_cli_status},
     {"conflicts", "", "what people must choose between", "holdfast-hub conflicts", NULL,
-     limit_options, 0, 0, hf_hub_cli_conflicts},
+     hf_limit_options, 0, 0, hf_program_conflicts},
     {"show", "ID", "print a record, with where each value came from",
      "holdfast-hub show crime_01k...\nholdfast-hub show crime_01k... --history", NULL, show_options,
      1, 1, hf_hub_cli_show},
     {"list", "[TYPE]", "list records, oldest first", "holdfast-hub list crime --limit 20", NULL,
-     list_options, 0, 1, hf_hub_cli_list},
+     hf_list_options, 0, 1, hf_program_list},
     {"verify", "", "check every chain, head and record; exit code 1 on a fault",
-     "holdfast-hub verify", NULL, NULL, 0, 0, hf_hub_cli_verify},
+     "holdfast-hub verify", NULL, NULL, 0, 0, hf_program_verify},
     {"pack", "FILE", "publish a compiled pack to every device", "holdfast-hub pack police.cbor",
      "The pack compiler makes the file from JSON and checks that it converges.", NULL, 1, 1,
      hf_hub_cli_pack},

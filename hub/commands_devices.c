@@ -49,7 +49,7 @@ static json_t *token_request(const hf_cli_args *args)
                      (json_int_t)lasts_ms);
 }
 
-static int token_write(const hf_cli_args *args, const hub_program *program, const json_t *document)
+static int token_write(const hf_cli_args *args, const hf_program *program, const json_t *document)
 {
     const char *path = hf_cli_value(args, "out"), *text = hf_show_text(document, "token");
     if (path && strcmp(path, "-") != 0) {
@@ -68,7 +68,7 @@ static int token_write(const hf_cli_args *args, const hub_program *program, cons
                 "Next, on the device: holdfast-edge enrol --token-file FILE\n",
                 hf_show_text(document, "name"), path);
     } else if (hf_cli_has(args, "json")) {
-        printf("%.*s\n", (int)program->reply.size, (const char *)program->reply.data);
+        puts(program->reply);
     } else {
         fputs(text, stdout);
     }
@@ -77,23 +77,22 @@ static int token_write(const hf_cli_args *args, const hub_program *program, cons
 
 int hf_hub_cli_token(void *context, const hf_cli_args *args)
 {
-    (void)context;
-    hub_program program;
+    hf_program *program = context;
+    const hub_node *node = program->node;
     json_t *document = NULL, *request = token_request(args);
     if (!request) return HF_EXIT_USAGE;
-    int code = hf_hub_cli_open(&program, args);
-    if (code == HF_EXIT_OK && !*program.enrol_address && program.store) {
+    int code = hf_program_open(program, args);
+    if (code == HF_EXIT_OK && !*node->enrol_address && program->is_open) {
         fprintf(stderr,
                 "%s token: the hub's ports are chosen when it starts. Start \"%s run\" "
                 "first.\n",
                 HUB_PROGRAM, HUB_PROGRAM);
         code = HF_EXIT_CONFIG;
     }
-    if (code == HF_EXIT_OK) code = hf_hub_cli_ask(&program, json_incref(request), &document);
-    if (code == HF_EXIT_OK) code = token_write(args, &program, document);
+    if (code == HF_EXIT_OK) code = hf_program_ask(program, json_incref(request), &document);
+    if (code == HF_EXIT_OK) code = token_write(args, program, document);
     json_decref(request);
     json_decref(document);
-    hf_hub_cli_close(&program);
     return code;
 }
 
@@ -137,8 +136,7 @@ static void show_devices(const hf_show *show, const json_t *document)
 
 int hf_hub_cli_devices(void *context, const hf_cli_args *args)
 {
-    (void)context;
-    return hf_hub_cli_once(args, json_pack("{s:s}", "op", "devices"), show_devices);
+    return hf_program_once(context, args, json_pack("{s:s}", "op", "devices"), show_devices);
 }
 
 static void show_revoked(const hf_show *show, const json_t *document)
@@ -151,12 +149,10 @@ static void show_revoked(const hf_show *show, const json_t *document)
 
 int hf_hub_cli_revoke(void *context, const hf_cli_args *args)
 {
-    (void)context;
-    const char *reason = hf_cli_value(args, "reason"), *actor = hf_cli_value(args, "actor");
-    if (!actor) actor = getenv("HOLDFAST_ACTOR");
+    const char *reason = hf_cli_value(args, "reason"), *actor = hf_request_actor(args);
     json_t *request = json_pack("{s:s,s:s,s:s,s:s}", "op", "revoke", "name", args->operands[0],
                                 "reason", reason ? reason : "", "actor", actor ? actor : "");
-    return hf_hub_cli_once(args, request, show_revoked);
+    return hf_program_once(context, args, request, show_revoked);
 }
 
 /* ---- pack ---- */
@@ -171,7 +167,6 @@ static void show_pack(const hf_show *show, const json_t *document)
 
 int hf_hub_cli_pack(void *context, const hf_cli_args *args)
 {
-    (void)context;
     static const char digits[] = "0123456789abcdef";
     uint8_t *bytes = NULL;
     size_t size = 0;
@@ -190,5 +185,5 @@ int hf_hub_cli_pack(void *context, const hf_cli_args *args)
     json_t *request = hex ? json_pack("{s:s,s:s}", "op", "pack", "hex", hex) : NULL;
     free(hex);
     free(bytes);
-    return hf_hub_cli_once(args, request, show_pack);
+    return hf_program_once(context, args, request, show_pack);
 }

@@ -15,7 +15,7 @@
 enum { CONFIG_TEXT_SIZE = 8192 };
 
 typedef struct setup {
-    hub_program program;
+    hf_program *program;
     hf_place listen, enrol;
     const char *names[HF_CA_NAMES_MAX];
     size_t name_count;
@@ -74,7 +74,7 @@ static int read_options(setup *s, const hf_cli_args *args)
 
 static int make_keys(setup *s)
 {
-    hf_home *home = &s->program.home;
+    hf_home *home = &s->program->home;
     uint64_t wall_ms = hf_clock_wall_ms();
     char ca_name[HF_NAME_SIZE];
     (void)snprintf(ca_name, sizeof ca_name, "holdfast CA of %.96s", s->names[0]);
@@ -83,34 +83,36 @@ static int make_keys(setup *s)
         return failed("make the certificate authority", status);
     status = hf_keys_create(home->key);
     if (status != HF_OK && status != HF_ERR_BUSY) return failed("make the hub's key", status);
-    return hf_hub_cli_open_ca(&s->program);
+    return hf_hub_open_ca(s->program);
+}
+
+hf_status hf_hub_issue_own(hf_program *program, const char *const *names, size_t name_count)
+{
+    hf_home *home = &program->home;
+    const hub_node *node = program->node;
+    uint8_t der[HF_CERTIFICATE_DER_MAX];
+    size_t size = sizeof der;
+    hf_issue issue = {.public_key = hf_keys_public(home->keys),
+                      .name = names[0],
+                      .days = HF_CA_HUB_DAYS,
+                      .wall_ms = hf_clock_wall_ms(),
+                      .is_hub = true,
+                      .names = names,
+                      .name_count = name_count};
+    hf_status status = hf_ca_issue(node->ca, &issue, der, &size);
+    return status == HF_OK ? hf_keys_replace(home->keys, home->certificate, (hf_bytes){der, size})
+                           : status;
 }
 
 static int make_certificate(setup *s)
 {
-    hf_home *home = &s->program.home;
-    uint8_t der[HF_CERTIFICATE_DER_MAX];
-    char pem[HF_PEM_MAX];
-    size_t der_size = sizeof der, pem_size = sizeof pem;
-    int code = hf_home_keys(home, HUB_PROGRAM);
+    hub_node *node = s->program->node;
+    int code = hf_home_keys(&s->program->home, HUB_PROGRAM);
     if (code != HF_EXIT_OK) return code;
-    hf_issue issue = {.public_key = hf_keys_public(home->keys),
-                      .name = s->names[0],
-                      .days = HF_CA_HUB_DAYS,
-                      .wall_ms = hf_clock_wall_ms(),
-                      .is_hub = true,
-                      .names = s->names,
-                      .name_count = s->name_count};
-    hf_status status = hf_ca_issue(s->program.ca, &issue, der, &der_size);
-    if (status == HF_OK)
-        status = hf_pem_encode("CERTIFICATE", (hf_bytes){der, der_size}, pem, &pem_size);
-    if (status == HF_OK)
-        status = hf_file_write(home->certificate, (hf_bytes){(const uint8_t *)pem, pem_size}, 0644);
+    hf_status status = hf_hub_issue_own(s->program, s->names, s->name_count);
     if (status != HF_OK) return failed("issue the hub's certificate", status);
-    hf_keys_close(home->keys); /* opened again, with its certificate, when the store is */
-    home->keys = NULL;
-    hf_ca_close(s->program.ca);
-    s->program.ca = NULL;
+    hf_ca_close(node->ca); /* opened again when the store is */
+    node->ca = NULL;
     return HF_EXIT_OK;
 }
 
@@ -118,13 +120,13 @@ static int make_certificate(setup *s)
 
 static int make_store(setup *s)
 {
-    hub_program *program = &s->program;
-    int code = hf_hub_cli_open_store(program);
+    const hub_node *node = s->program->node;
+    int code = hf_program_open_store(s->program);
     if (code != HF_EXIT_OK) return code;
-    bool is_there = hf_pack_version(hf_store_pack(program->store)) > 0; /* by an earlier run */
+    bool is_there = hf_pack_version(hf_store_pack(node->store)) > 0; /* by an earlier run */
     if (is_there) return HF_EXIT_OK;
     hf_bytes pack = {hf_pack_police, hf_pack_police_size};
-    hf_status status = hf_hub_publish_pack(program->hub, pack, hf_clock_wall_ms());
+    hf_status status = hf_hub_publish_pack(node->hub, pack, hf_clock_wall_ms());
     return status == HF_OK ? HF_EXIT_OK : failed("publish the police pack", status);
 }
 
@@ -140,9 +142,9 @@ static void add_line(char *text, const char *format, ...)
 
 static void add_place(char *text, const char *option, const hf_place *place)
 {
-    bool is_v6 = strchr(place->host, ':') != NULL;
-    add_line(text, is_v6 ? "%s = \"[%s]:%u\"\n" : "%s = \"%s:%u\"\n", option, place->host,
-             place->port);
+    char address[HF_ADDRESS_SIZE];
+    hf_address_join(place->host, place->port, address);
+    add_line(text, "%s = \"%s\"\n", option, address);
 }
 
 static int write_config(const setup *s)
@@ -159,19 +161,19 @@ static int write_config(const setup *s)
     }
     add_line(text, "}\n");
     hf_bytes bytes = {(const uint8_t *)text, strlen(text)};
-    hf_status status = hf_file_write(s->program.home.config, bytes, 0644);
+    hf_status status = hf_file_write(s->program->home.config, bytes, 0644);
     return status == HF_OK ? HF_EXIT_OK : failed("write the configuration", status);
 }
 
 static int set_up(setup *s)
 {
     pid_t holder = 0;
-    int code = hf_home_make(&s->program.home, HUB_PROGRAM);
+    int code = hf_home_make(&s->program->home, HUB_PROGRAM);
     if (code != HF_EXIT_OK) return code;
-    hf_status status = hf_home_lock(&s->program.home, &holder);
+    hf_status status = hf_home_lock(&s->program->home, &holder);
     if (status == HF_ERR_BUSY) {
         fprintf(stderr, "%s init: process %ld is using %s; end it first.\n", HUB_PROGRAM,
-                (long)holder, s->program.home.data);
+                (long)holder, s->program->home.data);
         return HF_EXIT_TRY_LATER;
     }
     if (status != HF_OK) return failed("take the lock", status);
@@ -184,13 +186,12 @@ static int set_up(setup *s)
 
 int hf_hub_cli_init(void *context, const hf_cli_args *args)
 {
-    (void)context;
-    setup s = {.name_count = 0};
-    int code = hf_hub_cli_find(&s.program, args);
+    setup s = {.program = context};
+    int code = hf_program_find(s.program, args);
     if (code == HF_EXIT_OK) code = read_options(&s, args);
-    if (code == HF_EXIT_OK && hf_home_has(s.program.home.config)) {
+    if (code == HF_EXIT_OK && hf_home_has(s.program->home.config)) {
         fprintf(stderr, "%s init: %s is set up already; nothing was changed.\n", HUB_PROGRAM,
-                s.program.home.data);
+                s.program->home.data);
         code = HF_EXIT_CANNOT_CREATE;
     }
     if (code == HF_EXIT_OK) code = set_up(&s);
@@ -200,8 +201,7 @@ int hf_hub_cli_init(void *context, const hf_cli_args *args)
                 "Next: %s --data %s run\n"
                 "then: %s --data %s token --name \"PC 4411 Rees\" --force beds --unit "
                 "response --scopes beds/response --out token.txt\n",
-                s.program.home.data, HUB_PROGRAM, s.program.home.data, HUB_PROGRAM,
-                s.program.home.data);
-    hf_hub_cli_close(&s.program);
+                s.program->home.data, HUB_PROGRAM, s.program->home.data, HUB_PROGRAM,
+                s.program->home.data);
     return code;
 }

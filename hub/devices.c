@@ -2,6 +2,7 @@
  *
  * They are ordinary records in the hub's own log, so they are chained, signed and backed up like
  * all else; the tables that are asked at every connection are folded from them. */
+#include "backlog.h"
 #include "peer.h"
 
 #include "sync/control.h"
@@ -74,23 +75,30 @@ static hf_status new_record(hf_hub *hub, drafting *drafts, uint32_t type, uint32
 
 /* ---- scopes ---- */
 
-static hf_status make_scope(hf_hub *hub, drafting *drafts, hf_batch *batch, const char *name,
-                            uint64_t wall_ms, uint32_t *number)
+typedef struct new_scope {
+    const char *name;
+    uint32_t told_in; /* the scope that its record stands in: who is to know of it */
+    uint64_t wall_ms;
+} new_scope;
+
+static hf_status make_scope(hf_hub *hub, drafting *drafts, hf_batch *batch, const new_scope *wish,
+                            uint32_t *number)
 {
     hf_status status = hf_scope_next(hub->store, number);
-    if (status == HF_OK) status = new_record(hub, drafts, HF_TYPE_SCOPE, HF_SCOPE_COMMON, wall_ms);
+    if (status == HF_OK)
+        status = new_record(hub, drafts, HF_TYPE_SCOPE, wish->told_in, wish->wall_ms);
     if (status != HF_OK) return status;
     draft_number(drafts, HF_SCOPE_NUMBER, HF_CHANGE_SET, *number);
-    draft_text(drafts, HF_SCOPE_NAME, name);
-    return draft_write(drafts, batch, "hub", wall_ms);
+    draft_text(drafts, HF_SCOPE_NAME, wish->name);
+    return draft_write(drafts, batch, "hub", wish->wall_ms);
 }
 
-static hf_status find_scope(hf_hub *hub, drafting *drafts, hf_batch *batch, const char *name,
-                            uint64_t wall_ms, uint32_t *number)
+/* Devices know a scope's name from one another's records, so all of them hear of it. */
+static hf_status find_scope(hf_hub *hub, drafting *drafts, hf_batch *batch, const new_scope *wish,
+                            uint32_t *number)
 {
-    hf_status status = hf_scope_by_name(hub->store, name, number);
-    return status == HF_ERR_NOT_FOUND ? make_scope(hub, drafts, batch, name, wall_ms, number)
-                                      : status;
+    hf_status status = hf_scope_by_name(hub->store, wish->name, number);
+    return status == HF_ERR_NOT_FOUND ? make_scope(hub, drafts, batch, wish, number) : status;
 }
 
 /* ---- devices ---- */
@@ -113,9 +121,14 @@ static hf_status write_device(hf_hub *hub, drafting *drafts, hf_batch *batch,
     const uint8_t *key = in->key_id;
     (void)snprintf(home_name, sizeof home_name, "device/%02x%02x%02x%02x%02x%02x", key[0], key[1],
                    key[2], key[3], key[4], key[5]);
-    hf_status status = make_scope(hub, drafts, batch, home_name, in->wall_ms, &home);
-    for (size_t i = 0; i < in->scope_count && status == HF_OK; i++)
-        status = find_scope(hub, drafts, batch, in->scope_names[i], in->wall_ms, &scopes[i]);
+    /* WELCOME names it to the device; told to all, ten thousand devices would hold as many of them.
+     */
+    const new_scope own = {home_name, HF_SCOPE_CONTROL, in->wall_ms};
+    hf_status status = make_scope(hub, drafts, batch, &own, &home);
+    for (size_t i = 0; i < in->scope_count && status == HF_OK; i++) {
+        const new_scope granted = {in->scope_names[i], HF_SCOPE_COMMON, in->wall_ms};
+        status = find_scope(hub, drafts, batch, &granted, &scopes[i]);
+    }
     if (status == HF_OK)
         status = new_record(hub, drafts, HF_TYPE_DEVICE, HF_SCOPE_CONTROL, in->wall_ms);
     if (status != HF_OK) return status;
@@ -184,7 +197,7 @@ hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor, const 
     }
     for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {
         if (memcmp(peer->key_id, device.key_id, HF_HASH_SIZE) != 0) continue;
-        hf_inbox_drop(&hub->inbox, peer); /* nothing of it counts from now on */
+        hf_backlog_drop(hub, peer); /* nothing of it counts from now on */
         hf_session_fail(&peer->session, HF_CODE_REVOKED, "this device was revoked");
         hf_peer_wake(peer);
     }

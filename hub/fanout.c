@@ -7,6 +7,7 @@
 #include "vectors.h"
 
 #include "sync/planted.h"
+#include "sync/validity.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,12 +17,23 @@ enum { READS_PER_FRAME = 8, HEADS_PER_FRAME = 32 }; /* bounds on one peer's turn
 
 /* ---- waking ---- */
 
-static bool is_touched(const hf_hub *hub, const hf_peer *peer)
+static bool concerns(const hf_scope_list *list, const hf_peer *peer)
 {
-    if (hub->touched_count > HF_HUB_TOUCHED_MAX) return true;
-    for (size_t i = 0; i < hub->touched_count; i++)
-        if (hf_peer_holds(peer, hub->touched[i])) return true;
+    if (list->count > HF_HUB_TOUCHED_MAX) return true;
+    for (size_t i = 0; i < list->count; i++)
+        if (hf_peer_holds(peer, list->scopes[i])) return true;
     return false;
+}
+
+/* One who had looked at all heads before, and holds no scope of the new ones, has nothing to look
+ * for: else each head, four a second from each device that writes, would be a query for every peer.
+ */
+static void pass_heads_over(hf_hub *hub, hf_peer *peer)
+{
+    if (hub->heads_taken == hub->heads_woken || peer->heads_looked != hub->heads_woken) return;
+    if (concerns(&hub->headed, peer)) return;
+    peer->heads_looked = hub->heads_taken;
+    peer->heads = hf_head_newest(hub->store);
 }
 
 void hf_fanout_wake(hf_hub *hub, bool all)
@@ -31,13 +43,16 @@ void hf_fanout_wake(hf_hub *hub, bool all)
     for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
         if (peer->fed != HF_FED_FEED || peer->session.state != HF_SESSION_OPEN) continue;
         /* Nothing new in its scopes: it is as far as the feed goes without a look. */
-        if (moved && peer->at_end && !all && !is_touched(hub, peer)) peer->scanned = position;
+        if (moved && peer->at_end && !all && !concerns(&hub->touched, peer))
+            peer->scanned = position;
+        pass_heads_over(hub, peer);
         bool lags = peer->scanned - peer->told >= HF_FEED_LAG_MAX;
         bool owed = peer->scanned < position || lags || peer->heads_looked != hub->heads_taken;
         if (peer->scanned < position) peer->at_end = false;
         if (owed) hf_peer_wake(peer);
     }
     hub->position = position;
+    hub->heads_woken = hub->heads_taken;
 }
 
 /* ---- ORIGIN ---- */
@@ -258,6 +273,12 @@ static hf_status heads(hf_hub *hub, hf_peer *peer)
 hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer)
 {
     if (peer->session.state != HF_SESSION_OPEN || peer->fed == HF_FED_NOT) return HF_OK;
+    /* All that others wrote goes through here: past its certificate's end a device gets none. */
+    if (!hf_validity_holds(peer->valid, hub->wall_ms) && !HF_PLANTED(EXPIRED_FED)) {
+        hf_session_bye(&peer->session, HF_CODE_EXPIRED, HF_REDIAL_MIN_MS);
+        hf_peer_wake(peer);
+        return HF_OK;
+    }
     if (peer->budget_turn != hub->turn) {
         peer->budget_turn = hub->turn;
         peer->budget = HF_PEER_FRAMES_PER_TURN;

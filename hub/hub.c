@@ -2,6 +2,7 @@
  * then each is told what of its own is safe, and given what it may see of the others'. */
 #include "peer.h"
 
+#include "backlog.h"
 #include "fanout.h"
 #include "ingest.h"
 
@@ -19,9 +20,12 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     if (!hub) return HF_ERR_NOMEM;
     hub->store = store;
     hub->peers_max = options->peers_max;
+    hub->authority = options->authority;
     hub->position = hf_feed_position(store);
+    for (hub->bucket_count = 1; hub->bucket_count < hub->peers_max;) hub->bucket_count *= 2;
+    hub->buckets = calloc(hub->bucket_count, sizeof *hub->buckets);
     (void)snprintf(hub->implementation, sizeof hub->implementation, "%s", options->implementation);
-    hf_status status = hf_deflater_new(&hub->deflater);
+    hf_status status = hub->buckets ? hf_deflater_new(&hub->deflater) : HF_ERR_NOMEM;
     if (status != HF_OK) {
         hf_hub_free(hub);
         return status;
@@ -41,6 +45,7 @@ void hf_hub_free(hf_hub *hub)
     hf_buffer_free(&hub->sealed);
     hf_buffer_free(&hub->bytes);
     hf_runs_free(&hub->runs);
+    free(hub->buckets);
     free(hub);
 }
 
@@ -83,18 +88,53 @@ static void peer_free(hf_peer *peer)
     hf_buffer_free(&peer->certificate);
     hf_buffer_free(&peer->notices);
     hf_buffer_free(&peer->vector);
+    hf_buffer_free(&peer->renewed);
     free(peer);
 }
 
-static hf_peer *peer_by_key(const hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE])
+/* Where the peers with such a key hang. A key id is a hash: its bytes are spread already. */
+static hf_peer **bucket_of(const hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE])
 {
-    hf_peer *peer = hub->peers;
-    while (peer && memcmp(peer->key_id, key_id, HF_HASH_SIZE) != 0) peer = peer->next;
-    return peer;
+    uint32_t word;
+    memcpy(&word, key_id, sizeof word);
+    return &hub->buckets[word & (hub->bucket_count - 1)];
 }
 
-hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], uint64_t now_ms,
-                         hf_peer **out)
+/* A device has one session: an older one is a link that died without our hearing of it. It is told
+ * to go, which takes as long as the link does; until then its memory is held, so they are counted.
+ */
+static hf_status supersede(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE])
+{
+    unsigned count = 0;
+    hf_peer *first = *bucket_of(hub, key_id);
+    for (hf_peer *older = first; older; older = older->next_in_bucket)
+        if (memcmp(older->key_id, key_id, HF_HASH_SIZE) == 0) count++;
+    if (count >= HF_KEY_SESSIONS_MAX) return HF_ERR_LIMIT;
+    for (hf_peer *older = first; older && count; older = older->next_in_bucket) {
+        if (memcmp(older->key_id, key_id, HF_HASH_SIZE) != 0) continue;
+        hf_session_bye(&older->session, HF_CODE_BUSY, HF_REDIAL_MIN_MS);
+        hf_backlog_drop(hub, older);
+        hf_peer_wake(older);
+    }
+    return HF_OK;
+}
+
+static void bucket_add(hf_hub *hub, hf_peer *peer)
+{
+    hf_peer **bucket = bucket_of(hub, peer->key_id);
+    peer->next_in_bucket = *bucket;
+    *bucket = peer;
+}
+
+static void bucket_remove(hf_hub *hub, const hf_peer *peer)
+{
+    hf_peer **at = bucket_of(hub, peer->key_id);
+    while (*at != peer) at = &(*at)->next_in_bucket;
+    *at = peer->next_in_bucket;
+}
+
+hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_validity valid,
+                         uint64_t now_ms, hf_peer **out)
 {
     *out = NULL;
     hf_device device;
@@ -105,28 +145,25 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], uint64
     hf_peer *peer = calloc(1, sizeof *peer);
     if (!peer) return HF_ERR_NOMEM;
     status = scopes_of(peer, &device);
+    if (status == HF_OK) status = supersede(hub, key_id);
     if (status != HF_OK) {
         peer_free(peer);
         return status;
-    }
-    /* A device has one session: the older one is a link that died without our hearing of it. */
-    hf_peer *older = peer_by_key(hub, key_id);
-    if (older) {
-        hf_session_bye(&older->session, HF_CODE_BUSY, HF_REDIAL_MIN_MS);
-        hf_inbox_drop(&hub->inbox, older);
-        hf_peer_wake(older);
     }
     peer->hub = hub;
     memcpy(peer->key_id, key_id, HF_HASH_SIZE);
     memcpy(peer->name, device.name, sizeof peer->name);
     peer->home = device.home;
+    peer->valid = valid;
     peer->connected_ms = now_ms;
     hf_session_open(&peer->session, HF_SIDE_HUB, now_ms);
     peer->next = hub->peers;
     if (hub->peers) hub->peers->previous = peer;
     hub->peers = peer;
     hub->peer_count++;
-    hub->timers_at_ms = 0; /* its HELLO has a deadline */
+    bucket_add(hub, peer);
+    uint64_t hello_ms = hf_session_deadline_ms(&peer->session);
+    if (hello_ms < hub->timers_at_ms) hub->timers_at_ms = hello_ms;
     *out = peer;
     return HF_OK;
 }
@@ -151,14 +188,16 @@ static void leave_ready(hf_hub *hub, hf_peer *peer)
 void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
 {
     (void)now_ms;
-    hf_inbox_drop(&hub->inbox, peer);
+    hf_backlog_drop(hub, peer);
     leave_ready(hub, peer);
+    hf_peer_forget_renewal(peer);
     if (peer->previous)
         peer->previous->next = peer->next;
     else
         hub->peers = peer->next;
     if (peer->next) peer->next->previous = peer->previous;
     hub->peer_count--;
+    bucket_remove(hub, peer);
     peer_free(peer);
 }
 
@@ -183,15 +222,10 @@ hf_status hf_hub_recv(hf_hub *hub, hf_peer *peer, hf_bytes message, uint64_t now
         hf_peer_wake(peer); /* a PONG, an ERROR; or it has said goodbye */
     if (status != HF_OK) return status;
     bool queue;
-    status = hf_peer_on_frame(peer, &frame, raw, &queue);
+    status = hf_peer_on_frame(peer, &frame, raw, now_ms, &queue);
     if (status != HF_OK) return refuse(peer, status, "frame");
     if (!queue) return HF_OK;
-    if (hub->inbox.bytes + raw.size > HF_HUB_INBOX_BYTES_MAX) {
-        hf_session_bye(&peer->session, HF_CODE_BUSY, HF_REDIAL_MIN_MS);
-        hf_peer_wake(peer);
-        return HF_ERR_LIMIT;
-    }
-    status = hf_inbox_put(&hub->inbox, peer, raw);
+    status = hf_backlog_put(hub, peer, &frame, raw);
     return status == HF_OK ? HF_OK : refuse(peer, status, "inbox");
 }
 
@@ -229,7 +263,9 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     /* Registered a device, published a pack, or the operator wrote: entries that no device sent. */
     bool wrote_outside = hf_feed_position(hub->store) != hub->position;
     uint64_t heads_before = hub->heads_taken;
+    hf_backlog_take(hub);
     hf_status status = hf_ingest(hub);
+    if (status == HF_OK) status = hf_renew_turn(hub);
     bool moved = hf_feed_position(hub->store) != hub->position;
     if (moved || hub->heads_taken != heads_before) hf_fanout_wake(hub, wrote_outside);
     wake_starved(hub);
@@ -258,6 +294,7 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     if (peer->hello_durable && peer->session.state == HF_SESSION_GREETED)
         return hf_peer_write_welcome(peer, &hub->raw);
     hf_peer_write_ack(peer, &hub->raw);
+    if (hub->raw.size == 0) hf_peer_write_certificate(peer, &hub->raw);
     return hub->raw.size > 0 ? HF_OK : hf_fanout_write(hub, peer);
 }
 
@@ -284,7 +321,8 @@ bool hf_hub_wants_close(const hf_hub *hub, const hf_peer *peer)
 uint64_t hf_hub_deadline_ms(const hf_hub *hub)
 {
     if (hub->postponed_until_ms) return hub->postponed_until_ms;
-    if (hub->starved || hub->inbox.count > 0) return 0;
+    if (hub->starved || hub->inbox.count > 0 || hub->backlog.count > 0) return 0;
+    if (hub->renewals > 0) return hub->retry_at_ms;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
     return due_ms < hub->retry_at_ms ? hub->retry_at_ms : due_ms;
@@ -308,18 +346,24 @@ void hf_peer_set_context(hf_peer *peer, void *context)
     peer->context = context;
 }
 
+bool hf_peer_status_get(const hf_peer *peer, hf_peer_status *out)
+{
+    if (!hf_session_live(&peer->session)) return false;
+    *out = (hf_peer_status){.connected_ms = peer->connected_ms,
+                            .fed_position = peer->acked,
+                            .in_sync = peer->fed == HF_FED_FEED && peer->at_end &&
+                                       peer->acked == peer->told};
+    memcpy(out->name, peer->name, sizeof out->name);
+    memcpy(out->key_id, peer->key_id, HF_HASH_SIZE);
+    return true;
+}
+
 hf_status hf_hub_peers(hf_hub *hub, hf_peer_visitor visit, void *context)
 {
     hf_status status = HF_OK;
     for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {
-        if (!hf_session_live(&peer->session)) continue;
-        hf_peer_status view = {.connected_ms = peer->connected_ms,
-                               .fed_position = peer->acked,
-                               .in_sync = peer->fed == HF_FED_FEED && peer->at_end &&
-                                          peer->acked == peer->told};
-        memcpy(view.name, peer->name, sizeof view.name);
-        memcpy(view.key_id, peer->key_id, HF_HASH_SIZE);
-        status = visit(context, &view);
+        hf_peer_status view;
+        if (hf_peer_status_get(peer, &view)) status = visit(context, &view);
     }
     return status;
 }

@@ -4,6 +4,8 @@
  * person may yet allow it. It becomes a hole with a reason, and nothing waits for it. */
 #include "ingest.h"
 
+#include "backlog.h"
+
 #include "sync/merge.h"
 #include "sync/planted.h"
 
@@ -23,41 +25,38 @@ typedef struct ingest { /* one pass over the inbox */
 /* ---- may it? ---- */
 
 /* A write of the delete field holds a context that says what was seen; or it takes deletes back. */
-static uint32_t op_reason(hf_reader *ops)
+static uint32_t delete_reason(const hf_op *op)
 {
-    size_t items = hf_read_array(ops, 4);
-    uint64_t field = hf_read_uint(ops);
-    (void)hf_read_item(ops);
-    bool has_value = hf_reader_kind(ops) != HF_KIND_UNDEFINED;
-    hf_bytes value = {NULL, 0};
-    if (has_value)
-        value = hf_read_item(ops);
-    else
-        hf_read_undefined(ops);
-    if (items == 4) (void)hf_read_text(ops);
-    if (ops->status != HF_OK) return HF_REASON_MALFORMED;
     hf_dot nothing = {.seq = 0};
     bool covered;
-    if (field == HF_FIELD_DELETED && has_value &&
-        hf_delete_covers(value, &nothing, &covered) != HF_OK)
-        return HF_REASON_MALFORMED;
-    return 0;
+    if (!op->value.data) return 0;
+    hf_status status = hf_delete_covers(op->value, &nothing, &covered);
+    return status == HF_OK ? 0 : HF_REASON_MALFORMED;
 }
 
-static uint32_t part_reason(const ingest *in, hf_bytes part)
+/* Every installation that is only cited costs a place for good, and whoever cites may make them up.
+ * Ours cite what they have seen; so the bound is met by those who do not. */
+static bool cites_too_many(const ingest *in, const hf_part *part)
 {
-    hf_reader ops = hf_reader_open((hf_bytes){part.data + 8, part.size - 8});
-    (void)hf_read_array(&ops, 4);
-    uint64_t type = hf_read_uint(&ops);
-    (void)hf_read_bytes(&ops);
-    (void)hf_read_item(&ops);
-    size_t count = hf_read_array(&ops, HF_ENTRY_OPS_MAX);
-    if (ops.status != HF_OK) return HF_REASON_MALFORMED;
+    size_t unknown = 0;
+    for (size_t i = 0; i < part->log_count; i++)
+        if (!hf_origin_by_id(in->hub->store, &part->logs[i])) unknown++;
+    return unknown > 0 && hf_origin_count(in->hub->store) + unknown > HF_ORIGINS_CITED_MAX;
+}
+
+static uint32_t part_reason(const ingest *in, hf_part *part)
+{
+    uint32_t type = part->record.type, reason = 0;
     if (type < HF_TYPE_FIRST_PACK) return HF_REASON_HUB_ONLY;
-    const hf_type *known = hf_pack_type(hf_store_pack(in->hub->store), (uint32_t)type);
+    const hf_type *known = hf_pack_type(hf_store_pack(in->hub->store), type);
     if (known && known->lane != in->lane) return HF_REASON_LANE;
-    uint32_t reason = 0;
-    for (size_t i = 0; i < count && reason == 0; i++) reason = op_reason(&ops);
+    if (cites_too_many(in, part)) return HF_REASON_CROWDED;
+    while (part->op_left > 0 && reason == 0) { /* ops ascend by field: deletes come first */
+        hf_op op;
+        if (hf_op_next(part, &in->row->id, in->lane, &op) != HF_OK) return HF_REASON_MALFORMED;
+        if (op.field != HF_FIELD_DELETED) break;
+        reason = delete_reason(&op);
+    }
     return reason;
 }
 
@@ -73,9 +72,9 @@ static uint32_t entry_reason(const ingest *in, const hf_entry_body *entry)
     uint32_t reason = 0;
     for (size_t i = 0; i < count && reason == 0; i++) {
         /* An author sends what it wrote, whole: only a hub may have reason to send less. */
-        if (hf_reader_kind(&parts) != HF_KIND_BYTES) return HF_REASON_MALFORMED;
-        hf_bytes part = hf_read_bytes(&parts);
-        reason = part.size < 8 ? HF_REASON_MALFORMED : part_reason(in, part);
+        hf_part part;
+        bool is_whole = hf_part_next(NULL, &parts, &part) == HF_OK && !part.erased;
+        reason = is_whole ? part_reason(in, &part) : HF_REASON_MALFORMED;
     }
     return reason;
 }
@@ -87,18 +86,19 @@ static const char *reason_text(uint32_t reason)
     case HF_REASON_LANE: return "this type of record is not allowed in this lane";
     case HF_REASON_POISON: return HF_POISON_TEXT;
     case HF_REASON_HUB_ONLY: return "only a hub may write this type of record";
+    case HF_REASON_CROWDED: return "the record holds more than it can, or what it cites is unknown";
     default: return "the operations do not suit the type of record";
     }
 }
 
 /* ---- what it changes ---- */
 
-static void touch(hf_hub *hub, uint32_t scope)
+static void touch(hf_scope_list *list, uint32_t scope)
 {
-    for (size_t i = 0; i < hub->touched_count && i < HF_HUB_TOUCHED_MAX; i++)
-        if (hub->touched[i] == scope) return;
-    if (hub->touched_count < HF_HUB_TOUCHED_MAX) hub->touched[hub->touched_count] = scope;
-    if (hub->touched_count <= HF_HUB_TOUCHED_MAX) hub->touched_count++;
+    for (size_t i = 0; i < list->count && i < HF_HUB_TOUCHED_MAX; i++)
+        if (list->scopes[i] == scope) return;
+    if (list->count < HF_HUB_TOUCHED_MAX) list->scopes[list->count] = scope;
+    if (list->count <= HF_HUB_TOUCHED_MAX) list->count++;
 }
 
 static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reason)
@@ -107,12 +107,13 @@ static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reaso
     hf_peer *peer = in->peer;
     hf_dot dot = {.origin = in->row->id, .lane = in->lane, .seq = entry->seq};
     const char *text = reason_text(reason);
+    peer->withheld_turn = hub->turn;
     hf_status status = hf_batch_verdict(in->batch, &dot, entry->scope, reason, text, hub->wall_ms);
-    touch(hub, entry->scope);
+    touch(&hub->touched, entry->scope);
     /* The author must hear it, even where it may not see the scope. */
     if (status == HF_OK && !hf_peer_holds(peer, entry->scope)) {
         status = hf_batch_verdict(in->batch, &dot, peer->home, reason, text, hub->wall_ms);
-        touch(hub, peer->home);
+        touch(&hub->touched, peer->home);
     }
     if (status != HF_OK || peer->notice_count == HF_NOTICES_MAX) return status;
     hf_notice notice = {.origin = (uint8_t)(in->origin - peer->origins),
@@ -133,27 +134,30 @@ static hf_status refuse(ingest *in, uint16_t code, const char *what, uint64_t se
     return HF_ERR_PROTOCOL;
 }
 
-static hf_status take_entry(ingest *in, hf_bytes body)
+static hf_status take_entry(ingest *in, const hf_entry_body *entry)
 {
     hf_peer_log *log = &in->origin->now[in->lane];
-    hf_entry_body entry;
     hf_applied_entry applied;
-    hf_status status = hf_entry_parse(body, &entry);
-    if (status != HF_OK) return status;
-    if (entry.seq > log->held + 1) return refuse(in, HF_CODE_GAP, "gap", entry.seq);
-    if (HF_PLANTED(DROP_ENTRY) && entry.seq % 20 == 13) {
-        if (entry.seq > log->held) log->held = entry.seq;
+    if (entry->seq > log->held + 1) return refuse(in, HF_CODE_GAP, "gap", entry->seq);
+    if (HF_PLANTED(DROP_ENTRY) && entry->seq % 20 == 13) {
+        if (entry->seq > log->held) log->held = entry->seq;
         return HF_OK;
     }
-    uint32_t reason = entry_reason(in, &entry);
-    status = hf_batch_entry(in->batch, in->row, in->lane, body, reason, &applied);
+    uint32_t reason = entry_reason(in, entry);
+    hf_status status = HF_OK;
+    bool crowds = false, is_new = entry->seq > log->held;
+    if (reason == 0 && is_new)
+        status = hf_entry_crowds(in->hub->store, in->row, in->lane, entry, &crowds);
     if (status != HF_OK) return status;
-    if (applied.what == HF_APPLIED_GAP) return refuse(in, HF_CODE_GAP, "gap", entry.seq);
-    if (applied.what == HF_APPLIED_FORK) return refuse(in, HF_CODE_FORK, "fork", entry.seq);
-    if (applied.what == HF_APPLIED_NEW) touch(in->hub, entry.scope);
-    if (applied.what == HF_APPLIED_WITHHELD) status = withheld(in, &entry, applied.reason);
+    if (crowds) reason = HF_REASON_CROWDED;
+    status = hf_batch_parsed(in->batch, in->row, in->lane, entry, reason, &applied);
+    if (status != HF_OK) return status;
+    if (applied.what == HF_APPLIED_GAP) return refuse(in, HF_CODE_GAP, "gap", entry->seq);
+    if (applied.what == HF_APPLIED_FORK) return refuse(in, HF_CODE_FORK, "fork", entry->seq);
+    if (applied.what == HF_APPLIED_NEW) touch(&in->hub->touched, entry->scope);
+    if (applied.what == HF_APPLIED_WITHHELD) status = withheld(in, entry, applied.reason);
     if (HF_PLANTED(WITHHELD_BLOCKS) && applied.what == HF_APPLIED_WITHHELD) return status;
-    if (entry.seq > log->held) log->held = entry.seq;
+    if (entry->seq > log->held) log->held = entry->seq;
     return status;
 }
 
@@ -172,7 +176,7 @@ static hf_status on_push(ingest *in, const hf_push *push)
         if (status == HF_OK && last_seq && entry.seq != last_seq + 1)
             return refuse(in, HF_CODE_GAP, "gap", entry.seq);
         last_seq = entry.seq;
-        if (status == HF_OK) status = take_entry(in, walk.body);
+        if (status == HF_OK) status = take_entry(in, &entry);
     }
     in->origin->touched |= (uint8_t)(1u << push->lane);
     return status;
@@ -191,6 +195,18 @@ static hf_status head_refused(ingest *in, const hf_head *head)
                   same ? "signature not good" : "chain differs from the signed head", head->seq);
 }
 
+/* Who holds one of the scopes that the head covers will be told of it; nobody else is woken. */
+static hf_status touch_leaves(ingest *in, const hf_head *head)
+{
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    size_t count;
+    uint8_t root[HF_HASH_SIZE];
+    hf_status status =
+        hf_head_leaves(in->hub->store, in->origin->no, head->lane, head->seq, leaves, &count, root);
+    for (size_t i = 0; status == HF_OK && i < count; i++) touch(&in->hub->headed, leaves[i].scope);
+    return status;
+}
+
 static hf_status on_head(ingest *in, const hf_head_item *item)
 {
     if (item->origin >= in->peer->origin_count) return HF_ERR_PROTOCOL;
@@ -204,6 +220,7 @@ static hf_status on_head(ingest *in, const hf_head_item *item)
     if (!in->row->name[0]) return HF_OK; /* no certificate, no judgement: it will be sent again */
     hf_status status = hf_batch_head(in->batch, &head);
     if (status == HF_ERR_PROTOCOL) return head_refused(in, &head);
+    if (status == HF_OK) status = touch_leaves(in, &head);
     if (head.seq > log->head) log->head = head.seq;
     in->heads++;
     in->origin->touched |= (uint8_t)(1u << in->lane);
@@ -323,6 +340,7 @@ static void fail_all(hf_hub *hub, hf_status status)
     for (const hf_received *at = hub->inbox.first; at; at = at->next) {
         hf_peer *peer = at->owner;
         hf_session_fail_status(&peer->session, status, "store");
+        hf_inbox_drop(&hub->backlog, peer); /* it was not told that it holds what comes before */
         hf_peer_wake(peer);
     }
 }
@@ -333,7 +351,8 @@ hf_status hf_ingest(hf_hub *hub)
     hf_head head;
     bool has_head;
     hf_status status = own_head(hub, &head, &has_head);
-    hub->touched_count = 0; /* over all passes: what one committed, the next finds known */
+    hub->touched.count = 0; /* over all passes: what one committed, the next finds known */
+    hub->headed.count = has_head ? HF_HUB_TOUCHED_MAX + 1 : 0; /* our own: everyone is told */
     while (status == HF_OK && (hub->inbox.count > 0 || has_head)) {
         const hf_received *culprit = NULL;
         status = pass(hub, has_head ? &head : NULL, &culprit);
@@ -341,7 +360,9 @@ hf_status hf_ingest(hf_hub *hub)
         each_owner(hub, hf_peer_reset_staged);
         if (!culprit) break; /* the store's trouble, not a frame's */
         hf_peer_wake(culprit->owner);
-        hf_inbox_drop_from(&hub->inbox, culprit); /* the rest again, without it and what followed */
+        /* The rest again, without it and what followed. */
+        hf_inbox_drop(&hub->backlog, culprit->owner);
+        hf_inbox_drop_from(&hub->inbox, culprit);
         status = HF_OK;
     }
     if (status == HF_OK) {
@@ -351,7 +372,6 @@ hf_status hf_ingest(hf_hub *hub)
     } else {
         fail_all(hub, status);
     }
-    hf_inbox_drop(&hub->inbox, NULL);
-    hub->inbox_entries = 0;
+    hf_backlog_done(hub);
     return status;
 }

@@ -13,23 +13,24 @@
 #include "sync/feed.h"
 #include "sync/limits.h"
 #include "sync/render.h"
+#include "sync/validity.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DRAIN_MS = 1500, DRAIN_ROUND_MS = 50, MESSAGES_MAX = 256 * 1024 * 1024 };
 
 typedef struct hub_daemon {
-    hub_program program;
+    hf_program *program;
+    hub_node *node;
     hf_loop *loop;
     hf_server *server;
     hf_enrol_server *enrol;
     hf_local *local;
     size_t links;
-    hf_buffer seen; /* hf_seen of those who left since the last turn */
+    hf_buffer seen; /* hf_last_seen of those who left since the last turn */
     bool failed;
 } hub_daemon;
 
@@ -47,7 +48,7 @@ typedef struct hub_link { /* one device's connection, joined to its session */
 static bool admit(void *context, const hf_identity *peer)
 {
     hub_daemon *d = context;
-    return hf_hub_admits(d->program.hub, peer->key_id);
+    return hf_hub_admits(d->node->hub, peer->key_id);
 }
 
 static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, void **user)
@@ -59,9 +60,12 @@ static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, 
     memcpy(l->key_id, peer->key_id, sizeof l->key_id);
     (void)snprintf(l->key, sizeof l->key, "%02x%02x%02x%02x", l->key_id[0], l->key_id[1],
                    l->key_id[2], l->key_id[3]);
-    hf_status status = hf_hub_link_up(d->program.hub, peer->key_id, hf_clock_now_ms(), &l->peer);
-    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_WARN, "device-up", "key=%s status=%s", l->key,
-           hf_status_name(status));
+    hf_status status =
+        hf_hub_link_up(d->node->hub, peer->key_id, peer->valid, hf_clock_now_ms(), &l->peer);
+    bool holds = hf_validity_holds(peer->valid, hf_clock_wall_ms());
+    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_WARN, "device-up",
+           "key=%s status=%s tls=%s certificate=%s", l->key, hf_status_name(status),
+           peer->resumed ? "resumed" : "full", holds ? "good" : "expired");
     if (status != HF_OK) {
         free(l);
         return status;
@@ -76,7 +80,7 @@ static void on_message(void *user, hf_bytes message)
 {
     hub_link *l = user;
     if (l->refused) return;
-    hf_status status = hf_hub_recv(l->daemon->program.hub, l->peer, message, hf_clock_now_ms());
+    hf_status status = hf_hub_recv(l->daemon->node->hub, l->peer, message, hf_clock_now_ms());
     if (status == HF_OK) return;
     l->refused = true; /* on_close says why */
     hf_conn_want_write(l->conn);
@@ -86,7 +90,7 @@ static void on_writable(void *user)
 {
     hub_link *l = user;
     hf_bytes message = {NULL, 0};
-    hf_hub *hub = l->daemon->program.hub;
+    hf_hub *hub = l->daemon->node->hub;
     hf_status status = hf_hub_send(hub, l->peer, hf_clock_now_ms(), &message);
     if (status == HF_OK && message.size) {
         status = hf_conn_send(l->conn, message);
@@ -99,30 +103,19 @@ static void on_writable(void *user)
     hf_conn_close(l->conn, "could not write");
 }
 
-typedef struct seek_peer {
-    const uint8_t *key_id;
-    uint64_t position;
-} seek_peer;
-
-static hf_status on_peer(void *context, const hf_peer_status *peer)
-{
-    seek_peer *seek = context;
-    if (memcmp(peer->key_id, seek->key_id, HF_HASH_SIZE) == 0) seek->position = peer->fed_position;
-    return HF_OK;
-}
-
 static void on_close(void *user, const char *reason)
 {
     hub_link *l = user;
     hub_daemon *d = l->daemon;
-    seek_peer seek = {.key_id = l->key_id, .position = HF_POSITION_UNKNOWN};
+    hf_peer_status now;
     char ended[256];
     bool was_ended = hf_peer_ended(l->peer, ended, sizeof ended);
-    hf_status status = hf_hub_peers(d->program.hub, on_peer, &seek);
-    hf_seen seen = {.wall_ms = hf_clock_wall_ms(), .position = seek.position};
+    bool was_live = hf_peer_status_get(l->peer, &now);
+    hf_last_seen seen = {.wall_ms = hf_clock_wall_ms(),
+                         .position = was_live ? now.fed_position : HF_POSITION_UNKNOWN};
     memcpy(seen.key_id, l->key_id, sizeof seen.key_id);
-    if (status == HF_OK) hf_write_raw(&d->seen, (hf_bytes){(const uint8_t *)&seen, sizeof seen});
-    hf_hub_link_down(d->program.hub, l->peer, hf_clock_now_ms());
+    hf_write_raw(&d->seen, (hf_bytes){(const uint8_t *)&seen, sizeof seen});
+    hf_hub_link_down(d->node->hub, l->peer, hf_clock_now_ms());
     hf_log(was_ended ? HF_LOG_WARN : HF_LOG_INFO, "device-down", "key=%s reason=\"%s\"", l->key,
            was_ended ? ended : reason);
     d->links--;
@@ -142,7 +135,7 @@ static void log_blamed(hub_daemon *d)
 {
     hf_dot dot;
     char text[HF_DOT_TEXT_SIZE];
-    if (!hf_store_blamed(d->program.store, &dot)) return;
+    if (!hf_store_blamed(d->node->store, &dot)) return;
     hf_dot_format(&dot, text);
     hf_log(HF_LOG_ERROR, "entry-blamed", "entry=%s reason=\"applying it ended the program\"", text);
 }
@@ -150,7 +143,7 @@ static void log_blamed(hub_daemon *d)
 static void turn_failed(hub_daemon *d, hf_status status)
 {
     hf_log(HF_LOG_ERROR, "commit-failed", "status=%s problem=\"%s\"", hf_status_name(status),
-           hf_store_problem(d->program.store));
+           hf_store_problem(d->node->store));
     if (status != HF_ERR_CORRUPT) return; /* sessions were told; a full disk may have room again */
     d->failed = true;
     hf_loop_stop(d->loop);
@@ -161,8 +154,8 @@ static void keep_seen(hub_daemon *d)
 {
     if (d->seen.size == 0) return;
     hf_status status =
-        hf_hub_api_seen(d->program.store, (const hf_seen *)(const void *)d->seen.data,
-                        d->seen.size / sizeof(hf_seen), hf_clock_wall_ms());
+        hf_hub_api_seen(d->node->store, (const hf_last_seen *)(const void *)d->seen.data,
+                        d->seen.size / sizeof(hf_last_seen), hf_clock_wall_ms());
     if (status != HF_OK)
         hf_log(HF_LOG_WARN, "last-seen-not-kept", "status=%s", hf_status_name(status));
     hf_buffer_clear(&d->seen);
@@ -172,23 +165,23 @@ static uint64_t on_turn(void *context, uint64_t now_ms)
 {
     hub_daemon *d = context;
     hf_peer *peer;
-    hf_status status = hf_hub_turn(d->program.hub, now_ms, hf_clock_wall_ms());
+    hf_status status = hf_hub_turn(d->node->hub, now_ms, hf_clock_wall_ms());
     if (status != HF_OK) turn_failed(d, status);
-    while ((peer = hf_hub_next_ready(d->program.hub)) != NULL) {
+    while ((peer = hf_hub_next_ready(d->node->hub)) != NULL) {
         const hub_link *l = hf_peer_context(peer);
         hf_conn_want_write(l->conn);
     }
     keep_seen(d);
-    return hf_hub_deadline_ms(d->program.hub);
+    return hf_hub_deadline_ms(d->node->hub);
 }
 
-/* ---- enrolment, and commands beside us ---- */
+/* ---- enrolment ---- */
 
 static int on_enrol(void *context, hf_bytes body, const char *address, uint8_t *reply, size_t *size)
 {
     hub_daemon *d = context;
     hf_buffer answer = {0};
-    int http = hf_enroll_answer(&d->program.enroll, body, hf_clock_wall_ms(), &answer);
+    int http = hf_enroll_answer(&d->node->enroll, body, hf_clock_wall_ms(), &answer);
     hf_log(http == 200 ? HF_LOG_INFO : HF_LOG_WARN, "enrol", "address=%s answer=%d", address, http);
     if (answer.status != HF_OK || answer.size > *size) http = 500;
     *size = answer.status != HF_OK || answer.size > *size ? 0 : answer.size;
@@ -197,21 +190,37 @@ static int on_enrol(void *context, hf_bytes body, const char *address, uint8_t *
     return http;
 }
 
-static hf_status on_request(void *context, const char *request, char **reply)
+/* ---- the hub's own certificate ---- */
+
+/* It lasts ten years; a hub is started anew well within the last of them. Its key stays. */
+static void renew_own(hub_daemon *d)
 {
-    hub_daemon *d = context;
-    hf_buffer answer = {0};
-    hf_bytes text = {(const uint8_t *)request, strlen(request)};
-    d->program.api.now_ms = hf_clock_now_ms();
-    d->program.api.wall_ms = hf_clock_wall_ms();
-    hf_status status = hf_hub_api_answer(&d->program.api, text, &answer);
-    hf_log(HF_LOG_DEBUG, "request", "status=%s", hf_status_name(status));
-    *reply = answer.data ? strndup((const char *)answer.data, answer.size) : NULL;
-    hf_buffer_free(&answer);
-    return *reply ? HF_OK : HF_ERR_NOMEM;
+    hf_program *program = d->program;
+    const hub_node *node = d->node;
+    const hf_crypto *crypto = hf_keys_crypto(program->home.keys);
+    const hf_hub_config *config = &node->config;
+    const char *names[HF_CONFIG_NAMES_MAX] = {node->own_name};
+    size_t count = config->name_count;
+    hf_certificate own;
+    hf_status status = crypto->certificate(crypto->context, crypto->own_certificate, &own);
+    uint64_t wall_ms = hf_clock_wall_ms();
+    if (status == HF_OK && hf_validity_holds(own.valid, wall_ms) &&
+        wall_ms < hf_validity_due_ms(own.valid, crypto->own_key_id))
+        return;
+    for (size_t i = 0; i < count; i++) names[i] = config->names[i];
+    if (status == HF_OK) status = hf_hub_issue_own(program, names, count ? count : 1);
+    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_ERROR, "own-certificate-renewed", "status=%s",
+           hf_status_name(status));
 }
 
 /* ---- begin and end ---- */
+
+/* Every connection is a descriptor, and the system may allow fewer of these than we would take. */
+static uint32_t devices_max(const hub_daemon *d)
+{
+    uint32_t allowed = hf_loop_connections_max(d->loop);
+    return allowed < HUB_DEVICES_MAX ? allowed : HUB_DEVICES_MAX;
+}
 
 static const char *listen_host(const hf_place *place)
 {
@@ -220,16 +229,19 @@ static const char *listen_host(const hf_place *place)
 
 static hf_status open_listeners(hub_daemon *d)
 {
-    const hf_home *home = &d->program.home;
-    const hf_hub_config *config = &d->program.config;
+    const hf_home *home = &d->program->home;
+    const hf_hub_config *config = &d->node->config;
     hf_key_paths paths = {.key = home->key, .certificate = home->certificate, .ca = home->ca};
     hf_loop_options loop_options = {.many = true, .buffer_size_max = MESSAGES_MAX};
     uint16_t sync_port, enrol_port;
-    hf_hub_cli_ports(&d->program, &sync_port, &enrol_port);
+    hf_hub_ports(d->program, &sync_port, &enrol_port);
     hf_server_options server = {.address = listen_host(&config->listen),
                                 .port = sync_port,
                                 .paths = paths,
                                 .message_size_max = HF_FRAME_SIZE_MAX,
+                                .strangers = {.max = HF_STRANGERS_MAX,
+                                              .per_address = HF_STRANGERS_PER_ADDRESS_MAX,
+                                              .life_ms = HF_HANDSHAKE_MAX_MS},
                                 .events = {.context = d,
                                            .admit = admit,
                                            .on_open = on_open,
@@ -240,12 +252,16 @@ static hf_status open_listeners(hub_daemon *d)
     hf_enrol_options enrol = {.address = listen_host(&config->enrol_listen),
                               .port = enrol_port,
                               .paths = paths,
+                              .strangers = {.max = HF_ENROL_STRANGERS_MAX,
+                                            .per_address = HF_ENROL_STRANGERS_PER_ADDRESS_MAX,
+                                            .life_ms = HF_ENROL_MAX_MS},
                               .context = d,
                               .on_enrol = on_enrol};
     hf_status status = hf_loop_new(&loop_options, &d->loop);
+    if (status == HF_OK) server.connections_max = devices_max(d);
     if (status == HF_OK) status = hf_server_open(d->loop, &server, &d->server);
     if (status == HF_OK) status = hf_enrol_open(d->loop, &enrol, &d->enrol);
-    if (status == HF_OK) status = hf_local_open(d->loop, home->socket, on_request, d, &d->local);
+    if (status == HF_OK) status = hf_program_listen(d->program, d->loop, &d->local);
     return status;
 }
 
@@ -255,8 +271,8 @@ static hf_status write_ports(hub_daemon *d)
     char text[64];
     uint16_t sync_port = hf_server_port(d->server), enrol_port = hf_enrol_port(d->enrol);
     int size = snprintf(text, sizeof text, "listen %u\nenrol %u\n", sync_port, enrol_port);
-    hf_hub_cli_set_ports(&d->program, sync_port, enrol_port);
-    return hf_file_write(d->program.home.ports, (hf_bytes){(const uint8_t *)text, (size_t)size},
+    hf_hub_set_ports(d->node, sync_port, enrol_port);
+    return hf_file_write(d->program->home.ports, (hf_bytes){(const uint8_t *)text, (size_t)size},
                          0644);
 }
 
@@ -265,9 +281,7 @@ static int begin(hub_daemon *d)
     hf_status status = open_listeners(d);
     if (status == HF_OK) status = write_ports(d);
     if (status == HF_OK) return HF_EXIT_OK;
-    fprintf(stderr, "%s run: cannot start (%s%s%s).\n", HUB_PROGRAM, hf_status_name(status),
-            d->loop ? ": " : "", d->loop ? hf_loop_error(d->loop) : "");
-    return status == HF_ERR_BUSY ? HF_EXIT_UNAVAILABLE : hf_cli_exit(status);
+    return hf_program_cannot_start(d->program, d->loop, status);
 }
 
 /* What was committed is acknowledged, then the devices are let go. Well within 5 seconds. */
@@ -292,22 +306,22 @@ static void end(hub_daemon *d)
     if (d->loop) hf_loop_free(d->loop); /* tells each link that is left */
     keep_seen(d);
     hf_buffer_free(&d->seen);
-    hf_hub_cli_close(&d->program);
 }
 
 int hf_hub_cli_run(void *context, const hf_cli_args *args)
 {
-    (void)context;
-    hub_daemon d = {.failed = false};
-    int code = hf_hub_cli_open_alone(&d.program, args);
+    hf_program *program = context;
+    hub_daemon d = {.program = program, .node = program->node};
+    int code = hf_program_open_alone(program, args);
     if (code == HF_EXIT_OK) {
-        d.program.api.running = true;
-        d.program.api.pid = getpid();
+        d.node->api.running = true;
+        d.node->api.pid = getpid();
+        renew_own(&d);
         code = begin(&d);
     }
     if (code == HF_EXIT_OK) {
-        hf_log(HF_LOG_INFO, "started", "pid=%ld listen=%u enrol=%u", (long)getpid(),
-               hf_server_port(d.server), hf_enrol_port(d.enrol));
+        hf_log(HF_LOG_INFO, "started", "pid=%ld listen=%u enrol=%u devices-max=%u", (long)getpid(),
+               hf_server_port(d.server), hf_enrol_port(d.enrol), devices_max(&d));
         log_blamed(&d);
         hf_status status = hf_loop_run(d.loop, on_turn, &d);
         drain(&d);
@@ -320,6 +334,6 @@ int hf_hub_cli_run(void *context, const hf_cli_args *args)
 
 int main(int argc, char **argv)
 {
-    umask(0077); /* records, keys and tokens are nobody else's */
-    return hf_cli_run(&hf_hub_cli, argc, argv, NULL);
+    hub_node node = {.store = NULL};
+    return hf_program_main(&hf_hub_cli, &hf_hub_kind, &node, argc, argv);
 }

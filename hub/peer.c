@@ -58,8 +58,6 @@ void hf_peer_settle(hf_peer *peer)
     }
     peer->notices_durable = peer->notice_count;
     peer->notices_durable_size = peer->notices.size;
-    memset(peer->queued_entries, 0, sizeof peer->queued_entries);
-    memset(peer->queued_bytes, 0, sizeof peer->queued_bytes);
     if (peer->greeted) peer->hello_durable = true;
     hf_peer_wake(peer);
 }
@@ -174,11 +172,11 @@ static hf_status on_push(hf_peer *peer, const hf_push *push)
                         push->lane);
         return HF_ERR_LIMIT;
     }
-    peer->hub->inbox_entries += push->bodies.count;
     return HF_OK;
 }
 
-hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw, bool *queue)
+hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw, uint64_t now_ms,
+                           bool *queue)
 {
     *queue = false;
     switch (message->type) {
@@ -188,6 +186,7 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     case HF_FRAME_FEED_ACK: return on_feed_ack(peer, message->as.position);
     case HF_FRAME_VECTOR: return on_vector(peer, &message->as.vector, raw);
     case HF_FRAME_START: return on_start(peer, &message->as.start);
+    case HF_FRAME_RENEW: return hf_peer_on_renew(peer, now_ms);
     default: return HF_OK; /* nothing, or a PONG: we ask only to hear that they live */
     }
 }

@@ -28,18 +28,27 @@ typedef struct hf_peer_origin { /* one of the incarnations that HELLO named, by 
 
 typedef enum hf_fed { HF_FED_NOT, HF_FED_VECTORS, HF_FED_FEED } hf_fed;
 
+typedef enum hf_renewal {
+    HF_RENEWAL_NONE,
+    HF_RENEWAL_ASKED,
+    HF_RENEWAL_STAGED, /* in the open batch */
+    HF_RENEWAL_DUE     /* on disk: CERTIFICATE may be said */
+} hf_renewal;
+
 enum { HF_PEER_WANTED_MAX = 8 };
 
 struct hf_peer {
     hf_hub *hub;
     void *context;
     hf_peer *next, *previous; /* all peers */
+    hf_peer *next_in_bucket;  /* of those whose keys begin alike */
     hf_peer *next_ready;
     bool ready, starved; /* in the list of those to be sent to; out of budget this turn */
     hf_session session;
     uint8_t key_id[HF_HASH_SIZE];
     char name[128];
     uint64_t connected_ms;
+    hf_validity valid; /* of the certificate that it connected with */
     uint32_t home;
     uint32_t *scopes; /* granted, home and common, ascending */
     size_t scope_count;
@@ -50,9 +59,20 @@ struct hf_peer {
     bool greeted, hello_durable; /* HELLO is applied; and committed, so WELCOME is due */
     hf_resume_verdict verdict;
 
-    uint32_t queued_entries[HF_LANE_COUNT], queued_bytes[HF_LANE_COUNT]; /* not yet acknowledged */
-    hf_buffer notices;                                                   /* encoded items */
+    uint32_t queued_entries[HF_LANE_COUNT], queued_bytes[HF_LANE_COUNT]; /* not yet applied */
+    size_t queued_size;     /* memory of all its frames in backlog and inbox */
+    uint64_t share_turn;    /* in which the next two were counted */
+    uint32_t share_used;    /* of the turn's work */
+    uint64_t withheld_turn; /* the last in which an entry of it was withheld */
+    bool had_withheld;      /* that was the last in which any of its frames was applied */
+    bool share_over;        /* its next frame waits for the next turn */
+    hf_buffer notices;      /* encoded items */
     size_t notice_count, notices_durable, notices_durable_size;
+
+    hf_renewal renewal;
+    uint64_t renewal_asked_ms; /* 0: not in this session */
+    hf_buffer renewed;         /* what CERTIFICATE will say; empty: `renewal_problem` */
+    const char *renewal_problem;
 
     hf_fed fed;
     uint64_t announced; /* WELCOME's position */
@@ -78,23 +98,35 @@ struct hf_peer {
 };
 
 enum { HF_HUB_TOUCHED_MAX = 64 };
+typedef struct hf_scope_list {
+    uint32_t scopes[HF_HUB_TOUCHED_MAX];
+    size_t count; /* above the maximum: too many to list */
+} hf_scope_list;
 
 struct hf_hub {
     hf_store *store;
+    const hf_authority *authority; /* NULL: no certificate is renewed here */
     char implementation[HF_TEXT_MAX + 1];
     uint32_t peers_max, peer_count;
     hf_peer *peers;
+    hf_peer **buckets;   /* peers by key: each link asks whether its device has another */
+    size_t bucket_count; /* a power of two */
     hf_peer *ready_first, *ready_last;
-    hf_inbox inbox;
+    hf_inbox backlog; /* what came; backlog.h says when a turn takes it into ... */
+    hf_inbox inbox;   /* ... what the present turn applies */
     size_t inbox_entries;
+    size_t renewals;          /* peers that wait for theirs */
+    const hf_peer *alone;     /* the only one that sent anything since ... */
+    uint64_t alone_since_ms;  /* ... this turn; NULL: there were several */
     uint64_t now_ms, wall_ms; /* of the last turn */
     uint64_t turn;            /* counts turns */
     uint64_t timers_at_ms;    /* no session has a deadline before */
     uint64_t retry_at_ms;     /* the store failed (disk full): no haste before; 0: fine */
     uint64_t position;        /* of the feed, when peers were last woken */
-    uint32_t touched[HF_HUB_TOUCHED_MAX];  /* scopes that the open batch added entries to */
-    size_t touched_count;                  /* above the maximum: too many to list */
-    uint64_t heads_taken;                  /* heads accepted since we run */
+    hf_scope_list touched;    /* scopes that the open batch added entries to */
+    hf_scope_list headed;     /* scopes that its heads cover */
+    uint64_t heads_taken;     /* heads accepted since we run */
+    uint64_t heads_woken;     /* ... when peers were last woken */
     uint64_t own_head_seq, own_head_at_ms; /* newest head over our own control log */
     bool starved;                          /* some peer ran out of budget: turn again soon */
     uint64_t postponed_until_ms;           /* planted mistakes only: what came waits; 0: not */
@@ -110,8 +142,15 @@ void hf_peer_wake(hf_peer *peer);         /* has, or may have, something to send
 bool hf_peer_holds(const hf_peer *peer, uint32_t scope);
 /* Frames that move only this session's own state; *queue: the frame needs the batch instead. */
 HF_MUST_CHECK hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw,
-                                         bool *queue);
+                                         uint64_t now_ms, bool *queue);
 void hf_peer_write_ack(hf_peer *peer, hf_buffer *raw);
+
+/* ---- renew.c ---- */
+HF_MUST_CHECK hf_status hf_peer_on_renew(hf_peer *peer, uint64_t now_ms);
+void hf_peer_forget_renewal(hf_peer *peer); /* its link is gone */
+/* Answers some of those that wait, in one transaction of its own. */
+HF_MUST_CHECK hf_status hf_renew_turn(hf_hub *hub);
+void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw);
 
 /* ---- greet.c ---- */
 HF_MUST_CHECK hf_status hf_peer_find_certificate(hf_peer *peer);

@@ -34,6 +34,10 @@ typedef struct hf_cli_option {
     const char *argument; /* what it takes, as help shows it: "FILE"; NULL for a switch */
     const char *help;
 } hf_cli_option;
+#define HF_CLI_OPTIONS_END                                                                         \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
 
 typedef struct hf_cli_given {
     const char *name, *value; /* value "" for a switch */

@@ -7,6 +7,7 @@
 
 #include "keys.h"
 #include "loop.h"
+#include "strangers.h"
 
 enum {
     HF_ENROL_BODY_MAX = 16 * 1024,  /* longer: 413 */
@@ -25,7 +26,8 @@ typedef int (*hf_enrol_handler)(void *context, hf_bytes body, const char *addres
 typedef struct hf_enrol_options {
     const char *address;
     uint16_t port;
-    hf_key_paths paths; /* the hub's; `ca` is what GET /ca gives, as PEM */
+    hf_key_paths paths;            /* the hub's; `ca` is what GET /ca gives, as PEM */
+    hf_strangers_limits strangers; /* all connections are; when `life_ms` is over, so is theirs */
     void *context;
     hf_enrol_handler on_enrol;
 } hf_enrol_options;

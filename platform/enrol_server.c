@@ -14,12 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECTIONS_MAX = 64, HEADERS_MAX = 1024 };
+enum { HEADERS_MAX = 1024 };
 
 struct hf_enrol_server {
     hf_endpoint endpoint; /* first: the vhost's user pointer */
     struct lws_vhost *vhost;
     hf_tls_listener listener;
+    hf_strangers *strangers;
     hf_key_paths paths; /* for the time of hf_enrol_open only */
     void *context;
     hf_enrol_handler on_enrol;
@@ -145,11 +146,10 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
     switch (reason) {
     case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: return on_context(server, user);
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
-        return server->endpoint.closed || server->endpoint.open_count >= CONNECTIONS_MAX;
-    case LWS_CALLBACK_WSI_CREATE: server->endpoint.open_count++; return 0;
-    case LWS_CALLBACK_WSI_DESTROY:
-        if (server->endpoint.open_count > 0) server->endpoint.open_count--; /* else the listener */
-        return 0;
+        hf_strangers_announce(server->strangers, (int)(intptr_t)in);
+        return server->endpoint.closed;
+    case LWS_CALLBACK_WSI_CREATE: hf_strangers_enter(server->strangers, wsi); return 0;
+    case LWS_CALLBACK_WSI_DESTROY: hf_strangers_leave(server->strangers, wsi); return 0;
     case LWS_CALLBACK_HTTP: return on_request(server, wsi, in, size);
     case LWS_CALLBACK_HTTP_BODY: return on_body(wsi, r, in, size);
     case LWS_CALLBACK_HTTP_BODY_COMPLETION: return on_whole_body(server, wsi, r);
@@ -170,6 +170,7 @@ static const struct lws_protocols ENROL_PROTOCOLS[] = {
 
 static void server_free(hf_enrol_server *server)
 {
+    hf_strangers_free(server->strangers);
     free(server->ca);
     free(server);
 }
@@ -214,6 +215,7 @@ hf_status hf_enrol_open(hf_loop *loop, const hf_enrol_options *options, hf_enrol
              options->address ? options->address : "");
     snprintf(server->name, sizeof server->name, "enrol-%p", (void *)server);
     status = hf_file_read(options->paths.ca, HF_PEM_MAX, &server->ca, &server->ca_size);
+    if (status == HF_OK) status = hf_strangers_new(loop, &options->strangers, &server->strangers);
     if (status == HF_OK) status = listen_on(loop, server, options->port);
     if (status != HF_OK) {
         server_free(server);

@@ -6,6 +6,7 @@
  */
 #include "keys_private.h"
 
+#include "digest.h"
 #include "entropy.h"
 #include "files.h"
 
@@ -15,18 +16,17 @@
 #include <mbedtls/oid.h>
 #include <mbedtls/pem.h>
 #include <mbedtls/platform_util.h>
-#include <mbedtls/sha256.h>
 #include <mbedtls/x509_csr.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct hf_keys {
     hf_crypto crypto;
     mbedtls_pk_context key;
     mbedtls_x509_crt own;
     mbedtls_x509_crt ca;
-    mbedtls_ecp_group group; /* for verify: keeps mbedTLS's table of multiples of G */
     uint8_t public_key[HF_SPKI_SIZE];
     bool has_ca;
 };
@@ -69,15 +69,7 @@ static void crypto_hash(void *context, const hf_bytes *pieces, size_t count,
                         uint8_t out[HF_HASH_SIZE])
 {
     (void)context;
-    mbedtls_sha256_context sha;
-    mbedtls_sha256_init(&sha);
-    int failed = mbedtls_sha256_starts_ret(&sha, 0);
-    for (size_t i = 0; i < count; i++) {
-        failed |= mbedtls_sha256_update_ret(&sha, pieces[i].data, pieces[i].size);
-    }
-    failed |= mbedtls_sha256_finish_ret(&sha, out);
-    assert(!failed); /* in software it has nothing to fail on */
-    mbedtls_sha256_free(&sha);
+    hf_sha256(pieces, count, out);
 }
 
 static hf_status crypto_random(void *context, uint8_t *out, size_t size)
@@ -107,12 +99,20 @@ static hf_status crypto_sign(void *context, const uint8_t digest[HF_HASH_SIZE],
     return hf_keys_status(code, HF_ERR_CORRUPT);
 }
 
+/* The point of a key in the one encoding that we accept; `data` NULL otherwise. */
+static hf_bytes spki_point(hf_bytes spki)
+{
+    const size_t at = sizeof SPKI_PREFIX - 1; /* the point begins with the 04 */
+    if (spki.size != HF_SPKI_SIZE || memcmp(spki.data, SPKI_PREFIX, sizeof SPKI_PREFIX) != 0)
+        return (hf_bytes){NULL, 0};
+    return (hf_bytes){spki.data + at, spki.size - at};
+}
+
 hf_status hf_keys_public_read(hf_bytes spki, mbedtls_ecp_group *group, mbedtls_ecp_point *point)
 {
-    if (spki.size != HF_SPKI_SIZE) return HF_ERR_INPUT;
-    if (memcmp(spki.data, SPKI_PREFIX, sizeof SPKI_PREFIX) != 0) return HF_ERR_INPUT;
-    const size_t at = sizeof SPKI_PREFIX - 1; /* the point begins with the 04 */
-    int code = mbedtls_ecp_point_read_binary(group, point, spki.data + at, spki.size - at);
+    hf_bytes bytes = spki_point(spki);
+    if (!bytes.data) return HF_ERR_INPUT;
+    int code = mbedtls_ecp_point_read_binary(group, point, bytes.data, bytes.size);
     if (code == 0) code = mbedtls_ecp_check_pubkey(group, point); /* on the curve */
     return hf_keys_status(code, HF_ERR_INPUT);
 }
@@ -121,39 +121,22 @@ static hf_status crypto_verify(void *context, hf_bytes public_key,
                                const uint8_t digest[HF_HASH_SIZE],
                                const uint8_t signature[HF_SIGNATURE_SIZE])
 {
-    hf_keys *keys = context;
-    const size_t half = HF_SIGNATURE_SIZE / 2;
-    mbedtls_ecp_point point;
-    mbedtls_mpi r, s;
-    mbedtls_ecp_point_init(&point);
-    mbedtls_mpi_init(&r);
-    mbedtls_mpi_init(&s);
-    hf_status status = hf_keys_public_read(public_key, &keys->group, &point);
-    if (status != HF_OK) goto done;
-    int code = mbedtls_mpi_read_binary(&r, signature, half);
-    if (code == 0) code = mbedtls_mpi_read_binary(&s, signature + half, half);
-    /* Refuses r and s outside [1, n - 1] before anything else. */
-    if (code == 0) code = mbedtls_ecdsa_verify(&keys->group, digest, HF_HASH_SIZE, &point, &r, &s);
-    status = hf_keys_status(code, HF_ERR_PROTOCOL);
-
-done:
-    mbedtls_ecp_point_free(&point);
-    mbedtls_mpi_free(&r);
-    mbedtls_mpi_free(&s);
-    return status == HF_ERR_INPUT ? HF_ERR_PROTOCOL : status;
+    (void)context;
+    hf_bytes point = spki_point(public_key);
+    return point.data ? hf_p256_verify(point, digest, signature) : HF_ERR_PROTOCOL;
 }
 
-int hf_keys_forgive_dates(void *unused, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
+int hf_keys_judge_chain(void *unused, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
 {
     (void)unused;
     (void)certificate;
-    (void)depth;
     *flags &= ~(uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
+    if (depth > 1) *flags |= MBEDTLS_X509_BADCERT_OTHER; /* leaf and CA: no intermediates */
     return 0;
 }
 
 /* The library takes a certificate that lists no usage for one that allows every usage. */
-static bool has_usage(const mbedtls_x509_crt *certificate, const char *oid, size_t oid_size)
+bool hf_keys_has_usage(const mbedtls_x509_crt *certificate, const char *oid, size_t oid_size)
 {
     return (certificate->ext_types & MBEDTLS_X509_EXT_EXTENDED_KEY_USAGE) &&
            mbedtls_x509_crt_check_extended_key_usage(certificate, oid, oid_size) == 0;
@@ -177,6 +160,18 @@ static bool name_read(const mbedtls_x509_name *subject, char out[HF_NAME_SIZE])
     return true;
 }
 
+static uint64_t time_of(const mbedtls_x509_time *time)
+{
+    struct tm utc = {.tm_year = time->year - 1900,
+                     .tm_mon = time->mon - 1,
+                     .tm_mday = time->day,
+                     .tm_hour = time->hour,
+                     .tm_min = time->min,
+                     .tm_sec = time->sec};
+    time_t seconds = timegm(&utc);
+    return seconds > 0 ? (uint64_t)seconds * 1000 : 0;
+}
+
 /* What a parsed certificate says, once the chain is known to be good. */
 static hf_status certificate_describe(mbedtls_x509_crt *certificate, hf_certificate *out)
 {
@@ -187,9 +182,11 @@ static hf_status certificate_describe(mbedtls_x509_crt *certificate, hf_certific
     if (!name_read(&certificate->subject, out->name)) return HF_ERR_PROTOCOL;
     memcpy(out->public_key, spki.data, spki.size);
     out->public_key_size = spki.size;
-    crypto_hash(NULL, &spki, 1, out->key_id);
-    out->is_hub =
-        has_usage(certificate, MBEDTLS_OID_SERVER_AUTH, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH));
+    hf_sha256(&spki, 1, out->key_id);
+    out->valid = (hf_validity){.from_ms = time_of(&certificate->valid_from),
+                               .until_ms = time_of(&certificate->valid_to)};
+    out->is_hub = hf_keys_has_usage(certificate, MBEDTLS_OID_SERVER_AUTH,
+                                    MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH));
     return HF_OK;
 }
 
@@ -204,13 +201,13 @@ static hf_status crypto_certificate(void *context, hf_bytes der, hf_certificate 
     /* Bytes after the end would give one certificate two forms. */
     if (code == 0 && certificate.raw.len != der.size) code = MBEDTLS_ERR_X509_INVALID_FORMAT;
     if (code == 0 && certificate.ca_istrue) code = MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
-    if (code == 0 && !has_usage(&certificate, MBEDTLS_OID_CLIENT_AUTH,
-                                MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH))) {
+    if (code == 0 && !hf_keys_has_usage(&certificate, MBEDTLS_OID_CLIENT_AUTH,
+                                        MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH))) {
         code = MBEDTLS_ERR_X509_CERT_VERIFY_FAILED; /* a device and a hub both have it */
     }
     if (code == 0) {
         code = mbedtls_x509_crt_verify_with_profile(&certificate, &keys->ca, NULL, &PROFILE, NULL,
-                                                    &flags, hf_keys_forgive_dates, NULL);
+                                                    &flags, hf_keys_judge_chain, NULL);
     }
     hf_status status = hf_keys_status(code, HF_ERR_PROTOCOL);
     if (status == HF_OK) status = certificate_describe(&certificate, out);
@@ -315,13 +312,11 @@ static hf_status keys_load(hf_keys *keys, const hf_key_paths *paths)
 {
     hf_status status = hf_keys_load_key(paths->key, &keys->key);
     if (status != HF_OK) return status;
-    int code = mbedtls_ecp_group_load(&keys->group, MBEDTLS_ECP_DP_SECP256R1);
-    if (code != 0) return hf_keys_status(code, HF_ERR_NOMEM);
     if (mbedtls_pk_write_pubkey_der(&keys->key, keys->public_key, HF_SPKI_SIZE) != HF_SPKI_SIZE) {
         return HF_ERR_CORRUPT;
     }
     const hf_bytes spki = hf_keys_public(keys);
-    crypto_hash(NULL, &spki, 1, keys->crypto.own_key_id);
+    hf_sha256(&spki, 1, keys->crypto.own_key_id);
     status = load_optional(paths->ca, &keys->ca, &keys->has_ca);
     if (status != HF_OK) return status;
     if (keys->has_ca && !keys->ca.ca_istrue) return HF_ERR_CORRUPT;
@@ -340,7 +335,6 @@ hf_status hf_keys_open(const hf_key_paths *paths, hf_keys **out)
     mbedtls_pk_init(&keys->key);
     mbedtls_x509_crt_init(&keys->own);
     mbedtls_x509_crt_init(&keys->ca);
-    mbedtls_ecp_group_init(&keys->group);
     keys->crypto.context = keys;
     keys->crypto.hash = crypto_hash;
     keys->crypto.random = crypto_random;
@@ -362,7 +356,6 @@ void hf_keys_close(hf_keys *keys)
     mbedtls_pk_free(&keys->key); /* wipes the private number */
     mbedtls_x509_crt_free(&keys->own);
     mbedtls_x509_crt_free(&keys->ca);
-    mbedtls_ecp_group_free(&keys->group);
     free(keys);
 }
 
@@ -379,6 +372,36 @@ hf_bytes hf_keys_public(const hf_keys *keys)
 hf_bytes hf_keys_ca(const hf_keys *keys)
 {
     return keys->has_ca ? (hf_bytes){keys->ca.raw.p, keys->ca.raw.len} : (hf_bytes){NULL, 0};
+}
+
+static hf_status write_pem(const char *path, hf_bytes der)
+{
+    char pem[HF_PEM_MAX];
+    size_t size = sizeof pem;
+    hf_status status = hf_pem_encode("CERTIFICATE", der, pem, &size);
+    if (status != HF_OK) return status;
+    return hf_file_write(path, (hf_bytes){(const uint8_t *)pem, size}, 0644);
+}
+
+hf_status hf_keys_replace(hf_keys *keys, const char *path, hf_bytes der)
+{
+    hf_certificate facts;
+    mbedtls_x509_crt next;
+    hf_status status = crypto_certificate(keys, der, &facts);
+    if (status != HF_OK) return status;
+    if (memcmp(facts.key_id, keys->crypto.own_key_id, HF_HASH_SIZE) != 0) return HF_ERR_PROTOCOL;
+    mbedtls_x509_crt_init(&next);
+    int code = mbedtls_x509_crt_parse_der(&next, der.data, der.size);
+    if (code == 0) status = write_pem(path, der);
+    if (code != 0) status = hf_keys_status(code, HF_ERR_PROTOCOL);
+    if (status != HF_OK) {
+        mbedtls_x509_crt_free(&next);
+        return status;
+    }
+    mbedtls_x509_crt_free(&keys->own);
+    keys->own = next;
+    keys->crypto.own_certificate = (hf_bytes){keys->own.raw.p, keys->own.raw.len};
+    return HF_OK;
 }
 
 hf_status hf_keys_request(hf_keys *keys, uint8_t out[HF_CSR_DER_MAX], size_t *size)
@@ -403,7 +426,7 @@ hf_status hf_keys_request(hf_keys *keys, uint8_t out[HF_CSR_DER_MAX], size_t *si
 void hf_certificate_fingerprint(hf_bytes der, char out[HF_FINGERPRINT_SIZE])
 {
     uint8_t hash[HF_HASH_SIZE];
-    crypto_hash(NULL, &der, 1, hash);
+    hf_sha256(&der, 1, hash);
     for (size_t i = 0; i < sizeof hash; i++) snprintf(out + 2 * i, 3, "%02x", hash[i]);
 }
 

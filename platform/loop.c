@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -28,7 +29,9 @@ enum {
     WATCH_EVENTS = 32,
     WAIT_MAX_MS = 60 * 60 * 1000,
     UV_CLOSE_ROUNDS_MAX = 10000,
-    HEADER_SIZE_MAX = 4096, /* one request's headers */
+    HEADER_SIZE_MAX = 4096,       /* one request's headers */
+    DESCRIPTORS_LEAST = 1024,     /* when the system does not say */
+    DESCRIPTORS_MAX = 128 * 1024, /* libwebsockets keeps a table of this size */
     KEEPALIVE_S = 60,
     KEEPALIVE_PROBES = 3,
     KEEPALIVE_INTERVAL_S = 10,
@@ -263,6 +266,26 @@ static hf_status lws_start(hf_loop *loop)
                : HF_ERR_NOMEM;
 }
 
+/* Before lws starts, which sizes its tables by this. */
+static hf_status descriptors_limit(hf_loop *loop)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return HF_ERR_IO;
+    rlim_t wanted = loop->many ? HF_LOOP_DESCRIPTORS_MANY : HF_LOOP_DESCRIPTORS_FEW;
+    if (wanted > limit.rlim_max) wanted = limit.rlim_max;
+    limit.rlim_cur = wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit)) return HF_ERR_IO;
+    loop->descriptors = (uint32_t)wanted;
+    return HF_OK;
+}
+
+uint32_t hf_loop_connections_max(const hf_loop *loop)
+{
+    if (loop->descriptors > 2 * HF_LOOP_DESCRIPTORS_KEPT)
+        return loop->descriptors - HF_LOOP_DESCRIPTORS_KEPT;
+    return loop->descriptors / 2; /* hardly a hub; but a command must reach it all the same */
+}
+
 static hf_status descriptors_open(hf_loop *loop)
 {
     sigset_t ours;
@@ -280,6 +303,17 @@ static hf_status descriptors_open(hf_loop *loop)
     return hf_watch_open(loop, loop->signal_fd, on_signal, loop, &loop->signal_watch);
 }
 
+/* A hub needs a descriptor for each device, and the usual limit is for programs that need a few. */
+static uint32_t raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return DESCRIPTORS_LEAST;
+    rlim_t wanted = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+    struct rlimit raised = {.rlim_cur = wanted, .rlim_max = limit.rlim_max};
+    if (limit.rlim_cur < wanted && setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+    return limit.rlim_cur < DESCRIPTORS_MAX ? (uint32_t)limit.rlim_cur : DESCRIPTORS_MAX;
+}
+
 hf_status hf_loop_new(const hf_loop_options *options, hf_loop **out)
 {
     *out = NULL;
@@ -292,8 +326,10 @@ hf_status hf_loop_new(const hf_loop_options *options, hf_loop **out)
         return HF_ERR_NOMEM;
     }
     loop->many = options->many;
+    loop->descriptors_max = options->many ? raise_descriptors() : DESCRIPTORS_LEAST;
     if (loop->many) uv_timer_init(&loop->uv, &loop->timer);
-    hf_status status = descriptors_open(loop);
+    hf_status status = descriptors_limit(loop);
+    if (status == HF_OK) status = descriptors_open(loop);
     if (status == HF_OK) status = lws_start(loop);
     if (status == HF_OK) {
         *out = loop;

@@ -15,6 +15,14 @@
 
 typedef struct hf_loop hf_loop;
 
+/* Whatever the system would allow: lws keeps a table with a place for each descriptor that may be.
+ */
+enum {
+    HF_LOOP_DESCRIPTORS_MANY = 128 * 1024, /* of a hub's process, connections and all */
+    HF_LOOP_DESCRIPTORS_FEW = 1024,        /* of an edge's */
+    HF_LOOP_DESCRIPTORS_KEPT = 256         /* for the store, listeners, enrolment and commands */
+};
+
 #define HF_LOOP_NEVER UINT64_MAX /* no deadline: wait until something happens */
 
 typedef struct hf_loop_options {
@@ -22,9 +30,15 @@ typedef struct hf_loop_options {
     size_t buffer_size_max; /* bytes all half-received messages together may hold; 0 for 64 MiB */
 } hf_loop_options;
 
-/* From here on SIGTERM and SIGINT are the loop's: call it before making threads.
+/* From here on SIGTERM and SIGINT are the loop's: call it before making threads. The process's soft
+ * limit on descriptors becomes the hard one, or what is named above if that is less.
  * Errors: HF_ERR_NOMEM, HF_ERR_IO. */
 HF_MUST_CHECK hf_status hf_loop_new(const hf_loop_options *options, hf_loop **out);
+
+/* How many connections a server here can hold: what the limit on descriptors leaves when the rest
+ * of the process has its own. Past it accept() would fail, and a command could not reach the hub.
+ */
+uint32_t hf_loop_connections_max(const hf_loop *loop);
 
 /* Closes every connection, telling its owner, then frees the loop and the servers and dialers made
  * with it, closed before or not. Local sockets and watches must have been closed before. */

@@ -13,7 +13,8 @@ struct hf_loop {
     struct lws_context *lws; /* NULLed by lws itself when it is wholly gone */
     struct lws_vhost *base;  /* first of all: lws asks it about servers' certificates */
     bool many;
-    uv_loop_t uv; /* used when `many` */
+    uint32_t descriptors; /* that this process may have */
+    uv_loop_t uv;         /* used when `many` */
     uv_timer_t timer;
     lws_sorted_usec_list_t sul; /* the timer when not */
     int epoll_fd;               /* holds all watches; is itself one descriptor to lws */
@@ -24,6 +25,7 @@ struct hf_loop {
     bool dispatching;
     bool stopping;
     int signal;
+    uint32_t descriptors_max;
     size_t buffer_used, buffer_max;
     uint8_t *send_buffer;
     size_t send_room;

@@ -9,6 +9,7 @@
 
 #include "keys.h"
 #include "loop.h"
+#include "strangers.h"
 
 enum {
     HF_CONNECT_TIMEOUT_MS = 10 * 1000, /* from dial to open: name, TCP, TLS and upgrade together */
@@ -24,7 +25,7 @@ typedef struct hf_dialer hf_dialer;
 typedef struct hf_identity {
     uint8_t key_id[HF_HASH_SIZE]; /* SHA-256 of its SubjectPublicKeyInfo */
     hf_bytes certificate;         /* DER; chains to the CA */
-    bool expired;                 /* by this machine's clock its dates do not hold */
+    hf_validity valid;            /* its dates; judged by whoever has the time */
     bool resumed;                 /* TLS took an earlier session up: no certificates were sent */
     const char *address;          /* IP address, as text */
 } hf_identity;
@@ -75,8 +76,9 @@ typedef struct hf_server_options {
     const char *address; /* IP address to listen on; NULL for all */
     uint16_t port;       /* 0: any free one; hf_server_port tells */
     hf_key_paths paths;
-    size_t message_size_max;  /* a longer message closes the connection; HF_FRAME_SIZE_MAX */
-    uint32_t connections_max; /* more are turned away; 0 for no bound but the system's */
+    size_t message_size_max;       /* a longer message closes the connection; HF_FRAME_SIZE_MAX */
+    uint32_t connections_max;      /* more are turned away; 0 for no bound but the system's */
+    hf_strangers_limits strangers; /* of those that `admit` was not yet asked about */
     hf_conn_events events;
 } hf_server_options;
 

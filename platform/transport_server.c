@@ -12,6 +12,7 @@ struct hf_server {
     hf_endpoint endpoint; /* first: the vhost's user pointer */
     struct lws_vhost *vhost;
     uint32_t connections_max;
+    hf_strangers *strangers;
     hf_key_paths paths; /* for the time of hf_server_open only */
     char address[HF_ADDRESS_SIZE_MAX];
     char name[32]; /* lws keeps the pointer */
@@ -41,7 +42,7 @@ static hf_status peer_read(struct lws *wsi, hf_tls_peer *held, char address[HF_A
     hf_status status = hf_tls_peer_read(lws_get_ssl(wsi), held);
     if (status != HF_OK) return status;
     *peer = (hf_identity){.certificate = {held->certificate, held->certificate_size},
-                          .expired = held->expired,
+                          .valid = held->valid,
                           .resumed = held->resumed,
                           .address = address};
     memcpy(peer->key_id, held->key_id, sizeof peer->key_id);
@@ -72,6 +73,7 @@ static int on_filter(hf_server *server, struct lws *wsi)
 
 static int on_established(hf_server *server, hf_conn *conn, struct lws *wsi)
 {
+    hf_strangers_leave(server->strangers, wsi);
     char address[HF_ADDRESS_SIZE_MAX];
     hf_tls_peer held;
     hf_identity peer;
@@ -85,11 +87,10 @@ static int on_session(struct lws *wsi, enum lws_callback_reasons reason, void *u
                       size_t size)
 {
     hf_conn *conn = user;
+    hf_server *server = lws_vhost_user(lws_get_vhost(wsi));
     switch (reason) {
-    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
-        return on_filter(lws_vhost_user(lws_get_vhost(wsi)), wsi);
-    case LWS_CALLBACK_ESTABLISHED:
-        return on_established(lws_vhost_user(lws_get_vhost(wsi)), conn, wsi);
+    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: return on_filter(server, wsi);
+    case LWS_CALLBACK_ESTABLISHED: return on_established(server, conn, wsi);
     case LWS_CALLBACK_RECEIVE: return hf_conn_receive(conn, in, size);
     case LWS_CALLBACK_SERVER_WRITEABLE: return hf_conn_writable(conn);
     case LWS_CALLBACK_TIMER: return hf_conn_timer(conn);
@@ -102,10 +103,37 @@ static int on_session(struct lws *wsi, enum lws_callback_reasons reason, void *u
     }
 }
 
+/* A connection is a descriptor from its first moment; beyond the bound it is let go at once, and
+ * the device comes back later. */
+static int on_connection(hf_server *server, int fd)
+{
+    char address[HF_ADDRESS_SIZE_MAX];
+    if (server->endpoint.closed) return -1;
+    if (server->connections_max && server->endpoint.open_count >= server->connections_max) {
+        hf_loop_address(fd, address);
+        tell_refused(server, address, "as many connections as there may be");
+        return -1;
+    }
+    hf_strangers_announce(server->strangers, fd);
+    return 0;
+}
+
 static int on_context(hf_server *server, void *ssl_ctx)
 {
     server->listener = (hf_tls_listener){on_tls_refused, server};
     return hf_tls_serve(ssl_ctx, &server->paths, true, &server->listener) == HF_OK ? 0 : -1;
+}
+
+static void on_born(hf_server *server, struct lws *wsi)
+{
+    server->endpoint.open_count++;
+    hf_strangers_enter(server->strangers, wsi);
+}
+
+static void on_gone(hf_server *server, const struct lws *wsi)
+{
+    if (server->endpoint.open_count > 0) server->endpoint.open_count--; /* else the listener */
+    hf_strangers_leave(server->strangers, wsi);
 }
 
 /* Whatever is no `holdfast.1`: plain HTTP, another subprotocol, and the connections' birth and
@@ -113,18 +141,13 @@ static int on_context(hf_server *server, void *ssl_ctx)
 static int on_other(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t size)
 {
-    (void)in;
     (void)size;
     hf_server *server = lws_vhost_user(lws_get_vhost(wsi));
     switch (reason) {
     case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: return on_context(server, user);
-    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
-        return server->endpoint.closed ||
-               (server->connections_max && server->endpoint.open_count >= server->connections_max);
-    case LWS_CALLBACK_WSI_CREATE: server->endpoint.open_count++; return 0;
-    case LWS_CALLBACK_WSI_DESTROY:
-        if (server->endpoint.open_count > 0) server->endpoint.open_count--; /* else the listener */
-        return 0;
+    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION: return on_connection(server, (int)(intptr_t)in);
+    case LWS_CALLBACK_WSI_CREATE: on_born(server, wsi); return 0;
+    case LWS_CALLBACK_WSI_DESTROY: on_gone(server, wsi); return 0;
     case LWS_CALLBACK_FILTER_HTTP_CONNECTION:     /* fall through */
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* fall through */
     case LWS_CALLBACK_HTTP:                       /* fall through */
@@ -143,12 +166,18 @@ static const struct lws_protocols SERVER_PROTOCOLS[] = {
     {.name = NULL},
 };
 
+static void server_free(hf_server *server)
+{
+    hf_strangers_free(server->strangers);
+    free(server);
+}
+
 /* Called by lws at the end of the loop. */
 static void on_finalize(struct lws_vhost *vhost, void *context)
 {
     (void)vhost;
     hf_server *server = context;
-    if (!server->failed_open) free(server);
+    if (!server->failed_open) server_free(server);
 }
 
 /* Asked first, for lws leaks the vhost that it cannot set up. */
@@ -187,10 +216,12 @@ hf_status hf_server_open(hf_loop *loop, const hf_server_options *options, hf_ser
     info.user = server;
     info.finalize = on_finalize;
     info.finalize_arg = server;
-    status = hf_loop_listen(loop, &info, server->address[0] ? server->address : NULL, options->port,
-                            &server->vhost);
+    status = hf_strangers_new(loop, &options->strangers, &server->strangers);
+    if (status == HF_OK)
+        status = hf_loop_listen(loop, &info, server->address[0] ? server->address : NULL,
+                                options->port, &server->vhost);
     if (status != HF_OK) {
-        free(server);
+        server_free(server);
         return status;
     }
     server->failed_open = false;

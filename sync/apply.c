@@ -77,17 +77,26 @@ void hf_batch_rollback(hf_batch *batch)
     store->head_number = batch->head_number;
     store->hlc = batch->hlc;
     store->pack_changed = batch->pack_changed;
+    store->may_write = 0;
     hf_origins_cut(store, batch->origin_count);
     hf_vectors_forget(store);
     hf_head_forget(store);
     batch_free(batch);
 }
 
+/* Makes durable what the batch holds so far. */
+static hf_status commit(hf_batch *batch)
+{
+    hf_store *store = batch->store;
+    hf_status status = hf_vectors_flush(store);
+    if (status == HF_OK && batch->acks_changed) status = hf_acks_seal(store);
+    return status == HF_OK ? hf_sql_run(store, hf_sql(store, HF_SQL_COMMIT)) : status;
+}
+
 hf_status hf_batch_commit(hf_batch *batch)
 {
     hf_store *store = batch->store;
-    hf_status status = batch->failed ? HF_ERR_PROTOCOL : hf_vectors_flush(store);
-    if (status == HF_OK) status = hf_sql_run(store, hf_sql(store, HF_SQL_COMMIT));
+    hf_status status = batch->failed ? HF_ERR_PROTOCOL : commit(batch);
     if (status != HF_OK) {
         hf_batch_rollback(batch);
         return status;
@@ -102,10 +111,10 @@ hf_status hf_batch_commit(hf_batch *batch)
 hf_status hf_batch_split(hf_batch *batch)
 {
     hf_store *store = batch->store;
-    hf_status status = hf_vectors_flush(store);
-    if (status == HF_OK) status = hf_sql_run(store, hf_sql(store, HF_SQL_COMMIT));
+    hf_status status = commit(batch);
     if (status != HF_OK) return status;
     keep(batch); /* this much is not undone any more */
+    batch->acks_changed = false;
     return hf_sql_run(store, hf_sql(store, HF_SQL_BEGIN));
 }
 
@@ -158,7 +167,6 @@ typedef struct arrival { /* an entry on its way in */
     const hf_origin_row *origin;
     uint8_t lane;
     int64_t log;
-    hf_bytes body;
     hf_entry_body entry;
     uint8_t hash[HF_HASH_SIZE];
     uint32_t withhold;
@@ -173,7 +181,7 @@ static hf_status place_held(arrival *in, const hf_entry *held, hf_applied_entry 
     hf_store *store = in->batch->store;
     hf_entry_body body;
     uint8_t hash[HF_HASH_SIZE];
-    if (hf_bytes_equal(held->body, in->body)) {
+    if (hf_bytes_equal(held->body, in->entry.body)) {
         out->what = HF_APPLIED_KNOWN;
         out->position = held->position;
         return HF_OK;
@@ -290,7 +298,7 @@ static hf_status entry_insert(arrival *in, uint8_t chain[HF_HASH_SIZE])
     store->position++;
     hf_buffer *sealed = &in->batch->scratch;
     hf_buffer_clear(sealed);
-    hf_write_raw(sealed, in->body);
+    hf_write_raw(sealed, in->entry.body);
     hf_seal(sealed);
     if (sealed->status != HF_OK) return sealed->status;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_ENTRY_ADD);
@@ -348,7 +356,7 @@ static hf_status fill(arrival *in)
     hf_store *store = in->batch->store;
     hf_buffer *sealed = &in->batch->scratch;
     hf_buffer_clear(sealed);
-    hf_write_raw(sealed, in->body);
+    hf_write_raw(sealed, in->entry.body);
     hf_seal(sealed);
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_ENTRY_FILL);
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)in->fills);
@@ -395,7 +403,18 @@ static hf_status take(arrival *in, hf_applied_entry *out)
 }
 
 hf_status hf_batch_entry(hf_batch *batch, const hf_origin_row *origin, uint8_t lane, hf_bytes body,
-                         uint32_t withhold_reason, hf_applied_entry *out)
+                         uint32_t withhold, hf_applied_entry *out)
+{
+    hf_entry_body entry;
+    hf_status status = hf_entry_parse(body, &entry);
+    if (status == HF_OK) return hf_batch_parsed(batch, origin, lane, &entry, withhold, out);
+    batch->failed = true;
+    return status;
+}
+
+hf_status hf_batch_parsed(hf_batch *batch, const hf_origin_row *origin, uint8_t lane,
+                          const hf_entry_body *entry, uint32_t withhold_reason,
+                          hf_applied_entry *out)
 {
     assert(!batch->failed);
     assert(lane < HF_LANE_COUNT);
@@ -403,14 +422,10 @@ hf_status hf_batch_entry(hf_batch *batch, const hf_origin_row *origin, uint8_t l
                   .origin = origin,
                   .lane = lane,
                   .log = hf_log_no(origin->no, lane),
-                  .body = body,
+                  .entry = *entry,
                   .withhold = withhold_reason};
-    *out = (hf_applied_entry){.lane = lane};
-    hf_status status = hf_entry_parse(body, &in.entry);
-    out->scope = in.entry.scope;
-    out->seq = in.entry.seq;
-    if (status == HF_OK)
-        status = hf_entry_hash(batch->store->crypto, &origin->id, lane, &in.entry, in.hash);
+    *out = (hf_applied_entry){.lane = lane, .scope = entry->scope, .seq = entry->seq};
+    hf_status status = hf_entry_hash(batch->store->crypto, &origin->id, lane, entry, in.hash);
     hf_dot dot = {.origin = origin->id, .lane = lane, .seq = in.entry.seq};
     bool blamed = false;
     if (status == HF_OK && !origin->own) status = hf_poison_enter(batch, &dot, in.hash, &blamed);
@@ -498,9 +513,9 @@ hf_status hf_batch_own(hf_batch *batch, const hf_draft *draft, hf_dot *dot)
                               "This is %zu bytes in one go; at most %d can be saved together. "
                               "Save it in smaller pieces; nothing of it was saved yet.",
                               body.size, HF_ENTRY_SIZE_MAX);
+    if (status == HF_OK) status = hf_entry_parse(hf_buffer_bytes(&body), &entry);
     if (status == HF_OK)
-        status =
-            hf_batch_entry(batch, store->own, draft->lane, hf_buffer_bytes(&body), 0, &applied);
+        status = hf_batch_parsed(batch, store->own, draft->lane, &entry, 0, &applied);
     assert(status != HF_OK || applied.what == HF_APPLIED_NEW || HF_PLANTED(REUSED_SEQ));
     if (dot) *dot = (hf_dot){.origin = store->own->id, .lane = draft->lane, .seq = seq};
     hf_buffer_free(&body);

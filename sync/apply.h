@@ -5,26 +5,16 @@
 #ifndef HF_APPLY_H
 #define HF_APPLY_H
 
+#include "entry.h"
 #include "store.h"
 
-/* An entry's body, taken apart (protocol.md 3). All bytes borrow from the body. */
-typedef struct hf_entry_body {
-    uint64_t seq, pseq;
-    uint32_t scope;
-    hf_hlc hlc;
-    uint8_t quality;
-    uint32_t pack;
-    hf_bytes actor;
-    hf_bytes transaction; /* 8 bytes, or empty */
-    hf_bytes parts;       /* the encoded array */
-    size_t part_count, op_count, erased_count;
-} hf_entry_body;
-/* Strict: HF_ERR_PROTOCOL or HF_ERR_LIMIT on anything protocol.md 3 does not allow. */
-HF_MUST_CHECK hf_status hf_entry_parse(hf_bytes body, hf_entry_body *out);
-/* H(00 || header), the header built again from the body and its log. */
-HF_MUST_CHECK hf_status hf_entry_hash(const hf_crypto *crypto, const hf_origin_id *origin,
-                                      uint8_t lane, const hf_entry_body *entry,
-                                      uint8_t out[HF_HASH_SIZE]);
+/* Would this entry bring a record that it touches further above HF_FIELD_DOTS_MAX or
+ * HF_RECORD_DOTS_MAX? One that takes away as much as it adds does not: so a crowded record can be
+ * put in order. For a hub to ask before it applies an entry that it does not hold. Known of records
+ * that were seen at a limit since the store was opened: of another, one entry more is let through.
+ */
+HF_MUST_CHECK hf_status hf_entry_crowds(hf_store *store, const hf_origin_row *origin, uint8_t lane,
+                                        const hf_entry_body *entry, bool *crowds);
 
 typedef enum hf_applied {
     HF_APPLIED_NEW,      /* folded in */
@@ -57,6 +47,10 @@ HF_MUST_CHECK hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, ui
  * HF_ERR_FULL, HF_ERR_CORRUPT, HF_ERR_NOMEM. */
 HF_MUST_CHECK hf_status hf_batch_entry(hf_batch *batch, const hf_origin_row *origin, uint8_t lane,
                                        hf_bytes body, uint32_t withhold, hf_applied_entry *out);
+/* The same for one that has been parsed already. */
+HF_MUST_CHECK hf_status hf_batch_parsed(hf_batch *batch, const hf_origin_row *origin, uint8_t lane,
+                                        const hf_entry_body *entry, uint32_t withhold,
+                                        hf_applied_entry *out);
 /* What is not an entry comes next. Where entries are applied one by one, the last is committed on
  * its own first, and is not blamed for what follows. */
 HF_MUST_CHECK hf_status hf_batch_next_frame(hf_batch *batch);

@@ -238,6 +238,8 @@ static hf_status on_heads(hf_client *client, hf_batch *batch, const hf_heads *he
 
 static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_message *message)
 {
+    /* What the hub fed before it heard that we leave: it comes again, to our new name. */
+    if (client->download.phase == HF_PHASE_RENEW) return HF_OK;
     switch (message->type) {
     case HF_FRAME_WELCOME: return hf_client_on_welcome(client, batch, &message->as.welcome);
     case HF_FRAME_ORIGIN: return on_origin(client, &message->as.origin);
@@ -246,6 +248,7 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_FEED: return on_feed(client, batch, &message->as.feed);
     case HF_FRAME_HEADS: return on_heads(client, batch, &message->as.heads);
     case HF_FRAME_ACK: return on_ack(client, batch, &message->as.ack);
+    case HF_FRAME_CERTIFICATE: return hf_client_on_certificate(client, &message->as.certificate);
     default: return HF_OK; /* CREDIT moves nothing that is stored */
     }
 }
@@ -301,6 +304,8 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
     hf_acked acked;
     hf_notice notice;
     hf_list logs = message->as.ack.logs, notices = message->as.ack.notices;
+    bool leaves = client->download.phase == HF_PHASE_RENEW;
+    if (leaves && message->type != HF_FRAME_WELCOME) return HF_OK; /* it was not applied */
     switch (message->type) {
     case HF_FRAME_WELCOME: return hf_client_begin_upload(client, &message->as.welcome);
     case HF_FRAME_CREDIT:

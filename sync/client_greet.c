@@ -26,7 +26,6 @@ typedef struct own_walk {
 static hf_status claim_log(void *context, const hf_log_state *log)
 {
     own_walk *walk = context;
-    if (log->seq == 0) return HF_OK;
     hf_claimed_log claimed = {.lane = log->lane, .seq = log->seq};
     memcpy(claimed.chain, log->chain, HF_HASH_SIZE);
     hf_write_claimed_log(&walk->logs, &claimed);
@@ -173,6 +172,26 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
     return HF_OK;
 }
 
+/* ---- logs that were left ---- */
+
+hf_status hf_client_leave(hf_store *store, const hf_origin_id *origin)
+{
+    hf_buffer left = {0};
+    hf_status status = hf_meta_get(store, META_LEFT, &left);
+    hf_write_raw(&left, (hf_bytes){origin->bytes, HF_ORIGIN_SIZE});
+    if (status == HF_OK) status = left.status;
+    if (status == HF_OK) status = hf_meta_set(store, META_LEFT, hf_buffer_bytes(&left));
+    hf_buffer_free(&left);
+    return status;
+}
+
+static bool is_left(const hf_buffer *left, const hf_origin_id *origin)
+{
+    for (size_t at = 0; at + HF_ORIGIN_SIZE <= left->size; at += HF_ORIGIN_SIZE)
+        if (memcmp(left->data + at, origin->bytes, HF_ORIGIN_SIZE) == 0) return true;
+    return false;
+}
+
 /* ---- WELCOME ---- */
 
 static hf_status take_scopes(hf_client *client, hf_batch *batch, const hf_welcome *welcome)
@@ -199,21 +218,73 @@ static hf_status take_scopes(hf_client *client, hf_batch *batch, const hf_welcom
     return status;
 }
 
+/* The hub's entry at `durable` is another than ours. Where our branch is the longer one only we can
+ * see that; to take it for an acknowledgement would lose what we wrote below. */
+static hf_status is_other_branch(hf_client *client, const hf_yours *yours, bool *other)
+{
+    static const uint8_t hole[HF_HASH_SIZE] = {0};
+    uint8_t chain[HF_HASH_SIZE];
+    hf_status status = hf_log_chain_at(client->store, client->own[yours->origin]->no, yours->lane,
+                                       yours->durable, chain);
+    *other = status == HF_OK && memcmp(yours->chain, hole, sizeof hole) != 0 &&
+             memcmp(yours->chain, chain, sizeof chain) != 0;
+    return status == HF_ERR_NOT_FOUND ? HF_OK : status;
+}
+
+static hf_status take_one_of_yours(hf_client *client, hf_batch *batch, const hf_welcome *welcome,
+                                   const hf_yours *yours)
+{
+    hf_download *download = &client->download;
+    const hf_origin_row *origin = client->own[yours->origin];
+    hf_log_state log;
+    hf_status status = hf_log_state_get(client->store, origin->no, yours->lane, &log);
+    if (status != HF_OK) return status;
+    /* More than we hold is not ours to count, whatever the verdict says. */
+    if (yours->origin == 0 && yours->durable > log.seq) download->phase = HF_PHASE_RENEW;
+    if (yours->durable > log.seq) return HF_OK;
+    bool other;
+    status = is_other_branch(client, yours, &other);
+    if (status == HF_OK && !other)
+        status = hf_batch_acked(batch, &welcome->hub, origin, yours->lane, yours->durable,
+                                yours->central);
+    if (status != HF_OK || !other) return status;
+    download->phase = HF_PHASE_RENEW;
+    download->verdict = HF_FORKED;
+    download->forked = yours->origin;
+    return HF_OK;
+}
+
+/* A log that forked was written again under a later name: there its entries wait, and not here. */
+static hf_status take_left(hf_client *client, hf_batch *batch, const hf_welcome *welcome,
+                           const hf_buffer *left)
+{
+    hf_status status = HF_OK;
+    for (size_t i = 0; i < client->own_count && status == HF_OK; i++) {
+        const hf_origin_row *origin = client->own[i];
+        for (uint8_t lane = 0; lane < HF_LANE_COUNT && is_left(left, &origin->id); lane++) {
+            hf_log_state log;
+            status = hf_log_state_get(client->store, origin->no, lane, &log);
+            if (status == HF_OK && log.acked < log.seq)
+                status = hf_batch_acked(batch, &welcome->hub, origin, lane, log.seq, log.seq);
+            if (status != HF_OK) break;
+        }
+    }
+    return status;
+}
+
 static hf_status take_yours(hf_client *client, hf_batch *batch, const hf_welcome *welcome)
 {
     hf_yours yours;
-    hf_status status = HF_OK;
+    hf_buffer left = {0};
+    hf_status status = hf_meta_get(client->store, META_LEFT, &left);
+    if (status == HF_OK) status = take_left(client, batch, welcome, &left);
     for (hf_list walk = welcome->yours; status == HF_OK && hf_next_yours(&walk, &yours);) {
-        if (yours.origin >= client->own_count) return HF_ERR_PROTOCOL;
-        hf_log_state log;
-        status = hf_log_state_get(client->store, client->own[yours.origin]->no, yours.lane, &log);
-        if (status != HF_OK) return status;
-        /* More than we hold is not ours to count, whatever the verdict says. */
-        if (yours.origin == 0 && yours.durable > log.seq) client->download.phase = HF_PHASE_RENEW;
-        if (yours.durable > log.seq) continue;
-        status = hf_batch_acked(batch, &welcome->hub, client->own[yours.origin], yours.lane,
-                                yours.durable, yours.central);
+        if (yours.origin >= client->own_count)
+            status = HF_ERR_PROTOCOL;
+        else if (!is_left(&left, &client->own[yours.origin]->id))
+            status = take_one_of_yours(client, batch, welcome, &yours);
     }
+    hf_buffer_free(&left);
     return status;
 }
 
@@ -240,6 +311,9 @@ static hf_status place_by_verdict(hf_client *client, const hf_welcome *welcome)
         download->cursor.position = welcome->position;
         memcpy(download->cursor.chain, welcome->chain, sizeof welcome->chain);
         return HF_OK;
+    case HF_EXPIRED:
+        download->phase = HF_PHASE_EXPIRED;
+        return heads_get(client, &download->cursor, download);
     default: download->phase = HF_PHASE_RENEW; return HF_OK;
     }
 }
@@ -258,7 +332,7 @@ hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch, const hf_welc
     download->verdict = (hf_resume_verdict)welcome->verdict;
     hf_status status = take_scopes(client, batch, welcome);
     if (status == HF_OK) status = place_by_verdict(client, welcome);
-    if (status == HF_OK && welcome->verdict <= HF_VECTORS)
+    if (status == HF_OK && download->phase != HF_PHASE_RENEW)
         status = take_yours(client, batch, welcome);
     if (status == HF_OK)
         status =
@@ -267,26 +341,6 @@ hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch, const hf_welc
     if (status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT)
         hf_session_fail_status(&client->session, status, "WELCOME");
     return status;
-}
-
-/* ---- logs that were left ---- */
-
-hf_status hf_client_leave(hf_store *store, const hf_origin_id *origin)
-{
-    hf_buffer left = {0};
-    hf_status status = hf_meta_get(store, META_LEFT, &left);
-    hf_write_raw(&left, (hf_bytes){origin->bytes, HF_ORIGIN_SIZE});
-    if (status == HF_OK) status = left.status;
-    if (status == HF_OK) status = hf_meta_set(store, META_LEFT, hf_buffer_bytes(&left));
-    hf_buffer_free(&left);
-    return status;
-}
-
-static bool is_left(const hf_buffer *left, const hf_origin_id *origin)
-{
-    for (size_t at = 0; at + HF_ORIGIN_SIZE <= left->size; at += HF_ORIGIN_SIZE)
-        if (memcmp(left->data + at, origin->bytes, HF_ORIGIN_SIZE) == 0) return true;
-    return false;
 }
 
 /* ---- the upload begins ---- */

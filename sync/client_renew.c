@@ -35,67 +35,44 @@ static hf_status keep_body(void *context, const hf_entry *entry)
     return walk->bodies.status;
 }
 
-static hf_change change_of(hf_store *store, const hf_record_id *record, uint32_t field,
-                           hf_bytes value)
+static hf_change_kind kind_of(hf_store *store, uint32_t type, uint32_t field)
 {
-    hf_change change = {.record = *record, .field = field, .value = value};
-    const hf_field *rule = hf_pack_field(hf_store_pack(store), record->type, field);
-    bool elements = rule->rule == HF_RULE_SET || rule->rule == HF_RULE_APPEND;
-    change.kind = elements ? HF_CHANGE_ADD : HF_CHANGE_SET;
-    if (field == HF_FIELD_DELETED) change.kind = HF_CHANGE_DELETE;
-    return change;
+    hf_rule rule = hf_pack_field(hf_store_pack(store), type, field)->rule;
+    if (field == HF_FIELD_DELETED) return HF_CHANGE_DELETE;
+    return rule == HF_RULE_SET || rule == HF_RULE_APPEND ? HF_CHANGE_ADD : HF_CHANGE_SET;
 }
 
-/* One op: [field, citations, value] or with a reason. A write without a value only took others
- * away; that has happened here, and its author sees it, so only values are written again. */
-static hf_status again(hf_txn *txn, hf_store *store, const hf_record_id *record, uint32_t scope,
-                       hf_reader *ops, const char *reason)
+/* A write without a value only took others away; that has happened here, and its author sees it, so
+ * only values are written again. */
+static hf_status op_again(hf_txn *txn, hf_store *store, hf_change *change, const hf_op *op)
 {
-    size_t count = hf_read_array(ops, 4);
-    uint32_t field = (uint32_t)hf_read_uint_max(ops, UINT32_MAX);
-    (void)hf_read_item(ops);
-    bool has_value = hf_reader_kind(ops) != HF_KIND_UNDEFINED;
-    hf_bytes value = {NULL, 0};
-    if (has_value)
-        value = hf_read_item(ops);
-    else
-        hf_read_undefined(ops);
-    if (count == 4) (void)hf_read_text(ops);
-    if (ops->status != HF_OK || !has_value) return ops->status;
-    hf_change change = change_of(store, record, field, value);
-    change.scope = scope;
-    change.reason = (hf_bytes){(const uint8_t *)reason, strlen(reason)};
-    hf_status status = hf_txn_change(txn, &change);
+    if (!op->value.data) return HF_OK;
+    change->field = op->field;
+    change->value = op->value;
+    change->kind = kind_of(store, change->record.type, op->field);
+    hf_status status = hf_txn_change(txn, change);
     /* What the rules refuse now (a right taken away, say) stays in the old log, for a person. */
     bool refused = status == HF_ERR_DENIED || status == HF_ERR_INPUT || status == HF_ERR_NOT_FOUND;
     return refused ? HF_OK : status;
 }
 
-static hf_status part_again(hf_txn *txn, hf_store *store, const hf_entry_body *entry,
-                            hf_reader *parts, const char *reason)
+/* `change` has what all writes of the entry share. Of an erased part nothing is left to write. */
+static hf_status part_again(const renew_walk *walk, hf_txn *txn, hf_reader *parts,
+                            hf_change *change)
 {
-    if (hf_reader_kind(parts) != HF_KIND_BYTES) { /* erased: nothing is left to write */
-        (void)hf_read_item(parts);
-        return parts->status;
+    hf_part part;
+    hf_status status = hf_part_next(NULL, parts, &part);
+    change->record = part.record;
+    while (status == HF_OK && part.op_left > 0) {
+        hf_op op;
+        status = hf_op_next(&part, &walk->old->id, walk->lane, &op);
+        if (status == HF_OK) status = op_again(txn, walk->client->store, change, &op);
     }
-    hf_bytes part = hf_read_bytes(parts);
-    if (part.size < 8) return HF_ERR_CORRUPT;
-    hf_reader ops = hf_reader_open((hf_bytes){part.data + 8, part.size - 8});
-    hf_record_id record;
-    (void)hf_read_array(&ops, 4);
-    record.type = (uint32_t)hf_read_uint_max(&ops, UINT32_MAX);
-    hf_read_bytes_exact(&ops, record.bytes, sizeof record.bytes);
-    (void)hf_read_item(&ops);
-    size_t count = hf_read_array(&ops, HF_ENTRY_OPS_MAX);
-    hf_status status = ops.status;
-    for (size_t i = 0; i < count && status == HF_OK; i++)
-        status = again(txn, store, &record, entry->scope, &ops, reason);
     return status;
 }
 
 static hf_status entry_again(renew_walk *walk, hf_bytes body)
 {
-    hf_store *store = walk->client->store;
     hf_entry_body entry;
     hf_status status = hf_entry_parse(body, &entry);
     if (status != HF_OK) return status;
@@ -107,12 +84,13 @@ static hf_status entry_again(renew_walk *walk, hf_bytes body)
                    id[1], id[2], id[3], walk->lane, (unsigned long long)entry.seq);
     hf_author author = {.actor = actor, .wall_ms = entry.hlc >> 16, .quality = entry.quality};
     hf_txn *txn;
-    status = hf_txn_begin(store, &author, &txn);
+    status = hf_txn_begin(walk->client->store, &author, &txn);
     if (status != HF_OK) return status;
     hf_reader parts = hf_reader_open(entry.parts);
     size_t count = hf_read_array(&parts, HF_ENTRY_PARTS_MAX);
+    hf_change change = {.scope = entry.scope, .reason = {(const uint8_t *)reason, strlen(reason)}};
     for (size_t i = 0; i < count && status == HF_OK; i++)
-        status = part_again(txn, store, &entry, &parts, reason);
+        status = part_again(walk, txn, &parts, &change);
     if (status == HF_OK) return hf_txn_commit(txn, NULL, NULL);
     hf_txn_rollback(txn);
     return status;
@@ -190,7 +168,7 @@ hf_status hf_client_renew_on(hf_client *client)
 hf_status hf_client_renew(hf_client *client)
 {
     hf_store *store = client->store;
-    const hf_origin_row *old = hf_store_own_origin(store);
+    const hf_origin_row *old = client->own[client->download.forked];
     if (client->download.verdict != HF_FORKED) return hf_store_new_incarnation(store);
     renewal_place renewal = {.origin = old->id};
     hf_status status = HF_OK;

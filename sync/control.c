@@ -103,8 +103,8 @@ static hf_status device_from_record(hf_store *store, const hf_record *record, hf
     return f.status;
 }
 
-static hf_status device_load(hf_store *store, sqlite3_stmt *statement, hf_device *out,
-                             hf_record_id *id)
+static hf_status device_find(hf_store *store, sqlite3_stmt *statement, hf_record_id *id,
+                             hf_record *record)
 {
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
@@ -113,20 +113,46 @@ static hf_status device_load(hf_store *store, sqlite3_stmt *statement, hf_device
     id->type = (uint32_t)sqlite3_column_int64(statement, 0);
     status = hf_column_exact(store, statement, 1, id->bytes, HF_RECORD_ID_SIZE);
     sqlite3_reset(statement);
+    return status == HF_OK ? hf_record_load(store, id, true, record) : status;
+}
+
+static hf_status device_load(hf_store *store, sqlite3_stmt *statement, hf_device *out,
+                             hf_record_id *id)
+{
     hf_record record;
-    if (status == HF_OK) status = hf_record_load(store, id, true, &record);
+    hf_status status = device_find(store, statement, id, &record);
     if (status != HF_OK) return status;
     status = device_from_record(store, &record, out);
     hf_record_clear(&record);
     return status;
 }
 
+static sqlite3_stmt *by_key(hf_store *store, const uint8_t key_id[HF_HASH_SIZE])
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_DEVICE_KEY);
+    hf_bind_bytes(statement, 1, key_id, HF_HASH_SIZE);
+    return statement;
+}
+
 hf_status hf_device_by_key(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], hf_device *out)
 {
     hf_record_id id;
-    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_DEVICE_KEY);
-    hf_bind_bytes(statement, 1, key_id, HF_HASH_SIZE);
-    return device_load(store, statement, out, &id);
+    return device_load(store, by_key(store, key_id), out, &id);
+}
+
+hf_status hf_device_certificate(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], hf_buffer *der,
+                                hf_record_id *record)
+{
+    hf_record found;
+    hf_buffer_clear(der);
+    hf_status status = device_find(store, by_key(store, key_id), record, &found);
+    if (status != HF_OK) return status;
+    fields f = {.store = store, .record = &found};
+    hf_reader reader = hf_reader_open(shown(&f, HF_DEVICE_CERTIFICATE));
+    hf_bytes bytes = hf_read_bytes(&reader);
+    if (reader.status == HF_OK) hf_write_raw(der, bytes);
+    hf_record_clear(&found);
+    return f.status == HF_OK ? der->status : f.status;
 }
 
 hf_status hf_device_by_name(hf_store *store, const char *name, hf_device *out, hf_record_id *record)
@@ -223,6 +249,7 @@ hf_status hf_scope_next(hf_store *store, uint32_t *number)
 hf_status hf_batch_grants(hf_batch *batch, const hf_grant *grants, size_t count)
 {
     hf_store *store = batch->store;
+    store->may_write = 0; /* whatever becomes of this batch, it is looked up anew */
     hf_status status = hf_sql_run(store, hf_sql(store, HF_SQL_R_GRANTS_CLEAR));
     for (size_t i = 0; i < count && status == HF_OK; i++) {
         sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_GRANT_ADD);
@@ -284,14 +311,15 @@ hf_status hf_store_scopes(hf_store *store, hf_scope_view *out, size_t *count)
 
 hf_status hf_may_write(hf_store *store, uint32_t scope, bool *may)
 {
-    *may = store->is_hub;
-    if (store->is_hub) return HF_OK;
+    *may = store->is_hub || (scope && store->may_write == scope);
+    if (*may) return HF_OK;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_GRANT);
     sqlite3_bind_int64(statement, 1, scope);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
     if (status == HF_OK && row) *may = sqlite3_column_int(statement, 0) != 0;
     sqlite3_reset(statement);
+    if (*may) store->may_write = scope;
     return status;
 }
 
@@ -392,12 +420,18 @@ static hf_status judge_held(hf_store *store, const hf_entry *entry, hf_hole_row 
     uint64_t position = entry->position;
     bool changes = (entry->withheld != 0) != (hole->reason != 0);
     hf_entry_body body;
+    uint8_t hash[HF_HASH_SIZE];
     hf_status status = hf_entry_parse(entry->body, &body);
-    if (status == HF_OK && hole->reason == 0 && body.erased_count == body.part_count) {
+    if (status == HF_OK)
+        status = hf_entry_hash(store->crypto, &entry->dot.origin, entry->dot.lane, &body, hash);
+    if (status != HF_OK) return status;
+    /* It speaks of another branch of this log: what we hold, nobody has judged. */
+    if (memcmp(hash, hole->hash, sizeof hash) != 0) return HF_OK;
+    if (hole->reason == 0 && body.erased_count == body.part_count) {
         hole->reason = HF_HOLE_AWAITED; /* it counts again, and its body is yet to come */
         changes = false;
     }
-    if (status == HF_OK) status = entry_stand(store, position, hole->reason, hole->reason == 0);
+    status = entry_stand(store, position, hole->reason, hole->reason == 0);
     if (status == HF_OK && hole->reason)
         status = hf_hole_set(store, hole);
     else if (status == HF_OK)

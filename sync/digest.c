@@ -163,3 +163,28 @@ hf_status hf_store_digest(hf_store *store, uint32_t scope, uint8_t out[HF_HASH_S
     hf_buffer_free(&d.item);
     return status;
 }
+
+static hf_status next_scope(hf_store *store, int64_t after, int64_t *scope)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_SCOPE_AFTER);
+    sqlite3_bind_int64(statement, 1, after);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    bool found = status == HF_OK && row && sqlite3_column_type(statement, 0) != SQLITE_NULL;
+    *scope = found ? sqlite3_column_int64(statement, 0) : -1;
+    sqlite3_reset(statement);
+    return status;
+}
+
+hf_status hf_store_digests(hf_store *store, hf_digest_visitor visit, void *context)
+{
+    int64_t scope;
+    hf_status status = next_scope(store, -1, &scope);
+    while (status == HF_OK && scope >= 0) {
+        uint8_t digest[HF_HASH_SIZE];
+        status = hf_store_digest(store, (uint32_t)scope, digest);
+        if (status == HF_OK) status = visit(context, (uint32_t)scope, digest);
+        if (status == HF_OK) status = next_scope(store, scope, &scope);
+    }
+    return status;
+}

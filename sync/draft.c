@@ -18,8 +18,23 @@ static void op_clear(hf_draft_op *op)
     *op = (hf_draft_op){0};
 }
 
+/* What was looked at may be large, and a further entry begins with what is stored by then. */
+static void looks_clear(hf_drafts *drafts)
+{
+    for (size_t i = 0; i < drafts->look_count; i++) hf_record_clear(&drafts->looks[i]);
+    drafts->look_count = 0;
+}
+
+void hf_drafts_next_entry(hf_drafts *drafts)
+{
+    looks_clear(drafts);
+    drafts->entry++;
+}
+
 void hf_drafts_clear(hf_drafts *drafts)
 {
+    looks_clear(drafts);
+    free(drafts->looks);
     for (size_t i = 0; i < drafts->count; i++) {
         for (size_t j = 0; j < drafts->parts[i].count; j++) op_clear(&drafts->parts[i].ops[j]);
         free(drafts->parts[i].ops);
@@ -88,10 +103,10 @@ typedef struct adding {
     hf_store *store;
     hf_drafts *drafts;
     const hf_change *change;
-    hf_record record;    /* as the store holds it */
+    hf_record *record;   /* as the store holds it */
     hf_draft_part *part; /* of this record in the current entry, or NULL */
     const hf_field *field;
-    hf_cell *cell; /* the field's live writes */
+    const hf_cell *cell; /* the field's live writes */
     uint32_t scope;
     char why[256];
 } adding;
@@ -118,13 +133,17 @@ static hf_status check_value(adding *add)
     return status == HF_OK ? HF_OK : refuse(add, status);
 }
 
+static bool is_record(const hf_record_id *a, const hf_record_id *b)
+{
+    return a->type == b->type && memcmp(a->bytes, b->bytes, HF_RECORD_ID_SIZE) == 0;
+}
+
 static hf_draft_part *part_find(hf_drafts *drafts, const hf_record_id *id, size_t entry)
 {
     for (size_t i = drafts->count; i-- > 0;) {
         hf_draft_part *part = &drafts->parts[i];
         if (part->entry < entry) break; /* parts stand in entry order */
-        if (part->record.type == id->type && memcmp(part->record.bytes, id->bytes, 16) == 0)
-            return part;
+        if (is_record(&part->record, id)) return part;
     }
     return NULL;
 }
@@ -240,25 +259,25 @@ static hf_status remove_element(adding *add)
         return hf_store_say(add->store, HF_ERR_DENIED,
                             "%s only grows: nothing is removed from it. Add a correction instead.",
                             add->field->name ? add->field->name : "This field");
-    size_t kept = 0;
-    hf_cell *cell = add->cell; /* a copy for this change alone: keep what equals the value */
+    const hf_cell *cell = add->cell;
+    hf_live *equal = malloc((cell->live_count + 1) * sizeof *equal);
+    if (!equal) return HF_ERR_NOMEM;
+    size_t count = 0;
     for (size_t i = 0; i < cell->live_count; i++)
-        if (hf_bytes_equal(cell->live[i].value, add->change->value))
-            cell->live[kept++] = cell->live[i];
-    cell->live_count = kept;
-    if (kept == 0)
-        return hf_store_say(add->store, HF_ERR_NOT_FOUND, "%s does not hold that value.",
-                            add->field->name);
-    return add_op(add, (hf_bytes){NULL, 0}, cell->live, kept);
+        if (hf_bytes_equal(cell->live[i].value, add->change->value)) equal[count++] = cell->live[i];
+    hf_status status = count ? add_op(add, (hf_bytes){NULL, 0}, equal, count)
+                             : hf_store_say(add->store, HF_ERR_NOT_FOUND,
+                                            "%s does not hold that value.", add->field->name);
+    free(equal);
+    return status;
 }
 
 static hf_status add_delete(adding *add)
 {
     hf_buffer context = {0};
-    if (add->record.no == 0)
+    if (add->record->no == 0)
         return hf_store_say(add->store, HF_ERR_NOT_FOUND, "There is no such record on this node.");
-    hf_status status = hf_delete_context(add->store, add->record.no, add->scope, &context);
-    if (status == HF_OK && context.size > HF_VALUE_SIZE_MAX) status = HF_ERR_LIMIT;
+    hf_status status = hf_delete_context(add->store, add->record->no, add->scope, &context);
     if (status == HF_OK)
         status = add_op(add, hf_buffer_bytes(&context), add->cell->live, add->cell->live_count);
     hf_buffer_free(&context);
@@ -288,7 +307,8 @@ static hf_status dispatch(adding *add)
 static hf_status check_scope(adding *add)
 {
     const hf_change *change = add->change;
-    uint32_t held = add->record.no ? add->record.scope : add->part ? add->part->scope : 0;
+    const hf_record *record = add->record;
+    uint32_t held = record->no ? record->scope : add->part ? add->part->scope : 0;
     bool system = change->record.type < HF_TYPE_FIRST_PACK;
     add->scope = held ? held : change->scope;
     if (held && change->scope && change->scope != held)
@@ -318,37 +338,76 @@ static hf_status add_checked(adding *add)
                             "bytes.",
                             HF_REASON_SIZE_MAX);
     bool revives = change->kind == HF_CHANGE_DELETE || change->kind == HF_CHANGE_RESTORE;
-    if (add->record.deleted && !revives)
+    if (add->record->deleted && !revives)
         return hf_store_say(add->store, HF_ERR_DENIED,
                             "The record was deleted. Restore it first; nothing was saved.");
     return dispatch(add);
 }
 
+/* ---- what the store holds ---- */
+
+static hf_status look_load(hf_store *store, hf_drafts *drafts, const hf_change *change)
+{
+    if (drafts->look_count == drafts->look_capacity) {
+        size_t capacity = drafts->look_capacity ? drafts->look_capacity * 2 : 4;
+        hf_record *looks = realloc(drafts->looks, capacity * sizeof *looks);
+        if (!looks) return HF_ERR_NOMEM;
+        drafts->looks = looks;
+        drafts->look_capacity = capacity;
+    }
+    hf_record *look = &drafts->looks[drafts->look_count];
+    *look = (hf_record){.id = change->record};
+    hf_status status = HF_OK;
+    if (change->record.type < HF_TYPE_FIRST_PACK)
+        status = hf_record_load_scope(store, &change->record, change->scope, look);
+    else if (!is_record(&change->record, &drafts->minted))
+        status = hf_record_load(store, &change->record, false, look);
+    if (status == HF_OK) drafts->look_count++;
+    return status;
+}
+
+/* A record is read once for each entry that changes it, not once a field. */
+static hf_status look_at(hf_store *store, hf_drafts *drafts, const hf_change *change,
+                         hf_record **out)
+{
+    bool system = change->record.type < HF_TYPE_FIRST_PACK; /* one in each scope */
+    for (size_t i = drafts->look_count; i-- > 0;) {
+        *out = &drafts->looks[i];
+        if (!is_record(&(*out)->id, &change->record)) continue;
+        if (!system || (*out)->scope == change->scope) return HF_OK;
+    }
+    hf_status status = look_load(store, drafts, change);
+    if (status == HF_OK) *out = &drafts->looks[drafts->look_count - 1];
+    return status;
+}
+
+/* The field's live writes; those that are rows are read when a removal has to name them. */
+static hf_status find_cell(adding *add)
+{
+    hf_record_field *field;
+    hf_status status = hf_record_field_at(add->record, add->change->field, &field);
+    if (status == HF_OK && field->rows && add->change->kind == HF_CHANGE_REMOVE)
+        status = hf_elements_load(add->store, add->record, field);
+    if (status == HF_OK) add->cell = &field->cell;
+    return status;
+}
+
 hf_status hf_drafts_add(hf_store *store, hf_drafts *drafts, const hf_change *change)
 {
-    adding add = {.store = store, .drafts = drafts, .change = change};
     bool of_record = change->kind == HF_CHANGE_DELETE || change->kind == HF_CHANGE_RESTORE;
     hf_change plain = *change;
     if (of_record) plain.field = HF_FIELD_DELETED;
-    add.change = &plain;
+    adding add = {.store = store, .drafts = drafts, .change = &plain};
     if (plain.field == HF_FIELD_DELETED && !of_record)
         return hf_store_say(store, HF_ERR_INPUT, "Use delete or restore for that.");
-    hf_record_field *field;
-    bool rows = change->kind == HF_CHANGE_REMOVE;
-    uint32_t system = change->record.type < HF_TYPE_FIRST_PACK;
-    hf_status status =
-        system ? hf_record_load_scope(store, &change->record, change->scope, &add.record)
-               : hf_record_load(store, &change->record, rows, &add.record);
-    if (status != HF_OK) return status;
-    status = hf_record_field_at(&add.record, plain.field, &field);
+    hf_status status = look_at(store, drafts, &plain, &add.record);
+    if (status == HF_OK) status = find_cell(&add);
     if (status == HF_OK) {
-        add.field = hf_pack_field(store->pack, change->record.type, plain.field);
-        add.cell = &field->cell;
-        add.part = part_find(drafts, &change->record, drafts->entry);
+        add.field = hf_pack_field(store->pack, plain.record.type, plain.field);
+        add.part = part_find(drafts, &plain.record, drafts->entry);
         status = add_checked(&add);
     }
     if (status == HF_ERR_NOMEM)
         status = hf_store_say(store, status, "Out of memory; nothing of this was saved yet.");
-    hf_record_clear(&add.record);
     return status;
 }

@@ -26,10 +26,14 @@ typedef struct hf_draft_part {
 typedef struct hf_drafts { /* zero-initialise; hf_drafts_clear gives all back */
     hf_draft_part *parts;
     size_t count, capacity;
-    size_t entry; /* the one that further changes belong to */
+    size_t entry;     /* the one that further changes belong to */
+    hf_record *looks; /* each record as the store held it when the entry first changed it */
+    size_t look_count, look_capacity;
+    hf_record_id minted; /* the newest id that was made for this transaction: not held yet */
 } hf_drafts;
 
 void hf_drafts_clear(hf_drafts *drafts);
+void hf_drafts_next_entry(hf_drafts *drafts);
 
 /* Checks one change against the store and the drafts before it, and adds it. Errors as
  * hf_txn_change; on error the drafts are as before. */

@@ -1,6 +1,7 @@
 /* draft_write.c: drafts as bytes (protocol.md 3), and the context that a delete carries. */
 #include "draft.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,9 +84,10 @@ static hf_status write_part(hf_store *store, const hf_draft_part *part, hf_buffe
     return status == HF_OK ? out->status : status;
 }
 
+/* Of parts of one `entry`: do they share their scope and lane, and so the entry itself? */
 static bool together(const hf_draft_part *a, const hf_draft_part *b)
 {
-    return a->entry == b->entry && a->scope == b->scope && a->lane == b->lane;
+    return a->scope == b->scope && a->lane == b->lane;
 }
 
 hf_status hf_drafts_entry(hf_store *store, const hf_drafts *drafts, size_t first, hf_buffer *parts,
@@ -102,7 +104,8 @@ hf_status hf_drafts_entry(hf_store *store, const hf_drafts *drafts, size_t first
         if (drafts->parts[end].count && together(&drafts->parts[end], head)) count++;
     hf_buffer_clear(parts);
     hf_write_array(parts, count);
-    hf_status status = count <= HF_ENTRY_PARTS_MAX ? HF_OK : HF_ERR_LIMIT;
+    assert(count <= HF_ENTRY_PARTS_MAX); /* each has an op, and those were counted as they came */
+    hf_status status = HF_OK;
     for (size_t i = first; i < end && status == HF_OK; i++)
         if (drafts->parts[i].count && together(&drafts->parts[i], head))
             status = write_part(store, &drafts->parts[i], parts);
@@ -113,9 +116,10 @@ hf_status hf_drafts_entry(hf_store *store, const hf_drafts *drafts, size_t first
 bool hf_drafts_shared(const hf_drafts *drafts, size_t first)
 {
     const hf_draft_part *head = &drafts->parts[first];
-    for (size_t i = 0; i < drafts->count; i++)
-        if (drafts->parts[i].entry == head->entry && !together(&drafts->parts[i], head))
-            return true;
+    size_t begin = first; /* parts stand in entry order */
+    while (begin > 0 && drafts->parts[begin - 1].entry == head->entry) begin--;
+    for (size_t i = begin; i < drafts->count && drafts->parts[i].entry == head->entry; i++)
+        if (!together(&drafts->parts[i], head)) return true;
     return false;
 }
 
@@ -169,9 +173,11 @@ static hf_status seen_collect(hf_store *store, int64_t record, seen_log **logs, 
     return status;
 }
 
+/* All holes are named, however many: one left out would let the delete hide what was withheld from
+ * its writer. */
 static hf_status write_seen(hf_store *store, const seen_log *log, uint32_t scope, hf_buffer *out)
 {
-    uint64_t holes[64];
+    hf_buffer holes = {0};
     size_t count = 0;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_HOLES_UP_TO);
     sqlite3_bind_int64(statement, 1, log->log);
@@ -179,8 +185,8 @@ static hf_status write_seen(hf_store *store, const seen_log *log, uint32_t scope
     sqlite3_bind_int64(statement, 3, (sqlite3_int64)log->seq);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
-    while (status == HF_OK && row && count < 64) {
-        holes[count++] = (uint64_t)sqlite3_column_int64(statement, 0);
+    for (; status == HF_OK && row; count++) {
+        hf_write_uint(&holes, (uint64_t)sqlite3_column_int64(statement, 0));
         status = hf_sql_row(store, statement, &row);
     }
     sqlite3_reset(statement);
@@ -189,7 +195,9 @@ static hf_status write_seen(hf_store *store, const seen_log *log, uint32_t scope
     hf_write_uint(out, log->lane);
     hf_write_uint(out, log->seq);
     hf_write_array(out, count);
-    for (size_t i = count; i-- > 0;) hf_write_uint(out, holes[i]); /* they came newest first */
+    hf_write_raw(out, hf_buffer_bytes(&holes));
+    if (status == HF_OK) status = holes.status;
+    hf_buffer_free(&holes);
     return status;
 }
 
@@ -203,5 +211,9 @@ hf_status hf_delete_context(hf_store *store, int64_t record, uint32_t scope, hf_
     for (size_t i = 0; i < count && status == HF_OK; i++)
         status = write_seen(store, &logs[i], scope, out);
     free(logs);
-    return status == HF_OK ? out->status : status;
+    if (status == HF_OK) status = out->status;
+    if (status != HF_OK || out->size <= HF_VALUE_SIZE_MAX) return status;
+    return hf_store_say(store, HF_ERR_LIMIT,
+                        "Too many of the record's entries are withheld to delete it. Ask the hub "
+                        "operator to review them; nothing was saved.");
 }

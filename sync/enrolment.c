@@ -90,6 +90,12 @@ void hf_token_write(const hf_token *token, const char *comment, hf_buffer *out)
     write_text(out, "\n");
 }
 
+void hf_address_join(const char *host, uint16_t port, char out[HF_ADDRESS_SIZE])
+{
+    bool is_v6 = strchr(host, ':') != NULL;
+    (void)snprintf(out, HF_ADDRESS_SIZE, is_v6 ? "[%s]:%u" : "%s:%u", host, port);
+}
+
 hf_status hf_address_split(const char *address, char *host, size_t host_size, uint16_t *port)
 {
     const char *colon = strrchr(address, ':');

@@ -60,7 +60,8 @@ void hf_enrol_answer_write(const hf_enrol_answer *answer, hf_buffer *out);
 /* All borrowed from `bytes`. */
 HF_MUST_CHECK hf_status hf_enrol_answer_read(hf_bytes bytes, hf_enrol_answer *out);
 
-/* "host:port", "[::1]:port": host without brackets. HF_ERR_INPUT. */
+/* "host:port", "[::1]:port": the host alone has no brackets. Splitting: HF_ERR_INPUT. */
+void hf_address_join(const char *host, uint16_t port, char out[HF_ADDRESS_SIZE]);
 HF_MUST_CHECK hf_status hf_address_split(const char *address, char *host, size_t host_size,
                                          uint16_t *port);
 

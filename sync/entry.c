@@ -2,7 +2,7 @@
  *
  * Why its own file: these bytes come from outside and are hashed for ever. Everything that
  * protocol.md 3 says of them is checked on this screen, before anything is written. */
-#include "store_core.h"
+#include "entry.h"
 
 #include <string.h>
 
@@ -109,16 +109,37 @@ static hf_status check_own_cites(const hf_op *op, const hf_origin_id *nobody, ui
     return HF_OK;
 }
 
+typedef struct seen_records { /* of the parts so far */
+    hf_record_id ids[HF_ENTRY_PARTS_MAX];
+    size_t count;
+} seen_records;
+
+/* A dot names a write by field and ordinal, and ordinals are counted within a part: two parts of
+ * one record would give one name to two writes. */
+static bool is_second(seen_records *seen, const hf_record_id *id)
+{
+    for (size_t i = 0; i < seen->count; i++)
+        if (seen->ids[i].type == id->type &&
+            memcmp(seen->ids[i].bytes, id->bytes, HF_RECORD_ID_SIZE) == 0)
+            return true;
+    seen->ids[seen->count++] = *id;
+    return false;
+}
+
 static hf_status check_parts(hf_entry_body *entry)
 {
+    seen_records seen;
+    seen.count = 0;
     hf_reader reader = hf_reader_open(entry->parts);
     entry->part_count = hf_read_array(&reader, HF_ENTRY_PARTS_MAX);
     if (entry->part_count == 0) hf_reader_fail(&reader, HF_ERR_PROTOCOL);
     hf_origin_id nobody = {{0}};
-    for (size_t i = 0; i < entry->part_count && reader.status == HF_OK; i++) {
+    for (size_t i = 0; i < entry->part_count; i++) { /* none when the count did not read */
         hf_part part;
         hf_op op;
         hf_status status = hf_part_next(NULL, &reader, &part);
+        if (status == HF_OK && !part.erased && is_second(&seen, &part.record))
+            status = HF_ERR_PROTOCOL;
         while (status == HF_OK && part.op_left > 0) {
             status = hf_op_next(&part, &nobody, 0, &op);
             if (++entry->op_count > HF_ENTRY_OPS_MAX) status = HF_ERR_LIMIT;
@@ -154,6 +175,7 @@ hf_status hf_entry_parse(hf_bytes body, hf_entry_body *out)
     if (out->seq == 0 || out->pseq >= out->seq) hf_reader_fail(&reader, HF_ERR_PROTOCOL);
     if (reader.status != HF_OK) return reader.status;
     out->parts = (hf_bytes){reader.at, (size_t)(reader.end - reader.at)};
+    out->body = body;
     return check_parts(out);
 }
 

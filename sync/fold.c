@@ -111,7 +111,7 @@ static hf_status settle_deleted(hf_store *store, hf_record *record)
     bool all = true;
     for (size_t i = 1; i < record->field_count && all; i++) {
         hf_record_field *field = &record->fields[i];
-        if (field->rows && record->no) {
+        if (field->rows) {
             hf_status status = hf_elements_load(store, record, field);
             if (status != HF_OK) return status;
         }
@@ -183,7 +183,8 @@ static hf_status record_numbers(hf_store *store, int64_t after, int64_t numbers[
     sqlite3_bind_int64(statement, 1, after);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
-    while (status == HF_OK && row && *count < 64) {
+    while (status == HF_OK && row) {
+        assert(*count < 64); /* the statement's own bound */
         numbers[(*count)++] = sqlite3_column_int64(statement, 0);
         status = hf_sql_row(store, statement, &row);
     }
@@ -230,6 +231,7 @@ hf_status hf_conflicts_refresh(hf_store *store)
     return status;
 }
 
+/* The entry that began a record stands in its row: most records never get a second one. */
 static hf_status note_entry(hf_store *store, int64_t record, uint64_t position)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_RECORD_ENTRY_ADD);
@@ -244,7 +246,8 @@ static hf_status entry_quality(hf_store *store, const hf_origin_id *origin, uint
     *quality = entry->quality;
     if (!store->clock_caps) return HF_OK;
     const hf_origin_row *row = hf_origin_by_id(store, origin);
-    return row ? hf_clock_quality(store, hf_log_no(row->no, lane), entry->seq, quality) : HF_OK;
+    assert(row); /* it was met when its entry came */
+    return hf_clock_quality(store, hf_log_no(row->no, lane), entry->seq, quality);
 }
 
 hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *entry,
@@ -258,12 +261,96 @@ hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *en
     hf_status status = entry_quality(store, origin, lane, entry, &facts.quality);
     if (status == HF_OK) status = hf_record_load_scope(store, &part->record, entry->scope, &record);
     if (status != HF_OK) return status;
+    bool begins = record.no == 0;
+    if (begins) record.first = position;
     status = fold_part(&fold, &record, part, &facts);
     if (status == HF_OK) status = settle(store, &record);
-    if (status == HF_OK) status = note_entry(store, record.no, position);
+    if (status == HF_OK && !begins) status = note_entry(store, record.no, position);
     hf_record_clear(&record);
     bool system = part->record.type < HF_TYPE_FIRST_PACK;
     return status == HF_OK && system ? hf_control_fold(store, &part->record) : status;
+}
+
+/* ---- a record that holds too much ---- */
+
+/* How far above its limits the record is; `full`: it is at one of them. Elements that have rows of
+ * their own do not count: no write has to read them. */
+static size_t excess_of(const hf_record *record, bool *full)
+{
+    size_t all = 0, excess = 0;
+    *full = false;
+    for (size_t i = 0; i < record->field_count; i++) {
+        const hf_record_field *field = &record->fields[i];
+        size_t dots = field->cell.pending_count + (field->rows ? 0 : field->cell.live_count);
+        if (dots > HF_FIELD_DOTS_MAX) excess += dots - HF_FIELD_DOTS_MAX;
+        if (dots >= HF_FIELD_DOTS_MAX) *full = true;
+        all += dots;
+    }
+    if (all > HF_RECORD_DOTS_MAX) excess += all - HF_RECORD_DOTS_MAX;
+    if (all >= HF_RECORD_DOTS_MAX) *full = true;
+    return excess;
+}
+
+/* Zero is no record's: the slot is free. */
+static uint64_t *crowded_slot(hf_store *store, const hf_record_id *id, uint64_t *mark)
+{
+    uint64_t high, low;
+    memcpy(&high, id->bytes, sizeof high);
+    memcpy(&low, id->bytes + sizeof high, sizeof low);
+    *mark = ((high ^ id->type) * 0x9e3779b97f4a7c15u ^ low * 0xc2b2ae3d27d4eb4fu) | 1;
+    return &store->crowded[(*mark >> 32) % HF_CROWDED_SLOTS];
+}
+
+void hf_record_note_crowded(hf_store *store, const hf_record *record)
+{
+    uint64_t mark;
+    bool full;
+    (void)excess_of(record, &full);
+    if (!full) return;
+    uint64_t *slot = crowded_slot(store, &record->id, &mark);
+    *slot = mark;
+}
+
+/* Folds the part into a copy of its record, for the count alone. */
+static hf_status part_crowds(hf_store *store, hf_part *part, const fold_entry *facts, bool *crowds)
+{
+    hf_record record;
+    fold_context fold = {.store = store, .scope = facts->body->scope};
+    hf_status status = hf_record_load_scope(store, &part->record, fold.scope, &record);
+    if (status != HF_OK) return status;
+    bool full;
+    size_t before = excess_of(&record, &full);
+    while (part->op_left > 0 && status == HF_OK) {
+        hf_op op;
+        hf_record_field *field;
+        status = hf_op_next(part, &facts->origin, facts->lane, &op);
+        if (status == HF_OK) status = hf_record_field_at(&record, op.field, &field);
+        hf_write write = write_of(facts, &op);
+        if (status == HF_OK) status = hf_cell_merge(&field->cell, &write, seen_in_store, &fold);
+        if (status == HF_OK) status = fold.status;
+    }
+    *crowds = excess_of(&record, &full) > before;
+    hf_record_clear(&record);
+    return status;
+}
+
+hf_status hf_entry_crowds(hf_store *store, const hf_origin_row *origin, uint8_t lane,
+                          const hf_entry_body *entry, bool *crowds)
+{
+    fold_entry facts = {.body = entry, .origin = origin->id, .lane = lane};
+    hf_reader parts = hf_reader_open(entry->parts);
+    size_t count = hf_read_array(&parts, HF_ENTRY_PARTS_MAX);
+    hf_status status = HF_OK;
+    *crowds = false;
+    for (size_t i = 0; i < count && status == HF_OK && !*crowds; i++) {
+        hf_part part;
+        uint64_t mark;
+        status = hf_part_next(NULL, &parts, &part);
+        if (status != HF_OK || part.erased) continue;
+        if (*crowded_slot(store, &part.record, &mark) != mark) continue;
+        status = part_crowds(store, &part, &facts, crowds);
+    }
+    return status;
 }
 
 /* ---- anew ---- */
@@ -371,7 +458,8 @@ hf_status hf_record_entries(hf_store *store, int64_t no, uint64_t after, uint64_
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)after);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
-    while (status == HF_OK && row && *count < 64) {
+    while (status == HF_OK && row) {
+        assert(*count < 64); /* the statement's own bound */
         positions[(*count)++] = (uint64_t)sqlite3_column_int64(statement, 0);
         status = hf_sql_row(store, statement, &row);
     }
@@ -416,6 +504,7 @@ hf_status hf_record_refold_entry(hf_store *store, uint64_t position)
         status = hf_record_load_scope(store, &part.record, entry.scope, &record);
         if (status != HF_OK) continue;
         /* Withheld from the start, it was never folded: its record may not be here yet. */
+        if (record.no == 0) record.first = position;
         if (record.no == 0) status = hf_record_store(store, &record);
         if (status == HF_OK) status = note_entry(store, record.no, position);
         if (status == HF_OK) status = hf_record_refold(store, record.no);

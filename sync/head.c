@@ -249,7 +249,7 @@ hf_status hf_head_sign(hf_store *store, uint8_t lane, uint64_t seq, hf_head *out
 hf_status hf_head_check(hf_store *store, const hf_head *head)
 {
     const hf_origin_row *origin = hf_origin_by_id(store, &head->origin);
-    if (!origin) return HF_ERR_PROTOCOL;
+    assert(origin); /* the caller looked it up */
     hf_buffer der = {0};
     hf_certificate facts;
     uint8_t digest[HF_HASH_SIZE];
@@ -453,6 +453,11 @@ static hf_status head_from_row(hf_store *store, sqlite3_stmt *statement, hf_head
     if (status == HF_OK)
         status = hf_column_exact(store, statement, 6, head->signature, HF_SIGNATURE_SIZE);
     return status;
+}
+
+uint64_t hf_head_newest(const hf_store *store)
+{
+    return store->head_number;
 }
 
 hf_status hf_head_each(hf_store *store, uint64_t after, uint32_t limit, hf_head_visitor visit,

@@ -18,8 +18,7 @@ typedef enum hf_lattice_fault_kind {
     HF_LATTICE_ORDERED,   /* a join is declared, but b already follows a: that is the join */
     HF_LATTICE_TWICE,     /* the join of a and b is declared twice */
     HF_LATTICE_NOT_ABOVE, /* a's join with b is c, yet no move leads from a to c */
-    HF_LATTICE_TRIPLE,    /* a, b, c: joined in another order, they end elsewhere */
-    HF_LATTICE_NOT_JOIN   /* a and b do not join to b, though a move leads there, or not alike */
+    HF_LATTICE_TRIPLE     /* a, b, c: joined in another order, they end elsewhere */
 } hf_lattice_fault_kind;
 
 typedef struct hf_lattice_fault {

@@ -1,7 +1,8 @@
 /* limits.h: every bound in the system, what happens at it, and how the bounds relate.
  *
- * A bound that a peer can hit closes that peer's session with ERROR 103 and applies nothing; a
- * bound that a person can hit is HF_ERR_LIMIT with a sentence. Nothing is cut short in silence. */
+ * A bound that a peer can hit closes that peer's session with ERROR 103 and applies nothing, or, as
+ * its group says, withholds an entry or cuts a stranger; a bound that a person can hit is
+ * HF_ERR_LIMIT with a sentence. Nothing is cut short in silence. */
 #ifndef HF_LIMITS_H
 #define HF_LIMITS_H
 
@@ -10,28 +11,37 @@ enum {
     HF_FRAME_SIZE_MAX = 256 * 1024,            /* one websocket message, as received */
     HF_FRAME_INFLATED_MAX = 1024 * 1024,       /* a frame after inflate, as declared and as found */
     HF_FRAME_RATIO_MAX = 64,                   /* inflated size over deflated size */
-    HF_FRAME_TARGET_SIZE = 64 * 1024,          /* raw bytes we aim at per PUSH or FEED frame */
+    HF_FRAME_TARGET_SIZE = 160 * 1024,         /* raw bytes we aim at per PUSH or FEED frame */
     HF_FRAME_DEFLATE_MIN = 128,                /* smaller frames go as they are */
     HF_FRAME_ENTRIES_MAX = 1024,               /* entries in one frame */
+    HF_COLUMNS_MAX = 16 * 1024,                /* columns in one C frame, all shapes together */
     HF_CBOR_DEPTH_MAX = 8,                     /* nesting of any item from outside */
     HF_VECTOR_LOGS_MAX = 1024,                 /* logs in one VECTOR frame */
     HF_HELLO_ORIGINS_MAX = 64,                 /* incarnations that one HELLO may name */
     HF_SCOPES_MAX = 256,                       /* scopes one device may hold, home and common too */
     HF_TEXT_MAX = 256,                         /* name, actor, implementation: bytes */
     HF_CERTIFICATE_MAX = 4096,                 /* DER bytes */
+    HF_PUSH_ENTRIES_MAX = 512,                 /* entries in one PUSH: a hub's turn ends with it */
     HF_ORIGIN_INDEX_MAX = (1 << 20) - 1,       /* of an origin that a hub names on a connection */
-    HF_INBOX_BYTES_MAX = 8 * 1024 * 1024,      /* received, not yet applied: per session and turn */
+    HF_KEY_ORIGINS_MAX = 4096,                 /* incarnations that a hub learns of one key */
+    HF_INBOX_BYTES_MAX = 8 * 1024 * 1024,      /* received, not yet applied: per session */
     HF_HUB_INBOX_BYTES_MAX = 64 * 1024 * 1024, /* the same, all sessions: ERROR 400, come back */
 
     /* Entry: at a peer, ERROR 103; at our own writer, HF_ERR_LIMIT before anything is written. */
     HF_ENTRY_SIZE_MAX = 64 * 1024, /* body bytes */
     HF_ENTRY_OPS_MAX = 256,        /* operations over all parts */
     HF_ENTRY_PARTS_MAX = 256,
-    HF_VALUE_SIZE_MAX = 16 * 1024,     /* one field's value, encoded */
-    HF_REASON_SIZE_MAX = 1024,         /* why a correction or resolution was made: bytes */
-    HF_OVERWRITTEN_MAX = 256,          /* dots that one write may list */
-    HF_PART_LOGS_MAX = 256,            /* logs that one part may cite */
-    HF_LOG_SCOPES_MAX = 256,           /* scopes one log may write in */
+    HF_VALUE_SIZE_MAX = 16 * 1024, /* one field's value, encoded */
+    HF_REASON_SIZE_MAX = 1024,     /* why a correction or resolution was made: bytes */
+    HF_OVERWRITTEN_MAX = 256,      /* dots that one write may list */
+    HF_PART_LOGS_MAX = 256,        /* logs that one part may cite */
+    HF_LOG_SCOPES_MAX = 256,       /* scopes one log may write in */
+
+    /* Hit by what a device's entries add up to: a hub withholds the next one (reason 605). */
+    HF_FIELD_DOTS_MAX = 256,          /* one field's writes that stand, and citations of unseen */
+    HF_RECORD_DOTS_MAX = 1024,        /* the same over all fields of a record */
+    HF_ORIGINS_CITED_MAX = 64 * 1024, /* installations known; one more, by a citation alone */
+
     HF_HEAD_PATH_MAX = 8,              /* hashes from a scope's leaf to a head's root */
     HF_TRANSACTION_RECORDS_MAX = 4096, /* records one local transaction may touch */
 
@@ -48,9 +58,21 @@ enum {
     HF_PUSH_FAST_MS = 250,              /* sooner than this: larger ones */
     HF_NOTICES_MAX = 64,                /* notices in one ACK; the verdicts tell them all */
     HF_PEER_FRAMES_PER_TURN = 32,       /* frames one session may send before the next may */
+    HF_TURN_WORK_MAX = 512,             /* that a hub applies in one turn, in small entries */
+    HF_TURN_ALONE_WORK_MAX = 4096,      /* the same while one device alone has sent, for a while */
+    HF_TURN_SMALL_WORK = 32,            /* a session's frames below that never wait for a turn */
     HF_VECTOR_PASSES_MAX = 4,           /* passes over the vectors before a gap is an error */
 
+    /* Connections: the oldest stranger is cut to make room for the newest. */
+    HF_STRANGERS_MAX = 1024,            /* connected to a hub, and not known who: in all ... */
+    HF_STRANGERS_PER_ADDRESS_MAX = 256, /* ... and from one address */
+    HF_ENROL_STRANGERS_MAX = 64,        /* the same where devices enrol: nobody is known there */
+    HF_ENROL_STRANGERS_PER_ADDRESS_MAX = 32,
+    HF_KEY_SESSIONS_MAX = 4, /* of one device, one live and others ending; more: come back later */
+
     /* Time, in milliseconds. */
+    HF_HANDSHAKE_MAX_MS = 10 * 1000, /* from connect to websocket: then a stranger is cut */
+    HF_ENROL_MAX_MS = 10 * 1000,     /* from connect to the end of an enrolment */
     HF_HLC_AHEAD_MAX_MS = 60 * 1000, /* how far a peer's clock may pull ours */
     HF_CLOCK_RTT_MAX_MS = 4 * 1000,  /* a slower answer does not set our clock */
     HF_HELLO_TIMEOUT_MS = 10 * 1000, /* no HELLO or WELCOME by then: the session closes */
@@ -59,10 +81,20 @@ enum {
     HF_FAREWELL_MS = 5 * 1000,       /* an ERROR or BYE not sent by then is given up */
     HF_REDIAL_MIN_MS = 1000,         /* full jitter between 0 and min << tries, capped: */
     HF_REDIAL_MAX_MS = 5 * 60 * 1000,
-    HF_STORE_RETRY_MS = 1000,  /* after a failed commit, before a hub tries unasked */
-    HF_HEAD_INTERVAL_MS = 250, /* at most one signed head per log in this time */
+    HF_TURN_ALONE_MS = 1000,            /* that while */
+    HF_RENEW_RETRY_MS = 10 * 60 * 1000, /* a renewal came to nothing: the device asks again */
+    HF_RENEW_AGAIN_MS = 5 * 60 * 1000,  /* RENEW sooner than this in one session: ERROR 104 */
+    HF_STORE_RETRY_MS = 1000,           /* after a failed commit, before a hub tries unasked */
+    HF_HEAD_INTERVAL_MS = 250,          /* at most one signed head per log in this time */
+
+    /* Certificates, in percent of a certificate's life. */
+    HF_RENEW_ALLOWED_PERCENT = 50, /* before this a hub gives the same one again */
+    HF_RENEW_AFTER_PERCENT = 67,   /* its device asks for the next; a hub renews its own */
+    HF_RENEW_SPREAD_PERCENT = 6,   /* ... later by up to this, by its key */
+    HF_RENEWALS_PER_TURN = 8,      /* that a hub issues before it serves others: some 30 ms */
 
     /* Store. */
+    HF_WAL_PAGES = 4096,          /* 16 MiB of WAL; past it a commit moves them to the database */
     HF_SEQ_RESERVE = 1000,        /* seqs reserved at a time in the file beside the store */
     HF_SINGLY_ENTRIES = 4096,     /* applied one by one after a fault: a device's whole window */
     HF_BATCH_CONTROL_MAX = 65536, /* a hub's own entries in one batch; then HF_ERR_LIMIT */
@@ -82,10 +114,17 @@ _Static_assert(HF_FRAME_SIZE_MAX < HF_FRAME_INFLATED_MAX, "an uncompressed frame
 _Static_assert(HF_VALUE_SIZE_MAX < HF_ENTRY_SIZE_MAX, "one value fits in an entry");
 _Static_assert(1 << HF_HEAD_PATH_MAX >= HF_LOG_SCOPES_MAX, "every leaf has its way to the root");
 _Static_assert(HF_LOG_SCOPES_MAX >= HF_SCOPES_MAX, "a device may write in all it holds");
+_Static_assert(HF_FIELD_DOTS_MAX <= HF_OVERWRITTEN_MAX, "one write can put a crowded field right");
+_Static_assert(HF_FIELD_DOTS_MAX > HF_ELEMENT_INLINE_MAX,
+               "a set becomes rows before it is crowded");
+_Static_assert(HF_PUSH_ENTRIES_MAX <= HF_TURN_WORK_MAX, "a turn has room for a frame");
 _Static_assert(HF_PACK_SIZE_MAX < HF_VALUE_SIZE_MAX, "a pack is one value");
 _Static_assert(HF_SINGLY_ENTRIES >= HF_CREDIT_ENTRIES, "what ended us comes within that many");
 _Static_assert(HF_FEED_READ_MAX <= HF_FRAME_ENTRIES_MAX, "one read fits in one frame");
 _Static_assert(HF_CREDIT_BYTES >= HF_FRAME_INFLATED_MAX, "a credit admits any frame");
+_Static_assert(HF_RENEW_AGAIN_MS < HF_RENEW_RETRY_MS, "an honest device is never too early");
+_Static_assert(HF_RENEW_ALLOWED_PERCENT < HF_RENEW_AFTER_PERCENT, "who asks in time is answered");
+_Static_assert(HF_RENEW_AFTER_PERCENT + HF_RENEW_SPREAD_PERCENT < 90, "time is left to try again");
 _Static_assert(HF_PING_AFTER_MS * 2 < HF_SILENCE_MAX_MS, "a lost ping is asked again");
 
 #endif

@@ -35,7 +35,7 @@ static hf_status hole_push(hf_store *store, int64_t log, uint64_t *seq, hf_buffe
     uint8_t hash[HF_HASH_SIZE];
     if (status == HF_OK) status = hf_column_exact(store, statement, 1, hash, HF_HASH_SIZE);
     uint64_t before = status == HF_OK ? (uint64_t)sqlite3_column_int64(statement, 3) : 0;
-    if (statement) sqlite3_reset(statement);
+    sqlite3_reset(statement);
     if (status != HF_OK) return status;
     if (before >= *seq) return HF_ERR_CORRUPT; /* it would never end */
     *seq = before;
@@ -49,7 +49,7 @@ hf_status hf_log_chain_through(hf_store *store, int64_t log, uint64_t seq,
 {
     hf_buffer hashes = {0};
     hf_status status = HF_ERR_NOT_FOUND;
-    while (seq > 0 && status == HF_ERR_NOT_FOUND) {
+    while (seq > 0) {
         status = hf_log_chain_at(store, log / 8, (uint8_t)(log % 8), seq, out);
         if (status != HF_ERR_NOT_FOUND) break;
         status = hole_push(store, log, &seq, &hashes);

@@ -68,5 +68,6 @@ typedef hf_status (*hf_head_visitor)(void *context, uint64_t number, const hf_he
                                      uint64_t position);
 HF_MUST_CHECK hf_status hf_head_each(hf_store *store, uint64_t after, uint32_t limit,
                                      hf_head_visitor visit, void *context);
+uint64_t hf_head_newest(const hf_store *store); /* the last acceptance number; 0: none */
 
 #endif

@@ -108,11 +108,12 @@ static bool read_claim(hf_reader *reader, void *out)
 static bool read_yours(hf_reader *reader, void *out)
 {
     hf_yours *yours = out;
-    read_tuple(reader, 4);
+    read_tuple(reader, 5);
     yours->origin = read_own_index(reader);
     yours->lane = read_lane(reader);
     yours->durable = read_seq(reader);
     yours->central = read_seq(reader);
+    hf_read_bytes_exact(reader, yours->chain, HF_HASH_SIZE);
     return true;
 }
 
@@ -301,7 +302,7 @@ bool hf_next_body(hf_bodies *walk)
         walk->left = hf_read_array(&walk->reader, SIZE_MAX);
         walk->runs--;
     }
-    if (walk->left == 0 || walk->reader.status != HF_OK) return false;
+    if (walk->left == 0) return false;
     walk->body = hf_read_item(&walk->reader);
     walk->left--;
     return walk->reader.status == HF_OK;
@@ -361,7 +362,7 @@ static void read_welcome(hf_reader *reader, hf_message *out)
     read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &welcome->yours, read_yours, &yours);
     hf_scope_item scope;
     read_list(reader, HF_SCOPES_MAX, &welcome->scopes, read_scope_item, &scope);
-    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_FORKED);
+    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_EXPIRED);
     read_tuple(reader, 2);
     welcome->window_entries = read_u32(reader);
     welcome->window_bytes = read_u32(reader);
@@ -426,7 +427,7 @@ static void read_push(hf_reader *reader, hf_message *out)
     hf_push *push = &out->as.push;
     push->origin = read_own_index(reader);
     push->lane = read_lane(reader);
-    read_list(reader, HF_FRAME_ENTRIES_MAX, &push->bodies, read_body, NULL);
+    read_list(reader, HF_PUSH_ENTRIES_MAX, &push->bodies, read_body, NULL);
     if (push->bodies.count == 0) hf_reader_fail(reader, HF_ERR_PROTOCOL);
 }
 
@@ -464,6 +465,20 @@ static void read_heads(hf_reader *reader, hf_message *out)
     hf_head_item item;
     read_list(reader, HF_FRAME_ENTRIES_MAX, &out->as.heads.heads, read_head_item, &item);
     out->as.heads.number = read_seq(reader);
+}
+
+static void read_renew(hf_reader *reader, hf_message *out)
+{
+    (void)reader; /* that it came says it all */
+    (void)out;
+}
+
+static void read_certificate(hf_reader *reader, hf_message *out)
+{
+    hf_certificate_frame *frame = &out->as.certificate;
+    frame->certificate = hf_read_bytes(reader);
+    if (frame->certificate.size > HF_CERTIFICATE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+    frame->text = read_short_text(reader, HF_TEXT_MAX);
 }
 
 static void read_credit(hf_reader *reader, hf_message *out)
@@ -518,6 +533,8 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_FEED_ACK, 1, read_feed_ack},
     {HF_FRAME_HEAD, 6, read_head},
     {HF_FRAME_HEADS, 2, read_heads},
+    {HF_FRAME_RENEW, 0, read_renew},
+    {HF_FRAME_CERTIFICATE, 2, read_certificate},
     {HF_FRAME_CREDIT, 3, read_credit},
     {HF_FRAME_PING, 1, read_ping},
     {HF_FRAME_PONG, 2, read_pong},

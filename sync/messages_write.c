@@ -3,6 +3,13 @@
 
 #include <assert.h>
 
+/* A frame is an array of `count` items, its type the first. */
+static void begin(hf_buffer *out, uint8_t type, size_t count)
+{
+    hf_write_array(out, count);
+    hf_write_uint(out, type);
+}
+
 static void write_list(hf_buffer *out, const hf_list *list)
 {
     hf_write_array(out, list->count);
@@ -26,11 +33,12 @@ void hf_write_claimed_log(hf_buffer *out, const hf_claimed_log *log)
 
 void hf_write_yours(hf_buffer *out, const hf_yours *yours)
 {
-    hf_write_array(out, 4);
+    hf_write_array(out, 5);
     hf_write_uint(out, yours->origin);
     hf_write_uint(out, yours->lane);
     hf_write_uint(out, yours->durable);
     hf_write_uint(out, yours->central);
+    hf_write_bytes(out, yours->chain, HF_HASH_SIZE);
 }
 
 void hf_write_scope_item(hf_buffer *out, const hf_scope_item *scope)
@@ -110,8 +118,7 @@ void hf_write_leaf(hf_buffer *out, const hf_head_leaf *leaf)
 
 static void write_hello(hf_buffer *out, const hf_hello *hello)
 {
-    hf_write_array(out, 9);
-    hf_write_uint(out, HF_FRAME_HELLO);
+    begin(out, HF_FRAME_HELLO, 9);
     hf_write_uint(out, hello->protocol_min);
     hf_write_uint(out, hello->protocol_max);
     hf_write_text(out, (const char *)hello->implementation.data, hello->implementation.size);
@@ -133,8 +140,7 @@ static void write_hello(hf_buffer *out, const hf_hello *hello)
 
 static void write_welcome(hf_buffer *out, const hf_welcome *welcome)
 {
-    hf_write_array(out, 13);
-    hf_write_uint(out, HF_FRAME_WELCOME);
+    begin(out, HF_FRAME_WELCOME, 13);
     hf_write_uint(out, welcome->protocol);
     hf_write_text(out, (const char *)welcome->implementation.data, welcome->implementation.size);
     hf_write_bytes(out, welcome->hub.bytes, HF_ORIGIN_SIZE);
@@ -153,8 +159,7 @@ static void write_welcome(hf_buffer *out, const hf_welcome *welcome)
 
 static void write_vector(hf_buffer *out, const hf_vector *vector)
 {
-    hf_write_array(out, 5);
-    hf_write_uint(out, HF_FRAME_VECTOR);
+    begin(out, HF_FRAME_VECTOR, 5);
     hf_write_uint(out, vector->scope);
     write_range_end(out, &vector->from);
     write_range_end(out, &vector->to);
@@ -163,24 +168,21 @@ static void write_vector(hf_buffer *out, const hf_vector *vector)
 
 static void write_vector_done(hf_buffer *out, const hf_vector_done *done)
 {
-    hf_write_array(out, 3);
-    hf_write_uint(out, HF_FRAME_VECTOR_DONE);
+    begin(out, HF_FRAME_VECTOR_DONE, 3);
     hf_write_uint(out, done->scope);
     write_range_end(out, &done->to);
 }
 
 static void write_start(hf_buffer *out, const hf_start *start)
 {
-    hf_write_array(out, 3);
-    hf_write_uint(out, HF_FRAME_START);
+    begin(out, HF_FRAME_START, 3);
     hf_write_uint(out, start->position);
     hf_write_bytes(out, start->chain, sizeof start->chain);
 }
 
 static void write_origin(hf_buffer *out, const hf_origin_frame *origin)
 {
-    hf_write_array(out, 5);
-    hf_write_uint(out, HF_FRAME_ORIGIN);
+    begin(out, HF_FRAME_ORIGIN, 5);
     hf_write_uint(out, origin->index);
     hf_write_bytes(out, origin->key_id, HF_HASH_SIZE);
     hf_write_bytes(out, origin->incarnation, HF_INCARNATION_SIZE);
@@ -189,8 +191,7 @@ static void write_origin(hf_buffer *out, const hf_origin_frame *origin)
 
 static void write_push(hf_buffer *out, const hf_push *push)
 {
-    hf_write_array(out, 4);
-    hf_write_uint(out, HF_FRAME_PUSH);
+    begin(out, HF_FRAME_PUSH, 4);
     hf_write_uint(out, push->origin);
     hf_write_uint(out, push->lane);
     write_list(out, &push->bodies);
@@ -198,8 +199,7 @@ static void write_push(hf_buffer *out, const hf_push *push)
 
 static void write_feed(hf_buffer *out, const hf_feed *feed)
 {
-    hf_write_array(out, 5);
-    hf_write_uint(out, HF_FRAME_FEED);
+    begin(out, HF_FRAME_FEED, 5);
     hf_write_uint(out, feed->from);
     hf_write_uint(out, feed->to);
     hf_write_bytes(out, feed->chain, sizeof feed->chain);
@@ -208,15 +208,21 @@ static void write_feed(hf_buffer *out, const hf_feed *feed)
 
 static void write_head(hf_buffer *out, const hf_head_item *item)
 {
-    hf_write_array(out, 7);
-    hf_write_uint(out, HF_FRAME_HEAD);
+    begin(out, HF_FRAME_HEAD, 7);
     write_head_fields(out, item);
+}
+
+static void write_certificate(hf_buffer *out, const hf_certificate_frame *frame)
+{
+    hf_write_array(out, 3);
+    hf_write_uint(out, HF_FRAME_CERTIFICATE);
+    hf_write_bytes(out, frame->certificate.data, frame->certificate.size);
+    hf_write_text(out, (const char *)frame->text.data, frame->text.size);
 }
 
 static void write_numbers(hf_buffer *out, uint8_t type, const uint64_t *numbers, size_t count)
 {
-    hf_write_array(out, 1 + count);
-    hf_write_uint(out, type);
+    begin(out, type, 1 + count);
     for (size_t i = 0; i < count; i++) hf_write_uint(out, numbers[i]);
 }
 
@@ -225,6 +231,7 @@ static void write_short_frame(hf_buffer *out, const hf_message *message)
     const hf_credit *credit = &message->as.credit;
     const hf_farewell *farewell = &message->as.farewell;
     switch (message->type) {
+    case HF_FRAME_RENEW: write_numbers(out, HF_FRAME_RENEW, NULL, 0); break;
     case HF_FRAME_FEED_ACK: write_numbers(out, HF_FRAME_FEED_ACK, &message->as.position, 1); break;
     case HF_FRAME_CREDIT:
         write_numbers(out, HF_FRAME_CREDIT,
@@ -239,8 +246,7 @@ static void write_short_frame(hf_buffer *out, const hf_message *message)
         write_numbers(out, HF_FRAME_BYE, (uint64_t[]){farewell->code, farewell->retry_after_ms}, 2);
         break;
     case HF_FRAME_ERROR:
-        hf_write_array(out, 3);
-        hf_write_uint(out, HF_FRAME_ERROR);
+        begin(out, HF_FRAME_ERROR, 3);
         hf_write_uint(out, farewell->code);
         hf_write_text(out, (const char *)farewell->text.data, farewell->text.size);
         break;
@@ -255,8 +261,7 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
     case HF_FRAME_WELCOME: write_welcome(out, &message->as.welcome); break;
     case HF_FRAME_VECTOR: write_vector(out, &message->as.vector); break;
     case HF_FRAME_ENTRIES:
-        hf_write_array(out, 2);
-        hf_write_uint(out, HF_FRAME_ENTRIES);
+        begin(out, HF_FRAME_ENTRIES, 2);
         write_list(out, &message->as.feed.runs);
         break;
     case HF_FRAME_VECTOR_DONE: write_vector_done(out, &message->as.done); break;
@@ -264,19 +269,18 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
     case HF_FRAME_ORIGIN: write_origin(out, &message->as.origin); break;
     case HF_FRAME_PUSH: write_push(out, &message->as.push); break;
     case HF_FRAME_ACK:
-        hf_write_array(out, 3);
-        hf_write_uint(out, HF_FRAME_ACK);
+        begin(out, HF_FRAME_ACK, 3);
         write_list(out, &message->as.ack.logs);
         write_list(out, &message->as.ack.notices);
         break;
     case HF_FRAME_FEED: write_feed(out, &message->as.feed); break;
     case HF_FRAME_HEAD: write_head(out, &message->as.head); break;
     case HF_FRAME_HEADS:
-        hf_write_array(out, 3);
-        hf_write_uint(out, HF_FRAME_HEADS);
+        begin(out, HF_FRAME_HEADS, 3);
         write_list(out, &message->as.heads.heads);
         hf_write_uint(out, message->as.heads.number);
         break;
+    case HF_FRAME_CERTIFICATE: write_certificate(out, &message->as.certificate); break;
     default: write_short_frame(out, message); break;
     }
 }

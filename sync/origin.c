@@ -68,6 +68,11 @@ const hf_origin_row *hf_origin_by_id(hf_store *store, const hf_origin_id *id)
     return store->origin_table_size ? store->origin_table[slot_of(store, id)] : NULL;
 }
 
+size_t hf_origin_count(const hf_store *store)
+{
+    return store->origin_count;
+}
+
 const hf_origin_row *hf_origin_by_no(hf_store *store, int64_t no)
 {
     if (no < 1 || (uint64_t)no > store->origin_count) return NULL;
@@ -145,6 +150,9 @@ static hf_status row_write(hf_store *store, hf_sql_id sql, const hf_origin_row *
 static hf_status row_add(hf_store *store, const hf_origin_row *like, hf_bytes certificate,
                          hf_origin_row **out)
 {
+    if (store->origin_count >= HF_ORIGIN_INDEX_MAX)
+        return hf_store_say(store, HF_ERR_LIMIT,
+                            "This store knows as many installations as it can.");
     hf_origin_row *row = malloc(sizeof *row);
     if (!row) return hf_store_say(store, HF_ERR_NOMEM, "Out of memory. What was saved is safe.");
     *row = *like;
@@ -193,6 +201,38 @@ static hf_status certificate_read(hf_store *store, hf_bytes certificate, hf_orig
     return HF_OK;
 }
 
+/* The newest named installation with this key, NULL for none; and how many there are, named or not.
+ */
+static const hf_origin_row *named_by_key(const hf_store *store, const uint8_t key_id[HF_HASH_SIZE],
+                                         size_t *count)
+{
+    const hf_origin_row *named = NULL;
+    *count = 0;
+    for (size_t i = store->origin_count; i-- > 0;) {
+        const hf_origin_row *row = store->origins[i];
+        if (!row->known || memcmp(row->key_id, key_id, HF_HASH_SIZE) != 0) continue;
+        if (!named && row->name[0]) named = row;
+        (*count)++;
+    }
+    return named;
+}
+
+/* Reads the certificate into `fresh`. One that we hold for this key is as good as when we checked
+ * it, and to check it again costs milliseconds, of which 64 incarnations would cost 64 times. */
+static hf_status certificate_take(hf_store *store, hf_bytes certificate, const hf_origin_row *named,
+                                  hf_origin_row *fresh)
+{
+    hf_buffer held = {0};
+    hf_status status = named ? hf_origin_certificate(store, named->no, &held) : HF_OK;
+    bool same = named && hf_bytes_equal(hf_buffer_bytes(&held), certificate);
+    hf_buffer_free(&held);
+    if (status != HF_OK) return status;
+    if (!same) return certificate_read(store, certificate, fresh);
+    memcpy(fresh->name, named->name, sizeof fresh->name);
+    fresh->is_hub = named->is_hub;
+    return HF_OK;
+}
+
 hf_status hf_origin_learn(hf_store *store, const uint8_t key_id[HF_HASH_SIZE],
                           const uint8_t incarnation[HF_INCARNATION_SIZE], hf_bytes certificate,
                           const hf_origin_row **out)
@@ -205,7 +245,12 @@ hf_status hf_origin_learn(hf_store *store, const uint8_t key_id[HF_HASH_SIZE],
     memcpy(fresh.key_id, key_id, HF_HASH_SIZE);
     memcpy(fresh.incarnation, incarnation, HF_INCARNATION_SIZE);
     hf_status status = HF_OK;
-    if (certificate.size) status = certificate_read(store, certificate, &fresh);
+    size_t count;
+    const hf_origin_row *named = named_by_key(store, key_id, &count);
+    bool ours = memcmp(key_id, store->crypto->own_key_id, HF_HASH_SIZE) == 0;
+    if (!row && !ours && count >= HF_KEY_ORIGINS_MAX)
+        return hf_store_say(store, HF_ERR_LIMIT, "One key has as many lives here as it may have.");
+    if (certificate.size) status = certificate_take(store, certificate, named, &fresh);
     if (status != HF_OK) return status;
     if (!row) {
         status = row_add(store, &fresh, certificate, &row);

@@ -176,7 +176,7 @@ hf_status hf_element_delete(hf_store *store, int64_t record, uint32_t field, con
 {
     *was_live = false;
     const hf_origin_row *origin = hf_origin_by_id(store, &cite->dot.origin);
-    if (!origin || record == 0) return HF_OK;
+    if (!origin) return HF_OK;
     hf_sql_id steps[] = {HF_SQL_ELEMENT_GET, HF_SQL_ELEMENT_DELETE};
     for (int i = 0; i < 2; i++) {
         sqlite3_stmt *statement = hf_sql(store, steps[i]);
@@ -319,7 +319,8 @@ static hf_status row_write(hf_store *store, hf_record *record, hf_bytes state)
                      : record->edited_deleted ? HF_SHOWN_EDITED_DELETED
                                               : HF_SHOWN);
     sqlite3_bind_int64(statement, at++, (sqlite3_int64)store->position);
-    hf_bind_bytes(statement, at, state.data, state.size);
+    hf_bind_bytes(statement, at++, state.data, state.size);
+    if (fresh) sqlite3_bind_int64(statement, at, (sqlite3_int64)record->first);
     hf_status status = hf_sql_run(store, statement);
     if (status == HF_OK && fresh) record->no = sqlite3_last_insert_rowid(store->db);
     return status;
@@ -329,6 +330,7 @@ hf_status hf_record_store(hf_store *store, hf_record *record)
 {
     for (size_t i = 0; i < record->field_count; i++)
         record->fields[i].rows = wants_rows(store, record, &record->fields[i]);
+    hf_record_note_crowded(store, record);
     hf_buffer state = {0};
     hf_status status = write_state(store, record, &state);
     if (status == HF_OK) status = row_write(store, record, hf_buffer_bytes(&state));

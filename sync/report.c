@@ -50,7 +50,8 @@ const char *hf_withheld_words(uint32_t code)
     case 602: return "only hubs write records of this type";
     case 603: return "the operations do not suit the record's type";
     case 604: return "withheld by an operator";
-    case 605: return "applying it ended the program";
+    case 605: return "the record holds more than it can, or what it cites is not known";
+    case 606: return "applying it ended the program";
     default: return "withheld";
     }
 }
@@ -483,7 +484,17 @@ hf_status hf_report_withheld(hf_store *store, bool own, size_t limit, hf_json *j
     return status == HF_OK ? json->out->status : status;
 }
 
-void hf_report_verify(const hf_verify_report *report, hf_json *json)
+static hf_status json_digest(void *context, uint32_t scope, const uint8_t digest[HF_HASH_SIZE])
+{
+    hf_json *json = context;
+    hf_json_object(json, NULL);
+    hf_json_uint(json, "scope", scope);
+    hf_json_hex(json, "digest", (hf_bytes){digest, HF_HASH_SIZE});
+    hf_json_end(json);
+    return json->out->status;
+}
+
+hf_status hf_report_verify(hf_store *store, const hf_verify_report *report, hf_json *json)
 {
     hf_json_uint(json, "entries", report->entries);
     hf_json_uint(json, "chains", report->chains);
@@ -491,4 +502,9 @@ void hf_report_verify(const hf_verify_report *report, hf_json *json)
     hf_json_uint(json, "heads_unproved", report->heads_unproved);
     hf_json_uint(json, "faults", report->faults);
     hf_json_string(json, "first_fault", report->first_fault);
+    hf_json_array(json, "digests");
+    /* What is damaged has no state that another could be compared with. */
+    hf_status status = report->faults == 0 ? hf_store_digests(store, json_digest, json) : HF_OK;
+    hf_json_end(json);
+    return status == HF_OK ? json->out->status : status;
 }

@@ -34,8 +34,9 @@ HF_MUST_CHECK hf_status hf_report_history(hf_store *store, const hf_record_id *i
                                           hf_json *json);
 /* withheld: dots that do not count, with their reasons. `own`: only those written here. */
 HF_MUST_CHECK hf_status hf_report_withheld(hf_store *store, bool own, size_t limit, hf_json *json);
-/* entries, chains, heads, heads_unproved, faults, first_fault. */
-void hf_report_verify(const hf_verify_report *report, hf_json *json);
+/* entries, chains, heads, heads_unproved, faults, first_fault, digests. */
+HF_MUST_CHECK hf_status hf_report_verify(hf_store *store, const hf_verify_report *report,
+                                         hf_json *json);
 
 /* The live values of a field, each distinct one once, as conflicts numbers them from 1.
  * HF_ERR_NOT_FOUND when there are not so many. Borrowed from the view. */

@@ -248,7 +248,7 @@ static const char *quote(const hf_field *field, hf_bytes value, char *out, size_
     if (kind == HF_KIND_TEXT) {
         hf_bytes text = hf_read_text(&reader);
         size_t shown = text.size < QUOTE_MAX ? text.size : QUOTE_MAX;
-        while (shown < text.size && shown > 0 && (text.data[shown] & 0xc0) == 0x80) shown--;
+        while (shown < text.size && (text.data[shown] & 0xc0) == 0x80) shown--; /* it is UTF-8 */
         snprintf(out, size, "\"%.*s%s\"", (int)shown, (const char *)text.data,
                  shown < text.size ? "…" : "");
     } else if (suits(HF_VALUE_INT, kind) && field->kind != HF_VALUE_DECIMAL) {

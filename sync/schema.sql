@@ -29,11 +29,13 @@ CREATE INDEX entry_opened ON entry(opened) WHERE opened IS NOT NULL;
 
 CREATE TABLE record(            -- record.c: the fold of its live writes
     no INTEGER PRIMARY KEY, type INTEGER NOT NULL, id BLOB NOT NULL, scope INTEGER NOT NULL,
-    deleted INTEGER NOT NULL, position INTEGER NOT NULL, state BLOB NOT NULL); -- state (sealed)
+    deleted INTEGER NOT NULL, position INTEGER NOT NULL,
+    first INTEGER NOT NULL,     -- position of the entry that it began with
+    state BLOB NOT NULL);       -- state (sealed)
 CREATE UNIQUE INDEX record_id ON record(type, id, scope); -- a record lives in one scope
 CREATE INDEX record_deleted ON record(type) WHERE deleted=1; -- few; counted without the others
 
-CREATE TABLE record_entry(      -- record.c: which entries touch a record, for history and refolding
+CREATE TABLE record_entry(      -- fold.c: which further entries touch a record, for history and refolding
     record INTEGER NOT NULL, position INTEGER NOT NULL,
     PRIMARY KEY(record, position)) WITHOUT ROWID;
 

@@ -105,7 +105,8 @@ static bool is_in_turn(const hf_session *session, uint8_t type)
     case HF_FRAME_START:
     case HF_FRAME_PUSH:
     case HF_FRAME_FEED_ACK:
-    case HF_FRAME_HEAD: return session->side == HF_SIDE_HUB && open;
+    case HF_FRAME_HEAD:
+    case HF_FRAME_RENEW: return session->side == HF_SIDE_HUB && open;
     default: return session->side == HF_SIDE_CLIENT && open;
     }
 }
@@ -114,7 +115,7 @@ static bool is_in_turn(const hf_session *session, uint8_t type)
 static void copy_text(char *out, size_t room, hf_bytes text)
 {
     size_t size = text.size < room ? text.size : room - 1;
-    while (size > 0 && size < text.size && (text.data[size] & 0xc0) == 0x80) size--;
+    while (size < text.size && (text.data[size] & 0xc0) == 0x80) size--; /* it is UTF-8 */
     for (size_t i = 0; i < size; i++)
         out[i] = text.data[i] < 0x20 || text.data[i] == 0x7f ? '?' : (char)text.data[i];
     out[size] = 0;
@@ -214,7 +215,7 @@ void hf_session_tick(hf_session *session, uint64_t now_ms)
 {
     if (session->state == HF_SESSION_CLOSING) { /* a dead link's full buffer takes no farewell */
         if (!session->closing_at_ms) session->closing_at_ms = now_ms ? now_ms : 1;
-        if (now_ms - session->closing_at_ms >= HF_FAREWELL_MS) session->farewell_due = false;
+        if (now_ms >= session->closing_at_ms + HF_FAREWELL_MS) session->farewell_due = false;
     }
     if (!hf_session_live(session)) return;
     if (session->state != HF_SESSION_OPEN) {
@@ -233,7 +234,7 @@ void hf_session_tick(hf_session *session, uint64_t now_ms)
                             ? HF_PING_AFTER_MS
                             : HF_PING_AFTER_MS + HF_PING_AFTER_MS / 2;
     if (now_ms - since < patience) return;
-    session->asked_at_ms = now_ms ? now_ms : 1;
+    session->asked_at_ms = now_ms;
     session->ping_nonce++;
     session->ping_due = true;
 }
@@ -299,22 +300,38 @@ bool hf_session_send(hf_session *session, uint64_t now_ms, uint64_t wall_ms, hf_
 
 /* ---- inbox ---- */
 
-hf_status hf_inbox_put(hf_inbox *inbox, void *owner, hf_bytes raw)
+static void append(hf_inbox *inbox, hf_received *received)
 {
-    hf_received *received = malloc(sizeof *received + raw.size);
-    if (!received) return HF_ERR_NOMEM;
     received->next = NULL;
-    received->owner = owner;
-    received->size = raw.size;
-    if (raw.size) memcpy(received->data, raw.data, raw.size);
     if (inbox->last)
         inbox->last->next = received;
     else
         inbox->first = received;
     inbox->last = received;
     inbox->count++;
-    inbox->bytes += raw.size;
+    inbox->bytes += sizeof *received + received->size;
+}
+
+static void leaves(hf_inbox *inbox, const hf_received *received)
+{
+    inbox->count--;
+    inbox->bytes -= sizeof *received + received->size;
+}
+
+hf_status hf_inbox_put(hf_inbox *inbox, void *owner, hf_bytes raw)
+{
+    hf_received *received = malloc(sizeof *received + raw.size);
+    if (!received) return HF_ERR_NOMEM;
+    *received = (hf_received){.owner = owner, .size = raw.size};
+    memcpy(received->data, raw.data, raw.size); /* a frame has at least its head */
+    append(inbox, received);
     return HF_OK;
+}
+
+void hf_inbox_pass(hf_inbox *from, hf_inbox *to, hf_received *received)
+{
+    leaves(from, received);
+    append(to, received);
 }
 
 /* `reached` false: frames of `owner` are kept until `from` comes. */
@@ -332,8 +349,7 @@ static void drop(hf_inbox *inbox, const void *owner, const hf_received *from)
             continue;
         }
         *at = received->next;
-        inbox->count--;
-        inbox->bytes -= received->size;
+        leaves(inbox, received);
         free(received);
     }
 }

@@ -72,16 +72,21 @@ typedef struct hf_received {
     struct hf_received *next;
     void *owner;
     size_t size;
+    /* A hub's alone, else 0: what it costs to apply, and what it fills of its lane's window. */
+    uint32_t work, entries, bytes;
+    uint8_t lane;
     uint8_t data[];
 } hf_received;
 
 typedef struct hf_inbox { /* first in, first out; zero-initialise */
     hf_received *first, *last;
-    size_t count, bytes;
+    size_t count, bytes; /* bytes of memory, not of frames: small ones cost more than they say */
 } hf_inbox;
 
 /* Copies `raw` in. HF_ERR_NOMEM. The caller bounds `bytes`. */
 HF_MUST_CHECK hf_status hf_inbox_put(hf_inbox *inbox, void *owner, hf_bytes raw);
+/* `received`, which the caller has unlinked from the one, becomes the other's last. */
+void hf_inbox_pass(hf_inbox *from, hf_inbox *to, hf_received *received);
 void hf_inbox_drop(hf_inbox *inbox, const void *owner); /* every frame of it; NULL: all frames */
 /* `from` and every later frame of the same owner. */
 void hf_inbox_drop_from(hf_inbox *inbox, const hf_received *from);

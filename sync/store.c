@@ -280,8 +280,10 @@ static hf_status set_modes(hf_store *store)
     if (store->read_only) return HF_OK;
     if (HF_PLANTED(NO_FSYNC))
         return hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF");
-    return hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-                              "PRAGMA cache_size=-8192");
+    hf_status status = hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                                          "PRAGMA cache_size=-8192");
+    if (status == HF_OK) sqlite3_wal_autocheckpoint(store->db, HF_WAL_PAGES); /* cannot fail */
+    return status;
 }
 
 /* Steps up from each older version stand here, each in one transaction, as there come to be any. */

@@ -34,10 +34,11 @@ const hf_origin_row *hf_origin_by_id(hf_store *store, const hf_origin_id *id);
 const hf_origin_row *hf_origin_by_no(hf_store *store, int64_t no);
 /* Learns an origin: key id and incarnation make its id; `certificate` (DER, may be empty) is
  * checked against the CA and stored. Needs an open batch or makes its own transaction. Errors:
- * HF_ERR_PROTOCOL (certificate not by our CA, or of another key). */
+ * HF_ERR_PROTOCOL (certificate not by our CA, or of another key), HF_ERR_LIMIT. */
 HF_MUST_CHECK hf_status hf_origin_learn(hf_store *store, const uint8_t key_id[HF_HASH_SIZE],
                                         const uint8_t incarnation[HF_INCARNATION_SIZE],
                                         hf_bytes certificate, const hf_origin_row **out);
+size_t hf_origin_count(const hf_store *store); /* known, also by a citation alone */
 /* Its certificate, DER, copied out; empty when not known. */
 HF_MUST_CHECK hf_status hf_origin_certificate(hf_store *store, int64_t no, hf_buffer *out);
 /* Every origin with our own key: this incarnation first, then former ones. */

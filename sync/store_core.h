@@ -47,7 +47,7 @@ typedef struct hf_poison { /* poison.c */
     hf_dot dot;
 } hf_poison;
 
-enum { HF_VECTOR_SLOTS = 64, HF_LOG_SLOTS = 64, HF_GUARD_SIZE = 40 };
+enum { HF_VECTOR_SLOTS = 64, HF_LOG_SLOTS = 64, HF_CROWDED_SLOTS = 1024, HF_GUARD_SIZE = 40 };
 
 typedef struct hf_log_slot { /* last seq of a whole log, over all its scopes */
     int64_t log;
@@ -79,8 +79,11 @@ struct hf_store {
     hf_vector_slot vectors[HF_VECTOR_SLOTS];
     hf_log_slot logs[HF_LOG_SLOTS];
     hf_poison poison;
+    /* Records seen at their limits (hf_entry_crowds), by the hash of their ids: worth a look. */
+    uint64_t crowded[HF_CROWDED_SLOTS];
     hf_batch *batch; /* the open one, or NULL */
     hf_txn *txn;
+    uint32_t may_write;             /* a scope found to be open to this device; 0: none yet */
     bool clock_caps;                /* clock_cap has rows: qualities must be looked up */
     bool pack_changed;              /* a newer one may be held: to be looked for after a commit */
     uint64_t head_number;           /* last acceptance number given to a head */
@@ -121,6 +124,11 @@ HF_MUST_CHECK hf_status hf_store_damaged(hf_store *store, const char *what);
 HF_MUST_CHECK hf_status hf_journal_check(hf_store *store);
 /* check.c, at open: marks the store damaged where a row is not what was stored. */
 HF_MUST_CHECK hf_status hf_store_check(hf_store *store);
+
+/* ---- cursor.c ---- */
+/* Notes what the acks are, in the open transaction; and, at open, whether they still are. */
+HF_MUST_CHECK hf_status hf_acks_seal(hf_store *store);
+HF_MUST_CHECK hf_status hf_acks_check(hf_store *store);
 /* The feed's chain past an entry whose own chain is `chain`: protocol.md 3. */
 void hf_feed_chain_next(const hf_crypto *crypto, uint8_t feed[16], hf_bytes chain);
 
@@ -185,34 +193,6 @@ HF_MUST_CHECK hf_status hf_dot_seen(hf_store *store, uint32_t scope, const hf_do
 void hf_chain_next(const hf_crypto *crypto, uint8_t chain[HF_HASH_SIZE],
                    const uint8_t hash[HF_HASH_SIZE]); /* chain = H(01 || chain || hash) */
 
-/* ---- entry.c: bodies and parts ---- */
-typedef struct hf_part {
-    bool erased;
-    uint8_t hash[HF_HASH_SIZE];
-    hf_record_id record;
-    hf_reader ops; /* at the next op; op_left of them */
-    size_t op_left;
-    uint32_t last_field, last_ordinal; /* ops ascend by field; equal ones count up */
-    bool started;
-    hf_origin_id logs[HF_PART_LOGS_MAX]; /* cited logs */
-    uint8_t lanes[HF_PART_LOGS_MAX];
-    size_t log_count;
-} hf_part;
-typedef struct hf_op {
-    uint32_t field, ordinal;
-    hf_cite cites[HF_OVERWRITTEN_MAX];
-    size_t cite_count;
-    hf_bytes value; /* data NULL: none */
-    hf_bytes reason;
-} hf_op;
-/* Reads the next part of `parts`; own log is (origin, lane). */
-HF_MUST_CHECK hf_status hf_part_next(const hf_crypto *crypto, hf_reader *parts, hf_part *out);
-HF_MUST_CHECK hf_status hf_op_next(hf_part *part, const hf_origin_id *origin, uint8_t lane,
-                                   hf_op *out);
-
-/* The same entry with every part erased: only the hashes are left. */
-HF_MUST_CHECK hf_status hf_entry_erase(const hf_crypto *crypto, hf_bytes body, hf_buffer *out);
-
 /* ---- record.c ---- */
 typedef struct hf_record_field {
     uint32_t number;
@@ -225,6 +205,7 @@ typedef struct hf_record { /* a record being folded */
     hf_record_id id;
     uint32_t scope;
     bool deleted, edited_deleted;
+    uint64_t first;          /* position of the entry that began it; read when it is first stored */
     hf_record_field *fields; /* ascending by number */
     size_t field_count, field_capacity;
     hf_buffer blob; /* the state as stored: what the cells' values borrow from */
@@ -256,6 +237,8 @@ HF_MUST_CHECK hf_status hf_record_entries(hf_store *store, int64_t no, uint64_t 
 HF_MUST_CHECK hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *entry,
                                        const hf_origin_id *origin, uint8_t lane,
                                        const uint8_t hash[HF_HASH_SIZE], uint64_t position);
+/* Remembers the record if it is at one of its limits: hf_entry_crowds then looks. */
+void hf_record_note_crowded(hf_store *store, const hf_record *record);
 /* Folds a record anew from its entries: after a verdict. */
 HF_MUST_CHECK hf_status hf_record_refold(hf_store *store, int64_t no);
 /* Brings the conflict table up to date with the pack, if it was made under another one. */
@@ -276,6 +259,7 @@ struct hf_batch {
     bool pack_changed;
     size_t origin_count;
     hf_buffer scratch;
+    bool acks_changed;
     bool named;  /* the marker names an entry that this batch has applied and not committed */
     bool failed; /* something in it went wrong: it can only be rolled back */
 };

@@ -36,13 +36,13 @@ static bool lane_room(const hf_upload *upload, uint8_t lane, hf_upload_next *out
 {
     uint32_t entries = upload->lanes[lane].entries, bytes = upload->lanes[lane].bytes;
     uint32_t most = upload->lanes[lane].window_entries, room = upload->lanes[lane].window_bytes;
-    out->entries = HF_FRAME_ENTRIES_MAX;
+    out->entries = HF_PUSH_ENTRIES_MAX;
     out->bytes = upload->frame_size;
     if (HF_PLANTED(CREDIT_IGNORED)) return true;
     if (entries >= most || room == 0) return false;
     if (entries > 0 && bytes + (uint64_t)HF_ENTRY_SIZE_MAX > room) return false;
     if (most - entries < out->entries) out->entries = most - entries;
-    if (bytes < room && room - bytes < out->bytes) out->bytes = room - bytes;
+    if (room - bytes < out->bytes) out->bytes = room - bytes;
     return true;
 }
 

@@ -54,7 +54,9 @@ void hf_txn_rollback(hf_txn *txn)
 
 hf_status hf_txn_new_id(hf_txn *txn, uint32_t type, hf_record_id *out)
 {
-    return hf_record_id_new(txn->store->crypto, type, txn->author.wall_ms, out);
+    hf_status status = hf_record_id_new(txn->store->crypto, type, txn->author.wall_ms, out);
+    if (status == HF_OK) txn->drafts.minted = *out;
+    return status;
 }
 
 hf_status hf_txn_change(hf_txn *txn, const hf_change *change)
@@ -64,7 +66,7 @@ hf_status hf_txn_change(hf_txn *txn, const hf_change *change)
 
 void hf_txn_next_entry(hf_txn *txn)
 {
-    txn->drafts.entry++;
+    hf_drafts_next_entry(&txn->drafts);
 }
 
 hf_status hf_import_seen(hf_store *store, const uint8_t digest[16], bool *seen)

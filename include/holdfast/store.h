@@ -210,6 +210,11 @@ HF_MUST_CHECK hf_status hf_store_verify(hf_store *store, hf_verify_report *out);
  * equal states. */
 HF_MUST_CHECK hf_status hf_store_digest(hf_store *store, uint32_t scope, uint8_t out[HF_HASH_SIZE]);
 
+typedef hf_status (*hf_digest_visitor)(void *context, uint32_t scope,
+                                       const uint8_t digest[HF_HASH_SIZE]);
+/* The digest of each scope in which this replica holds any log, ascending. */
+HF_MUST_CHECK hf_status hf_store_digests(hf_store *store, hf_digest_visitor visit, void *context);
+
 typedef struct hf_scope_view {
     uint32_t number;
     char name[64];

@@ -1,9 +1,9 @@
 /* nodes.c: see nodes.h. */
 #include "nodes.h"
 
+#include "folder.h"
 #include "platform/clock.h"
 #include "platform/files.h"
-#include "raw_sqlite.h"
 #include "sync/embedded.h"
 
 #include <stdio.h>
@@ -21,12 +21,12 @@ static bool is_ok(hf_status status, const char *what)
 
 /* ---- files ---- */
 
-void nodes_path(const nodes *n, const char *name, char out[96])
+static void nodes_path(const nodes *n, const char *name, char out[96])
 {
     snprintf(out, 96, "%s/%s", n->folder, name);
 }
 
-void nodes_remove_database(const char *path)
+static void nodes_remove_database(const char *path)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", ".guard"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
@@ -135,7 +135,7 @@ static bool open_store(node *one, bool is_hub)
 
 static bool open_hub(nodes *n)
 {
-    const char *scopes[] = {"beat"};
+    const char *scopes[] = {BENCH_SCOPE};
     const hf_crypto *edge = hf_keys_crypto(n->edge_node.keys);
     hf_hub_options options = {.implementation = "bench hub", .peers_max = 4};
     hf_bytes pack = {hf_pack_police, hf_pack_police_size};
@@ -145,17 +145,6 @@ static bool open_hub(nodes *n)
         status = hf_hub_register(n->hub, edge->own_key_id, "edge", "Avon", "Central", scopes, 1,
                                  edge->own_certificate, hf_clock_wall_ms());
     return is_ok(status, "the hub");
-}
-
-uint32_t nodes_scope(nodes *n)
-{
-    hf_scope_view scopes[8];
-    size_t count = sizeof scopes / sizeof *scopes;
-    if (hf_store_scopes(n->edge_node.store, scopes, &count) != HF_OK) return 0;
-    if (count > sizeof scopes / sizeof *scopes) count = sizeof scopes / sizeof *scopes;
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(scopes[i].name, "beat") == 0) return scopes[i].number;
-    return 0;
 }
 
 /* ---- the link ---- */
@@ -208,7 +197,9 @@ static bool link_nodes(nodes *n)
 {
     const hf_crypto *edge = hf_keys_crypto(n->edge_node.keys);
     uint64_t now_ms = hf_clock_now_ms();
-    if (!is_ok(hf_hub_link_up(n->hub, edge->own_key_id, now_ms, &n->peer), "the link"))
+    if (!is_ok(hf_hub_link_up(n->hub, edge->own_key_id, (hf_validity){.until_ms = UINT64_MAX},
+                              now_ms, &n->peer),
+               "the link"))
         return false;
     hf_edge_link_up(n->edge, now_ms);
     return true;
@@ -224,14 +215,14 @@ static bool has_receipt(nodes *n, uint8_t lane, uint64_t seq)
 
 bool nodes_upload(nodes *n, uint8_t lane, uint64_t seq, double seconds)
 {
-    double until = raw_seconds() + seconds;
+    double until = bench_seconds() + seconds;
     bool has = false;
     if (!link_nodes(n)) return false;
     while (!has) {
         hf_status status = turn(n);
         if (!is_ok(status, "the session")) break;
         has = has_receipt(n, lane, seq);
-        if (!has && raw_seconds() > until) {
+        if (!has && bench_seconds() > until) {
             fprintf(stderr, "bench: the upload did not end within %.0f s\n", seconds);
             break;
         }
@@ -243,16 +234,16 @@ bool nodes_upload(nodes *n, uint8_t lane, uint64_t seq, double seconds)
 /* The edge may write once its first session has told it its scopes and the pack. */
 static bool greet(nodes *n)
 {
-    double until = raw_seconds() + GREETING_SECONDS_MAX;
+    double until = bench_seconds() + GREETING_SECONDS_MAX;
     hf_edge_status now = {.link = HF_LINK_DOWN};
     if (!link_nodes(n)) return false;
-    while (now.link != HF_LINK_IN_SYNC && raw_seconds() < until) {
+    while (now.link != HF_LINK_IN_SYNC && bench_seconds() < until) {
         if (!is_ok(turn(n), "the first session")) break;
         hf_edge_status_get(n->edge, &now);
     }
     unlink_nodes(n);
     if (now.link != HF_LINK_IN_SYNC) fprintf(stderr, "bench: the edge did not get in sync\n");
-    return now.link == HF_LINK_IN_SYNC && nodes_scope(n) != 0;
+    return now.link == HF_LINK_IN_SYNC;
 }
 
 bool nodes_open(nodes *n)

@@ -34,15 +34,10 @@ void nodes_free(nodes *n); /* removes the files */
 /* Opens new, empty stores; registers the edge at the hub and lets it learn its scopes and the pack;
  * then takes the link away. */
 bool nodes_open(nodes *n);
-void nodes_close(nodes *n);     /* and removes the stores */
-uint32_t nodes_scope(nodes *n); /* that the edge may write in; 0: none */
+void nodes_close(nodes *n); /* and removes the stores */
 
 /* Connects, and turns both until the hub has acknowledged the edge's entry `seq` of `lane` as
  * durable, or for `seconds` at most. */
 bool nodes_upload(nodes *n, uint8_t lane, uint64_t seq, double seconds);
-
-/* A path in the folder for a file of the caller's own, which nodes_free removes. */
-void nodes_path(const nodes *n, const char *name, char out[96]);
-void nodes_remove_database(const char *path);
 
 #endif

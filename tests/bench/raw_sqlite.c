@@ -1,15 +1,15 @@
 /* raw_sqlite.c: see raw_sqlite.h. */
 #include "raw_sqlite.h"
 
+#include "folder.h"
 #include "sync/embedded.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { HUB_ROWS_PER_COMMIT = 1000, ENTRY_BODY_SIZE = 340, STATE_SIZE = 400, STATEMENTS_MAX = 3 };
+enum { ENTRY_BODY_SIZE = 340, STATE_SIZE = 400, STATEMENTS_MAX = 2 };
 
 typedef struct raw {
     sqlite3 *db;
@@ -18,13 +18,6 @@ typedef struct raw {
     uint8_t id[16];
     bool failed;
 } raw;
-
-double raw_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static void expect(raw *r, int code, int wanted)
 {
@@ -87,7 +80,7 @@ double raw_blobs(const char *path, uint32_t count, uint32_t per_commit, bool ind
     run(&r, "CREATE TABLE r(seq INTEGER PRIMARY KEY, id BLOB, body BLOB)");
     if (indexed) run(&r, "CREATE UNIQUE INDEX ri ON r(id)");
     r.insert[0] = prepare(&r, "INSERT INTO r(id, body) VALUES(?, ?)");
-    double began = raw_seconds();
+    double began = bench_seconds();
     for (uint32_t i = 0; i < count && !r.failed; i++) {
         if (i % per_commit == 0) step(&r, r.begin);
         next_id(&r, i);
@@ -96,14 +89,14 @@ double raw_blobs(const char *path, uint32_t count, uint32_t per_commit, bool ind
         step(&r, r.insert[0]);
         if (i % per_commit == per_commit - 1 || i == count - 1) step(&r, r.commit);
     }
-    double seconds = raw_seconds() - began;
+    double seconds = bench_seconds() - began;
     raw_close(&r);
     return r.failed ? 0 : count / seconds;
 }
 
-static void insert_hub_rows(raw *r, uint32_t number)
+static void insert_rows(raw *r, uint32_t number)
 {
-    sqlite3_stmt *entry = r->insert[0], *record = r->insert[1], *join = r->insert[2];
+    sqlite3_stmt *entry = r->insert[0], *record = r->insert[1];
     next_id(r, number);
     sqlite3_bind_int64(entry, 1, number);
     sqlite3_bind_int64(entry, 2, (sqlite3_int64)number << 16);
@@ -115,11 +108,9 @@ static void insert_hub_rows(raw *r, uint32_t number)
     sqlite3_bind_blob(record, 2, r->id, sizeof r->id, SQLITE_STATIC);
     sqlite3_bind_blob(record, 3, r->bytes, STATE_SIZE, SQLITE_STATIC);
     step(r, record);
-    sqlite3_bind_int64(join, 1, number);
-    step(r, join);
 }
 
-double raw_hub_rows(const char *path, uint32_t count)
+double raw_rows(const char *path, uint32_t count, uint32_t per_commit)
 {
     raw r;
     raw_open(&r, path);
@@ -128,17 +119,33 @@ double raw_hub_rows(const char *path, uint32_t count)
     sqlite3_free(schema);
     r.insert[0] = prepare(&r, "INSERT INTO entry(position, log, seq, scope, hlc, withheld, chain, "
                               "feed_chain, body) VALUES(?1, 19, ?1, 5, ?2, 0, ?3, ?4, ?5)");
-    r.insert[1] = prepare(&r, "INSERT INTO record(no, type, id, scope, deleted, position, state) "
-                              "VALUES(?1, 16, ?2, 5, 0, ?1, ?3)");
-    r.insert[2] = prepare(&r, "INSERT INTO record_entry(record, position) VALUES(?1, ?1)");
-    double began = raw_seconds();
+    r.insert[1] = prepare(&r, "INSERT INTO record(no, type, id, scope, deleted, position, first, "
+                              "state) VALUES(?1, 16, ?2, 5, 0, ?1, ?1, ?3)");
+    double began = bench_seconds();
     for (uint32_t i = 0; i < count && !r.failed; i++) {
-        if (i % HUB_ROWS_PER_COMMIT == 0) step(&r, r.begin);
-        insert_hub_rows(&r, i + 1);
-        if (i % HUB_ROWS_PER_COMMIT == HUB_ROWS_PER_COMMIT - 1 || i == count - 1)
-            step(&r, r.commit);
+        if (i % per_commit == 0) step(&r, r.begin);
+        insert_rows(&r, i + 1);
+        if (i % per_commit == per_commit - 1 || i == count - 1) step(&r, r.commit);
     }
-    double seconds = raw_seconds() - began;
+    double seconds = bench_seconds() - began;
     raw_close(&r);
     return r.failed ? 0 : count / seconds;
+}
+
+bool raw_commits(const char *path, uint32_t count, double *ms)
+{
+    raw r;
+    raw_open(&r, path);
+    run(&r, "CREATE TABLE r(seq INTEGER PRIMARY KEY, id BLOB, body BLOB)");
+    r.insert[0] = prepare(&r, "INSERT INTO r(id, body) VALUES(NULL, ?)");
+    for (uint32_t i = 0; i < count && !r.failed; i++) {
+        double began = bench_seconds();
+        step(&r, r.begin);
+        sqlite3_bind_blob(r.insert[0], 1, r.bytes, RAW_BLOB_SIZE, SQLITE_STATIC);
+        step(&r, r.insert[0]);
+        step(&r, r.commit);
+        ms[i] = 1000 * (bench_seconds() - began);
+    }
+    raw_close(&r);
+    return !r.failed;
 }

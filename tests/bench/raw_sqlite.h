@@ -10,14 +10,16 @@
 
 enum { RAW_BLOB_SIZE = 369 }; /* one of gen.h's records in plain CBOR, with field names */
 
-double raw_seconds(void); /* monotonic */
-
 /* Inserts `count` blobs, `per_commit` in each transaction. With `indexed`, each has an id of 16
  * bytes that rises, under a unique index. */
 double raw_blobs(const char *path, uint32_t count, uint32_t per_commit, bool indexed);
 
-/* Inserts `count` records as a hub keeps them, into its own tables: an entry, a record and the row
- * that joins them, 1,000 records per transaction. */
-double raw_hub_rows(const char *path, uint32_t count);
+/* Inserts `count` records as a hub and an edge keep them, into their own tables with all indexes:
+ * an entry, a record and the row that joins them, ids ascending, `per_commit` records in each
+ * transaction. */
+double raw_rows(const char *path, uint32_t count, uint32_t per_commit);
+
+/* Commits `count` blobs, each alone; `ms` gets what each took. */
+bool raw_commits(const char *path, uint32_t count, double *ms);
 
 #endif

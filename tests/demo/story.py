@@ -128,8 +128,8 @@ class Day:
             self.fall_over()
         finally:
             ended.set()
-        imports.join()
-        notes.join()
+            imports.join()
+            notes.join()
         self.converge()
         again = self.rees.import_rows(DATA / MORNING["rees"][0], MAPPING)[1]
         self.shared = [row["id"] for row in
@@ -157,8 +157,11 @@ class Day:
         """Kills it at a random moment soon after a fresh acknowledgement, and keeps its file as the
         kill left it beside what every device had been told by then."""
         before = self.acked()
-        wait_until(lambda: self.acked() > before, SECONDS,
-                   "an upload is acknowledged", pause=0.002)
+        try:
+            wait_until(lambda: self.acked() > before, SECONDS,
+                       "an upload is acknowledged", pause=0.002)
+        except Trouble as trouble:  # all have something to send: the account says what became of it
+            raise Stuck(str(trouble)) from None
         time.sleep(self.random.uniform(0, 0.12))
         self.hub.kill()
         kept = self.directory / f"kill-{len(self.kills) + 1}"
@@ -193,9 +196,9 @@ class Day:
             self.kill_hub()
         finally:
             ended.set()
-        for device in self.devices.values():
-            device.offline = True
-        work.join()
+            for device in self.devices.values():
+                device.offline = True
+            work.join()
         waiting = sum(device.ask("status")["waiting"] for device in self.devices.values())
         self.say.fact(f"the hub was killed (SIGKILL) and stays dead; {waiting:,} entries on the "
                       "devices were not yet acknowledged")

@@ -146,7 +146,7 @@ static void expect_culprit(scene *s, hf_store *store)
     hf_hole hole = only_hole(store);
     assert_memory_equal(&hole.dot.origin, &s->culprit.origin, sizeof hole.dot.origin);
     assert_int_equal(hole.dot.seq, s->culprit.seq);
-    assert_int_equal(hole.reason, 605);
+    assert_int_equal(hole.reason, 606);
     assert_string_equal(hole.text, "applying it ended the program");
     assert_string_equal(pair_summary(store, &s->poison), "");
 }
@@ -195,7 +195,7 @@ static void at_the_hub_it_is_withheld_and_its_author_and_the_operator_see_why(vo
     hf_store *author = s->pair->nodes[0].store;
     assert_int_equal(hf_store_history(author, &s->poison, UINT32_MAX, on_history, &withheld),
                      HF_OK);
-    assert_int_equal(withheld, 605);
+    assert_int_equal(withheld, 606);
     assert_string_equal(pair_summary(s->pair->nodes[1].store, &s->poison), "");
     live_on(s, HF_ENDING_QUIET, SIGABRT); /* and so it stays */
     assert_false(hf_store_blamed(s->pair->hub_node.store, &dot));

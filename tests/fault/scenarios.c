@@ -454,27 +454,21 @@ static void run_read(fault_world *world)
 static hf_status ask(fault_world *world, int node, const char *request)
 {
     hf_buffer reply = {0};
-    hf_status status;
+    bool at_hub = node == WORLD_HUB;
     pair_node *it = world_node(world, node);
-    hf_bytes text = {(const uint8_t *)request, strlen(request)};
-    hf_edge_api edge = {.store = it->store,
-                        .edge = it->edge,
-                        .device = it->name,
-                        .hub = "localhost:7443",
-                        .now_ms = world->pair->now_ms,
-                        .wall_ms = pair_wall_ms(world->pair)};
+    hf_edge_api edge = {.edge = it->edge, .hub = "localhost:7443"};
     hf_enroll enroll = {.store = it->store,
                         .hub = world->pair->hub,
                         .enrol_address = "localhost:7444",
                         .sync_address = "localhost:7443"};
-    hf_hub_api hub = {.store = it->store,
-                      .hub = world->pair->hub,
-                      .enroll = &enroll,
-                      .name = "hub",
-                      .now_ms = world->pair->now_ms,
-                      .wall_ms = pair_wall_ms(world->pair)};
-    status = node == WORLD_HUB ? hf_hub_api_answer(&hub, text, &reply)
-                               : hf_edge_api_answer(&edge, text, &reply);
+    hf_api api = {.side = at_hub ? &hf_hub_side : &hf_edge_side,
+                  .node = at_hub ? (const void *)&enroll : &edge,
+                  .store = it->store,
+                  .name = it->name,
+                  .now_ms = world->pair->now_ms,
+                  .wall_ms = pair_wall_ms(world->pair)};
+    hf_bytes text = {(const uint8_t *)request, strlen(request)};
+    hf_status status = hf_api_answer(&api, text, &reply);
     if (status == HF_OK) say(world, "%.*s\n", (int)reply.size, (const char *)reply.data);
     if (strstr(world->text, "\"complete\":false")) status = HF_ERR_IO; /* it said so */
     hf_buffer_free(&reply);

@@ -1,11 +1,11 @@
 /* fuzz_codec.c: any bytes at all, against the oracle, and through every reader. */
+#include "harness.h"
+
 #include "sync/codec.h"
 
 #include "../unit/cbor_oracle.h"
 
 #include <assert.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Reads what stands next and writes it again. False: nothing that the profile has. */
 static bool copy_head(hf_reader *in, hf_buffer *out)
@@ -54,7 +54,7 @@ static void read_and_write_again(hf_bytes bytes)
     hf_buffer_free(&out);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void fuzz_one(const uint8_t *data, size_t size)
 {
     hf_bytes bytes = {data, size};
     hf_status profile = hf_cbor_check_profile(bytes);
@@ -68,5 +68,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(item.size <= size);
     assert(item.size == 0 || hf_cbor_check_profile(item) == HF_OK);
     read_and_write_again(bytes);
-    return 0;
 }

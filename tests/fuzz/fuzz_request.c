@@ -1,11 +1,11 @@
 /* fuzz_request.c: certificate requests as a stranger may post them, in PEM and in DER. */
+#include "harness.h"
+
 #include "platform/ca.h"
 
 #include <assert.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void fuzz_one(const uint8_t *data, size_t size)
 {
     uint8_t der[HF_CSR_DER_MAX], public_key[HF_PUBLIC_KEY_MAX];
     size_t der_size = sizeof der, key_size = 0;
@@ -16,5 +16,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hf_status status = hf_request_read(request, public_key, &key_size);
     assert(status == HF_OK || status == HF_ERR_INPUT);
     assert((status == HF_OK) == (key_size > 0));
-    return 0;
 }

@@ -310,6 +310,40 @@ void fix_judge(fix_node *hub, const hf_dot *dot, uint32_t scope, uint32_t reason
     assert_int_equal(hf_batch_commit(batch), HF_OK);
 }
 
+/* ---- a hub and two officers' devices ---- */
+
+int fix_bench_setup(void **state)
+{
+    fix_bench *b = calloc(1, sizeof *b);
+    assert_non_null(b);
+    b->hub = fix_hub();
+    b->rees = fix_edge(b->hub, "rees");
+    b->khan = fix_edge(b->hub, "khan");
+    b->scopes[0] = HF_SCOPE_COMMON;
+    b->scopes[1] = b->beat = fix_scope(b->hub, "beat");
+    b->scopes[2] = b->custody = fix_scope(b->hub, "custody");
+    *state = b;
+    return 0;
+}
+
+int fix_bench_teardown(void **state)
+{
+    fix_bench *b = *state;
+    fix_free(b->khan);
+    fix_free(b->rees);
+    fix_free(b->hub);
+    free(b);
+    return 0;
+}
+
+void fix_exchange(fix_bench *b)
+{
+    fix_push(b->rees, b->hub);
+    fix_push(b->khan, b->hub);
+    fix_pull(b->hub, b->rees, b->scopes, 3, &b->rees_at);
+    fix_pull(b->hub, b->khan, b->scopes, 3, &b->khan_at);
+}
+
 /* ---- expectations ---- */
 
 void fix_expect_whole(fix_node *node)

@@ -61,6 +61,18 @@ void fix_pull(fix_node *hub, fix_node *to, const uint32_t *scopes, size_t count,
 /* The hub's verdict on an entry: 0 opens it again. */
 void fix_judge(fix_node *hub, const hf_dot *dot, uint32_t scope, uint32_t reason);
 
+/* ---- where most tests begin: a hub and two officers' devices ---- */
+typedef struct fix_bench {
+    fix_node *hub, *rees, *khan;
+    uint32_t beat, custody, scopes[3]; /* scopes: all that a device holds */
+    uint64_t rees_at, khan_at;         /* how far they have the hub's feed */
+    hf_record_id crime, other;         /* for a suite's own set-up to make */
+} fix_bench;
+/* cmocka setup and teardown: *state is a fix_bench. */
+int fix_bench_setup(void **state);
+int fix_bench_teardown(void **state);
+void fix_exchange(fix_bench *b); /* what the officers wrote goes to the hub, then to both */
+
 /* ---- expectations ---- */
 void fix_expect_whole(fix_node *node);                          /* hf_store_verify finds no fault */
 void fix_expect_same(fix_node *a, fix_node *b, uint32_t scope); /* equal digests */

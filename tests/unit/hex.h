@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEX_MAX = 2048 };
+enum { HEX_MAX = 4096 };
 
 /* Borrows `out`, of HEX_MAX bytes. Ends the test on anything but pairs of hex digits. */
 static inline hf_bytes unhex(const char *hex, uint8_t *out)

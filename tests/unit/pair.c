@@ -33,7 +33,8 @@ hf_status pair_try_open(pair_world *pair, pair_node *node)
                                 .is_hub = is_hub};
     hf_status status = hf_store_open(&options, &node->store, problem, sizeof problem);
     if (status != HF_OK && !pair->faults) print_error("%s: %s\n", node->name, problem);
-    hf_hub_options hub = {.implementation = "test hub", .peers_max = PAIR_EDGES_MAX};
+    hf_hub_options hub = {
+        .implementation = "test hub", .peers_max = PAIR_EDGES_MAX, .authority = &pair->authority};
     hf_edge_options edge = {.implementation = "test edge"};
     if (status == HF_OK)
         status = is_hub ? hf_hub_new(node->store, &hub, &pair->hub)
@@ -47,6 +48,36 @@ void pair_open(pair_world *pair, pair_node *node)
     assert_int_equal(pair_try_open(pair, node), HF_OK);
 }
 
+static hf_status issue(void *context, hf_bytes public_key, const char *name, uint64_t wall_ms,
+                       uint8_t *out, size_t *size)
+{
+    pair_world *pair = context;
+    assert_true(*size >= SIM_CERTIFICATE_SIZE);
+    if (pair->life_ms == 0) return HF_ERR_IO;
+    sim_certify(public_key, name, false, (hf_validity){wall_ms, wall_ms + pair->life_ms}, out);
+    *size = SIM_CERTIFICATE_SIZE;
+    pair->issued++;
+    return HF_OK;
+}
+
+static void certify(pair_world *pair, pair_node *node)
+{
+    uint8_t der[SIM_CERTIFICATE_SIZE];
+    uint64_t wall_ms = pair_wall_ms(pair);
+    sim_certify((hf_bytes){node->crypto.key, SIM_KEY_SIZE}, node->name, false,
+                (hf_validity){wall_ms, wall_ms + pair->life_ms}, der);
+    sim_crypto_take(&node->crypto, (hf_bytes){der, sizeof der});
+}
+
+/* What the platform does with a new certificate. */
+static void take_certificate(pair_world *pair, pair_node *node)
+{
+    hf_bytes der;
+    if (!hf_edge_certificate(node->edge, &der)) return;
+    if (!pair->disk_is_full) sim_crypto_take(&node->crypto, der);
+    hf_edge_certificate_kept(node->edge, !pair->disk_is_full);
+}
+
 static void node_init(pair_node *node, const char *name, bool is_hub)
 {
     snprintf(node->name, sizeof node->name, "%s", name);
@@ -55,11 +86,17 @@ static void node_init(pair_node *node, const char *name, bool is_hub)
     sim_crypto_init(&node->crypto, 42, name, is_hub);
 }
 
+static const char *const BEAT[] = {"beat"};
+
 pair_world *pair_new(size_t edge_count)
 {
-    static const char *const BEAT[] = {"beat"};
-    return pair_new_with(
-        &(pair_options){.edge_count = edge_count, .scopes = BEAT, .scope_count = 1});
+    return pair_new_certified(edge_count, 0);
+}
+
+pair_world *pair_new_certified(size_t edge_count, uint64_t life_ms)
+{
+    return pair_new_with(&(pair_options){
+        .edge_count = edge_count, .scopes = BEAT, .scope_count = 1, .life_ms = life_ms});
 }
 
 pair_world *pair_new_with(const pair_options *options)
@@ -71,6 +108,8 @@ pair_world *pair_new_with(const pair_options *options)
     pair->edge_count = edge_count;
     pair->folder = options->folder;
     pair->ending = HF_ENDING_QUIET;
+    pair->authority = (hf_authority){.context = pair, .issue = issue};
+    pair->life_ms = options->life_ms ? options->life_ms : PAIR_WALL_MS_PER_DAY;
     assert_int_equal(hf_deflater_new(&pair->deflater), HF_OK);
     node_init(&pair->hub_node, "hub", true);
     pair_open(pair, &pair->hub_node);
@@ -82,6 +121,7 @@ pair_world *pair_new_with(const pair_options *options)
         snprintf(name, sizeof name, "edge%zu", i);
         pair_node *node = &pair->nodes[i];
         node_init(node, name, false);
+        if (options->life_ms) certify(pair, node);
         assert_int_equal(hf_hub_register(pair->hub, node->crypto.table.own_key_id, name, "Avon",
                                          "Central", options->scopes, options->scope_count,
                                          node->crypto.table.own_certificate, pair_wall_ms(pair)),
@@ -211,7 +251,8 @@ static void dial(pair_world *pair, pair_node *node)
 {
     if (node->peer || node->offline || !hf_edge_wants_link(node->edge, pair->now_ms)) return;
     hf_status status =
-        hf_hub_link_up(pair->hub, node->crypto.table.own_key_id, pair->now_ms, &node->peer);
+        hf_hub_link_up(pair->hub, node->crypto.table.own_key_id, sim_crypto_validity(&node->crypto),
+                       pair->now_ms, &node->peer);
     if (status != HF_OK) {
         pair->troubles |= 1u << status;
         hf_edge_link_down(node->edge, pair->now_ms);
@@ -231,6 +272,7 @@ static bool step(pair_world *pair)
         dial(pair, node);
         if (!fine(pair, hf_edge_turn(node->edge, pair->now_ms, pair_wall_ms(pair))))
             pair_cut(pair, i);
+        take_certificate(pair, node);
         any |= pump_up(pair, i);
     }
     if (!pair->hub) return any;
@@ -268,6 +310,16 @@ void pair_wait(pair_world *pair, uint64_t ms)
         pair->now_ms += 1000;
     }
     pair_run(pair);
+}
+
+hf_status pair_tell(pair_world *pair, size_t edge, hf_buffer *raw)
+{
+    hf_buffer sealed = {0};
+    assert_int_equal(raw->status, HF_OK);
+    assert_int_equal(hf_frame_seal(pair->deflater, hf_buffer_bytes(raw), &sealed), HF_OK);
+    hf_status status = hf_edge_recv(pair->nodes[edge].edge, hf_buffer_bytes(&sealed), pair->now_ms);
+    hf_buffer_free(&sealed);
+    return status;
 }
 
 hf_status pair_say(pair_world *pair, size_t edge, hf_buffer *raw)

@@ -5,7 +5,7 @@
 
 #include "holdfast/record.h"
 
-enum { ENTRIES = 4, ORIGINS = 3, ORDERS = 24 };
+enum { ENTRIES = 4, ORIGINS = 3, ORDERS = 24, ORIGIN_FIRST = 0x70 };
 
 static const uint8_t ORDER_OF_4[ORDERS][ENTRIES] = {
     {0, 1, 2, 3}, {0, 1, 3, 2}, {0, 2, 1, 3}, {0, 2, 3, 1}, {0, 3, 1, 2}, {0, 3, 2, 1},
@@ -30,7 +30,7 @@ static inline void give_dots(hf_dot *dots, size_t count, size_t pattern)
         size_t origin = pattern % ORIGINS;
         pattern /= ORIGINS;
         dots[i] = (hf_dot){.lane = HF_LANE_CRIME, .seq = ++seqs[origin]};
-        dots[i].origin.bytes[0] = (uint8_t)(0x70 + origin);
+        dots[i].origin.bytes[0] = (uint8_t)(ORIGIN_FIRST + origin);
     }
 }
 

@@ -53,6 +53,7 @@ typedef struct kit {
 /* cmocka setup and teardown: *state is a kit whose edges hold the pack and may write. */
 int kit_setup(void **state);
 int kit_teardown(void **state);
+#define KIT_TEST(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
 
 void kit_open(kit_node *node);
 void kit_shut(kit_node *node);

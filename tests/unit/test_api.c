@@ -60,14 +60,15 @@ static void parse_reply(scene *s, hf_status status)
 static hf_status ask(scene *s, size_t edge, const char *request)
 {
     pair_node *node = &s->pair->nodes[edge];
-    hf_edge_api api = {.store = node->store,
-                       .edge = node->edge,
-                       .device = node->name,
-                       .hub = "localhost:7443",
-                       .now_ms = s->pair->now_ms,
-                       .wall_ms = pair_wall_ms(s->pair)};
+    hf_edge_api own = {.edge = node->edge, .hub = "localhost:7443"};
+    hf_api api = {.side = &hf_edge_side,
+                  .node = &own,
+                  .store = node->store,
+                  .name = node->name,
+                  .now_ms = s->pair->now_ms,
+                  .wall_ms = pair_wall_ms(s->pair)};
     hf_status status =
-        hf_edge_api_answer(&api, (hf_bytes){(const uint8_t *)request, strlen(request)}, &s->reply);
+        hf_api_answer(&api, (hf_bytes){(const uint8_t *)request, strlen(request)}, &s->reply);
     parse_reply(s, status);
     return status;
 }
@@ -78,16 +79,16 @@ static hf_status ask_hub(scene *s, const char *request)
                         .hub = s->pair->hub,
                         .enrol_address = "localhost:7444",
                         .sync_address = "localhost:7443"};
-    hf_hub_api api = {.store = s->pair->hub_node.store,
-                      .hub = s->pair->hub,
-                      .enroll = &enroll,
-                      .name = "hub",
-                      .running = true,
-                      .pid = 1,
-                      .now_ms = s->pair->now_ms,
-                      .wall_ms = pair_wall_ms(s->pair)};
+    hf_api api = {.side = &hf_hub_side,
+                  .node = &enroll,
+                  .store = enroll.store,
+                  .name = "hub",
+                  .running = true,
+                  .pid = 1,
+                  .now_ms = s->pair->now_ms,
+                  .wall_ms = pair_wall_ms(s->pair)};
     hf_status status =
-        hf_hub_api_answer(&api, (hf_bytes){(const uint8_t *)request, strlen(request)}, &s->reply);
+        hf_api_answer(&api, (hf_bytes){(const uint8_t *)request, strlen(request)}, &s->reply);
     parse_reply(s, status);
     return status;
 }
@@ -349,7 +350,7 @@ static void status_tells_what_waits_and_what_to_do(void **state)
 static void devices_tell_who_is_behind_and_who_is_out(void **state)
 {
     scene *s = *state;
-    hf_seen seen = {.wall_ms = 1571659200000, .position = 2};
+    hf_last_seen seen = {.wall_ms = 1571659200000, .position = 2};
     memcpy(seen.key_id, s->pair->nodes[1].crypto.table.own_key_id, sizeof seen.key_id);
     hf_store *store = s->pair->hub_node.store;
     assert_int_equal(hf_hub_api_seen(store, &seen, 1, pair_wall_ms(s->pair)), HF_OK);
@@ -394,6 +395,39 @@ static void verify_counts_what_it_checked(void **state)
     assert_int_equal(json_integer_value(json_object_get(s->document, "faults")), 0);
 }
 
+/* The digest of the scope `number` in the last document; "" when it has none. */
+static const char *digest_of(scene *s, json_int_t number)
+{
+    size_t index;
+    json_t *item;
+    json_array_foreach(json_object_get(s->document, "digests"), index, item)
+    {
+        if (json_integer_value(json_object_get(item, "scope")) == number)
+            return json_string_value(json_object_get(item, "digest"));
+    }
+    return "";
+}
+
+static void verify_tells_by_digest_that_both_ends_hold_the_same(void **state)
+{
+    scene *s = *state;
+    put_crime(s);
+    pair_run(s->pair);
+    assert_int_equal(ask(s, 0, "{\"op\":\"verify\"}"), HF_OK);
+    json_int_t scope = json_integer_value(
+        json_object_get(json_array_get(json_object_get(s->document, "digests"), 1), "scope"));
+    assert_true(scope > HF_SCOPE_COMMON);
+    char at_edge[2 * HF_HASH_SIZE + 1];
+    (void)snprintf(at_edge, sizeof at_edge, "%s", digest_of(s, scope));
+    assert_int_equal(strlen(at_edge), 2 * HF_HASH_SIZE);
+    assert_int_equal(ask_hub(s, "{\"op\":\"verify\"}"), HF_OK);
+    assert_string_equal(digest_of(s, scope), at_edge);
+
+    put_crime(s); /* the hub has not heard of it */
+    assert_int_equal(ask(s, 0, "{\"op\":\"verify\"}"), HF_OK);
+    assert_string_not_equal(digest_of(s, scope), at_edge);
+}
+
 static void words_are_found_whatever_their_case(void **state)
 {
     scene *s = *state;
@@ -418,6 +452,7 @@ int main(void)
         WITH_PAIR(status_tells_what_waits_and_what_to_do),
         WITH_PAIR(devices_tell_who_is_behind_and_who_is_out),
         WITH_PAIR(verify_counts_what_it_checked),
+        WITH_PAIR(verify_tells_by_digest_that_both_ends_hold_the_same),
         WITH_PAIR(words_are_found_whatever_their_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -499,8 +499,6 @@ static void a_body_that_comes_after_it_was_withheld_keeps_the_verdicts_words(voi
     three_free(&made);
 }
 
-#define KIT_TEST(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -9,52 +9,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 enum { FALLS_WITHIN = 4 }; /* a field that shows the newest, by the better clock */
 
-typedef struct bench {
-    fix_node *hub, *rees, *khan;
-    uint32_t beat, custody, scopes[3];
-    uint64_t rees_at, khan_at;
-} bench;
-
-static void exchange(bench *b)
-{
-    fix_push(b->rees, b->hub);
-    fix_push(b->khan, b->hub);
-    fix_pull(b->hub, b->rees, b->scopes, 3, &b->rees_at);
-    fix_pull(b->hub, b->khan, b->scopes, 3, &b->khan_at);
-}
-
-static int set_up(void **state)
-{
-    bench *b = calloc(1, sizeof *b);
-    assert_non_null(b);
-    b->hub = fix_hub();
-    b->rees = fix_edge(b->hub, "rees");
-    b->khan = fix_edge(b->hub, "khan");
-    b->scopes[0] = HF_SCOPE_COMMON;
-    b->scopes[1] = b->beat = fix_scope(b->hub, "beat");
-    b->scopes[2] = b->custody = fix_scope(b->hub, "custody");
-    *state = b;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    bench *b = *state;
-    fix_free(b->khan);
-    fix_free(b->rees);
-    fix_free(b->hub);
-    free(b);
-    return 0;
-}
-
-static hf_hub *hub_of(bench *b)
+static hf_hub *hub_of(fix_bench *b)
 {
     hf_hub *hub;
     hf_hub_options options = {.implementation = "test", .peers_max = 1};
@@ -63,7 +24,7 @@ static hf_hub *hub_of(bench *b)
 }
 
 /* One control record's fields, as the hub itself would write them. */
-static void control(bench *b, const hf_record_id *id, uint32_t scope, hf_change *changes,
+static void control(fix_bench *b, const hf_record_id *id, uint32_t scope, hf_change *changes,
                     size_t count)
 {
     hf_batch *batch;
@@ -77,7 +38,7 @@ static void control(bench *b, const hf_record_id *id, uint32_t scope, hf_change 
     assert_int_equal(hf_batch_commit(batch), HF_OK);
 }
 
-static hf_record_id new_id(bench *b, uint32_t type)
+static hf_record_id new_id(fix_bench *b, uint32_t type)
 {
     hf_record_id id;
     assert_int_equal(hf_record_id_new(&b->hub->crypto.table, type, b->hub->wall_ms, &id), HF_OK);
@@ -88,7 +49,7 @@ static hf_record_id new_id(bench *b, uint32_t type)
 
 static void a_device_is_known_by_key_and_by_name(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     hf_device device;
     hf_record_id record;
     const uint8_t *key = b->rees->crypto.table.own_key_id;
@@ -111,7 +72,7 @@ static void a_device_is_known_by_key_and_by_name(void **state)
 
 static void a_revoked_device_is_known_as_revoked(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     hf_device device;
     hf_hub *hub = hub_of(b);
     assert_int_equal(hf_hub_revoke(hub, "rees", "Insp Bell", "lost", b->hub->wall_ms), HF_OK);
@@ -126,7 +87,7 @@ static void a_revoked_device_is_known_as_revoked(void **state)
     assert_false(device.revoked);
 }
 
-static hf_cite standing_of(bench *b, const hf_record_id *id)
+static hf_cite standing_of(fix_bench *b, const hf_record_id *id)
 {
     hf_record record;
     hf_cite at = {.dot = {.seq = 0}};
@@ -139,7 +100,7 @@ static hf_cite standing_of(bench *b, const hf_record_id *id)
 }
 
 /* An entry that this version would not write: a later one's word for how the device stands. */
-static void write_standing(bench *b, const hf_record_id *id, const char *word)
+static void write_standing(fix_bench *b, const hf_record_id *id, const char *word)
 {
     hf_buffer ops = {0}, parts = {0};
     hf_cite over = standing_of(b, id);
@@ -175,7 +136,7 @@ static void write_standing(bench *b, const hf_record_id *id, const char *word)
 /* A door that we do not understand is shut. */
 static void an_unknown_standing_shuts_the_door(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     hf_device device;
     hf_record_id record;
     assert_int_equal(hf_device_by_name(b->hub->store, "rees", &device, &record), HF_OK);
@@ -203,7 +164,7 @@ static hf_status on_device(void *context, const hf_device *device)
 
 static void each_device_is_listed_once(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     device_list list = {.count = 0};
     assert_int_equal(hf_device_each(b->hub->store, on_device, &list), HF_OK);
     assert_int_equal(list.count, 3); /* the hub, Rees and Khan, in the order they came */
@@ -215,7 +176,7 @@ static void each_device_is_listed_once(void **state)
 /* A station that holds the control log admits whom the centre would, with the centre dark. */
 static void a_station_knows_the_devices_from_the_log_alone(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_node *station = fix_edge(b->hub, "station");
     uint32_t scopes[] = {HF_SCOPE_CONTROL, HF_SCOPE_COMMON};
     uint64_t position = 0;
@@ -235,7 +196,7 @@ static void a_station_knows_the_devices_from_the_log_alone(void **state)
 
 static void scopes_have_names_and_numbers(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     char name[64];
     uint32_t number, next;
     assert_int_equal(hf_scope_name(b->khan->store, b->beat, name, sizeof name), HF_OK);
@@ -259,7 +220,7 @@ static void grant(fix_node *node, const hf_grant *grants, size_t count)
 
 static void only_scopes_that_take_records_are_offered(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     hf_grant grants[] = {{.number = HF_SCOPE_COMMON, .may_write = true, .name = "common"},
                          {.number = b->beat, .may_write = true, .name = "beat"},
                          {.number = b->custody, .may_write = false, .name = "custody"},
@@ -286,7 +247,7 @@ static void only_scopes_that_take_records_are_offered(void **state)
 
 static void nothing_is_written_without_a_grant(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     hf_txn *txn;
     hf_record_id id;
     hf_grant grants[] = {{.number = b->beat, .may_write = true, .name = "beat"},
@@ -308,7 +269,7 @@ static void nothing_is_written_without_a_grant(void **state)
 
 /* ---- the pack ---- */
 
-static void publish(bench *b, hf_bytes compiled)
+static void publish(fix_bench *b, hf_bytes compiled)
 {
     hf_buffer version = {0}, body = {0};
     hf_write_uint(&version, 99);
@@ -323,7 +284,7 @@ static void publish(bench *b, hf_bytes compiled)
 
 static void everyone_holds_the_newest_pack(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     uint32_t version = hf_pack_version(hf_store_pack(b->hub->store));
     assert_true(version > 0);
     assert_int_equal(hf_pack_version(hf_store_pack(b->rees->store)), version);
@@ -336,12 +297,12 @@ static void everyone_holds_the_newest_pack(void **state)
 /* A pack of a later make must not take away the one that a node can read. */
 static void a_pack_that_does_not_read_changes_nothing(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     static const uint8_t later[] = {0x82, 0x02, 0x18, 0x63};
     uint32_t version = hf_pack_version(hf_store_pack(b->hub->store));
     publish(b, (hf_bytes){later, sizeof later});
     publish(b, (hf_bytes){hf_pack_police, hf_pack_police_size}); /* no newer: no news */
-    exchange(b);
+    fix_exchange(b);
     assert_int_equal(hf_pack_version(hf_store_pack(b->hub->store)), version);
     assert_int_equal(hf_pack_version(hf_store_pack(b->rees->store)), version);
     fix_shut(b->rees);
@@ -365,7 +326,7 @@ static uint64_t vector_of(fix_node *node, fix_node *writer, uint32_t scope)
 /* A device that comes after the entry gets only the verdict, and what is behind it still flows. */
 static void nothing_waits_behind_a_withheld_entry(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     hf_record_id first = fix_new_crime(b->rees, b->beat, "withheld");
     hf_dot dot = b->rees->last;
     fix_push(b->rees, b->hub);
@@ -390,16 +351,16 @@ static void nothing_waits_behind_a_withheld_entry(void **state)
 /* The same verdict twice, or a verdict taken back and given again: the last one counts. */
 static void the_last_verdict_counts(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     hf_record_id crime = fix_new_crime(b->rees, b->beat, "doubtful");
     hf_dot dot = b->rees->last;
-    exchange(b);
+    fix_exchange(b);
     static const uint32_t reasons[] = {604, 604, 0, 600, 0, 0, 604};
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
         fix_judge(b->hub, &dot, b->beat, reasons[i]);
-        if (i % 2) exchange(b);
+        if (i % 2) fix_exchange(b);
     }
-    exchange(b);
+    fix_exchange(b);
     fix_node *nodes[] = {b->hub, b->rees, b->khan};
     for (size_t i = 0; i < 3; i++) {
         assert_string_equal(fix_shown(nodes[i], &crime, FIX_SUMMARY), "");
@@ -407,7 +368,7 @@ static void the_last_verdict_counts(void **state)
         fix_expect_same(b->hub, nodes[i], b->beat);
     }
     fix_judge(b->hub, &dot, b->beat, 0);
-    exchange(b);
+    fix_exchange(b);
     for (size_t i = 0; i < 3; i++) {
         assert_string_equal(fix_shown(nodes[i], &crime, FIX_SUMMARY), "doubtful");
         fix_expect_whole(nodes[i]);
@@ -417,11 +378,11 @@ static void the_last_verdict_counts(void **state)
 
 static void a_verdict_survives_a_restart(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     hf_record_id crime = fix_new_crime(b->rees, b->beat, "withheld");
-    exchange(b);
+    fix_exchange(b);
     fix_judge(b->hub, &b->rees->last, b->beat, 604);
-    exchange(b);
+    fix_exchange(b);
     fix_shut(b->khan);
     fix_open(b->khan);
     assert_string_equal(fix_shown(b->khan, &crime, FIX_SUMMARY), "");
@@ -430,7 +391,7 @@ static void a_verdict_survives_a_restart(void **state)
 
 /* ---- clocks ---- */
 
-static void lower_clock(bench *b, const hf_dot *from, uint64_t last, uint64_t quality)
+static void lower_clock(fix_bench *b, const hf_dot *from, uint64_t last, uint64_t quality)
 {
     hf_buffer range = {0}, value = {0};
     hf_write_array(&range, 4);
@@ -451,17 +412,17 @@ static void lower_clock(bench *b, const hf_dot *from, uint64_t last, uint64_t qu
  */
 static void a_clock_known_wrong_loses_its_ties(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     hf_record_id crime = fix_new_crime(b->rees, b->beat, "whose is it?");
-    exchange(b);
+    fix_exchange(b);
     b->khan->wall_ms += 3ull * 365 * 24 * 3600 * 1000;
     fix_set(b->khan, &crime, FALLS_WITHIN, "Wiltshire");
     hf_dot wrong = b->khan->last;
     fix_set(b->rees, &crime, FALLS_WITHIN, "Avon and Somerset");
-    exchange(b);
+    fix_exchange(b);
     assert_string_equal(fix_shown(b->hub, &crime, FALLS_WITHIN), "Wiltshire");
     lower_clock(b, &wrong, wrong.seq + 10, 0);
-    exchange(b);
+    fix_exchange(b);
     fix_node *nodes[] = {b->hub, b->rees, b->khan};
     for (size_t i = 0; i < 3; i++) {
         assert_string_equal(fix_shown(nodes[i], &crime, FALLS_WITHIN), "Avon and Somerset");
@@ -472,12 +433,12 @@ static void a_clock_known_wrong_loses_its_ties(void **state)
     fix_open(b->hub);
     fix_set(b->rees, &crime, FALLS_WITHIN, "Gloucestershire");
     fix_set(b->khan, &crime, FALLS_WITHIN, "Devon and Cornwall");
-    exchange(b);
+    fix_exchange(b);
     for (size_t i = 0; i < 3; i++)
         assert_string_equal(fix_shown(nodes[i], &crime, FALLS_WITHIN), "Gloucestershire");
 }
 
-#define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define PROMISE(name) cmocka_unit_test_setup_teardown(name, fix_bench_setup, fix_bench_teardown)
 
 int main(void)
 {

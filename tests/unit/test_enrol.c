@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "both_loops.h"
 #include "transport_bench.h"
 
 #include <arpa/inet.h>
@@ -59,16 +60,6 @@ static int set_up_loop(void **state, bool many)
     return 0;
 }
 
-static int set_up(void **state)
-{
-    return set_up_loop(state, false);
-}
-
-static int set_up_many(void **state)
-{
-    return set_up_loop(state, true);
-}
-
 static int tear_down(void **state)
 {
     bench *b = *state;
@@ -76,18 +67,6 @@ static int tear_down(void **state)
     hf_loop_free(b->loop);
     *state = b->made;
     free(b);
-    return 0;
-}
-
-static int make_credentials(void **state)
-{
-    *state = credentials_make();
-    return 0;
-}
-
-static int drop_credentials(void **state)
-{
-    credentials_free(*state);
     return 0;
 }
 
@@ -319,11 +298,6 @@ static void the_rate_is_limited(void **state)
 
 int main(int argc, char **argv)
 {
-#define BOTH(name)                                                                                 \
-    {#name "/few", name, set_up, tear_down, NULL},                                                 \
-    {                                                                                              \
-#name "/many", name, set_up_many, tear_down, NULL                                          \
-    }
     const struct CMUnitTest tests[] = {
         BOTH(the_ca_can_be_fetched_by_anybody),
         BOTH(a_body_reaches_the_owner_and_its_answer_comes_back),
@@ -333,5 +307,5 @@ int main(int argc, char **argv)
         BOTH(the_rate_is_limited),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
-    return cmocka_run_group_tests_name("enrol", tests, make_credentials, drop_credentials);
+    return cmocka_run_group_tests_name("enrol", tests, credentials_make, credentials_drop);
 }

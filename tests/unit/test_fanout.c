@@ -103,11 +103,10 @@ static void a_device_that_cannot_resume_gets_what_it_lacks(void **state)
     pair_free(pair);
 }
 
-/* Entries of a scope that a device does not hold never reach it, by either road. */
-static void nothing_outside_its_grants_reaches_a_device(void **state)
+/* A hub with two devices that share no scope; the second one. */
+static pair_node *pair_with_a_stranger(pair_world **out)
 {
-    (void)state;
-    pair_world *pair = pair_new(1);
+    pair_world *pair = *out = pair_new(1);
     pair_node *other = &pair->nodes[1];
     const char *scopes[] = {"elsewhere"};
     snprintf(other->name, sizeof other->name, "other");
@@ -120,6 +119,15 @@ static void nothing_outside_its_grants_reaches_a_device(void **state)
     pair_open(pair, other);
     pair->edge_count = 2;
     pair_run(pair);
+    return other;
+}
+
+/* Entries of a scope that a device does not hold never reach it, by either road. */
+static void nothing_outside_its_grants_reaches_a_device(void **state)
+{
+    (void)state;
+    pair_world *pair;
+    (void)pair_with_a_stranger(&pair);
     uint64_t before = edge_standing(pair, 1).entries;
     for (int n = 0; n < 1200; n++) pair_crime(pair, 0, "Not for them");
     pair_run(pair);
@@ -129,6 +137,42 @@ static void nothing_outside_its_grants_reaches_a_device(void **state)
     pair_wait(pair, 3 * HF_REDIAL_MIN_MS);
     assert_int_equal(edge_standing(pair, 1).entries, before);
     assert_true(pair->bytes[PAIR_DOWN] < 1000); /* and the way past it was not walked in frames */
+    pair_free(pair);
+}
+
+/* With ten thousand devices there, what one writes must not make the hub look for all the others.
+ */
+static void what_does_not_concern_a_device_costs_it_no_turn(void **state)
+{
+    (void)state;
+    pair_world *pair;
+    const hf_peer *other = pair_with_a_stranger(&pair)->peer;
+    pair_wait(pair, HF_HEAD_INTERVAL_MS + 1); /* the hub's own head is for all */
+    uint64_t served = other->budget_turn, heads = pair->hub->heads_taken;
+    pair_crime(pair, 0, "Not for them");
+    pair_run(pair);
+    pair_wait(pair, HF_HEAD_INTERVAL_MS + 1);
+    assert_true(pair->hub->heads_taken > heads); /* a signed head of it came too */
+    assert_int_equal(other->budget_turn, served);
+    assert_int_equal(other->heads_looked, pair->hub->heads_taken); /* and is not owed either */
+    pair_free(pair);
+}
+
+/* Who else is enrolled is none of its business, and ten thousand names would fill its store. */
+static void enrolling_others_tells_a_device_nothing(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(1);
+    const char *scopes[] = {"beat"};
+    uint64_t before = edge_standing(pair, 0).entries;
+    for (uint8_t n = 1; n <= 30; n++) {
+        const uint8_t key_id[HF_HASH_SIZE] = {n, 0xee};
+        assert_int_equal(hf_hub_register(pair->hub, key_id, "another", "Wilts", "West", scopes, 1,
+                                         (hf_bytes){NULL, 0}, pair_wall_ms(pair)),
+                         HF_OK);
+    }
+    pair_run(pair);
+    assert_int_equal(edge_standing(pair, 0).entries, before);
     pair_free(pair);
 }
 
@@ -154,6 +198,8 @@ int main(void)
         cmocka_unit_test(the_feed_stops_at_its_window),
         cmocka_unit_test(a_device_that_cannot_resume_gets_what_it_lacks),
         cmocka_unit_test(nothing_outside_its_grants_reaches_a_device),
+        cmocka_unit_test(what_does_not_concern_a_device_costs_it_no_turn),
+        cmocka_unit_test(enrolling_others_tells_a_device_nothing),
         cmocka_unit_test(an_idle_session_holds_little),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

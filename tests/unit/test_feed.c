@@ -4,38 +4,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-typedef struct bench {
-    fix_node *hub, *rees, *khan;
-    uint32_t beat, custody;
-} bench;
-
-static int set_up(void **state)
-{
-    bench *b = calloc(1, sizeof *b);
-    assert_non_null(b);
-    b->hub = fix_hub();
-    b->rees = fix_edge(b->hub, "rees");
-    b->khan = fix_edge(b->hub, "khan");
-    b->beat = fix_scope(b->hub, "beat");
-    b->custody = fix_scope(b->hub, "custody");
-    *state = b;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    bench *b = *state;
-    fix_free(b->khan);
-    fix_free(b->rees);
-    fix_free(b->hub);
-    free(b);
-    return 0;
-}
 
 /* ---- the public feed ---- */
 
@@ -65,7 +36,7 @@ static hf_status on_entry(void *context, const hf_entry *entry)
 
 static void positions_are_dense_and_in_order(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     for (int i = 0; i < 5; i++) fix_new_crime(b->rees, b->beat, "a theft");
     seen_list list = {.count = 0};
     uint64_t last = hf_feed_position(b->rees->store);
@@ -87,7 +58,7 @@ static void positions_are_dense_and_in_order(void **state)
 
 static void a_visitor_ends_the_walk(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     seen_list list = {.fail_at = 2};
     assert_int_equal(hf_feed_read(b->hub->store, 0, 100, on_entry, &list), HF_ERR_LIMIT);
     assert_int_equal(list.count, 2);
@@ -95,7 +66,7 @@ static void a_visitor_ends_the_walk(void **state)
 
 static void the_chain_names_each_place(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     uint8_t chain[16], before[16];
     uint64_t last = hf_feed_position(b->hub->store);
     assert_int_equal(hf_feed_chain_at(b->hub->store, 0, before), HF_OK);
@@ -136,7 +107,7 @@ static reading read_as(fix_node *hub, hf_feed_query query, const char *word)
 
 static void only_granted_scopes_are_read(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     uint64_t from = hf_feed_position(b->hub->store);
     fix_new_crime(b->rees, b->beat, "on the beat");
     fix_new_crime(b->rees, b->custody, "in custody");
@@ -157,7 +128,7 @@ static void only_granted_scopes_are_read(void **state)
 
 static void a_reader_is_not_fed_its_own(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     uint64_t from = hf_feed_position(b->hub->store);
     fix_new_crime(b->rees, b->beat, "by Rees");
     fix_new_crime(b->khan, b->beat, "by Khan");
@@ -176,7 +147,7 @@ static void a_reader_is_not_fed_its_own(void **state)
 /* However small the budget, the feed moves: one entry goes, and reading goes on behind it. */
 static void a_budget_of_bytes_never_stops_the_feed(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     uint64_t at = hf_feed_position(b->hub->store);
     for (int i = 0; i < 3; i++) fix_new_crime(b->rees, b->beat, "a theft");
     fix_push(b->rees, b->hub);
@@ -194,7 +165,7 @@ static void a_budget_of_bytes_never_stops_the_feed(void **state)
 
 static void a_withheld_entry_leaves_without_its_words(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     uint64_t from = hf_feed_position(b->hub->store);
     fix_new_crime(b->rees, b->beat, "unproven");
     hf_dot dot = b->rees->last;
@@ -212,7 +183,7 @@ static void a_withheld_entry_leaves_without_its_words(void **state)
 /* Who has stepped over it must get it now, though its place in the feed lies behind them. */
 static void an_opened_entry_comes_again_with_its_verdict(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "unproven");
     hf_dot dot = b->rees->last;
     fix_push(b->rees, b->hub);
@@ -225,11 +196,15 @@ static void an_opened_entry_comes_again_with_its_verdict(void **state)
     assert_true(r.list.says[0] != r.list.says[1]);
     query.scopes = &b->custody; /* but only who may see it */
     assert_int_equal(read_as(b->hub, query, "unproven").list.count, 0);
+    query.scopes = &b->beat;
+    fix_judge(b->hub, &dot, b->beat, 604); /* closed again: nobody gets it any more */
+    r = read_as(b->hub, query, "unproven");
+    for (size_t i = 0; i < r.list.count; i++) assert_false(r.list.says[i]);
 }
 
 static void the_set_of_scopes_has_a_hash(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     uint8_t hash[16], same[16], expected[HF_HASH_SIZE];
     uint32_t scopes[] = {1, 0x01020304};
     static const uint8_t numbers[] = {0x08, 0, 0, 0, 1, 1, 2, 3, 4};
@@ -246,7 +221,7 @@ static void the_set_of_scopes_has_a_hash(void **state)
 
 static void a_log_is_read_whole_or_by_scope(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     fix_new_crime(b->rees, b->custody, "two");
     fix_new_crime(b->rees, b->beat, "three");
@@ -277,7 +252,7 @@ static hf_status on_log(void *context, const hf_log_state *log)
 
 static void a_logs_state_is_its_last_entry(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     hf_store *store = b->rees->store;
     int64_t own = hf_store_own_origin(store)->no;
     hf_log_state log;
@@ -312,7 +287,7 @@ static hf_status on_vector(void *context, const hf_vector_item *item)
 /* Pages must neither overlap nor leave one out: a log left out is asked for from its start. */
 static void a_vector_is_read_in_pages_by_name(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     fix_new_crime(b->khan, b->beat, "one");
     fix_push(b->rees, b->hub);
@@ -332,7 +307,14 @@ static void a_vector_is_read_in_pages_by_name(void **state)
                          HF_OK);
     }
     assert_int_equal(paged.count, 3);
-    assert_memory_equal(paged.items, all.items, 3 * sizeof *all.items);
+    for (size_t i = 0; i < 3; i++) { /* field by field: what lies between them is nobody's */
+        const hf_vector_item *one = &paged.items[i], *other = &all.items[i];
+        assert_memory_equal(&one->origin, &other->origin, HF_ORIGIN_SIZE);
+        assert_memory_equal(one->chain, other->chain, HF_HASH_SIZE);
+        assert_int_equal(one->origin_no, other->origin_no);
+        assert_int_equal(one->lane, other->lane);
+        assert_int_equal(one->seq, other->seq);
+    }
 }
 
 typedef struct hole_list {
@@ -350,7 +332,7 @@ static hf_status on_hole(void *context, const hf_hole *hole)
 
 static void holes_say_why(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     fix_push(b->rees, b->hub);
     fix_judge(b->hub, &b->rees->last, b->beat, 604);
@@ -368,7 +350,7 @@ static void holes_say_why(void **state)
     assert_int_equal(list.count, 0);
 }
 
-#define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define PROMISE(name) cmocka_unit_test_setup_teardown(name, fix_bench_setup, fix_bench_teardown)
 
 int main(void)
 {

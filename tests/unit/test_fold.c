@@ -93,6 +93,36 @@ static void a_delete_does_not_hide_what_was_withheld_from_its_writer(void **stat
 /* ---- any order ---- */
 
 /* B overwrites what A wrote, and a third hears of B first. */
+/* However many were withheld: the context names them all, the oldest too. */
+static void a_delete_hides_none_of_many_that_were_withheld(void **state)
+{
+    enum { WITHHELD = 70 };
+    kit *k = *state;
+    hf_dot dots[WITHHELD];
+    hf_record_id crime = kit_crime(k, &k->edges[0], "Window broken");
+    for (size_t i = 0; i < WITHHELD; i++) {
+        kit_set(k, &k->edges[0], &crime, KIT_WITHIN, kit_text(k, i ? "Later" : "First"));
+        kit_entry entry = kit_take(&k->edges[0], 0);
+        dots[i] = entry.dot;
+        kit_entry_free(&entry);
+    }
+    kit_set(k, &k->edges[0], &crime, KIT_SUMMARY, kit_text(k, "Two windows"));
+    kit_sync(k);
+    for (size_t i = 0; i < WITHHELD; i++) kit_verdict(k, &dots[i], 604, "Under review.");
+    kit_sync(k);
+    kit_delete(k, &k->edges[1], &crime);
+    kit_sync(k);
+    assert_false(kit_holds(&k->hub, &crime));
+    kit_verdict(k, &dots[0], 0, "Sound.");
+    kit_sync(k);
+    for (size_t i = 0; i < KIT_EDGES; i++) {
+        assert_true(kit_holds(&k->edges[i], &crime));
+        assert_string_equal(kit_shown(k, &k->edges[i], &crime, KIT_WITHIN), "First");
+        assert_true(kit_same(&k->hub, &k->edges[i]));
+        kit_expect_whole(&k->edges[i]);
+    }
+}
+
 static void what_was_overwritten_before_it_came_is_not_shown_when_it_comes(void **state)
 {
     kit *k = *state;
@@ -325,14 +355,13 @@ static void a_cap_counts_for_what_comes_after_it_too(void **state)
     kit_entry_free(&word);
 }
 
-#define KIT_TEST(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         KIT_TEST(a_delete_hides_what_its_writer_saw),
         KIT_TEST(an_edit_made_while_it_was_deleted_elsewhere_is_shown_and_flagged),
         KIT_TEST(a_delete_does_not_hide_what_was_withheld_from_its_writer),
+        KIT_TEST(a_delete_hides_none_of_many_that_were_withheld),
         KIT_TEST(what_was_overwritten_before_it_came_is_not_shown_when_it_comes),
         KIT_TEST(every_order_of_arrival_gives_the_same_state),
         KIT_TEST(a_long_log_does_not_grow_its_record),

@@ -6,38 +6,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-typedef struct bench {
-    fix_node *hub, *rees, *khan;
-    uint32_t beat, custody;
-} bench;
-
-static int set_up(void **state)
-{
-    bench *b = calloc(1, sizeof *b);
-    assert_non_null(b);
-    b->hub = fix_hub();
-    b->rees = fix_edge(b->hub, "rees");
-    b->khan = fix_edge(b->hub, "khan");
-    b->beat = fix_scope(b->hub, "beat");
-    b->custody = fix_scope(b->hub, "custody");
-    *state = b;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    bench *b = *state;
-    fix_free(b->khan);
-    fix_free(b->rees);
-    fix_free(b->hub);
-    free(b);
-    return 0;
-}
 
 /* ---- the tree ---- */
 
@@ -121,7 +92,7 @@ static void expect_tree(fix_node *node, uint64_t seq, size_t scopes)
 /* One scope more with each entry, up to as many as a log may have; and then as it stood at each. */
 static void the_tree_is_that_of_rfc_9162(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     grant_many(b->rees, 100, HF_LOG_SCOPES_MAX);
     for (uint32_t i = 0; i < HF_LOG_SCOPES_MAX; i++) {
         fix_new_crime(b->rees, 100 + (i * 7) % HF_LOG_SCOPES_MAX, "a theft"); /* in no order */
@@ -134,7 +105,7 @@ static void the_tree_is_that_of_rfc_9162(void **state)
  * may stand anywhere, goes on without a head. */
 static void no_log_has_more_scopes_than_a_head_can_cover(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     grant_many(b->rees, 100, HF_LOG_SCOPES_MAX);
     for (uint32_t i = 0; i < HF_LOG_SCOPES_MAX; i++) fix_new_crime(b->rees, 100 + i, "a theft");
     grant_many(b->rees, 101, HF_LOG_SCOPES_MAX);
@@ -160,7 +131,7 @@ static void no_log_has_more_scopes_than_a_head_can_cover(void **state)
 
 static void a_hub_with_verdicts_everywhere_goes_on(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     grant_many(b->rees, 100, HF_LOG_SCOPES_MAX);
     for (uint32_t i = 0; i < HF_LOG_SCOPES_MAX; i++) fix_new_crime(b->rees, 100 + i, "a theft");
     hf_dot dot = b->rees->last;
@@ -186,7 +157,7 @@ static void a_hub_with_verdicts_everywhere_goes_on(void **state)
 
 static void a_wrong_path_leads_nowhere(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     grant_many(b->rees, 100, 5);
     for (uint32_t i = 0; i < 5; i++) fix_new_crime(b->rees, 100 + i, "a theft");
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
@@ -215,6 +186,8 @@ static void a_wrong_path_leads_nowhere(void **state)
     assert_int_equal(hf_head_leaf_root(crypto, &bad, found), HF_ERR_PROTOCOL);
     bad.count = HF_LOG_SCOPES_MAX + 1;
     assert_int_equal(hf_head_leaf_root(crypto, &bad, found), HF_ERR_PROTOCOL);
+    bad.count = bad.index = 0;
+    assert_int_equal(hf_head_leaf_root(crypto, &bad, found), HF_ERR_PROTOCOL);
 }
 
 /* ---- taking heads ---- */
@@ -242,7 +215,7 @@ static hf_status take(fix_node *node, const hf_head *head)
  * again from the start after a restart. */
 static void heads_behind_the_tail_are_the_same_in_any_order(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     grant_many(b->rees, 100, 6);
     for (uint32_t i = 0; i < 40; i++) fix_new_crime(b->rees, 100 + i * i % 6, "a theft");
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
@@ -299,7 +272,7 @@ static taken heads(fix_node *node, uint64_t after)
 
 static void the_newest_head_of_a_log_is_kept(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     hf_head first = sign(b->rees, 1);
     fix_new_crime(b->rees, b->beat, "two");
@@ -316,6 +289,9 @@ static void the_newest_head_of_a_log_is_kept(void **state)
     assert_memory_equal(two.head.signature, second.signature, sizeof second.signature);
     assert_true(two.number > one.number);
     assert_int_equal(heads(b->hub, two.number).count, 0);
+    taken none = {.number = 0};
+    assert_int_equal(hf_head_each(b->hub->store, 0, 0, on_head, &none), HF_OK);
+    assert_int_equal(none.count, 0);
     fix_shut(b->hub);
     fix_open(b->hub);
     assert_int_equal(heads(b->hub, one.number).count, 1);
@@ -328,7 +304,7 @@ static void the_newest_head_of_a_log_is_kept(void **state)
 
 static void a_head_that_is_not_right_is_refused(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     fix_new_crime(b->rees, b->beat, "two");
     fix_push(b->rees, b->hub);
@@ -356,7 +332,7 @@ static void a_head_that_is_not_right_is_refused(void **state)
 
 static void another_device_cannot_sign_for_this_one(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     fix_new_crime(b->khan, b->beat, "one");
     fix_push(b->rees, b->hub);
@@ -367,7 +343,7 @@ static void another_device_cannot_sign_for_this_one(void **state)
 
 static void a_head_over_what_is_not_held_is_refused(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     fix_push(b->rees, b->hub);
     fix_new_crime(b->rees, b->beat, "two");
@@ -379,7 +355,7 @@ static void a_head_over_what_is_not_held_is_refused(void **state)
 
 static void heads_undone_with_their_batch_were_never_there(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     fix_push(b->rees, b->hub);
     hf_head head = sign(b->rees, 1);
@@ -412,7 +388,7 @@ typedef struct relayed {
 } relayed;
 
 /* Rees writes in two scopes; Khan holds only one of them. */
-static relayed relay_set_up(bench *b)
+static relayed relay_set_up(fix_bench *b)
 {
     relayed r;
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
@@ -438,18 +414,46 @@ static relayed relay_set_up(bench *b)
 
 static void one_scope_proves_itself_without_the_others(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     relayed r = relay_set_up(b);
     assert_int_equal(relay(b->khan, &r.head, &r.leaf, 1), HF_OK);
     taken kept = heads(b->khan, 0);
     assert_int_equal(kept.count, 1);
     assert_int_equal(kept.head.seq, 3);
+    assert_int_equal(relay(b->khan, &r.head, &r.leaf, 1), HF_OK); /* again: no news */
+    assert_int_equal(heads(b->khan, 0).number, kept.number);
     fix_expect_whole(b->khan);
+}
+
+/* A head with one leaf of two is no start for another head: the other scope would be missing. */
+static void a_head_of_which_a_part_is_held_is_no_start_for_another(void **state)
+{
+    fix_bench *b = *state;
+    relayed r = relay_set_up(b);
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    size_t count;
+    digest whole, anew;
+    fix_node *khan = b->khan; /* who gets the other scope, too, later */
+    assert_int_equal(relay(khan, &r.head, &r.leaf, 1), HF_OK);
+    for (int i = 0; i < 3; i++) fix_new_crime(b->rees, b->beat, "more");
+    fix_push(b->rees, b->hub);
+    uint64_t position = 0;
+    uint32_t low = b->beat < b->custody ? b->beat : b->custody;
+    uint32_t scopes[] = {HF_SCOPE_COMMON, low, b->beat + b->custody - low};
+    fix_pull(b->hub, khan, scopes, 3, &position);
+    const hf_origin_row *there = hf_origin_by_id(khan->store, &r.head.origin);
+    const hf_origin_row *own = hf_store_own_origin(b->rees->store);
+    assert_int_equal(
+        hf_head_leaves(b->rees->store, own->no, HF_LANE_CRIME, 5, leaves, &count, whole), HF_OK);
+    assert_int_equal(hf_head_leaves(khan->store, there->no, HF_LANE_CRIME, 5, leaves, &count, anew),
+                     HF_OK);
+    assert_int_equal(count, 2);
+    assert_memory_equal(anew, whole, sizeof whole);
 }
 
 static void a_relay_cannot_alter_what_a_head_covers(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     relayed r = relay_set_up(b);
     hf_head_leaf bad = r.leaf;
     bad.path[0][0] ^= 1;
@@ -467,14 +471,72 @@ static void a_relay_cannot_alter_what_a_head_covers(void **state)
     forged.signature[9] ^= 1;
     assert_int_equal(relay(b->khan, &forged, &r.leaf, 1), HF_ERR_PROTOCOL);
     assert_int_equal(relay(b->khan, &r.head, &r.leaf, 0), HF_ERR_PROTOCOL);
+    static hf_head_leaf many[HF_LOG_SCOPES_MAX + 1];
+    assert_int_equal(relay(b->khan, &r.head, many, HF_LOG_SCOPES_MAX + 1), HF_ERR_PROTOCOL);
+    forged = r.head;
+    forged.origin.bytes[0] ^= 1;
+    assert_int_equal(relay(b->khan, &forged, &r.leaf, 1), HF_ERR_PROTOCOL);
+    bad = r.leaf;
+    bad.seq = 2; /* that entry is of the other scope */
+    assert_int_equal(relay(b->khan, &r.head, &bad, 1), HF_ERR_PROTOCOL);
     assert_int_equal(heads(b->khan, 0).count, 0);
     assert_int_equal(relay(b->khan, &r.head, &r.leaf, 1), HF_OK);
+}
+
+/* Khan stepped over two entries that he never got: their hashes stand for them in the chain. */
+static void a_head_reaches_over_entries_that_never_came(void **state)
+{
+    fix_bench *b = *state;
+    hf_dot withheld[2];
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    size_t count;
+    digest root;
+    for (size_t i = 0; i < 2; i++) {
+        fix_new_crime(b->rees, b->beat, "not for long");
+        withheld[i] = b->rees->last;
+    }
+    fix_push(b->rees, b->hub);
+    hf_head head = sign(b->rees, 2);
+    assert_int_equal(take(b->hub, &head), HF_OK);
+    const hf_origin_row *origin = hf_origin_by_id(b->hub->store, &head.origin);
+    assert_int_equal(
+        hf_head_leaves(b->hub->store, origin->no, HF_LANE_CRIME, 2, leaves, &count, root), HF_OK);
+    uint64_t position = hf_feed_position(b->hub->store);
+    for (size_t i = 0; i < 2; i++) fix_judge(b->hub, &withheld[i], b->beat, 604);
+    fix_new_crime(b->rees, b->beat, "third");
+    fix_push(b->rees, b->hub);
+    uint32_t scopes[] = {HF_SCOPE_COMMON, b->beat};
+    fix_pull(b->hub, b->khan, scopes, 2, &position); /* the verdicts, and what comes after */
+    hf_head_leaf hidden = leaves[0];
+    hidden.seq = 9;
+    assert_int_equal(relay(b->khan, &head, &hidden, 1), HF_ERR_PROTOCOL);
+    assert_int_equal(relay(b->khan, &head, leaves, count), HF_OK);
+    fix_damage(b->khan, "UPDATE hole SET pseq=2 WHERE seq=2"); /* it would be walked for ever */
+    head = sign(b->rees, 3);
+    head.seq = 3;
+    leaves[0].seq = 2;
+    hf_batch *batch;
+    assert_int_equal(hf_batch_begin(b->khan->store, b->khan->wall_ms, &batch), HF_OK);
+    assert_int_equal(hf_batch_head_relayed(batch, &head, leaves, count), HF_ERR_CORRUPT);
+    hf_batch_rollback(batch);
+}
+
+/* Without the signer's certificate a head cannot be judged: it is not taken. */
+static void a_head_of_a_log_without_a_certificate_is_refused(void **state)
+{
+    fix_bench *b = *state;
+    relayed r = relay_set_up(b);
+    fix_damage(b->khan, "UPDATE origin SET certificate=x'' WHERE is_hub=0");
+    assert_int_equal(relay(b->khan, &r.head, &r.leaf, 1), HF_ERR_PROTOCOL);
+    fix_damage(b->hub, "UPDATE origin SET certificate=x'' WHERE is_hub=0");
+    fix_damage(b->hub, "DELETE FROM head");
+    assert_int_equal(take(b->hub, &r.head), HF_ERR_PROTOCOL);
 }
 
 /* What is withheld is still covered: its place in the chain is known by its hash. */
 static void a_head_reaches_over_a_withheld_entry(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "one");
     fix_new_crime(b->rees, b->beat, "two");
     hf_dot withheld = b->rees->last;
@@ -497,7 +559,7 @@ static void a_head_reaches_over_a_withheld_entry(void **state)
     fix_expect_whole(b->hub);
 }
 
-#define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define PROMISE(name) cmocka_unit_test_setup_teardown(name, fix_bench_setup, fix_bench_teardown)
 
 int main(void)
 {
@@ -513,6 +575,9 @@ int main(void)
         PROMISE(a_head_over_what_is_not_held_is_refused),
         PROMISE(heads_undone_with_their_batch_were_never_there),
         PROMISE(one_scope_proves_itself_without_the_others),
+        PROMISE(a_head_of_which_a_part_is_held_is_no_start_for_another),
+        PROMISE(a_head_reaches_over_entries_that_never_came),
+        PROMISE(a_head_of_a_log_without_a_certificate_is_refused),
         PROMISE(a_relay_cannot_alter_what_a_head_covers),
         PROMISE(a_head_reaches_over_a_withheld_entry),
     };

@@ -16,6 +16,8 @@
 
 enum { CRIME = 16, SUMMARY = 27 };
 
+static const hf_validity ALWAYS = {.until_ms = UINT64_MAX};
+
 static hf_standing hub_standing(pair_world *pair)
 {
     hf_standing standing;
@@ -376,14 +378,15 @@ static void unknown_and_revoked_devices_are_refused(void **state)
     const uint8_t stranger[HF_HASH_SIZE] = {9};
     hf_peer *peer;
     assert_false(hf_hub_admits(pair->hub, stranger));
-    assert_int_equal(hf_hub_link_up(pair->hub, stranger, pair->now_ms, &peer), HF_ERR_DENIED);
+    assert_int_equal(hf_hub_link_up(pair->hub, stranger, ALWAYS, pair->now_ms, &peer),
+                     HF_ERR_DENIED);
     const uint8_t *known = pair->nodes[0].crypto.table.own_key_id;
     assert_true(hf_hub_admits(pair->hub, known));
     assert_int_equal(hf_hub_revoke(pair->hub, "edge9", "Sgt", "lost", pair_wall_ms(pair)),
                      HF_ERR_NOT_FOUND);
     assert_int_equal(hf_hub_revoke(pair->hub, "edge0", "Sgt", "lost", pair_wall_ms(pair)), HF_OK);
     assert_false(hf_hub_admits(pair->hub, known));
-    assert_int_equal(hf_hub_link_up(pair->hub, known, pair->now_ms, &peer), HF_ERR_DENIED);
+    assert_int_equal(hf_hub_link_up(pair->hub, known, ALWAYS, pair->now_ms, &peer), HF_ERR_DENIED);
     pair_power_cut(pair, &pair->hub_node);
     assert_false(hf_hub_admits(pair->hub, known)); /* it was durable */
     pair_free(pair);
@@ -412,8 +415,9 @@ static void a_second_link_of_a_device_replaces_the_first(void **state)
     hf_peer *older = node->peer, *newer;
     (void)pair_crime(pair, 0, "On the way when the link changed");
     pump_to_hub(pair, 0);
-    assert_int_equal(hf_hub_link_up(pair->hub, node->crypto.table.own_key_id, pair->now_ms, &newer),
-                     HF_OK);
+    assert_int_equal(
+        hf_hub_link_up(pair->hub, node->crypto.table.own_key_id, ALWAYS, pair->now_ms, &newer),
+        HF_OK);
     assert_int_equal(from_hub(pair, 0).type, HF_FRAME_BYE);
     assert_true(hf_hub_wants_close(pair->hub, older));
     hf_hub_link_down(pair->hub, older, pair->now_ms);
@@ -423,6 +427,177 @@ static void a_second_link_of_a_device_replaces_the_first(void **state)
     hf_edge_link_up(node->edge, pair->now_ms);
     pair_run(pair);
     assert_int_equal(edge_standing(pair, 0).waiting, 0);
+    pair_free(pair);
+}
+
+/* Each of its links died without a word; the hub does not hold them for ever. */
+static void a_device_has_only_so_many_sessions(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(1);
+    const uint8_t *key_id = pair->nodes[0].crypto.table.own_key_id;
+    hf_peer *peers[HF_KEY_SESSIONS_MAX], *more;
+    peers[0] = pair->nodes[0].peer;
+    for (size_t i = 1; i < HF_KEY_SESSIONS_MAX; i++)
+        assert_int_equal(hf_hub_link_up(pair->hub, key_id, ALWAYS, pair->now_ms, &peers[i]), HF_OK);
+    assert_int_equal(hf_hub_link_up(pair->hub, key_id, ALWAYS, pair->now_ms, &more), HF_ERR_LIMIT);
+    assert_null(more);
+    hf_hub_link_down(pair->hub, peers[1], pair->now_ms);
+    assert_int_equal(hf_hub_link_up(pair->hub, key_id, ALWAYS, pair->now_ms, &more), HF_OK);
+    hf_hub_link_down(pair->hub, more, pair->now_ms);
+    for (size_t i = 2; i < HF_KEY_SESSIONS_MAX; i++)
+        hf_hub_link_down(pair->hub, peers[i], pair->now_ms);
+    pair_free(pair);
+}
+
+static void say_hello(pair_world *pair, hf_peer *peer, uint16_t first)
+{
+    hf_buffer claims = {0}, raw = {0};
+    for (uint16_t i = 0; i < HF_HELLO_ORIGINS_MAX; i++) {
+        hf_claim claim = {.incarnation = {0x77, (uint8_t)((first + i) >> 8), (uint8_t)(first + i)}};
+        hf_write_claim(&claims, &claim);
+    }
+    hf_message hello = {.type = HF_FRAME_HELLO};
+    hello.as.hello = (hf_hello){.protocol_min = HF_PROTOCOL,
+                                .protocol_max = HF_PROTOCOL,
+                                .origins = {hf_buffer_bytes(&claims), HF_HELLO_ORIGINS_MAX}};
+    hf_message_write(&raw, &hello);
+    hf_status status = hf_hub_recv(pair->hub, peer, hf_buffer_bytes(&raw), pair->now_ms);
+    assert_int_equal(status, HF_OK);
+    assert_int_equal(hf_hub_turn(pair->hub, ++pair->now_ms, pair_wall_ms(pair)), HF_OK);
+    hf_buffer_free(&claims);
+    hf_buffer_free(&raw);
+}
+
+/* Every life of a key is a row for good, at the hub and at everyone whom its entries reach. */
+static void a_key_has_only_so_many_lives(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    pair_node *node = &pair->nodes[0];
+    bool refused = false;
+    for (uint32_t first = 0; !refused; first += HF_HELLO_ORIGINS_MAX) {
+        assert_true(first <= HF_KEY_ORIGINS_MAX);
+        pair_cut(pair, 0);
+        assert_int_equal(hf_hub_link_up(pair->hub, node->crypto.table.own_key_id, ALWAYS,
+                                        pair->now_ms, &node->peer),
+                         HF_OK);
+        say_hello(pair, node->peer, (uint16_t)first);
+        refused = from_hub(pair, 0).type == HF_FRAME_ERROR;
+    }
+    assert_int_equal(node->peer->session.code, HF_CODE_LIMIT);
+    assert_true(hf_origin_count(pair->hub_node.store) <= HF_KEY_ORIGINS_MAX + 8);
+    pair_cut(pair, 0);
+    (void)pair_crime(pair, 0, "The life that it has still writes"); /* and others are not touched */
+    (void)pair_crime(pair, 1, "So do others");
+    pair_wait(pair, HF_REDIAL_MAX_MS); /* its links came to nothing often enough */
+    assert_int_equal(edge_standing(pair, 0).waiting, 0);
+    assert_int_equal(edge_standing(pair, 1).waiting, 0);
+    pair_free(pair);
+}
+
+/* ---- a record that is made to hold too much ---- */
+
+/* An entry of edge 0 that writes the summary of one record, always the same, and cites `cites` dots
+ * that no log has. */
+static void write_on(pair_world *pair, uint64_t seq, size_t cites)
+{
+    static const uint8_t id[HF_RECORD_ID_SIZE] = {0x01, 0x92, 0x99}, nobody[HF_ORIGIN_SIZE] = {9};
+    static const uint8_t salt[8] = {1}, prefix[HF_PREFIX_SIZE] = {1, 2, 3, 4};
+    hf_buffer ops = {0}, body = {0}, raw = {0};
+    hf_write_raw(&ops, (hf_bytes){salt, sizeof salt});
+    hf_write_array(&ops, 4);
+    hf_write_uint(&ops, CRIME);
+    hf_write_bytes(&ops, id, sizeof id);
+    hf_write_array(&ops, 1);
+    hf_write_array(&ops, 2);
+    hf_write_bytes(&ops, nobody, sizeof nobody);
+    hf_write_uint(&ops, 3);
+    hf_write_array(&ops, 1);
+    hf_write_array(&ops, 3);
+    hf_write_uint(&ops, SUMMARY);
+    hf_write_array(&ops, cites);
+    for (size_t i = 0; i < cites; i++) {
+        hf_write_array(&ops, 3);
+        hf_write_uint(&ops, 1);
+        hf_write_uint(&ops, seq * 1000 + i);
+        hf_write_bytes(&ops, prefix, sizeof prefix);
+    }
+    hf_write_uint(&ops, seq);
+    hf_write_array(&body, 9);
+    hf_write_uint(&body, seq);
+    hf_write_uint(&body, seq - 1);
+    hf_write_uint(&body, pair_scope(pair));
+    hf_write_uint(&body, (1571659200000ull + seq) << 16);
+    hf_write_uint(&body, 3);
+    hf_write_uint(&body, 1);
+    hf_write_string(&body, "mallory");
+    hf_write_null(&body);
+    hf_write_array(&body, 1);
+    hf_write_bytes(&body, ops.data, ops.size);
+    hf_message message = {.type = HF_FRAME_PUSH};
+    message.as.push = (hf_push){.lane = HF_LANE_CRIME, .bodies = {hf_buffer_bytes(&body), 1}};
+    hf_message_write(&raw, &message);
+    assert_int_equal(pair_say(pair, 0, &raw), HF_OK);
+    assert_int_equal(hf_hub_turn(pair->hub, ++pair->now_ms, pair_wall_ms(pair)), HF_OK);
+    hf_buffer_free(&ops);
+    hf_buffer_free(&body);
+    hf_buffer_free(&raw);
+}
+
+static void resolve(pair_world *pair, const hf_record_id *record, const char *text)
+{
+    hf_store *store = pair->nodes[1].store;
+    hf_author author = {.actor = "Sgt Khan", .wall_ms = pair_wall_ms(pair), .quality = 3};
+    hf_txn *txn;
+    hf_buffer value = {0};
+    static const char why[] = "All but one were noise";
+    hf_write_string(&value, text);
+    hf_change change = {.record = *record,
+                        .field = SUMMARY,
+                        .kind = HF_CHANGE_RESOLVE,
+                        .value = hf_buffer_bytes(&value),
+                        .reason = {(const uint8_t *)why, sizeof why - 1}};
+    assert_int_equal(hf_txn_begin(store, &author, &txn), HF_OK);
+    assert_int_equal(hf_txn_change(txn, &change), HF_OK);
+    assert_int_equal(hf_txn_commit(txn, NULL, NULL), HF_OK);
+    hf_buffer_free(&value);
+}
+
+static void a_record_that_is_full_takes_no_more_until_someone_puts_it_in_order(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    const hf_record_id record = {.type = CRIME, .bytes = {0x01, 0x92, 0x99}};
+    uint64_t seq = 0;
+    pair->nodes[0].stuck_down = true; /* its own program did not write what is acknowledged here */
+    while (seq < HF_FIELD_DOTS_MAX) write_on(pair, ++seq, 0);
+    assert_int_equal(hub_standing(pair).withheld, 0);
+    write_on(pair, seq, 0); /* the same again, as after a lost ACK: known, and nothing changes */
+    assert_int_equal(hub_standing(pair).withheld, 0);
+    write_on(pair, ++seq, 0);
+    write_on(pair, ++seq, 0);
+    assert_int_equal(hub_standing(pair).withheld, 2); /* held, visible, and it does not count */
+    pair_run(pair);
+    resolve(pair, &record, "In order"); /* one write that has seen all that stands */
+    pair_run(pair);
+    assert_int_equal(edge_standing(pair, 1).waiting, 0);
+    assert_string_equal(pair_summary(pair->hub_node.store, &record), "In order");
+    write_on(pair, ++seq, 0);
+    assert_int_equal(hub_standing(pair).withheld, 2); /* and there is room again */
+    pair_free(pair);
+}
+
+static void citations_of_what_nobody_wrote_fill_a_record_too(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(1);
+    write_on(pair, 1, HF_OVERWRITTEN_MAX);
+    for (uint64_t seq = 2; seq < 6; seq++) write_on(pair, seq, HF_OVERWRITTEN_MAX);
+    assert_int_equal(hub_standing(pair).withheld, 4);
+    hf_verify_report report;
+    assert_int_equal(hf_store_verify(pair->hub_node.store, &report), HF_OK);
+    assert_int_equal(report.faults, 0);
     pair_free(pair);
 }
 
@@ -463,6 +638,10 @@ int main(void)
         cmocka_unit_test(unknown_and_revoked_devices_are_refused),
         cmocka_unit_test(revoked_session_ends),
         cmocka_unit_test(a_second_link_of_a_device_replaces_the_first),
+        cmocka_unit_test(a_device_has_only_so_many_sessions),
+        cmocka_unit_test(a_key_has_only_so_many_lives),
+        cmocka_unit_test(a_record_that_is_full_takes_no_more_until_someone_puts_it_in_order),
+        cmocka_unit_test(citations_of_what_nobody_wrote_fill_a_record_too),
         cmocka_unit_test(registering_twice_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

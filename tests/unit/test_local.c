@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "both_loops.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -57,16 +59,6 @@ static int set_up_loop(void **state, bool many)
     assert_int_equal(hf_local_open(b->loop, b->path, on_ask, b, &b->local), HF_OK);
     *state = b;
     return 0;
-}
-
-static int set_up(void **state)
-{
-    return set_up_loop(state, false);
-}
-
-static int set_up_many(void **state)
-{
-    return set_up_loop(state, true);
 }
 
 static int tear_down(void **state)
@@ -262,11 +254,6 @@ static void a_path_too_long_for_a_socket_is_refused(void **state)
 
 int main(int argc, char **argv)
 {
-#define BOTH(name)                                                                                 \
-    {#name "/few", name, set_up, tear_down, NULL},                                                 \
-    {                                                                                              \
-#name "/many", name, set_up_many, tear_down, NULL                                          \
-    }
     const struct CMUnitTest tests[] = {
         BOTH(a_request_is_answered),
         BOTH(large_requests_and_replies_pass_whole),

@@ -1,5 +1,5 @@
-/* test_merge.c: single promises of live writes, folds, refusals and deletes. All small merges
- * together are in test_merge_exhaustive.c. */
+/* test_merge.c: single promises of live writes, folds and deletes. All small merges together are in
+ * test_merge_exhaustive.c; what may be written is in test_rules.c. */
 #include "sync/merge.h"
 
 #include "sync/codec.h"
@@ -61,6 +61,25 @@ static bool is_live(const hf_cell *cell, hf_cite at)
         if (hf_dot_compare(&cell->live[i].at.dot, &at.dot) == 0) return true;
     }
     return false;
+}
+
+/* ---- dots ---- */
+
+/* By origin, lane, seq and ordinal in turn: what comes first decides, whatever follows says. */
+static void dots_have_one_order(void **state)
+{
+    (void)state;
+    hf_dot dots[16];
+    for (size_t i = 0; i < 16; i++) {
+        dots[i] = (hf_dot){.origin.bytes[HF_ORIGIN_SIZE - 1] = (uint8_t)(i >> 3),
+                           .lane = (uint8_t)(1 + (i >> 2 & 1)),
+                           .seq = 1 + (i >> 1 & 1),
+                           .ordinal = i & 1};
+    }
+    for (size_t a = 0; a < 16; a++) {
+        for (size_t b = 0; b < 16; b++)
+            assert_int_equal(hf_dot_compare(&dots[a], &dots[b]), a < b ? -1 : a > b);
+    }
 }
 
 /* ---- live writes ---- */
@@ -285,149 +304,6 @@ static void a_long_log_is_shown_in_the_order_it_was_written(void **state)
     assert_null(fold.value.data);
 }
 
-/* ---- refusals ---- */
-
-static const char *const CODES[] = {"new", "open", "charged", "dropped"};
-static const hf_bytes CODE_VALUES[] = {{(const uint8_t *)T3 "new", 4},
-                                       {(const uint8_t *)T4 "open", 5},
-                                       {(const uint8_t *)T7 "charged", 8},
-                                       {(const uint8_t *)T7 "dropped", 8}};
-static const uint8_t MOVES[] = {0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0};
-
-static hf_field coded(hf_rule rule, uint8_t join[16])
-{
-    hf_field field = {.name = "status",
-                      .rule = rule,
-                      .kind = HF_VALUE_CODE,
-                      .codes = CODES,
-                      .code_count = 4,
-                      .code_values = CODE_VALUES,
-                      .moves = MOVES,
-                      .join = join};
-    assert_int_equal(hf_lattice_build(4, MOVES, NULL, 0, join).kind, HF_LATTICE_SOUND);
-    return field;
-}
-
-static const hf_bytes NO_REASON = {NULL, 0};
-static const hf_bytes REASON = {(const uint8_t *)"misheard", 8};
-
-static hf_status admits(const hf_field *field, const hf_live *live, size_t count, hf_bytes value,
-                        hf_bytes reason, char why[256])
-{
-    return hf_rule_admits(field, live, count, value, reason, why, 256);
-}
-
-#define TEXT(cbor) ((hf_bytes){(const uint8_t *)(cbor), sizeof(cbor) - 1})
-
-static void what_is_written_once_changes_only_for_a_reason(void **state)
-{
-    (void)state;
-    char why[256];
-    hf_field field = {.name = "crime_ref", .rule = HF_RULE_ONCE, .kind = HF_VALUE_TEXT};
-    hf_live live[] = {LIVE(1, T2 "A1")};
-    assert_int_equal(admits(&field, NULL, 0, TEXT(T2 "A1"), NO_REASON, why), HF_OK);
-    assert_int_equal(admits(&field, live, 1, TEXT(T2 "A1"), NO_REASON, why), HF_OK);
-    assert_int_equal(admits(&field, live, 1, TEXT(T2 "A2"), NO_REASON, why), HF_ERR_DENIED);
-    assert_string_equal(why,
-                        "crime_ref is written once, and is \"A1\". To correct it, give a reason.");
-    assert_int_equal(admits(&field, live, 1, TEXT(T2 "A2"), REASON, why), HF_OK);
-    assert_string_equal(why, "");
-}
-
-static void a_state_moves_along_declared_steps_only(void **state)
-{
-    (void)state;
-    char why[256];
-    uint8_t join[16];
-    hf_field field = coded(HF_RULE_STATE, join);
-    hf_live is_new[] = {LIVE(1, T3 "new")}, open[] = {LIVE(1, T4 "open")};
-    assert_int_equal(admits(&field, NULL, 0, CODE_VALUES[2], NO_REASON, why), HF_OK);
-    assert_int_equal(admits(&field, is_new, 1, CODE_VALUES[1], NO_REASON, why), HF_OK);
-    assert_int_equal(admits(&field, is_new, 1, CODE_VALUES[3], NO_REASON, why), HF_OK); /* a path */
-    assert_int_equal(admits(&field, is_new, 1, CODE_VALUES[0], NO_REASON, why), HF_OK);
-    assert_int_equal(admits(&field, open, 1, CODE_VALUES[0], NO_REASON, why), HF_ERR_DENIED);
-    assert_string_equal(why,
-                        "status is \"open\" and cannot become \"new\": the next step is charged "
-                        "or dropped. To correct it, give a reason.");
-    assert_int_equal(admits(&field, open, 1, CODE_VALUES[0], REASON, why), HF_OK);
-    assert_int_equal(admits(&field, open, 1, TEXT(T3 "odd"), REASON, why), HF_ERR_DENIED);
-    assert_string_equal(why, "status has no state \"odd\".");
-    hf_live charged[] = {LIVE(1, T7 "charged")};
-    assert_int_equal(admits(&field, charged, 1, CODE_VALUES[3], NO_REASON, why), HF_ERR_DENIED);
-    assert_non_null(strstr(why, "no further step is declared"));
-}
-
-static void a_disputed_state_is_settled_by_a_person_with_a_reason(void **state)
-{
-    (void)state;
-    char why[256];
-    uint8_t join[16];
-    hf_field field = coded(HF_RULE_STATE, join);
-    hf_live live[] = {LIVE(1, T7 "charged"), LIVE(2, T7 "dropped")};
-    assert_int_equal(admits(&field, live, 2, CODE_VALUES[2], NO_REASON, why), HF_ERR_DENIED);
-    assert_string_equal(why, "status is disputed; choose a state and give a reason.");
-    assert_int_equal(admits(&field, live, 2, CODE_VALUES[2], REASON, why), HF_OK);
-}
-
-static void lattices_go_one_way_without_a_reason(void **state)
-{
-    (void)state;
-    char why[256];
-    uint8_t join[16];
-    hf_field most = {.name = "harm", .rule = HF_RULE_MAX, .kind = HF_VALUE_INT};
-    hf_field least = {.name = "due", .rule = HF_RULE_MIN, .kind = HF_VALUE_DATE};
-    hf_field strictest = coded(HF_RULE_STRICTEST, join);
-    hf_live seven[] = {LIVE(1, "\x07")}, day[] = {LIVE(1, T10 "2019-10-21")};
-    hf_live open[] = {LIVE(1, T4 "open")};
-    assert_int_equal(admits(&most, seven, 1, TEXT("\x08"), NO_REASON, why), HF_OK);
-    assert_int_equal(admits(&most, seven, 1, TEXT("\x07"), NO_REASON, why), HF_OK);
-    assert_int_equal(admits(&most, seven, 1, TEXT("\x06"), NO_REASON, why), HF_ERR_DENIED);
-    assert_string_equal(why, "harm is 7 and may only go up. To correct it, give a reason.");
-    assert_int_equal(admits(&most, seven, 1, TEXT("\x06"), REASON, why), HF_OK);
-    assert_int_equal(admits(&least, day, 1, TEXT(T10 "2019-10-20"), NO_REASON, why), HF_OK);
-    assert_int_equal(admits(&least, day, 1, TEXT(T10 "2019-10-22"), NO_REASON, why), HF_ERR_DENIED);
-    assert_string_equal(
-        why, "due is \"2019-10-21\" and may only go down. To correct it, give a reason.");
-    assert_int_equal(admits(&strictest, open, 1, CODE_VALUES[2], NO_REASON, why), HF_OK);
-    assert_int_equal(admits(&strictest, open, 1, CODE_VALUES[0], NO_REASON, why), HF_ERR_DENIED);
-    assert_non_null(strstr(why, "to a stricter one"));
-}
-
-static void other_rules_take_any_write(void **state)
-{
-    (void)state;
-    char why[256];
-    static const hf_rule rules[] = {HF_RULE_KEEP,   HF_RULE_LAST, HF_RULE_LAST_REVIEW,
-                                    HF_RULE_APPEND, HF_RULE_SET,  (hf_rule)99};
-    hf_live live[] = {LIVE(1, T1 "z")};
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-        hf_field field = {.rule = rules[i]};
-        assert_int_equal(admits(&field, live, 1, TEXT(T1 "a"), NO_REASON, why), HF_OK);
-        assert_int_equal(admits(&field, live, 1, (hf_bytes){NULL, 0}, NO_REASON, why), HF_OK);
-    }
-}
-
-static void a_refusal_fits_any_room_and_never_splits_a_letter(void **state)
-{
-    (void)state;
-    char value[2 + 120];
-    value[0] = 0x78;
-    value[1] = 120;
-    for (size_t i = 0; i < 60; i++) memcpy(value + 2 + 2 * i, "\xc5\xb5", 2); /* ŵ */
-    hf_field field = {.rule = HF_RULE_ONCE, .kind = HF_VALUE_TEXT};
-    hf_live live[] = {live_at(1, value, sizeof value)};
-    char why[256];
-    for (size_t room = 1; room <= sizeof why; room++) {
-        memset(why, '#', sizeof why);
-        hf_status status = hf_rule_admits(&field, live, 1, TEXT(T1 "a"), NO_REASON, why, room);
-        assert_int_equal(status, HF_ERR_DENIED);
-        assert_true(strlen(why) < room);
-        assert_true(room == sizeof why || why[room] == '#');
-    }
-    assert_true(hf_utf8_valid((hf_bytes){(const uint8_t *)why, strlen(why)}));
-    assert_non_null(strstr(why, "…"));
-}
-
 /* ---- deletes ---- */
 
 /* [[origin of ones, 3, 10, [4, 7]], [origin of twos, 3, 5, []]] */
@@ -521,6 +397,7 @@ static void a_malformed_delete_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dots_have_one_order),
         cmocka_unit_test(a_write_replaces_what_it_cites),
         cmocka_unit_test(writes_that_did_not_see_each_other_both_stand),
         cmocka_unit_test(a_write_overwritten_before_it_arrives_never_shows),
@@ -534,12 +411,6 @@ int main(void)
         cmocka_unit_test(equal_values_are_no_conflict),
         cmocka_unit_test(numbers_of_any_size_and_sign_are_weighed_as_numbers),
         cmocka_unit_test(a_long_log_is_shown_in_the_order_it_was_written),
-        cmocka_unit_test(what_is_written_once_changes_only_for_a_reason),
-        cmocka_unit_test(a_state_moves_along_declared_steps_only),
-        cmocka_unit_test(a_disputed_state_is_settled_by_a_person_with_a_reason),
-        cmocka_unit_test(lattices_go_one_way_without_a_reason),
-        cmocka_unit_test(other_rules_take_any_write),
-        cmocka_unit_test(a_refusal_fits_any_room_and_never_splits_a_letter),
         cmocka_unit_test(a_delete_covers_what_its_writer_had_seen),
         cmocka_unit_test(a_malformed_delete_is_refused),
     };

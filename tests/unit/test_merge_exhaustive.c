@@ -32,6 +32,9 @@ typedef struct history {
     bool has_value[ENTRIES];         /* else it only overwrites */
     uint8_t cites[ENTRIES][ENTRIES]; /* [citing][cited], cited < citing */
     hf_dot dots[ENTRIES];
+    uint8_t at[ORIGINS][ENTRIES + 1]; /* which entry has this dot, by origin and seq */
+    hf_cite overwritten[ENTRIES][ENTRIES];
+    hf_write made[ENTRIES];            /* each entry as it is delivered */
     unsigned live[FIELDS][SUBSETS];    /* by the model: of each set held, who is live */
     unsigned awaited[FIELDS][SUBSETS]; /* cited, truly or not, and not held: must be pending */
     unsigned cited[FIELDS][SUBSETS];   /* cited, and not held as a write here: may be pending */
@@ -75,11 +78,7 @@ typedef struct replica {
 
 static size_t entry_of(const history *h, const hf_dot *dot)
 {
-    for (size_t i = 0; i < h->count; i++) {
-        if (hf_dot_compare(&h->dots[i], dot) == 0) return i;
-    }
-    fail_msg("a dot that no entry has");
-    return 0;
+    return h->at[dot->origin.bytes[0] - ORIGIN_FIRST][dot->seq];
 }
 
 static bool has_seen(void *context, const hf_dot *dot)
@@ -96,22 +95,30 @@ static hf_cite cite_of(const history *h, size_t entry, uint8_t how)
     return cite;
 }
 
-static void deliver(replica *r, size_t entry)
+/* The entries as they are delivered, the same each time. */
+static void make_writes(history *h)
 {
     static const uint8_t value[] = {0xf5};
-    const history *h = r->h;
-    hf_cite overwritten[ENTRIES];
-    size_t count = 0;
-    for (size_t d = 0; d < h->count; d++) {
-        if (h->cites[entry][d] == CITES_NOT) continue;
-        overwritten[count++] = cite_of(h, d, h->cites[entry][d]);
+    memset(h->at, ENTRIES, sizeof h->at); /* a dot that no entry has is none of the model's */
+    for (size_t entry = 0; entry < h->count; entry++) {
+        hf_write *write = &h->made[entry];
+        h->at[h->dots[entry].origin.bytes[0] - ORIGIN_FIRST][h->dots[entry].seq] = (uint8_t)entry;
+        *write = (hf_write){.overwritten = h->overwritten[entry]};
+        write->write.at = cite_of(h, entry, CITES_TRULY);
+        if (h->has_value[entry]) write->write.value = (hf_bytes){value, sizeof value};
+        for (size_t d = 0; d < h->count; d++) {
+            if (h->cites[entry][d] == CITES_NOT) continue;
+            h->overwritten[entry][write->overwritten_count++] = cite_of(h, d, h->cites[entry][d]);
+        }
     }
-    hf_write write = {.overwritten = overwritten, .overwritten_count = count};
-    write.write.at = cite_of(h, entry, CITES_TRULY);
-    if (h->has_value[entry]) write.write.value = (hf_bytes){value, sizeof value};
+}
+
+static void deliver(replica *r, size_t entry)
+{
+    const history *h = r->h;
     for (size_t field = 0; field < FIELDS; field++) {
         if (!h->writes[entry][field]) continue;
-        assert_int_equal(hf_cell_merge(&r->cells[field], &write, has_seen, r), HF_OK);
+        assert_int_equal(hf_cell_merge(&r->cells[field], &h->made[entry], has_seen, r), HF_OK);
     }
 }
 
@@ -160,6 +167,7 @@ static void deliver_all(replica *r, const uint8_t order[ENTRIES], unsigned cuts)
 static uint64_t deliver_every_way(replica *r, history *h)
 {
     uint64_t runs = 0;
+    make_writes(h);
     for (unsigned held = 0; held < 1U << h->count; held++) {
         for (size_t field = 0; field < FIELDS; field++) {
             h->live[field][held] = model_live(h, field, held);

@@ -69,8 +69,9 @@ static json_t *welcome_json(const hf_welcome *welcome)
     hf_yours one;
     hf_scope_item scope;
     for (hf_list list = welcome->yours; hf_next_yours(&list, &one);)
-        json_array_append_new(yours, json_pack("[i,i,o,o]", one.origin, one.lane,
-                                               number(one.durable), number(one.central)));
+        json_array_append_new(yours,
+                              json_pack("[i,i,o,o,o]", one.origin, one.lane, number(one.durable),
+                                        number(one.central), HEX(one.chain)));
     for (hf_list list = welcome->scopes; hf_next_scope(&list, &scope);)
         json_array_append_new(scopes, json_pack("[o,o,b]", number(scope.number),
                                                 text_of(scope.name), scope.may_write));
@@ -199,6 +200,11 @@ static json_t *small_json(const hf_message *message)
                          number(message->as.start.position), "chain", HEX(message->as.start.chain));
     case HF_FRAME_FEED_ACK:
         return json_pack("{s:s,s:o}", "type", "FEED_ACK", "position", number(message->as.position));
+    case HF_FRAME_RENEW: return json_pack("{s:s}", "type", "RENEW");
+    case HF_FRAME_CERTIFICATE:
+        return json_pack("{s:s,s:o,s:o}", "type", "CERTIFICATE", "certificate",
+                         hex_of(message->as.certificate.certificate), "text",
+                         text_of(message->as.certificate.text));
     case HF_FRAME_CREDIT:
         return json_pack("{s:s,s:i,s:o,s:o}", "type", "CREDIT", "lane", credit->lane, "entries",
                          number(credit->entries), "bytes", number(credit->bytes));
@@ -249,7 +255,7 @@ static void each_vector(vector_check check)
     json_error_t error;
     json_t *vectors = json_load_file(HF_SOURCE_DIR "/tests/vectors/frames.json", 0, &error);
     assert_non_null(vectors);
-    assert_true(json_array_size(vectors) >= 24);
+    assert_true(json_array_size(vectors) >= 28);
     uint8_t bytes[HEX_MAX];
     size_t index;
     json_t *item;
@@ -487,6 +493,59 @@ static void a_feed_never_runs_backwards(void **state)
     hf_buffer_free(&raw);
 }
 
+static hf_status read_again(const hf_message *message)
+{
+    hf_buffer raw = {0};
+    hf_message read;
+    hf_message_write(&raw, message);
+    assert_int_equal(raw.status, HF_OK);
+    hf_status status = hf_message_read(hf_buffer_bytes(&raw), &read);
+    hf_buffer_free(&raw);
+    return status;
+}
+
+/* What is one byte too long is the peer's limit, not its malformation; one less is sound. */
+static void what_is_too_long_is_a_limit(void **state)
+{
+    (void)state;
+    static uint8_t bytes[HF_ENTRY_SIZE_MAX + 1];
+    memset(bytes, 'a', sizeof bytes);
+    for (size_t over = 0; over < 2; over++) {
+        hf_status expected = over ? HF_ERR_LIMIT : HF_OK;
+        hf_message hello = {.type = HF_FRAME_HELLO}, origin = {.type = HF_FRAME_ORIGIN};
+        hf_buffer claim = {0};
+        hf_write_claim(&claim, &(hf_claim){.incarnation = {1}});
+        hello.as.hello.origins = (hf_list){hf_buffer_bytes(&claim), 1};
+        hello.as.hello.implementation = (hf_bytes){bytes, HF_TEXT_MAX + over};
+        assert_int_equal(read_again(&hello), expected);
+        origin.as.origin.certificate = (hf_bytes){bytes, HF_CERTIFICATE_MAX + over};
+        assert_int_equal(read_again(&origin), expected);
+        hf_buffer body = {0}; /* what is in it is for another reader */
+        hf_write_bytes(&body, bytes, HF_ENTRY_SIZE_MAX - 3 + over);
+        assert_int_equal(body.size, HF_ENTRY_SIZE_MAX + over);
+        hf_message push = {.type = HF_FRAME_PUSH};
+        push.as.push.bodies = (hf_list){hf_buffer_bytes(&body), 1};
+        assert_int_equal(read_again(&push), expected);
+        hf_buffer_free(&body);
+        hf_buffer_free(&claim);
+    }
+}
+
+/* A device's own heads go by the index of one of its own origins. */
+static void a_head_names_an_origin_of_the_hello(void **state)
+{
+    (void)state;
+    hf_message head = {.type = HF_FRAME_HEAD};
+    head.as.head.head.seq = 1;
+    head.as.head.origin = HF_HELLO_ORIGINS_MAX - 1;
+    assert_int_equal(read_again(&head), HF_OK);
+    head.as.head.origin = HF_HELLO_ORIGINS_MAX;
+    assert_int_equal(read_again(&head), HF_ERR_PROTOCOL);
+    head.as.head.origin = 0;
+    head.as.head.head.seq = 0;
+    assert_int_equal(read_again(&head), HF_ERR_PROTOCOL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -500,6 +559,8 @@ int main(void)
         cmocka_unit_test(too_many_entries_are_a_limit_and_not_a_malformation),
         cmocka_unit_test(vectors_must_ascend_and_stay_in_their_range),
         cmocka_unit_test(a_feed_never_runs_backwards),
+        cmocka_unit_test(what_is_too_long_is_a_limit),
+        cmocka_unit_test(a_head_names_an_origin_of_the_hello),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

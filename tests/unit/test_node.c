@@ -174,7 +174,8 @@ static void cursor_and_data_commit_together(void **state)
             pair->now_ms += 10;
             if (!node->peer && hf_edge_wants_link(node->edge, pair->now_ms)) {
                 assert_int_equal(hf_hub_link_up(pair->hub, node->crypto.table.own_key_id,
-                                                pair->now_ms, &node->peer),
+                                                sim_crypto_validity(&node->crypto), pair->now_ms,
+                                                &node->peer),
                                  HF_OK);
                 hf_peer_set_context(node->peer, node);
                 hf_edge_link_up(node->edge, pair->now_ms);
@@ -378,6 +379,7 @@ static void expect_both_branches(pair_world *pair, const hf_record_id *lost,
     assert_string_equal(pair_summary(pair->hub_node.store, lost), "Branch that the hub has");
     assert_string_equal(pair_summary(pair->hub_node.store, mine), "Branch that only I have");
     assert_string_equal(pair_summary(pair->nodes[1].store, mine), "Branch that only I have");
+    assert_int_equal(standing_of(pair, 0).waiting, 0);
     assert_int_equal(link_of(pair, 0), HF_LINK_IN_SYNC);
 }
 
@@ -394,6 +396,23 @@ static void a_forked_device_writes_its_branch_again(void **state)
     pair_free(pair);
 }
 
+/* The branch that only the device has is the longer one: the hub cannot see the fork in HELLO
+ * alone. */
+static void a_longer_branch_is_written_again_too(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    (void)pair_crime(pair, 0, "As it was");
+    pair_run(pair);
+    hf_record_id lost, mine;
+    fork_it(pair, &lost, &mine);
+    hf_record_id more = pair_crime(pair, 0, "And one more");
+    pair_wait(pair, 10 * HF_REDIAL_MIN_MS);
+    expect_both_branches(pair, &lost, &mine);
+    assert_string_equal(pair_summary(pair->nodes[1].store, &more), "And one more");
+    pair_free(pair);
+}
+
 /* Power fails at any disk operation while the branch is written again: none of it is forgotten. */
 static void a_branch_half_written_again_is_finished(void **state)
 {
@@ -406,9 +425,10 @@ static void a_branch_half_written_again_is_finished(void **state)
         hf_bytes message;
         fork_it(pair, &lost, &mine);
         pair->now_ms += HF_REDIAL_MAX_MS;
-        assert_int_equal(
-            hf_hub_link_up(pair->hub, node->crypto.table.own_key_id, pair->now_ms, &node->peer),
-            HF_OK);
+        assert_int_equal(hf_hub_link_up(pair->hub, node->crypto.table.own_key_id,
+                                        sim_crypto_validity(&node->crypto), pair->now_ms,
+                                        &node->peer),
+                         HF_OK);
         hf_peer_set_context(node->peer, node);
         hf_edge_link_up(node->edge, pair->now_ms);
         assert_int_equal(hf_edge_send(node->edge, pair->now_ms, &message), HF_OK);
@@ -443,6 +463,7 @@ int main(void)
         cmocka_unit_test(a_wrong_clock_is_corrected_and_stays_so),
         cmocka_unit_test(a_restored_device_takes_its_own_entries_back),
         cmocka_unit_test(a_forked_device_writes_its_branch_again),
+        cmocka_unit_test(a_longer_branch_is_written_again_too),
         cmocka_unit_test(a_branch_half_written_again_is_finished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,14 @@
 /* test_transport.c: real TLS on loopback, both ends in one loop, on both kinds of loop. */
 #include "platform/loop_private.h"
 #include "platform/transport.h"
+#include "sync/validity.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "both_loops.h"
 #include "transport_bench.h"
 
 #include <arpa/inet.h>
@@ -44,7 +46,8 @@ typedef struct bench {
     size_t hub_count, device_count;
     uint8_t barred[HF_HASH_SIZE]; /* the key that `admit` refuses */
     size_t admit_count, admit_resumed, device_asked;
-    bool saw_expired, device_refuses;
+    hf_validity saw_valid;
+    bool device_refuses;
     uint8_t seen_key[HF_HASH_SIZE];
     size_t refused_count, failed_count;
     char refused[HF_CONN_REASON_SIZE], failed[HF_CONN_REASON_SIZE];
@@ -56,7 +59,7 @@ static bool on_admit(void *context, const hf_identity *peer)
 {
     bench *b = context;
     b->admit_count++;
-    b->saw_expired = peer->expired;
+    b->saw_valid = peer->valid;
     b->admit_resumed += peer->resumed;
     assert_string_equal(peer->address, "127.0.0.1");
     memcpy(b->seen_key, peer->key_id, HF_HASH_SIZE);
@@ -221,16 +224,6 @@ static int set_up_loop(void **state, bool many)
     return 0;
 }
 
-static int set_up(void **state)
-{
-    return set_up_loop(state, false);
-}
-
-static int set_up_many(void **state)
-{
-    return set_up_loop(state, true);
-}
-
 static void end_free(end *e)
 {
     free(e->received);
@@ -253,18 +246,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static int make_credentials(void **state)
-{
-    *state = credentials_make();
-    return 0;
-}
-
-static int drop_credentials(void **state)
-{
-    credentials_free(*state);
-    return 0;
-}
-
 static uint8_t *pattern(size_t size, uint8_t seed)
 {
     uint8_t *bytes = malloc(size + 1);
@@ -284,7 +265,7 @@ static void messages_of_any_size_come_back_whole(void **state)
     hf_dialer *client = client_start(b, &b->made->one);
     RUN_UNTIL(b, b->device_count == 1 && b->hub_count == 1);
     assert_memory_equal(b->seen_key, b->made->one.key_id, HF_HASH_SIZE);
-    assert_false(b->saw_expired);
+    assert_true(hf_validity_holds(b->saw_valid, hf_clock_wall_ms()));
     end *device = &b->device_ends[0];
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         uint8_t *sent = pattern(sizes[i], (uint8_t)i);
@@ -447,13 +428,17 @@ static void device_of_another_ca_is_refused_before_admit(void **state)
     hf_dialer_close(client);
 }
 
-static void expired_certificate_reaches_admit_marked(void **state)
+static void expired_certificate_reaches_admit_with_its_dates(void **state)
 {
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 0);
     hf_dialer *client = client_start(b, &b->made->expired);
     RUN_UNTIL(b, b->device_count == 1);
-    assert_true(b->saw_expired);
+    uint64_t now_ms = hf_clock_wall_ms(), made_ms = now_ms - 400ULL * DAY_MS;
+    assert_false(hf_validity_holds(b->saw_valid, now_ms));
+    /* as they were asked for, to the second: a day before, and two days after */
+    assert_in_range(b->saw_valid.from_ms, made_ms - DAY_MS - 60000, made_ms - DAY_MS);
+    assert_int_equal(b->saw_valid.until_ms - b->saw_valid.from_ms, 3 * DAY_MS);
     hf_dialer_close(client);
 }
 
@@ -545,6 +530,8 @@ static void more_connections_than_allowed_are_turned_away(void **state)
     RUN_UNTIL(b, b->device_count == 1);
     hf_dialer *second = client_start(b, &b->made->two);
     RUN_UNTIL(b, b->failed_count == 1);
+    assert_int_equal(b->refused_count, 1); /* and the hub's log says so */
+    assert_string_equal(b->refused, "as many connections as there may be");
     hf_dialer_close(first);
     RUN_UNTIL(b, b->hub_ends[0].closed);
     assert_int_equal(hf_dialer_dial(second), HF_OK); /* room again */
@@ -828,11 +815,6 @@ static void half_messages_of_all_connections_share_one_bound(void **state)
 
 int main(int argc, char **argv)
 {
-#define BOTH(name)                                                                                 \
-    {#name "/few", name, set_up, tear_down, NULL},                                                 \
-    {                                                                                              \
-#name "/many", name, set_up_many, tear_down, NULL                                          \
-    }
     const struct CMUnitTest tests[] = {
         BOTH(messages_of_any_size_come_back_whole),
         BOTH(many_messages_arrive_in_order_without_one_lost),
@@ -843,7 +825,7 @@ int main(int argc, char **argv)
         BOTH(reading_stops_while_not_wanted),
         BOTH(revoked_key_is_refused_and_told_so),
         BOTH(device_of_another_ca_is_refused_before_admit),
-        BOTH(expired_certificate_reaches_admit_marked),
+        BOTH(expired_certificate_reaches_admit_with_its_dates),
         BOTH(hub_of_another_ca_is_refused_by_the_device),
         BOTH(hub_of_another_name_is_refused_by_the_device),
         BOTH(a_host_name_is_looked_up_and_checked),
@@ -861,5 +843,5 @@ int main(int argc, char **argv)
         BOTH(half_messages_of_all_connections_share_one_bound),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
-    return cmocka_run_group_tests_name("transport", tests, make_credentials, drop_credentials);
+    return cmocka_run_group_tests_name("transport", tests, credentials_make, credentials_drop);
 }

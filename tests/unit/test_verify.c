@@ -5,57 +5,23 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-typedef struct bench {
-    fix_node *hub, *rees, *khan;
-    uint32_t beat, scopes[3];
-    uint64_t rees_at, khan_at; /* how far they have the hub's feed */
-    hf_record_id crime, other;
-} bench;
-
-static void exchange(bench *b)
-{
-    fix_push(b->rees, b->hub);
-    fix_push(b->khan, b->hub);
-    fix_pull(b->hub, b->rees, b->scopes, 3, &b->rees_at);
-    fix_pull(b->hub, b->khan, b->scopes, 3, &b->khan_at);
-}
-
 /* A crime that two officers edited apart: a conflict, elements in rows, a delete elsewhere. */
 static int set_up(void **state)
 {
-    bench *b = calloc(1, sizeof *b);
-    assert_non_null(b);
-    b->hub = fix_hub();
-    b->rees = fix_edge(b->hub, "rees");
-    b->khan = fix_edge(b->hub, "khan");
-    b->beat = fix_scope(b->hub, "beat");
-    b->scopes[0] = HF_SCOPE_COMMON;
-    b->scopes[1] = b->beat;
-    b->scopes[2] = fix_scope(b->hub, "custody");
+    (void)fix_bench_setup(state);
+    fix_bench *b = *state;
     b->crime = fix_new_crime(b->rees, b->beat, "a stolen bicycle");
     b->other = fix_new_crime(b->rees, b->beat, "a stolen lorry");
-    exchange(b);
+    fix_exchange(b);
     fix_set(b->rees, &b->crime, FIX_OUTCOME, "Local resolution");
     fix_set(b->khan, &b->crime, FIX_OUTCOME, "Offender fined");
     fix_change(b->khan, &b->crime, FIX_LOG, HF_CHANGE_ADD, "Spoke to the owner.", NULL);
     fix_change(b->rees, &b->other, 0, HF_CHANGE_DELETE, NULL, "entered twice");
-    exchange(b);
-    *state = b;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    bench *b = *state;
-    fix_free(b->khan);
-    fix_free(b->rees);
-    fix_free(b->hub);
-    free(b);
+    fix_exchange(b);
     return 0;
 }
 
@@ -68,7 +34,7 @@ static hf_verify_report verify(fix_node *node)
 }
 
 /* Damages the store by `sql`; the check must find it, and say `words`. */
-static void expect_found(bench *b, const char *sql, const char *words)
+static void expect_found(fix_bench *b, const char *sql, const char *words)
 {
     fix_damage(b->khan, sql);
     hf_verify_report report = verify(b->khan);
@@ -80,7 +46,7 @@ static void expect_found(bench *b, const char *sql, const char *words)
 
 static void a_sound_store_has_no_faults(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_expect_whole(b->hub);
     fix_expect_whole(b->rees);
     fix_expect_whole(b->khan);
@@ -95,7 +61,7 @@ static void a_sound_store_has_no_faults(void **state)
 
 static void signed_logs_are_proved(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     const hf_origin_row *own = hf_store_own_origin(b->rees->store);
     hf_log_state log;
     hf_head head;
@@ -116,7 +82,7 @@ static void signed_logs_are_proved(void **state)
 
 static void a_head_over_another_log_is_found(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     const hf_origin_row *own = hf_store_own_origin(b->rees->store);
     hf_head head;
     hf_batch *batch;
@@ -132,15 +98,15 @@ static void a_head_over_another_log_is_found(void **state)
 
 static void a_withheld_and_reopened_entry_is_sound(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     hf_dot dot = b->rees->last;
     fix_judge(b->hub, &dot, b->beat, 604);
-    exchange(b);
+    fix_exchange(b);
     fix_expect_whole(b->hub);
     fix_expect_whole(b->rees);
     fix_expect_whole(b->khan);
     fix_judge(b->hub, &dot, b->beat, 0);
-    exchange(b);
+    fix_exchange(b);
     fix_expect_whole(b->hub);
     fix_expect_whole(b->rees);
     fix_expect_whole(b->khan);
@@ -238,7 +204,7 @@ static void a_conflict_that_is_none_is_found(void **state)
 /* One fault must not hide the next: they are all counted. */
 static void faults_are_counted_one_by_one(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_damage(b->khan, "DELETE FROM element");
     uint64_t one = verify(b->khan).faults;
     fix_damage(b->khan, "UPDATE entry SET feed_chain=zeroblob(16) WHERE position IN (2,5)");
@@ -248,7 +214,7 @@ static void faults_are_counted_one_by_one(void **state)
 
 static void equal_states_have_equal_digests(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_expect_same(b->hub, b->rees, b->beat);
     fix_expect_same(b->hub, b->khan, b->beat);
     uint8_t before[HF_HASH_SIZE], after[HF_HASH_SIZE];
@@ -263,18 +229,18 @@ static void equal_states_have_equal_digests(void **state)
 /* A hole is part of the state: who steps over an entry is not equal to who counts it. */
 static void a_hole_changes_the_digest(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     uint8_t before[HF_HASH_SIZE], after[HF_HASH_SIZE];
     assert_int_equal(hf_store_digest(b->hub->store, b->beat, before), HF_OK);
     fix_judge(b->hub, &b->rees->last, b->beat, 604);
     assert_int_equal(hf_store_digest(b->hub->store, b->beat, after), HF_OK);
     assert_memory_not_equal(before, after, sizeof after);
-    exchange(b);
+    fix_exchange(b);
     fix_expect_same(b->hub, b->khan, b->beat);
     fix_expect_same(b->hub, b->rees, b->beat);
 }
 
-#define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, fix_bench_teardown)
 
 int main(void)
 {

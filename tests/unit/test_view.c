@@ -11,45 +11,12 @@
 
 static const uint32_t ALL_FIELDS = UINT32_MAX;
 
-typedef struct bench {
-    fix_node *hub, *rees, *khan;
-    uint32_t beat, scopes[3];
-    uint64_t rees_at, khan_at;
-    hf_record_id crime; /* Rees wrote it; all hold it */
-} bench;
-
-static void exchange(bench *b)
-{
-    fix_push(b->rees, b->hub);
-    fix_push(b->khan, b->hub);
-    fix_pull(b->hub, b->rees, b->scopes, 3, &b->rees_at);
-    fix_pull(b->hub, b->khan, b->scopes, 3, &b->khan_at);
-}
-
 static int set_up(void **state)
 {
-    bench *b = calloc(1, sizeof *b);
-    assert_non_null(b);
-    b->hub = fix_hub();
-    b->rees = fix_edge(b->hub, "rees");
-    b->khan = fix_edge(b->hub, "khan");
-    b->beat = fix_scope(b->hub, "beat");
-    b->scopes[0] = HF_SCOPE_COMMON;
-    b->scopes[1] = b->beat;
-    b->scopes[2] = fix_scope(b->hub, "custody");
-    b->crime = fix_new_crime(b->rees, b->beat, "a stolen bicycle");
-    exchange(b);
-    *state = b;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    bench *b = *state;
-    fix_free(b->khan);
-    fix_free(b->rees);
-    fix_free(b->hub);
-    free(b);
+    (void)fix_bench_setup(state);
+    fix_bench *b = *state;
+    b->crime = fix_new_crime(b->rees, b->beat, "a stolen bicycle"); /* all hold it */
+    fix_exchange(b);
     return 0;
 }
 
@@ -84,7 +51,7 @@ static void expect_text(hf_bytes value, const char *text)
 
 static void a_value_says_who_wrote_it_and_where(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     hf_view *view = view_of(b->khan, &b->crime);
     const hf_field_view *field = field_of(view, FIX_SUMMARY);
     assert_non_null(field);
@@ -103,7 +70,7 @@ static void a_value_says_who_wrote_it_and_where(void **state)
 
 static void a_record_that_is_not_held_is_not_found(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     hf_view *view;
     hf_record_id id = b->crime;
     id.bytes[15] ^= 1;
@@ -115,10 +82,10 @@ static void a_record_that_is_not_held_is_not_found(void **state)
 /* Both stand and are shown until a person chooses, and the choice says why. */
 static void two_versions_stand_until_a_person_chooses(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_set(b->rees, &b->crime, FIX_OUTCOME, "Local resolution");
     fix_set(b->khan, &b->crime, FIX_OUTCOME, "Offender fined");
-    exchange(b);
+    fix_exchange(b);
     hf_view *view = view_of(b->rees, &b->crime);
     const hf_field_view *field = field_of(view, FIX_OUTCOME);
     assert_true(field->conflict);
@@ -126,7 +93,7 @@ static void two_versions_stand_until_a_person_chooses(void **state)
     assert_string_not_equal(field->values[0].actor, field->values[1].actor);
     hf_view_free(view);
     fix_resolve(b->khan, &b->crime, FIX_OUTCOME, "Offender fined", "the court's letter");
-    exchange(b);
+    fix_exchange(b);
     view = view_of(b->rees, &b->crime);
     field = field_of(view, FIX_OUTCOME);
     assert_false(field->conflict);
@@ -138,13 +105,13 @@ static void two_versions_stand_until_a_person_chooses(void **state)
 
 static void elements_are_shown_oldest_first(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_change(b->rees, &b->crime, FIX_LOG, HF_CHANGE_ADD, "first", NULL);
     fix_change(b->rees, &b->crime, FIX_LOG, HF_CHANGE_ADD, "second", NULL);
-    exchange(b);
+    fix_exchange(b);
     fix_change(b->khan, &b->crime, FIX_LOG, HF_CHANGE_ADD, "third", NULL);
     fix_change(b->khan, &b->crime, FIX_LOG, HF_CHANGE_ADD, "fourth", NULL);
-    exchange(b);
+    fix_exchange(b);
     static const char *const words[] = {"first", "second", "third", "fourth"};
     fix_node *nodes[] = {b->hub, b->rees, b->khan};
     for (size_t n = 0; n < 3; n++) {
@@ -159,13 +126,13 @@ static void elements_are_shown_oldest_first(void **state)
 
 static void a_delete_hides_only_what_it_saw(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_change(b->rees, &b->crime, 0, HF_CHANGE_DELETE, NULL, "entered twice");
     hf_view *view = view_of(b->rees, &b->crime);
     assert_true(hf_view_deleted(view));
     hf_view_free(view);
     fix_set(b->khan, &b->crime, FIX_SUMMARY, "a stolen red bicycle");
-    exchange(b);
+    fix_exchange(b);
     view = view_of(b->rees, &b->crime);
     assert_false(hf_view_deleted(view));
     assert_true(hf_view_edited_deleted(view));
@@ -177,10 +144,10 @@ static void a_delete_hides_only_what_it_saw(void **state)
 /* Its history is how the author learns what became of it: so it is still there to be asked for. */
 static void a_record_that_is_wholly_withheld_is_still_held(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     hf_dot dot = b->rees->last;
     fix_judge(b->hub, &dot, b->beat, 604);
-    exchange(b);
+    fix_exchange(b);
     hf_view *view = view_of(b->rees, &b->crime);
     assert_int_equal(hf_view_field_count(view), 0);
     hf_view_free(view);
@@ -231,10 +198,10 @@ static story history(fix_node *node, const hf_record_id *id, uint32_t field)
 
 static void history_keeps_every_value_there_ever_was(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_set(b->rees, &b->crime, FIX_SUMMARY, "a stolen red bicycle");
     fix_set(b->rees, &b->crime, FIX_OUTCOME, "Local resolution");
-    exchange(b);
+    fix_exchange(b);
     story s = history(b->khan, &b->crime, FIX_SUMMARY);
     assert_int_equal(s.count, 2);
     assert_string_equal(s.items[0].text, "a stolen bicycle");
@@ -249,12 +216,12 @@ static void history_keeps_every_value_there_ever_was(void **state)
 
 static void history_tells_a_resolution_from_an_edit(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_set(b->rees, &b->crime, FIX_OUTCOME, "Local resolution");
     fix_set(b->khan, &b->crime, FIX_OUTCOME, "Offender fined");
-    exchange(b);
+    fix_exchange(b);
     fix_resolve(b->khan, &b->crime, FIX_OUTCOME, "Local resolution", "agreed with Rees");
-    exchange(b);
+    fix_exchange(b);
     story s = history(b->hub, &b->crime, FIX_OUTCOME);
     assert_int_equal(s.count, 3);
     assert_false(s.items[0].resolution || s.items[1].resolution);
@@ -266,12 +233,12 @@ static void history_tells_a_resolution_from_an_edit(void **state)
 
 static void history_names_what_does_not_count(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_set(b->rees, &b->crime, FIX_SUMMARY, "slander");
     hf_dot dot = b->rees->last;
-    exchange(b);
+    fix_exchange(b);
     fix_judge(b->hub, &dot, b->beat, 604);
-    exchange(b);
+    fix_exchange(b);
     story s = history(b->rees, &b->crime, FIX_SUMMARY);
     assert_int_equal(s.count, 2);
     assert_int_equal(s.items[0].withheld, 0);
@@ -281,7 +248,7 @@ static void history_names_what_does_not_count(void **state)
     assert_string_equal(fix_shown(b->rees, &b->crime, FIX_SUMMARY), "a stolen bicycle");
     assert_string_equal(fix_shown(b->khan, &b->crime, FIX_SUMMARY), "a stolen bicycle");
     fix_judge(b->hub, &dot, b->beat, 0);
-    exchange(b);
+    fix_exchange(b);
     assert_string_equal(fix_shown(b->khan, &b->crime, FIX_SUMMARY), "slander");
     assert_string_equal(fix_shown(b->rees, &b->crime, FIX_SUMMARY), "slander");
     assert_int_equal(history(b->rees, &b->crime, FIX_SUMMARY).items[1].withheld, 0);
@@ -306,7 +273,7 @@ static hf_status on_record(void *context, const hf_record_id *id, uint32_t scope
 
 static void lists_are_whole_in_any_pages(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     for (int i = 0; i < 299; i++) fix_new_crime(b->rees, b->beat, "a theft");
     listed *all = calloc(1, sizeof *all), *paged = calloc(1, sizeof *paged);
     assert_true(all && paged);
@@ -332,7 +299,7 @@ static void lists_are_whole_in_any_pages(void **state)
 
 static void deleted_records_are_listed_as_deleted(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     listed *list = calloc(1, sizeof *list);
     assert_non_null(list);
     fix_change(b->rees, &b->crime, 0, HF_CHANGE_DELETE, NULL, "entered twice");
@@ -367,11 +334,11 @@ static disputes conflicts(fix_node *node)
 
 static void every_replica_lists_the_conflict_until_it_is_resolved(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_set(b->rees, &b->crime, FIX_OUTCOME, "Local resolution");
     fix_set(b->khan, &b->crime, FIX_OUTCOME, "Offender fined");
     assert_int_equal(conflicts(b->rees).count, 0);
-    exchange(b);
+    fix_exchange(b);
     fix_shut(b->rees);
     fix_open(b->rees);
     fix_node *nodes[] = {b->hub, b->rees, b->khan};
@@ -383,7 +350,7 @@ static void every_replica_lists_the_conflict_until_it_is_resolved(void **state)
         assert_memory_equal(&list.items[0].record, &b->crime, sizeof b->crime);
     }
     fix_resolve(b->rees, &b->crime, FIX_OUTCOME, "Offender fined", "seen the letter");
-    exchange(b);
+    fix_exchange(b);
     for (size_t i = 0; i < 3; i++) assert_int_equal(conflicts(nodes[i]).count, 0);
 }
 
@@ -408,7 +375,7 @@ static void acknowledge(fix_node *node, fix_node *hub, uint64_t seq)
 
 static void what_no_hub_has_acknowledged_is_waiting(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     assert_int_equal(standing_of(b->rees).waiting, 1);
     b->rees->wall_ms += 60000; /* past what the hub's clock has pulled ours to */
     uint64_t second_ms = b->rees->wall_ms + 1000;
@@ -430,7 +397,7 @@ static void what_no_hub_has_acknowledged_is_waiting(void **state)
 
 static void deleted_records_are_not_counted(void **state)
 {
-    bench *b = *state;
+    fix_bench *b = *state;
     fix_new_crime(b->rees, b->beat, "another");
     assert_int_equal(standing_of(b->rees).records, 2);
     fix_change(b->rees, &b->crime, 0, HF_CHANGE_DELETE, NULL, "entered twice");
@@ -441,7 +408,7 @@ static void deleted_records_are_not_counted(void **state)
     assert_int_equal(standing.pack_version, hf_pack_version(hf_store_pack(b->rees->store)));
 }
 
-#define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, fix_bench_teardown)
 
 int main(void)
 {

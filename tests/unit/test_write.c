@@ -56,6 +56,34 @@ static void disagree(kit *k, const hf_record_id *record, uint32_t field, hf_byte
     kit_sync(k);
 }
 
+/* ---- scopes at the writer ---- */
+
+static void give_grant(kit *k, bool may_write, bool commits)
+{
+    hf_batch *batch;
+    hf_grant grant = {.number = KIT_BEAT, .may_write = may_write, .name = "beat"};
+    assert_int_equal(hf_batch_begin(k->edges[0].store, k->wall_ms, &batch), HF_OK);
+    assert_int_equal(hf_batch_grants(batch, &grant, 1), HF_OK);
+    if (commits)
+        assert_int_equal(hf_batch_commit(batch), HF_OK);
+    else
+        hf_batch_rollback(batch);
+}
+
+/* The store remembers where it may write; what the hub says next counts from then on. */
+static void a_scope_that_is_closed_takes_no_more_writes(void **state)
+{
+    kit *k = *state;
+    hf_record_id crime = kit_crime(k, &k->edges[0], "Window broken");
+    hf_change change = set(&crime, KIT_SUMMARY, kit_text(k, "Door broken"));
+    give_grant(k, false, true);
+    expect_refused(k, &change, HF_ERR_DENIED, "may not write");
+    give_grant(k, true, false); /* a batch that is rolled back opens nothing */
+    expect_refused(k, &change, HF_ERR_DENIED, "may not write");
+    give_grant(k, true, true);
+    assert_int_equal(kit_try(k, &k->edges[0], &change), HF_OK);
+}
+
 /* ---- rules at the writer ---- */
 
 static void once_is_written_once_and_corrected_with_a_reason(void **state)
@@ -472,11 +500,10 @@ static void a_clock_that_runs_back_does_not_turn_the_order_of_writes(void **stat
     kit_entry_free(&second);
 }
 
-#define KIT_TEST(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        KIT_TEST(a_scope_that_is_closed_takes_no_more_writes),
         KIT_TEST(once_is_written_once_and_corrected_with_a_reason),
         KIT_TEST(a_state_goes_only_where_declared_moves_lead),
         KIT_TEST(a_risk_is_lowered_with_a_reason_only),

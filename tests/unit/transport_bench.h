@@ -71,7 +71,8 @@ static inline void identity_make(const credentials *c, const identity_wish *wish
     hf_keys_close(keys);
 }
 
-static inline credentials *credentials_make(void)
+/* cmocka group setup and teardown: *state is the credentials. */
+static inline int credentials_make(void **state)
 {
     static const char *const here[] = {"localhost", "127.0.0.1", "::1"};
     static const char *const elsewhere[] = {"elsewhere.example", "192.0.2.1"};
@@ -105,11 +106,13 @@ static inline credentials *credentials_make(void)
     for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++) {
         identity_make(c, &wishes[i], out[i]);
     }
-    return c;
+    *state = c;
+    return 0;
 }
 
-static inline void credentials_free(credentials *c)
+static inline int credentials_drop(void **state)
 {
+    credentials *c = *state;
     DIR *directory = opendir(c->directory);
     for (struct dirent *file; directory && (file = readdir(directory));) {
         char path[512];
@@ -120,6 +123,7 @@ static inline void credentials_free(credentials *c)
     if (directory) closedir(directory);
     rmdir(c->directory);
     free(c);
+    return 0;
 }
 
 #endif

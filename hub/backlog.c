@@ -1,0 +1,129 @@
+/* backlog.c: see backlog.h. */
+#include "backlog.h"
+
+#include <assert.h>
+
+enum { WORK_BYTES = 256, WORK_HEAD = 128, WORK_HELLO = 64, WORK_WITHHELD = 8 };
+
+/* What applying a frame costs, in entries of the usual size. A head is a signature to be checked.
+ * An entry that is withheld makes the hub write one or two of its own; whether it will be is not
+ * known yet, but a device of which some were in its last turn is likely to go on. */
+static uint32_t work_of(const hf_received *received)
+{
+    const hf_peer *peer = received->owner;
+    uint32_t work = received->work + received->bytes / WORK_BYTES;
+    return peer->had_withheld ? work * WORK_WITHHELD : work;
+}
+
+hf_status hf_backlog_put(hf_hub *hub, hf_peer *peer, const hf_message *message, hf_bytes raw)
+{
+    size_t size = sizeof(hf_received) + raw.size;
+    if (peer->queued_size + size > HF_INBOX_BYTES_MAX) {
+        hf_session_fail(&peer->session, HF_CODE_LIMIT, "more sent than is kept of one session");
+        return HF_ERR_LIMIT;
+    }
+    if (hub->backlog.bytes + size > HF_HUB_INBOX_BYTES_MAX) {
+        hf_session_bye(&peer->session, HF_CODE_BUSY, HF_REDIAL_MIN_MS);
+        return HF_ERR_LIMIT;
+    }
+    hf_status status = hf_inbox_put(&hub->backlog, peer, raw);
+    if (status != HF_OK) return status;
+    hf_received *received = hub->backlog.last;
+    received->work = message->type == HF_FRAME_HEAD ? WORK_HEAD : WORK_HELLO;
+    if (message->type == HF_FRAME_PUSH) {
+        received->lane = message->as.push.lane;
+        received->entries = received->work = (uint32_t)message->as.push.bodies.count;
+        received->bytes = (uint32_t)message->as.push.bodies.items.size;
+    }
+    peer->queued_size += size;
+    return HF_OK;
+}
+
+/* ---- a turn's share ---- */
+
+static size_t count_senders(hf_hub *hub)
+{
+    size_t count = 0;
+    for (const hf_received *at = hub->backlog.first; at; at = at->next) {
+        hf_peer *peer = at->owner;
+        if (peer->share_turn == hub->turn) continue;
+        peer->share_turn = hub->turn;
+        peer->share_used = 0;
+        peer->share_over = false;
+        count++;
+    }
+    return count;
+}
+
+/* In a session's own order: once a frame has to wait, so do those behind it. What is small goes at
+ * once; of what is large each session's first frame, as long as the turn has room. */
+static bool goes_now(hf_hub *hub, const hf_received *received, uint32_t share, uint32_t *left)
+{
+    hf_peer *peer = received->owner;
+    uint32_t work = work_of(received);
+    bool first = peer->share_used == 0;
+    bool small = peer->share_used + work <= HF_TURN_SMALL_WORK;
+    bool fits = first || peer->share_used + work <= share;
+    if (peer->share_over || !(small || (fits && *left > 0))) {
+        peer->share_over = true;
+        return false;
+    }
+    peer->share_used += work;
+    *left -= work < *left ? work : *left;
+    hub->inbox_entries += received->entries;
+    return true;
+}
+
+/* Long turns are cheaper, since each costs a sync of the disk; and where one device has been alone
+ * for a while, nobody waits for their end. */
+static uint32_t work_of_turn(hf_hub *hub, size_t senders)
+{
+    const hf_peer *first = hub->backlog.first->owner;
+    if (senders == 1 && hub->alone == first) {
+        bool long_enough = hub->now_ms - hub->alone_since_ms >= HF_TURN_ALONE_MS;
+        return long_enough ? HF_TURN_ALONE_WORK_MAX : HF_TURN_WORK_MAX;
+    }
+    hub->alone = senders == 1 ? first : NULL;
+    hub->alone_since_ms = hub->now_ms;
+    return HF_TURN_WORK_MAX;
+}
+
+void hf_backlog_take(hf_hub *hub)
+{
+    size_t senders = count_senders(hub);
+    if (senders == 0) return;
+    uint32_t left = work_of_turn(hub, senders), share = left / (uint32_t)senders;
+    hf_received **at = &hub->backlog.first;
+    hub->backlog.last = NULL;
+    while (*at) {
+        hf_received *received = *at;
+        if (!goes_now(hub, received, share, &left)) {
+            hub->backlog.last = received;
+            at = &received->next;
+            continue;
+        }
+        *at = received->next;
+        hf_inbox_pass(&hub->backlog, &hub->inbox, received);
+    }
+}
+
+void hf_backlog_done(hf_hub *hub)
+{
+    for (const hf_received *at = hub->inbox.first; at; at = at->next) {
+        hf_peer *peer = at->owner;
+        peer->queued_size -= sizeof *at + at->size;
+        assert(peer->queued_entries[at->lane] >= at->entries);
+        peer->queued_entries[at->lane] -= at->entries;
+        peer->queued_bytes[at->lane] -= at->bytes;
+        peer->had_withheld = peer->withheld_turn == hub->turn;
+    }
+    hf_inbox_drop(&hub->inbox, NULL);
+    hub->inbox_entries = 0;
+}
+
+void hf_backlog_drop(hf_hub *hub, const hf_peer *peer)
+{
+    hf_inbox_drop(&hub->backlog, peer);
+    hf_inbox_drop(&hub->inbox, peer);
+    if (hub->alone == peer) hub->alone = NULL;
+}

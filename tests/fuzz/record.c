@@ -1,0 +1,107 @@
+/* record.c: writes the seeds that are real traffic: conversations of a hub and its edges, frame by
+ * frame, and the entries in them.
+ *
+ *     build/check/fuzz/record tests/fuzz/corpus
+ *
+ * Run it when the wire format or world.c changes; README.md says what stands where. */
+#include "mutate.h"
+#include "world.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *corpus;
+
+static FILE *seed_open(const char *target, const char *name)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/%s/real_%s", corpus, target, name);
+    FILE *file = fopen(path, "wb");
+    if (!file) {
+        perror(path);
+        exit(1);
+    }
+    return file;
+}
+
+static void put(FILE *file, const void *data, size_t size)
+{
+    if (size && fwrite(data, 1, size, file) != size) exit(1);
+}
+
+/* `skip` frames of the talk are left out: the harness has said them. */
+static void write_script(const char *name, uint8_t which, const world_talk *talk, size_t skip)
+{
+    FILE *file = seed_open("session", name);
+    put(file, &which, 1);
+    for (size_t i = skip; i < talk->count; i++) {
+        size_t size = talk->frames[i].size;
+        uint8_t head[2] = {(uint8_t)size, (uint8_t)(size >> 8)};
+        if (size == 0) head[0] = head[1] = 0xff;
+        put(file, head, sizeof head);
+        put(file, talk->frames[i].data, size);
+    }
+    fclose(file);
+}
+
+/* Each frame type once, raw and as it is sent. */
+static void write_frames(fuzz_world *world, const world_talk *talk, const char *way)
+{
+    bool seen[64] = {false};
+    for (size_t i = 0; i < talk->count; i++) {
+        hf_bytes raw = {talk->frames[i].data, talk->frames[i].size};
+        hf_message message;
+        char name[64];
+        hf_buffer sealed = {0};
+        if (raw.size == 0 || hf_message_read(raw, &message) != HF_OK) continue;
+        if (message.type >= 64 || seen[message.type]) continue;
+        seen[message.type] = true;
+        (void)snprintf(name, sizeof name, "%s_%u", way, message.type);
+        FILE *file = seed_open("frame", name);
+        hf_status status = hf_frame_seal(world->pair->deflater, raw, &sealed);
+        assert(status == HF_OK);
+        put(file, sealed.data, sealed.size);
+        fclose(file);
+        hf_buffer_free(&sealed);
+    }
+}
+
+static hf_status write_entry(void *context, const hf_entry *entry)
+{
+    char name[64];
+    (void)context;
+    (void)snprintf(name, sizeof name, "%u_%u", (unsigned)entry->dot.lane,
+                   (unsigned)entry->position);
+    FILE *file = seed_open("entry", name);
+    put(file, entry->body.data, entry->body.size);
+    fclose(file);
+    return HF_OK;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: record tests/fuzz/corpus\n");
+        return 64;
+    }
+    corpus = argv[1];
+    fuzz_world *world = fuzz_world_get();
+    write_script("session_up", 0, &world->up[0], 0);
+    write_script("session_down", 1, &world->down[0], 0);
+    write_script("hub_resumed", 2, &world->up[0], 0);
+    write_script("hub_in_company", 2 | 128, &world->up[0], 0);
+    write_script("hub_anew", 2, &world->up_anew, 0);
+    write_script("hub_greeted", 4, &world->up[0], 1);
+    write_script("edge_resumed", 3, &world->down[0], 0);
+    write_script("edge_anew", 3, &world->down_anew, 0);
+    write_script("edge_greeted", 5, &world->down[0], 1);
+    write_frames(world, &world->up[0], "up");
+    write_frames(world, &world->down[0], "down");
+    write_frames(world, &world->up_anew, "up_anew");
+    write_frames(world, &world->down_anew, "down_anew");
+    (void)fuzz_world_fresh(world, &world->hub);
+    (void)fuzz_world_fresh(world, &world->edges[0]);
+    return hf_feed_read(world->edges[0].node->store, 0, 100, write_entry, NULL) == HF_OK ? 0 : 1;
+}

@@ -1,0 +1,244 @@
+/* test_backlog.c: how much of what devices sent one turn of the hub takes. */
+#include "hub/peer.h"
+
+#include "pair.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { CRIME = 16, FRAME = HF_PUSH_ENTRIES_MAX, FRAMES = 6 };
+
+/* A day's work in the name of edge 0: frames full of entries, one behind the other. */
+static void send_days_work(pair_world *pair)
+{
+    static pair_forged entries[FRAME];
+    uint32_t beat = pair_scope(pair);
+    for (uint64_t frame = 0; frame < FRAMES; frame++) {
+        for (uint64_t i = 0; i < FRAME; i++)
+            entries[i] = (pair_forged){.seq = frame * FRAME + i + 1,
+                                       .pseq = frame * FRAME + i,
+                                       .scope = beat,
+                                       .type = CRIME,
+                                       .lane = HF_LANE_CRIME};
+        assert_int_equal(pair_forge(pair, 0, entries, FRAME), HF_OK);
+    }
+}
+
+static void say(pair_world *pair, size_t edge)
+{
+    hf_bytes message;
+    pair_node *node = &pair->nodes[edge];
+    assert_int_equal(hf_edge_turn(node->edge, ++pair->now_ms, pair_wall_ms(pair)), HF_OK);
+    for (;;) {
+        assert_int_equal(hf_edge_send(node->edge, pair->now_ms, &message), HF_OK);
+        if (message.size == 0) return;
+        assert_int_equal(hf_hub_recv(pair->hub, node->peer, message, pair->now_ms), HF_OK);
+    }
+}
+
+static void turn(pair_world *pair)
+{
+    assert_int_equal(hf_hub_turn(pair->hub, ++pair->now_ms, pair_wall_ms(pair)), HF_OK);
+}
+
+/* What the hub now says is durable of this edge's lane; 0 when it says nothing. */
+static uint64_t acked(pair_world *pair, size_t edge)
+{
+    hf_bytes message, raw;
+    hf_message frame;
+    hf_acked log;
+    uint64_t durable = 0;
+    for (;;) {
+        hf_peer *peer = pair->nodes[edge].peer;
+        assert_int_equal(hf_hub_send(pair->hub, peer, pair->now_ms, &message), HF_OK);
+        if (message.size == 0) return durable;
+        assert_int_equal(hf_frame_open(pair->deflater, message, &pair->scratch, &raw), HF_OK);
+        assert_int_equal(hf_message_read(raw, &frame), HF_OK);
+        if (frame.type != HF_FRAME_ACK) continue;
+        for (hf_list walk = frame.as.ack.logs; hf_next_acked(&walk, &log);)
+            if (log.lane == HF_LANE_CRIME) durable = log.durable;
+    }
+}
+
+static void a_small_write_does_not_wait_for_a_days_work(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    send_days_work(pair);
+    (void)pair_crime(pair, 1, "Urgent");
+    say(pair, 1);
+    turn(pair);
+    assert_int_equal(acked(pair, 1), 1);
+    uint64_t held = acked(pair, 0);
+    assert_true(held >= FRAME && held < FRAMES * FRAME); /* a share of it, and not all */
+    pair_free(pair);
+}
+
+static void all_of_a_days_work_comes_in_its_order_a_share_each_turn(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(1);
+    send_days_work(pair);
+    uint64_t held = 0;
+    for (int turns = 0; held < FRAMES * FRAME; turns++) {
+        assert_true(turns < FRAMES);
+        assert_int_equal(hf_hub_deadline_ms(pair->hub), 0); /* there is more: at once */
+        turn(pair);
+        uint64_t now = acked(pair, 0);
+        assert_true(now > held); /* every turn takes some, however much it weighs */
+        held = now;
+    }
+    assert_true(hf_hub_deadline_ms(pair->hub) > 0);
+    const hf_peer *peer = pair->nodes[0].peer;
+    assert_int_equal(peer->queued_entries[HF_LANE_CRIME], 0); /* its window is whole again */
+    assert_int_equal(peer->queued_size, 0);
+    assert_int_equal(pair->hub->backlog.bytes, 0);
+    pair_free(pair);
+}
+
+/* Nobody waits for the end of its turns: then they may be long, for each costs a sync of the disk.
+ */
+static void a_device_that_is_alone_is_taken_in_larger_shares(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    for (int i = 0; i < 2; i++) {
+        (void)pair_crime(pair, 0, "Now and then");
+        say(pair, 0);
+        turn(pair);
+        pair->now_ms += HF_TURN_ALONE_MS;
+    }
+    uint64_t before = hf_feed_position(pair->hub_node.store);
+    const hf_peer *peer = pair->nodes[0].peer;
+    static pair_forged entries[FRAME];
+    uint64_t seq = 2;
+    for (uint64_t frame = 0; frame < FRAMES; frame++) {
+        for (size_t i = 0; i < FRAME; i++, seq++)
+            entries[i] = (pair_forged){.seq = seq + 1,
+                                       .pseq = seq,
+                                       .scope = pair_scope(pair),
+                                       .type = CRIME,
+                                       .lane = HF_LANE_CRIME};
+        assert_int_equal(pair_forge(pair, 0, entries, FRAME), HF_OK);
+    }
+    turn(pair);
+    assert_int_equal(hf_feed_position(pair->hub_node.store), before + FRAMES * FRAME);
+    assert_int_equal(peer->queued_size, 0);
+    pair_free(pair);
+}
+
+/* Each withheld entry makes the hub write verdicts of its own: a turn then takes fewer of them. */
+static void a_device_whose_entries_are_withheld_is_taken_in_smaller_shares(void **state)
+{
+    (void)state;
+    enum { EACH = 32, COUNT = 24 };
+    pair_world *pair = pair_new(1);
+    pair_forged entries[EACH];
+    for (uint64_t frame = 0; frame < COUNT; frame++) {
+        for (uint64_t i = 0; i < EACH; i++)
+            entries[i] = (pair_forged){.seq = frame * EACH + i + 1,
+                                       .pseq = frame * EACH + i,
+                                       .scope = pair_scope(pair) + 1000,
+                                       .type = CRIME,
+                                       .lane = HF_LANE_CRIME};
+        assert_int_equal(pair_forge(pair, 0, entries, EACH), HF_OK);
+    }
+    turn(pair);
+    uint64_t first = acked(pair, 0);
+    turn(pair);
+    uint64_t second = acked(pair, 0);
+    assert_true(first > 4 * EACH && first < COUNT * EACH);
+    assert_int_equal(second - first, EACH); /* one frame: it goes on, but slowly */
+    pair_free(pair);
+}
+
+static void a_session_that_ends_takes_what_waits_with_it(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(1);
+    send_days_work(pair);
+    turn(pair);
+    assert_true(pair->hub->backlog.count > 0);
+    uint64_t before = hf_feed_position(pair->hub_node.store);
+    pair_cut(pair, 0);
+    assert_int_equal(pair->hub->backlog.count, 0);
+    turn(pair);
+    assert_int_equal(hf_feed_position(pair->hub_node.store), before);
+    pair_free(pair);
+}
+
+static void behind_a_bad_frame_nothing_of_its_session_applies(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    const pair_forged gap = {
+        .seq = 9, .pseq = 8, .scope = pair_scope(pair), .type = CRIME, .lane = HF_LANE_CRIME};
+    uint64_t before = hf_feed_position(pair->hub_node.store);
+    assert_int_equal(pair_forge(pair, 0, &gap, 1), HF_OK);
+    send_days_work(pair); /* would be in order, but its session is over */
+    for (int i = 0; i < FRAMES; i++) turn(pair);
+    assert_int_equal(hf_feed_position(pair->hub_node.store), before);
+    assert_int_equal(pair->hub->backlog.count, 0);
+    pair_free(pair);
+}
+
+/* A turn cannot end within a frame; so a frame is bounded, or it would bound nobody's wait. */
+static void a_push_of_more_than_a_turn_takes_is_error_103(void **state)
+{
+    (void)state;
+    static pair_forged entries[FRAME + 1];
+    pair_world *pair = pair_new(1);
+    for (uint64_t i = 0; i <= FRAME; i++)
+        entries[i] = (pair_forged){.seq = i + 1,
+                                   .pseq = i,
+                                   .scope = pair_scope(pair),
+                                   .type = CRIME,
+                                   .lane = HF_LANE_CRIME};
+    assert_int_equal(pair_forge(pair, 0, entries, FRAME + 1), HF_ERR_LIMIT);
+    assert_int_equal(pair->nodes[0].peer->session.code, HF_CODE_LIMIT);
+    pair_free(pair);
+}
+
+/* Frames of almost no bytes cost memory too: what is kept is counted, not what was said. */
+static void more_than_is_kept_of_one_session_is_error_103(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    hf_buffer raw = {0};
+    hf_message head = {.type = HF_FRAME_HEAD};
+    head.as.head = (hf_head_item){.head = {.lane = HF_LANE_CRIME, .seq = 1}};
+    hf_message_write(&raw, &head);
+    hf_status status = HF_OK;
+    size_t frames = 0;
+    for (; status == HF_OK && frames < HF_INBOX_BYTES_MAX / 64; frames++)
+        status = pair_say(pair, 0, &raw);
+    assert_int_equal(status, HF_ERR_LIMIT);
+    assert_true(pair->hub->backlog.bytes <= HF_INBOX_BYTES_MAX);
+    assert_true(frames * raw.size < HF_INBOX_BYTES_MAX); /* what it said was less */
+    assert_int_equal(pair->nodes[0].peer->session.code, HF_CODE_LIMIT);
+    (void)pair_crime(pair, 1, "Goes on");
+    say(pair, 1);
+    turn(pair);
+    assert_int_equal(acked(pair, 1), 1);
+    hf_buffer_free(&raw);
+    pair_free(pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_small_write_does_not_wait_for_a_days_work),
+        cmocka_unit_test(all_of_a_days_work_comes_in_its_order_a_share_each_turn),
+        cmocka_unit_test(a_device_that_is_alone_is_taken_in_larger_shares),
+        cmocka_unit_test(a_device_whose_entries_are_withheld_is_taken_in_smaller_shares),
+        cmocka_unit_test(a_session_that_ends_takes_what_waits_with_it),
+        cmocka_unit_test(behind_a_bad_frame_nothing_of_its_session_applies),
+        cmocka_unit_test(a_push_of_more_than_a_turn_takes_is_error_103),
+        cmocka_unit_test(more_than_is_kept_of_one_session_is_error_103),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

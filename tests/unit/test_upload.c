@@ -1,0 +1,220 @@
+/* test_upload.c: strict order between lanes, windows that the hub sets, and heads in time. */
+#include "sync/upload.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { T0_MS = 1000 * 1000 };
+
+static hf_upload uploading(void)
+{
+    hf_upload upload;
+    assert_int_equal(hf_upload_open(&upload, 2), HF_OK);
+    for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++)
+        hf_upload_window(&upload, lane, HF_CREDIT_ENTRIES, HF_CREDIT_BYTES);
+    return upload;
+}
+
+static size_t index_of(size_t origin, uint8_t lane)
+{
+    return origin * HF_LANE_COUNT + lane;
+}
+
+/* However much of the rest waits, what is about a life goes at the next chance. */
+static void urgent_lane_goes_first(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    hf_upload_next next;
+    upload.logs[index_of(0, HF_LANE_REST)].last = 1000;
+    upload.logs[index_of(1, HF_LANE_CRIME)].last = 1000;
+    assert_true(hf_upload_choose(&upload, &next));
+    assert_int_equal(next.log, index_of(1, HF_LANE_CRIME));
+    hf_upload_sent(&upload, next.log, 10, 10, 1000, T0_MS);
+    upload.logs[index_of(0, HF_LANE_RISK)].last = 1;
+    assert_true(hf_upload_choose(&upload, &next));
+    assert_int_equal(next.log, index_of(0, HF_LANE_RISK));
+    assert_int_equal(next.after, 0);
+    hf_upload_sent(&upload, next.log, 1, 1, 100, T0_MS);
+    assert_true(hf_upload_choose(&upload, &next));
+    assert_int_equal(next.log, index_of(1, HF_LANE_CRIME)); /* the rest waits still */
+    assert_int_equal(next.after, 10);
+    hf_upload_free(&upload);
+}
+
+static void a_lane_whose_bytes_are_closed_waits(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    hf_upload_next next;
+    upload.logs[index_of(0, HF_LANE_CRIME)].last = 10;
+    hf_upload_window(&upload, HF_LANE_CRIME, 10, 0);
+    assert_false(hf_upload_choose(&upload, &next));
+    hf_upload_free(&upload);
+}
+
+/* However many small frames there are, what waits for an answer is bounded. */
+static void frames_without_an_answer_are_bounded(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    hf_upload_next next;
+    size_t log = index_of(0, HF_LANE_CRIME);
+    upload.logs[log].last = 100000;
+    uint64_t seq = 0;
+    while (hf_upload_choose(&upload, &next)) hf_upload_sent(&upload, log, ++seq, 1, 10, T0_MS);
+    assert_int_equal(seq, HF_PUSHES_MAX);
+    hf_acked acked = {.lane = HF_LANE_CRIME, .durable = 1};
+    hf_upload_acked(&upload, &acked, T0_MS + 10);
+    assert_true(hf_upload_choose(&upload, &next));
+    hf_upload_free(&upload);
+}
+
+static void a_full_lane_does_not_hold_up_another(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    hf_upload_next next;
+    upload.logs[index_of(0, HF_LANE_RISK)].last = 10;
+    upload.logs[index_of(0, HF_LANE_REST)].last = 10;
+    hf_upload_window(&upload, HF_LANE_RISK, 0, 0); /* the hub closed it */
+    assert_true(hf_upload_choose(&upload, &next));
+    assert_int_equal(next.log, index_of(0, HF_LANE_REST));
+    hf_upload_free(&upload);
+}
+
+static void never_more_unacknowledged_than_the_window(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    hf_upload_next next;
+    size_t log = index_of(0, HF_LANE_CRIME);
+    upload.logs[log].last = 100000;
+    hf_upload_window(&upload, HF_LANE_CRIME, 300, 1024 * 1024);
+    uint64_t seq = 0;
+    while (hf_upload_choose(&upload, &next)) {
+        assert_int_equal(next.after, seq);
+        uint32_t entries = next.entries < 100 ? next.entries : 100;
+        seq += entries;
+        hf_upload_sent(&upload, log, seq, entries, entries * 10, T0_MS);
+    }
+    assert_int_equal(seq, 300);
+    hf_acked acked = {.lane = HF_LANE_CRIME, .durable = 150};
+    assert_true(hf_upload_admits(&upload, &acked));
+    hf_upload_acked(&upload, &acked, T0_MS + 10);
+    /* 150 is inside the second frame: only the first is out of the way. */
+    assert_true(hf_upload_choose(&upload, &next));
+    assert_int_equal(next.entries, 100);
+    hf_upload_free(&upload);
+}
+
+static void one_entry_may_always_go(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    hf_upload_next next;
+    upload.logs[index_of(0, HF_LANE_CRIME)].last = 5;
+    hf_upload_window(&upload, HF_LANE_CRIME, 10, 1); /* below any entry's size */
+    assert_true(hf_upload_choose(&upload, &next));
+    hf_upload_sent(&upload, next.log, 1, 1, 500, T0_MS);
+    assert_false(hf_upload_choose(&upload, &next));
+    hf_upload_free(&upload);
+}
+
+static void an_ack_for_what_was_not_sent_is_refused(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    upload.logs[index_of(0, HF_LANE_CRIME)].last = 50;
+    hf_upload_sent(&upload, index_of(0, HF_LANE_CRIME), 20, 20, 2000, T0_MS);
+    hf_acked sent_all = {.lane = HF_LANE_CRIME, .durable = 20};
+    hf_acked too_far = {.lane = HF_LANE_CRIME, .durable = 21};
+    hf_acked no_origin = {.origin = 2, .lane = HF_LANE_CRIME};
+    hf_acked no_head = {.lane = HF_LANE_CRIME, .durable = 20, .head = 20};
+    assert_true(hf_upload_admits(&upload, &sent_all));
+    assert_false(hf_upload_admits(&upload, &too_far));
+    assert_false(hf_upload_admits(&upload, &no_origin));
+    assert_false(hf_upload_admits(&upload, &no_head));
+    hf_upload_free(&upload);
+}
+
+static void a_slow_link_gets_small_frames_and_a_fast_one_large(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    size_t log = index_of(0, HF_LANE_CRIME);
+    upload.logs[log].last = 100000;
+    uint64_t now_ms = T0_MS, seq = 0;
+    for (int i = 0; i < 10; i++, now_ms += 2 * HF_PUSH_SLOW_MS) {
+        hf_upload_sent(&upload, log, ++seq, 1, upload.frame_size, now_ms);
+        hf_acked acked = {.lane = HF_LANE_CRIME, .durable = seq};
+        hf_upload_acked(&upload, &acked, now_ms + 2 * HF_PUSH_SLOW_MS);
+    }
+    assert_int_equal(upload.frame_size, HF_PUSH_SIZE_MIN);
+    for (int i = 0; i < 10; i++, now_ms += 10) {
+        hf_upload_sent(&upload, log, ++seq, 1, upload.frame_size, now_ms);
+        hf_acked acked = {.lane = HF_LANE_CRIME, .durable = seq};
+        hf_upload_acked(&upload, &acked, now_ms + 10);
+    }
+    assert_int_equal(upload.frame_size, HF_FRAME_TARGET_SIZE);
+    hf_upload_free(&upload);
+}
+
+/* At most one signature per log in each interval, and yet no tail stays unsigned. */
+static void every_tail_gets_its_head_in_time(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    size_t log = index_of(0, HF_LANE_CRIME), due;
+    upload.logs[log].last = 3;
+    assert_false(hf_upload_head_due(&upload, T0_MS, &due)); /* nothing is on the wire */
+    assert_int_equal(hf_upload_deadline_ms(&upload), UINT64_MAX);
+    hf_upload_sent(&upload, log, 1, 1, 10, T0_MS);
+    assert_true(hf_upload_head_due(&upload, T0_MS, &due));
+    assert_int_equal(due, log);
+    hf_upload_head_sent(&upload, log, T0_MS);
+    assert_false(hf_upload_head_due(&upload, T0_MS, &due));
+    hf_upload_sent(&upload, log, 3, 2, 20, T0_MS + 1);
+    assert_false(hf_upload_head_due(&upload, T0_MS + HF_HEAD_INTERVAL_MS - 1, &due));
+    assert_int_equal(hf_upload_deadline_ms(&upload), T0_MS + HF_HEAD_INTERVAL_MS);
+    assert_true(hf_upload_head_due(&upload, T0_MS + HF_HEAD_INTERVAL_MS, &due));
+    hf_upload_head_sent(&upload, log, T0_MS + HF_HEAD_INTERVAL_MS);
+    assert_int_equal(upload.logs[log].head_sent, 3);
+    assert_int_equal(hf_upload_deadline_ms(&upload), UINT64_MAX);
+    hf_upload_free(&upload);
+}
+
+/* A machine's monotonic clock may begin with 0, and 0 is no sign for "never". */
+static void a_head_sent_at_0_was_sent(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    size_t log = index_of(0, HF_LANE_CRIME);
+    upload.logs[log].last = upload.logs[log].sent = 1;
+    hf_upload_head_sent(&upload, log, 0);
+    upload.logs[log].sent = 2;
+    assert_int_equal(hf_upload_deadline_ms(&upload), 1 + HF_HEAD_INTERVAL_MS);
+    hf_upload_free(&upload);
+    assert_int_equal(hf_upload_deadline_ms(&upload), UINT64_MAX); /* and nothing owes none */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(urgent_lane_goes_first),
+        cmocka_unit_test(a_lane_whose_bytes_are_closed_waits),
+        cmocka_unit_test(frames_without_an_answer_are_bounded),
+        cmocka_unit_test(a_full_lane_does_not_hold_up_another),
+        cmocka_unit_test(never_more_unacknowledged_than_the_window),
+        cmocka_unit_test(one_entry_may_always_go),
+        cmocka_unit_test(an_ack_for_what_was_not_sent_is_refused),
+        cmocka_unit_test(a_slow_link_gets_small_frames_and_a_fast_one_large),
+        cmocka_unit_test(every_tail_gets_its_head_in_time),
+        cmocka_unit_test(a_head_sent_at_0_was_sent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
