@@ -180,6 +180,16 @@ static void log_receipts(edge_daemon *d)
     }
 }
 
+/* What ended the last one must not be a riddle to who looks after this one. */
+static void log_blamed(edge_daemon *d)
+{
+    hf_dot dot;
+    char text[HF_DOT_TEXT_SIZE];
+    if (!hf_store_blamed(d->node->store, &dot)) return;
+    hf_dot_format(&dot, text);
+    hf_log(HF_LOG_ERROR, "entry-blamed", "entry=%s reason=\"applying it ended the program\"", text);
+}
+
 /* On disk first, then in use: a power cut leaves one of two certificates for the same key. */
 static void take_certificate(edge_daemon *d)
 {
@@ -271,6 +281,7 @@ int hf_edge_cli_run(void *context, const hf_cli_args *args)
     if (code == HF_EXIT_OK) code = open_link(&d);
     if (code == HF_EXIT_OK) {
         hf_log(HF_LOG_INFO, "started", "pid=%ld", (long)getpid());
+        log_blamed(&d);
         hf_status status = hf_loop_run(d.loop, on_turn, &d);
         drain(&d);
         hf_log(HF_LOG_INFO, "ended", "signal=%d", hf_loop_signal(d.loop));

@@ -116,8 +116,10 @@ static int read_names(hf_program *program)
 static hf_status open_hub(hf_program *program, char *problem, size_t problem_size)
 {
     hub_node *node = program->node;
-    hf_store_options options = {
-        .path = program->home.store, .crypto = hf_keys_crypto(program->home.keys), .is_hub = true};
+    hf_store_options options = {.path = program->home.store,
+                                .crypto = hf_keys_crypto(program->home.keys),
+                                .is_hub = true,
+                                .ending = program->ending};
     hf_hub_options hub_options = {.implementation = HUB_PROGRAM " " HF_VERSION,
                                   .peers_max = HUB_DEVICES_MAX,
                                   .authority = &node->authority};

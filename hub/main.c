@@ -12,6 +12,7 @@
 #include "platform/transport.h"
 #include "sync/feed.h"
 #include "sync/limits.h"
+#include "sync/render.h"
 #include "sync/validity.h"
 
 #include <inttypes.h>
@@ -128,6 +129,16 @@ static void on_fail(void *context, const char *address, const char *reason)
 }
 
 /* ---- turns ---- */
+
+/* What ended the last one must not be a riddle to who looks after this one. */
+static void log_blamed(hub_daemon *d)
+{
+    hf_dot dot;
+    char text[HF_DOT_TEXT_SIZE];
+    if (!hf_store_blamed(d->node->store, &dot)) return;
+    hf_dot_format(&dot, text);
+    hf_log(HF_LOG_ERROR, "entry-blamed", "entry=%s reason=\"applying it ended the program\"", text);
+}
 
 static void turn_failed(hub_daemon *d, hf_status status)
 {
@@ -311,6 +322,7 @@ int hf_hub_cli_run(void *context, const hf_cli_args *args)
     if (code == HF_EXIT_OK) {
         hf_log(HF_LOG_INFO, "started", "pid=%ld listen=%u enrol=%u devices-max=%u", (long)getpid(),
                hf_server_port(d.server), hf_enrol_port(d.enrol), devices_max(&d));
+        log_blamed(&d);
         hf_status status = hf_loop_run(d.loop, on_turn, &d);
         drain(&d);
         hf_log(HF_LOG_INFO, "ended", "signal=%d", hf_loop_signal(d.loop));

@@ -96,6 +96,7 @@ enum {
     /* Store. */
     HF_WAL_PAGES = 4096,          /* 16 MiB of WAL; past it a commit moves them to the database */
     HF_SEQ_RESERVE = 1000,        /* seqs reserved at a time in the file beside the store */
+    HF_SINGLY_ENTRIES = 4096,     /* applied one by one after a fault: a device's whole window */
     HF_BATCH_CONTROL_MAX = 65536, /* a hub's own entries in one batch; then HF_ERR_LIMIT */
     HF_ELEMENT_INLINE_MAX = 64,   /* larger sets, and append fields, live in rows */
     HF_PACK_SIZE_MAX = 15 * 1024, /* compiled pack, which is one field of one entry */
@@ -118,6 +119,7 @@ _Static_assert(HF_FIELD_DOTS_MAX > HF_ELEMENT_INLINE_MAX,
                "a set becomes rows before it is crowded");
 _Static_assert(HF_PUSH_ENTRIES_MAX <= HF_TURN_WORK_MAX, "a turn has room for a frame");
 _Static_assert(HF_PACK_SIZE_MAX < HF_VALUE_SIZE_MAX, "a pack is one value");
+_Static_assert(HF_SINGLY_ENTRIES >= HF_CREDIT_ENTRIES, "what ended us comes within that many");
 _Static_assert(HF_FEED_READ_MAX <= HF_FRAME_ENTRIES_MAX, "one read fits in one frame");
 _Static_assert(HF_CREDIT_BYTES >= HF_FRAME_INFLATED_MAX, "a credit admits any frame");
 _Static_assert(HF_RENEW_AGAIN_MS < HF_RENEW_RETRY_MS, "an honest device is never too early");

@@ -64,8 +64,10 @@ enum {
     HF_REASON_HUB_ONLY = 602,
     HF_REASON_MALFORMED = 603,
     HF_REASON_OPERATOR = 604,
-    HF_REASON_CROWDED = 605
+    HF_REASON_CROWDED = 605,
+    HF_REASON_POISON = 606
 };
+#define HF_POISON_TEXT "applying it ended the program" /* in words, for its verdict or its hole */
 
 /* `count` encoded items, one after the other, without the array's head. A copy of a list is a
  * place in it: the hf_next_ functions take the first item off and answer false at the end. */

@@ -35,6 +35,7 @@ typedef enum hf_planted_name {
     HF_PLANTED_DELETE_HIDES_EDIT, /* a delete hides what it never saw */
     HF_PLANTED_HLC_INFECTED,      /* a peer's clock pulls ours as far as it likes */
     HF_PLANTED_STATE_NOT_WRITTEN, /* the log has an entry that the record does not show */
+    HF_PLANTED_ENTRY_ABORTS,      /* an entry with the word POISON in it trips an assertion */
     HF_PLANTED_COUNT
 } hf_planted_name;
 

@@ -82,7 +82,8 @@ static hf_status open_store(sim_world *world, sim_node *node, char *problem, siz
     hf_store_options options = {.path = path,
                                 .vfs = sim_disk_name(node->disk),
                                 .crypto = &node->crypto.table,
-                                .is_hub = node->index == SIM_HUB};
+                                .is_hub = node->index == SIM_HUB,
+                                .ending = HF_ENDING_QUIET};
     hf_status status = hf_store_open(&options, &node->store, problem, size);
     if (status == HF_OK && node->index == SIM_HUB) {
         hf_hub_options hub = {
