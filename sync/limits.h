@@ -80,7 +80,7 @@ enum {
     HF_FAREWELL_MS = 5 * 1000,       /* an ERROR or BYE not sent by then is given up */
     HF_REDIAL_MIN_MS = 1000,         /* full jitter between 0 and min << tries, capped: */
     HF_REDIAL_MAX_MS = 5 * 60 * 1000,
-    HF_TURN_ALONE_MS = 1000,   /* that while */
+    HF_TURN_ALONE_MS = 100,    /* that while */
     HF_STORE_RETRY_MS = 1000,  /* after a failed commit, before a hub tries unasked */
     HF_HEAD_INTERVAL_MS = 250, /* at most one signed head per log in this time */
 
