@@ -210,6 +210,26 @@ static void what_is_awaited_is_awaited_still_after_a_verdict(void **state)
     kit_entry_free(&word);
 }
 
+/* What has come, and was overwritten by one, is not awaited by the other: nothing piles up. */
+static void nothing_is_awaited_that_has_come(void **state)
+{
+    kit *k = *state;
+    hf_record_id crime = kit_crime(k, &k->edges[0], "Window broken");
+    kit_sync(k);
+    kit_set(k, &k->edges[0], &crime, KIT_SUMMARY, kit_text(k, "One"));
+    kit_set(k, &k->edges[1], &crime, KIT_SUMMARY, kit_text(k, "Other"));
+    kit_sync(k);
+    for (size_t i = 0; i < KIT_EDGES; i++) {
+        hf_record record;
+        hf_record_field *field;
+        assert_int_equal(hf_record_load(k->edges[i].store, &crime, true, &record), HF_OK);
+        assert_int_equal(hf_record_field_at(&record, KIT_SUMMARY, &field), HF_OK);
+        assert_int_equal(field->cell.live_count, 2);
+        assert_int_equal(field->cell.pending_count, 0);
+        hf_record_clear(&record);
+    }
+}
+
 static void every_order_of_arrival_gives_the_same_state(void **state)
 {
     kit *k = *state;
@@ -433,6 +453,7 @@ int main(void)
         KIT_TEST(a_delete_hides_none_of_many_that_were_withheld),
         KIT_TEST(what_was_overwritten_before_it_came_is_not_shown_when_it_comes),
         KIT_TEST(what_is_awaited_is_awaited_still_after_a_verdict),
+        KIT_TEST(nothing_is_awaited_that_has_come),
         KIT_TEST(every_order_of_arrival_gives_the_same_state),
         KIT_TEST(a_long_log_does_not_grow_its_record),
         KIT_TEST(log_lines_are_shown_oldest_first),
