@@ -60,8 +60,8 @@ static uint32_t part_reason(const ingest *in, hf_part *part)
     return reason;
 }
 
-/* 0, or why the entry is stored as a hole: protocol.md 5. */
-static uint32_t entry_reason(const ingest *in, const hf_entry_body *entry)
+/* 0, or why it is stored as a hole, by what its sender may write: protocol.md 5. */
+static uint32_t right_reason(const ingest *in, const hf_entry_body *entry)
 {
     if (HF_PLANTED(NO_ORIGIN_CHECK)) return 0;
     if (in->lane == HF_LANE_CONTROL) return HF_REASON_LANE;
@@ -77,6 +77,18 @@ static uint32_t entry_reason(const ingest *in, const hf_entry_body *entry)
         reason = is_whole ? part_reason(in, &part) : HF_REASON_MALFORMED;
     }
     return reason;
+}
+
+/* An hf_judge. */
+static hf_status entry_reason(void *context, const hf_entry_body *entry, uint32_t *reason)
+{
+    const ingest *in = context;
+    bool crowds = false, is_new = entry->seq > in->origin->now[in->lane].held;
+    *reason = right_reason(in, entry);
+    if (*reason != 0 || !is_new) return HF_OK;
+    hf_status status = hf_entry_crowds(in->hub->store, in->row, in->lane, entry, &crowds);
+    if (crowds) *reason = HF_REASON_CROWDED;
+    return status;
 }
 
 static const char *reason_text(uint32_t reason)
@@ -143,14 +155,8 @@ static hf_status take_entry(ingest *in, const hf_entry_body *entry)
         if (entry->seq > log->held) log->held = entry->seq;
         return HF_OK;
     }
-    uint32_t reason = entry_reason(in, entry);
-    hf_status status = HF_OK;
-    bool crowds = false, is_new = entry->seq > log->held;
-    if (reason == 0 && is_new)
-        status = hf_entry_crowds(in->hub->store, in->row, in->lane, entry, &crowds);
-    if (status != HF_OK) return status;
-    if (crowds) reason = HF_REASON_CROWDED;
-    status = hf_batch_parsed(in->batch, in->row, in->lane, entry, reason, &applied);
+    hf_status status =
+        hf_batch_judged(in->batch, in->row, in->lane, entry, entry_reason, in, &applied);
     if (status != HF_OK) return status;
     if (applied.what == HF_APPLIED_GAP) return refuse(in, HF_CODE_GAP, "gap", entry->seq);
     if (applied.what == HF_APPLIED_FORK) return refuse(in, HF_CODE_FORK, "fork", entry->seq);
@@ -172,11 +178,13 @@ static hf_status on_push(ingest *in, const hf_push *push)
     hf_bodies walk = hf_bodies_of_push(push);
     while (status == HF_OK && hf_next_body(&walk)) {
         hf_entry_body entry;
-        status = hf_entry_parse(walk.body, &entry);
+        status = hf_batch_next(in->batch);
+        if (status == HF_OK) status = hf_entry_parse(walk.body, &entry);
         if (status == HF_OK && last_seq && entry.seq != last_seq + 1)
             return refuse(in, HF_CODE_GAP, "gap", entry.seq);
+        if (status != HF_OK) break;
         last_seq = entry.seq;
-        if (status == HF_OK) status = take_entry(in, &entry);
+        status = take_entry(in, &entry);
     }
     in->origin->touched |= (uint8_t)(1u << push->lane);
     return status;
@@ -232,7 +240,7 @@ static hf_status take_frame(ingest *in, const hf_received *received)
     hf_message message;
     in->peer = received->owner;
     hf_status status = hf_message_read((hf_bytes){received->data, received->size}, &message);
-    if (status == HF_OK) status = hf_batch_next_frame(in->batch);
+    if (status == HF_OK) status = hf_batch_next(in->batch);
     if (status != HF_OK) return status;
     switch (message.type) {
     case HF_FRAME_HELLO: return hf_peer_greet(in->peer, &message.as.hello);
@@ -296,7 +304,7 @@ static hf_status pass(hf_hub *hub, const hf_head *head, const hf_received **culp
         *culprit = at;
         hf_session_fail_status(&in.peer->session, status, "frame");
     }
-    if (status == HF_OK) status = hf_batch_next_frame(in.batch);
+    if (status == HF_OK) status = hf_batch_next(in.batch);
     if (status == HF_OK && head) status = hf_batch_head(in.batch, head);
     if (status == HF_ERR_PROTOCOL && !*culprit)
         status = HF_ERR_CORRUPT; /* our own head: our bytes */

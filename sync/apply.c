@@ -402,18 +402,27 @@ static hf_status take(arrival *in, hf_applied_entry *out)
     return status;
 }
 
+static hf_status withhold_as_told(void *context, const hf_entry_body *entry, uint32_t *reason)
+{
+    (void)entry;
+    *reason = *(const uint32_t *)context;
+    return HF_OK;
+}
+
 hf_status hf_batch_entry(hf_batch *batch, const hf_origin_row *origin, uint8_t lane, hf_bytes body,
                          uint32_t withhold, hf_applied_entry *out)
 {
     hf_entry_body entry;
-    hf_status status = hf_entry_parse(body, &entry);
-    if (status == HF_OK) return hf_batch_parsed(batch, origin, lane, &entry, withhold, out);
+    hf_status status = hf_batch_next(batch);
+    if (status == HF_OK) status = hf_entry_parse(body, &entry);
+    if (status == HF_OK)
+        return hf_batch_judged(batch, origin, lane, &entry, withhold_as_told, &withhold, out);
     batch->failed = true;
     return status;
 }
 
-hf_status hf_batch_parsed(hf_batch *batch, const hf_origin_row *origin, uint8_t lane,
-                          const hf_entry_body *entry, uint32_t withhold_reason,
+hf_status hf_batch_judged(hf_batch *batch, const hf_origin_row *origin, uint8_t lane,
+                          const hf_entry_body *entry, hf_judge judge, void *context,
                           hf_applied_entry *out)
 {
     assert(!batch->failed);
@@ -422,13 +431,12 @@ hf_status hf_batch_parsed(hf_batch *batch, const hf_origin_row *origin, uint8_t 
                   .origin = origin,
                   .lane = lane,
                   .log = hf_log_no(origin->no, lane),
-                  .entry = *entry,
-                  .withhold = withhold_reason};
+                  .entry = *entry};
     *out = (hf_applied_entry){.lane = lane, .scope = entry->scope, .seq = entry->seq};
     hf_status status = hf_entry_hash(batch->store->crypto, &origin->id, lane, entry, in.hash);
-    hf_dot dot = {.origin = origin->id, .lane = lane, .seq = in.entry.seq};
-    bool blamed = false;
-    if (status == HF_OK && !origin->own) status = hf_poison_enter(batch, &dot, in.hash, &blamed);
+    hf_dot dot = {.origin = origin->id, .lane = lane, .seq = entry->seq};
+    bool blamed = status == HF_OK && !origin->own && hf_poison_enter(batch, &dot, in.hash);
+    if (status == HF_OK && judge && !blamed) status = judge(context, &in.entry, &in.withhold);
     if (status == HF_OK) status = place(&in, out);
     if (blamed && !in.withhold) in.withhold = HF_REASON_POISON;
     /* Nothing of what it says is here: a hub withholds it, and its verdict follows. */
@@ -515,7 +523,7 @@ hf_status hf_batch_own(hf_batch *batch, const hf_draft *draft, hf_dot *dot)
                               body.size, HF_ENTRY_SIZE_MAX);
     if (status == HF_OK) status = hf_entry_parse(hf_buffer_bytes(&body), &entry);
     if (status == HF_OK)
-        status = hf_batch_parsed(batch, store->own, draft->lane, &entry, 0, &applied);
+        status = hf_batch_judged(batch, store->own, draft->lane, &entry, NULL, NULL, &applied);
     assert(status != HF_OK || applied.what == HF_APPLIED_NEW || HF_PLANTED(REUSED_SEQ));
     if (dot) *dot = (hf_dot){.origin = store->own->id, .lane = draft->lane, .seq = seq};
     hf_buffer_free(&body);

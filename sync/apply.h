@@ -47,13 +47,16 @@ HF_MUST_CHECK hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, ui
  * HF_ERR_FULL, HF_ERR_CORRUPT, HF_ERR_NOMEM. */
 HF_MUST_CHECK hf_status hf_batch_entry(hf_batch *batch, const hf_origin_row *origin, uint8_t lane,
                                        hf_bytes body, uint32_t withhold, hf_applied_entry *out);
-/* The same for one that has been parsed already. */
-HF_MUST_CHECK hf_status hf_batch_parsed(hf_batch *batch, const hf_origin_row *origin, uint8_t lane,
-                                        const hf_entry_body *entry, uint32_t withhold,
+/* The same for one that has been parsed already, and is to be judged: `judge` says why to withhold
+ * it (*reason; 0: it may stand); NULL: all may. One that ended the program is not shown to it. */
+typedef hf_status (*hf_judge)(void *context, const hf_entry_body *entry, uint32_t *reason);
+HF_MUST_CHECK hf_status hf_batch_judged(hf_batch *batch, const hf_origin_row *origin, uint8_t lane,
+                                        const hf_entry_body *entry, hf_judge judge, void *context,
                                         hf_applied_entry *out);
-/* What is not an entry comes next. Where entries are applied one by one, the last is committed on
- * its own first, and is not blamed for what follows. */
-HF_MUST_CHECK hf_status hf_batch_next_frame(hf_batch *batch);
+/* Before a frame, and before each entry that is not given to hf_batch_entry, is looked at: where
+ * entries are applied one by one, the last is committed on its own first, and is not blamed for
+ * what follows. */
+HF_MUST_CHECK hf_status hf_batch_next(hf_batch *batch);
 /* As the hub: writes a control record in the same transaction (verdicts, devices, scopes, packs).
  * The changes become one entry of our own lane 0 in `scope`. */
 HF_MUST_CHECK hf_status hf_batch_control(hf_batch *batch, uint32_t scope, const hf_author *author,

@@ -54,16 +54,31 @@ static bool is_chained(const journal *j, uint32_t sum[2])
 
 /* A header that is whole starts the chain. One that is not may be what a power cut left of a new
  * start, and then the frames are of an older one, which has been copied: its salts tell. */
-static bool header_read(journal *j, uint32_t sum[2], bool *whole)
+static bool header_whole(journal *j, uint32_t sum[2])
 {
     uint32_t magic = get32(j->header);
     j->big_endian = magic & 1;
     sum[0] = sum[1] = 0;
     sum_add(j, j->header, 24, sum);
-    *whole = (magic & ~1u) == 0x377f0682 && get32(j->header + 8) == j->page_size &&
-             sum[0] == get32(j->header + 24) && sum[1] == get32(j->header + 28);
-    if (!*whole) j->big_endian = false; /* as it is written on every machine that we build for */
-    return memcmp(j->header + AT_SALT, "\0\0\0\0\0\0\0\0", 8) != 0;
+    bool whole = (magic & ~1u) == 0x377f0682 && get32(j->header + 8) == j->page_size &&
+                 sum[0] == get32(j->header + 24) && sum[1] == get32(j->header + 28);
+    if (!whole) j->big_endian = false; /* as it is written on every machine that we build for */
+    return whole;
+}
+
+/* No power cut leaves nothing at all in the header's place and a frame behind it: SQLite waits for
+ * the header first. It was zeroed, then, and the first frame that was not has its salts. */
+static int salts_find(journal *j, sqlite3_int64 frame_size)
+{
+    static const uint8_t NOTHING[8];
+    uint8_t *salts = j->header + AT_SALT;
+    int code = SQLITE_OK;
+    for (sqlite3_int64 at = HEADER_SIZE;
+         code == SQLITE_OK && memcmp(salts, NOTHING, sizeof NOTHING) == 0 &&
+         at + frame_size <= j->size;
+         at += frame_size)
+        code = j->file->pMethods->xRead(j->file, salts, sizeof NOTHING, at + AT_FRAME_SALT);
+    return code;
 }
 
 typedef struct walk { /* over the frames, as far as the one before */
@@ -94,11 +109,11 @@ static bool walk_on(const journal *j, walk *w)
 static int frames_walk(journal *j, bool *lost)
 {
     walk w = {.page = 0};
-    bool whole;
-    int code = j->file->pMethods->xRead(j->file, j->header, HEADER_SIZE, 0);
-    if (code != SQLITE_OK || !header_read(j, w.sum, &whole)) return code;
-    w.broken = !whole;
     sqlite3_int64 frame_size = FRAME_HEADER_SIZE + (sqlite3_int64)j->page_size;
+    int code = j->file->pMethods->xRead(j->file, j->header, HEADER_SIZE, 0);
+    if (code == SQLITE_OK) w.broken = !header_whole(j, w.sum);
+    if (code == SQLITE_OK) code = salts_find(j, frame_size);
+    if (code != SQLITE_OK) return code;
     for (sqlite3_int64 at = HEADER_SIZE; at + frame_size <= j->size && !*lost; at += frame_size) {
         code = j->file->pMethods->xRead(j->file, j->frame, (int)frame_size, at);
         if (code != SQLITE_OK) return code;

@@ -121,23 +121,21 @@ hf_status hf_poison_load(hf_store *store, hf_ending ending)
     return status;
 }
 
-hf_status hf_poison_enter(hf_batch *batch, const hf_dot *dot, const uint8_t hash[HF_HASH_SIZE],
-                          bool *blamed)
+bool hf_poison_enter(hf_batch *batch, const hf_dot *dot, const uint8_t hash[HF_HASH_SIZE])
 {
     hf_store *store = batch->store;
     hf_poison *poison = &store->poison;
-    *blamed = poison->blamed_count > 0 && is_blamed(poison, hash);
-    hf_status status = hf_batch_next_frame(batch);
-    if (status == HF_OK && poison->singly == 0 && !poison->marked)
-        marker_write(store, STAGE_BATCH, NULL, NULL);
-    if (status != HF_OK || poison->singly == 0) return status;
-    poison->singly--;
-    marker_write(store, STAGE_ENTRY, dot, hash);
-    batch->named = true;
-    return HF_OK;
+    assert(!batch->named); /* else it could be blamed for this one: hf_batch_next */
+    if (poison->singly == 0 && !poison->marked) marker_write(store, STAGE_BATCH, NULL, NULL);
+    if (poison->singly > 0) {
+        poison->singly--;
+        marker_write(store, STAGE_ENTRY, dot, hash);
+        batch->named = true;
+    }
+    return poison->blamed_count > 0 && is_blamed(poison, hash);
 }
 
-hf_status hf_batch_next_frame(hf_batch *batch)
+hf_status hf_batch_next(hf_batch *batch)
 {
     if (!batch->named) return HF_OK;
     hf_status status = hf_batch_split(batch);

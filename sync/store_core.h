@@ -139,9 +139,8 @@ void hf_beside_close(hf_beside *beside); /* one that is not open is fine */
 /* ---- poison.c ---- */
 /* At open: was something being applied when the last process fell? */
 HF_MUST_CHECK hf_status hf_poison_load(hf_store *store, hf_ending ending);
-/* Before a received entry is looked at. *blamed: it once ended the program, and is not applied. */
-HF_MUST_CHECK hf_status hf_poison_enter(hf_batch *batch, const hf_dot *dot,
-                                        const uint8_t hash[HF_HASH_SIZE], bool *blamed);
+/* Before a received entry is judged or applied. True: it once ended the program, and is neither. */
+bool hf_poison_enter(hf_batch *batch, const hf_dot *dot, const uint8_t hash[HF_HASH_SIZE]);
 void hf_poison_leave(hf_store *store); /* the batch is over, either way */
 
 /* ---- guard.c: has this store been copied or set back? ---- */

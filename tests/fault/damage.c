@@ -267,6 +267,19 @@ static void the_guard_file_rots(void **state)
     rots(*state, "guard file", ".guard", false);
 }
 
+/* All of it would look like a journal that was never begun. */
+static void a_journal_whose_header_was_zeroed_is_missed(void **state)
+{
+    rotten *r = *state;
+    size_t *size;
+    sim_disk *disk = world_node(r->world, WORLD_EDGE)->disk;
+    world_reset(r->world, 0);
+    assert_true(sim_disk_restore(disk, r->image));
+    memset(sim_disk_rot(disk, "-wal", &size), 0, 32);
+    expect_no_lie(r, STATES - 1);
+    assert_int_equal(r->read_only, 1);
+}
+
 /* Of what rotted in the middle of the journal nothing is kept from the officer: byte by byte. */
 static void saved_writes_lost_from_the_middle_of_the_journal_are_missed(void **state)
 {
@@ -294,6 +307,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_database_rots, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_journal_rots, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_guard_file_rots, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_journal_whose_header_was_zeroed_is_missed, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(saved_writes_lost_from_the_middle_of_the_journal_are_missed,
                                         set_up, tear_down),
     };

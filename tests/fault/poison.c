@@ -18,12 +18,19 @@
 
 #include <cmocka.h>
 
-/* ---- the mistake: the linker sends hf_record_fold here ---- */
+/* ---- the mistake: the linker sends hf_record_fold and hf_entry_crowds here ---- */
 
 static struct {
     int signal; /* what a poisoned part ends the process with; 0: nothing */
     bool at_hub;
+    bool in_judging; /* and not in folding */
 } mistake;
+
+static void stumble(const hf_entry_body *entry, bool in_judging)
+{
+    bool poisoned = memmem(entry->parts.data, entry->parts.size, "POISON", 6) != NULL;
+    if (mistake.signal && poisoned && mistake.in_judging == in_judging) raise(mistake.signal);
+}
 
 hf_status __real_hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *entry,
                                 const hf_origin_id *origin, uint8_t lane,
@@ -37,10 +44,20 @@ hf_status __wrap_hf_record_fold(hf_store *store, hf_part *part, const hf_entry_b
                                 const uint8_t hash[HF_HASH_SIZE], uint64_t position)
 {
     bool received = memcmp(origin, &store->own->id, sizeof *origin) != 0;
-    bool poisoned = memmem(entry->parts.data, entry->parts.size, "POISON", 6) != NULL;
-    if (mistake.signal && received && poisoned && store->is_hub == mistake.at_hub)
-        raise(mistake.signal);
+    if (received && store->is_hub == mistake.at_hub) stumble(entry, false);
     return __real_hf_record_fold(store, part, entry, origin, lane, hash, position);
+}
+
+hf_status __real_hf_entry_crowds(hf_store *store, const hf_origin_row *origin, uint8_t lane,
+                                 const hf_entry_body *entry, bool *crowds);
+hf_status __wrap_hf_entry_crowds(hf_store *store, const hf_origin_row *origin, uint8_t lane,
+                                 const hf_entry_body *entry, bool *crowds);
+
+hf_status __wrap_hf_entry_crowds(hf_store *store, const hf_origin_row *origin, uint8_t lane,
+                                 const hf_entry_body *entry, bool *crowds)
+{
+    stumble(entry, true);
+    return __real_hf_entry_crowds(store, origin, lane, entry, crowds);
 }
 
 /* ---- the scene: two devices that wrote while they were away ---- */
@@ -84,6 +101,7 @@ static int tear_down(void **state)
     scene *s = *state;
     char command[96];
     mistake.signal = 0;
+    mistake.in_judging = false;
     pair_free(s->pair);
     snprintf(command, sizeof command, "rm -r '%s'", s->folder);
     (void)!system(command);
@@ -202,6 +220,18 @@ static void at_the_hub_it_is_withheld_and_its_author_and_the_operator_see_why(vo
     expect_culprit(s, s->pair->hub_node.store);
 }
 
+/* Before an entry is applied the hub judges it; whoever came before it is not to blame, either. */
+static void one_that_ends_the_hub_as_it_is_judged_is_found_too(void **state)
+{
+    scene *s = *state;
+    mistake.at_hub = mistake.in_judging = true;
+    assert_int_equal(live(s, HF_ENDING_QUIET, SIGABRT), SIGABRT);
+    assert_int_equal(live(s, HF_ENDING_FAULT, SIGABRT), SIGABRT);
+    live_on(s, HF_ENDING_FAULT, SIGABRT);
+    expect_culprit(s, s->pair->hub_node.store);
+    expect_the_rest_everywhere(s);
+}
+
 static void at_a_device_it_is_withheld_and_the_feed_goes_on(void **state)
 {
     scene *s = *state;
@@ -265,6 +295,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             at_the_hub_it_is_withheld_and_its_author_and_the_operator_see_why, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_that_ends_the_hub_as_it_is_judged_is_found_too, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(at_a_device_it_is_withheld_and_the_feed_goes_on, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(nobody_is_blamed_for_a_kill, set_up, tear_down),
