@@ -5,11 +5,12 @@
 
 #include "sync/render.h"
 #include "sync/report.h"
+#include "sync/validity.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { WITHHELD_SHOWN = 20, SCOPES_SHOWN = HF_SCOPES_MAX };
+enum { DAY_MS = 24 * 60 * 60 * 1000, WITHHELD_SHOWN = 20, SCOPES_SHOWN = HF_SCOPES_MAX };
 
 static const char REVOKED[] = "the hub said 202"; /* protocol.md 5 */
 
@@ -94,6 +95,43 @@ static hf_status json_scopes(hf_call *call)
     return status;
 }
 
+static const char *certificate_word(const hf_call *call, hf_validity valid, uint64_t now_ms)
+{
+    const hf_crypto *crypto = hf_store_crypto(call->api->store);
+    if (valid.until_ms == 0) return "none";
+    if (now_ms > valid.until_ms) return "ended";
+    if (now_ms < valid.from_ms) return "not-yet";
+    return now_ms < hf_validity_due_ms(valid, crypto->own_key_id) ? "good" : "due";
+}
+
+/* By the hub's time, as far as it is known. */
+static void json_certificate(hf_call *call, const hf_edge_status *link)
+{
+    hf_json *json = &call->json;
+    hf_validity valid = hf_edge_validity(hf_edge_of(call)->edge);
+    uint64_t now_ms;
+    uint8_t quality;
+    hf_edge_clock(hf_edge_of(call)->edge, call->api->now_ms, call->api->wall_ms, &now_ms, &quality);
+    hf_json_object(json, "certificate");
+    hf_json_time(json, "from", valid.from_ms);
+    hf_json_time(json, "until", valid.until_ms);
+    hf_json_int(json, "days_left", ((int64_t)valid.until_ms - (int64_t)now_ms) / DAY_MS);
+    hf_json_string(json, "state", certificate_word(call, valid, now_ms));
+    hf_json_string(json, "problem", link->certificate_problem);
+    hf_json_end(json);
+    hf_json_time(json, "hub_certificate_until", hf_edge_of(call)->hub_certificate.until_ms);
+}
+
+/* The hub is met all the same: protocol.md 9 says why. */
+static bool is_hub_out_of_date(const hf_call *call, const hf_edge_status *link)
+{
+    uint64_t now_ms;
+    uint8_t quality;
+    hf_edge_clock(hf_edge_of(call)->edge, call->api->now_ms, call->api->wall_ms, &now_ms, &quality);
+    hf_validity valid = hf_edge_of(call)->hub_certificate;
+    return link->clock_known && valid.until_ms && !hf_validity_holds(valid, now_ms);
+}
+
 /* The one thing to do next, worst first; or that nothing is needed. */
 static void json_next(hf_call *call, const hf_standing *standing, const hf_edge_status *link)
 {
@@ -104,6 +142,15 @@ static void json_next(hf_call *call, const hf_standing *standing, const hf_edge_
         (void)snprintf(next, sizeof next,
                        "This device was revoked: hand it to your operator. What "
                        "waits here is kept, but goes nowhere.");
+    else if (*link->certificate_problem)
+        (void)snprintf(next, sizeof next,
+                       "Tell the hub's operator: this device's certificate is due and was not "
+                       "renewed (%s). It will be asked for again.",
+                       link->certificate_problem);
+    else if (is_hub_out_of_date(call, link))
+        (void)snprintf(next, sizeof next,
+                       "Carry on, and tell the hub's operator: the hub's certificate does not "
+                       "hold today. Starting the hub anew renews it.");
     else if (standing->withheld)
         (void)snprintf(next, sizeof next,
                        "Show the withheld writes above to your supervisor: the "
@@ -145,6 +192,7 @@ static hf_status api_status(hf_call *call)
     hf_json_string(&call->json, "hub", hf_edge_of(call)->hub);
     hf_call_process(call);
     json_link(call, &link);
+    json_certificate(call, &link);
     json_standing(call, &standing);
     status = json_scopes(call);
     if (status == HF_OK)

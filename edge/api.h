@@ -11,6 +11,7 @@
 typedef struct hf_edge_api { /* the node of an hf_api whose side is hf_edge_side */
     hf_edge *edge;           /* never NULL: it knows the clock, even where no link is ever made */
     const char *hub;         /* "host:port" */
+    hf_validity hub_certificate; /* as the last link showed it; zeros: there was none */
 } hf_edge_api;
 
 extern const hf_api_side hf_edge_side;

@@ -46,7 +46,8 @@ static int open_store(hf_program *program)
     hf_status status = crypto->certificate(crypto->context, crypto->own_certificate, &certificate);
     if (status != HF_OK) return not_enrolled(&program->home);
     (void)snprintf(node->device, sizeof node->device, "%s", certificate.name);
-    hf_store_options options = {.path = program->home.store, .crypto = crypto};
+    hf_store_options options = {
+        .path = program->home.store, .crypto = crypto, .ending = program->ending};
     hf_edge_options edge_options = {.implementation = EDGE_PROGRAM " " HF_VERSION};
     status = hf_store_open(&options, &node->store, problem, sizeof problem);
     if (status == HF_OK) status = hf_edge_new(node->store, &edge_options, &node->edge);

@@ -88,6 +88,33 @@ static void show_clock(const hf_show *show, const json_t *status)
                 away, offset_ms < 0 ? "ahead of" : "behind");
 }
 
+static void show_certificate(const hf_show *show, const json_t *status)
+{
+    const json_t *certificate = json_object_get(status, "certificate");
+    const char *state = hf_show_text(certificate, "state"),
+               *problem = hf_show_text(certificate, "problem");
+    long long days = json_integer_value(json_object_get(certificate, "days_left"));
+    if (strcmp(state, "none") == 0) return;
+    if (strcmp(state, "ended") == 0)
+        fprintf(show->out,
+                "Key        certificate ended %lld days ago: until it is renewed this "
+                "device sends, and receives nothing",
+                -days);
+    else if (strcmp(state, "not-yet") == 0)
+        fputs("Key        certificate is not valid yet by the hub's time", show->out);
+    else
+        fprintf(show->out, "Key        certificate ends in %lld days", days);
+    if (*problem) {
+        fputs("; not renewed: ", show->out);
+        hf_cli_text(show->out, problem);
+        fputc('\n', show->out);
+    } else {
+        fputs(strcmp(state, "good") == 0 ? "; renews itself\n"
+                                         : "; renews itself at the next contact\n",
+              show->out);
+    }
+}
+
 static void show_status(const hf_show *show, const json_t *status)
 {
     char oldest[TIME_SIZE];
@@ -104,6 +131,7 @@ static void show_status(const hf_show *show, const json_t *status)
     fputs(json_array_size(scopes) ? "\n" : " no scope yet\n", show->out);
     show_link(show, status);
     show_clock(show, status);
+    show_certificate(show, status);
     fprintf(show->out, "Records    %" PRIu64 " held, %" PRIu64 " with versions to choose from\n",
             hf_show_number(status, "records"), hf_show_number(status, "conflicts"));
     fprintf(show->out,

@@ -169,7 +169,7 @@ static int refused(const hf_enrol_answer *answer)
     return answer->code == HF_ENROL_INTERNAL ? HF_EXIT_UNAVAILABLE : HF_EXIT_DENIED;
 }
 
-static hf_status write_pem(const char *path, hf_bytes der)
+static hf_status write_ca(const char *path, hf_bytes der)
 {
     char pem[HF_PEM_MAX];
     size_t size = sizeof pem;
@@ -206,21 +206,17 @@ static bool is_address(hf_bytes address)
 static int keep(enrolment *e, const hf_enrol_answer *answer)
 {
     hf_home *home = e->home;
-    hf_certificate certificate;
     hf_status status = is_address(answer->address) ? HF_OK : HF_ERR_PROTOCOL;
-    if (status == HF_OK) status = write_pem(home->ca, (hf_bytes){e->ca, e->ca_size});
+    if (status == HF_OK) status = write_ca(home->ca, (hf_bytes){e->ca, e->ca_size});
     if (status == HF_OK) {
         hf_keys_close(home->keys); /* opened again with the CA, to check what it issued */
         home->keys = NULL;
         int code = hf_home_keys(home, EDGE_PROGRAM);
         if (code != HF_EXIT_OK) return code;
-        const hf_crypto *crypto = hf_keys_crypto(home->keys);
-        status = crypto->certificate(crypto->context, answer->certificate, &certificate);
-        if (status == HF_OK && memcmp(certificate.key_id, crypto->own_key_id, HF_HASH_SIZE) != 0)
-            status = HF_ERR_PROTOCOL;
     }
     if (status == HF_OK) status = write_config(home, answer->address);
-    if (status == HF_OK) status = write_pem(home->certificate, answer->certificate);
+    if (status == HF_OK)
+        status = hf_keys_replace(home->keys, home->certificate, answer->certificate);
     if (status == HF_OK) return HF_EXIT_OK;
     fprintf(stderr, "%s: %s (%s). The token still works on this device: enrol again.\n",
             EDGE_PROGRAM,

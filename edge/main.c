@@ -30,6 +30,7 @@ typedef struct edge_daemon {
     hf_local *local;
     hf_conn *conn; /* NULL while there is none */
     bool dialling, ending, failed;
+    bool certified_anew; /* the dialer still shows the former certificate */
     hf_buffer out;       /* the one message that waits to be written */
     hf_link_state shown; /* the state that was last logged */
 } edge_daemon;
@@ -74,6 +75,7 @@ static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, 
     edge_daemon *d = context;
     d->conn = conn;
     d->dialling = d->ending = false;
+    d->node->own.hub_certificate = peer->valid;
     hf_buffer_clear(&d->out);
     hf_edge_link_up(d->node->edge, hf_clock_now_ms());
     hf_log(HF_LOG_INFO, "link-up", "hub=%02x%02x%02x%02x", peer->key_id[0], peer->key_id[1],
@@ -111,9 +113,43 @@ static void on_fail(void *context, const char *address, const char *reason)
     hf_log(HF_LOG_INFO, "dial-failed", "address=%s reason=\"%s\"", address, reason);
 }
 
+static hf_status dialer_open(edge_daemon *d, hf_dialer **out)
+{
+    const hf_home *home = &d->program->home;
+    hf_dialer_options options = {
+        .host = d->node->config.hub.host,
+        .port = d->node->config.hub.port,
+        .paths = {.key = home->key, .certificate = home->certificate, .ca = home->ca},
+        .message_size_max = HF_FRAME_SIZE_MAX,
+        .events = {.context = d,
+                   .on_open = on_open,
+                   .on_message = on_message,
+                   .on_writable = on_writable,
+                   .on_close = on_close,
+                   .on_fail = on_fail},
+    };
+    return hf_dialer_open(d->loop, &options, out);
+}
+
+/* Also forgets the TLS session, which would go on showing the former one. */
+static hf_status dialer_renew(edge_daemon *d)
+{
+    if (!d->certified_anew) return HF_OK;
+    hf_dialer *next = NULL;
+    hf_status status = dialer_open(d, &next);
+    if (status != HF_OK) return status;
+    hf_dialer_close(d->dialer);
+    d->dialer = next;
+    d->certified_anew = false;
+    return HF_OK;
+}
+
 static void dial(edge_daemon *d, uint64_t now_ms)
 {
     if (d->conn || d->dialling || !hf_edge_wants_link(d->node->edge, now_ms)) return;
+    hf_status renewed = dialer_renew(d);
+    if (renewed != HF_OK)
+        hf_log(HF_LOG_WARN, "certificate-not-used", "status=%s", hf_status_name(renewed));
     hf_status status = hf_dialer_dial(d->dialer);
     d->dialling = status == HF_OK;
     if (status == HF_OK || status == HF_ERR_BUSY) return; /* busy: the last one is still closing */
@@ -144,6 +180,29 @@ static void log_receipts(edge_daemon *d)
     }
 }
 
+/* What ended the last one must not be a riddle to who looks after this one. */
+static void log_blamed(edge_daemon *d)
+{
+    hf_dot dot;
+    char text[HF_DOT_TEXT_SIZE];
+    if (!hf_store_blamed(d->node->store, &dot)) return;
+    hf_dot_format(&dot, text);
+    hf_log(HF_LOG_ERROR, "entry-blamed", "entry=%s reason=\"applying it ended the program\"", text);
+}
+
+/* On disk first, then in use: a power cut leaves one of two certificates for the same key. */
+static void take_certificate(edge_daemon *d)
+{
+    hf_bytes der;
+    const hf_home *home = &d->program->home;
+    if (!hf_edge_certificate(d->node->edge, &der)) return;
+    hf_status status = hf_keys_replace(home->keys, home->certificate, der);
+    d->certified_anew = d->certified_anew || status == HF_OK;
+    hf_edge_certificate_kept(d->node->edge, status == HF_OK);
+    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_ERROR, "certificate-renewed", "status=%s",
+           hf_status_name(status));
+}
+
 static void turn_failed(edge_daemon *d, hf_status status)
 {
     hf_log(HF_LOG_ERROR, "commit-failed", "status=%s problem=\"%s\"", hf_status_name(status),
@@ -159,6 +218,7 @@ static uint64_t on_turn(void *context, uint64_t now_ms)
     edge_daemon *d = context;
     hf_status status = hf_edge_turn(d->node->edge, now_ms, hf_clock_wall_ms());
     log_receipts(d);
+    take_certificate(d);
     if (status != HF_OK)
         turn_failed(d, status);
     else
@@ -172,22 +232,9 @@ static uint64_t on_turn(void *context, uint64_t now_ms)
 
 static int open_link(edge_daemon *d)
 {
-    const hf_home *home = &d->program->home;
-    hf_dialer_options options = {
-        .host = d->node->config.hub.host,
-        .port = d->node->config.hub.port,
-        .paths = {.key = home->key, .certificate = home->certificate, .ca = home->ca},
-        .message_size_max = HF_FRAME_SIZE_MAX,
-        .events = {.context = d,
-                   .on_open = on_open,
-                   .on_message = on_message,
-                   .on_writable = on_writable,
-                   .on_close = on_close,
-                   .on_fail = on_fail},
-    };
     hf_loop_options loop_options = {.many = false};
     hf_status status = hf_loop_new(&loop_options, &d->loop);
-    if (status == HF_OK) status = hf_dialer_open(d->loop, &options, &d->dialer);
+    if (status == HF_OK) status = dialer_open(d, &d->dialer);
     if (status == HF_OK) status = hf_program_listen(d->program, d->loop, &d->local);
     if (status == HF_OK) return HF_EXIT_OK;
     return hf_program_cannot_start(d->program, d->loop, status);
@@ -234,6 +281,7 @@ int hf_edge_cli_run(void *context, const hf_cli_args *args)
     if (code == HF_EXIT_OK) code = open_link(&d);
     if (code == HF_EXIT_OK) {
         hf_log(HF_LOG_INFO, "started", "pid=%ld", (long)getpid());
+        log_blamed(&d);
         hf_status status = hf_loop_run(d.loop, on_turn, &d);
         drain(&d);
         hf_log(HF_LOG_INFO, "ended", "signal=%d", hf_loop_signal(d.loop));

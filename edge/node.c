@@ -205,6 +205,24 @@ uint64_t hf_edge_deadline_ms(const hf_edge *edge)
     return edge->linked ? hf_client_deadline_ms(edge->client) : edge->redial_at_ms;
 }
 
+/* ---- our certificate ---- */
+
+bool hf_edge_certificate(const hf_edge *edge, hf_bytes *der)
+{
+    return hf_client_certificate(edge->client, der);
+}
+
+void hf_edge_certificate_kept(hf_edge *edge, bool kept)
+{
+    hf_client_certificate_kept(edge->client, kept);
+    if (kept) edge->ended_well = true;
+}
+
+hf_validity hf_edge_validity(hf_edge *edge)
+{
+    return hf_client_validity(edge->client);
+}
+
 /* ---- the clock ---- */
 
 static uint8_t quality_at_age(uint64_t age_ms)
@@ -249,6 +267,8 @@ void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out)
     uint8_t quality;
     hf_edge_clock(edge, edge->wall_now_ms, edge->wall_ms, &true_ms, &quality);
     if (out->clock_known) out->clock_offset_ms = (int64_t)(true_ms - edge->wall_ms);
+    (void)snprintf(out->certificate_problem, sizeof out->certificate_problem, "%s",
+                   hf_client_certificate_problem(edge->client));
     /* A refused entry matters more to its author than a link that came and went. */
     const char *notice = hf_client_notice(edge->client);
     (void)snprintf(out->last_error, sizeof out->last_error, "%s",

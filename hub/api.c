@@ -43,6 +43,16 @@ static void json_next(hf_call *call, const hf_standing *standing, const hub_flee
     hf_json_string(&call->json, "next", next);
 }
 
+static hf_status json_certificate(hf_call *call)
+{
+    const hf_crypto *crypto = hf_store_crypto(call->api->store);
+    hf_certificate own = {.valid = {0, 0}};
+    if (crypto->own_certificate.size == 0) return HF_OK;
+    hf_status status = crypto->certificate(crypto->context, crypto->own_certificate, &own);
+    hf_json_time(&call->json, "certificate_until", status == HF_OK ? own.valid.until_ms : 0);
+    return status == HF_ERR_PROTOCOL ? HF_OK : status;
+}
+
 static void json_fleet(hf_call *call, const hub_fleet *fleet)
 {
     hf_json *json = &call->json;
@@ -75,6 +85,8 @@ static hf_status api_status(hf_call *call)
     hf_json_uint(json, "conflicts", standing.conflicts);
     hf_json_uint(json, "withheld_count", standing.withheld);
     hf_json_uint(json, "pack_version", standing.pack_version);
+    status = json_certificate(call);
+    if (status != HF_OK) return status;
     json_fleet(call, &fleet);
     status = hf_report_withheld(call->api->store, false, WITHHELD_SHOWN, json);
     json_next(call, &standing, &fleet);

@@ -116,10 +116,13 @@ static int read_names(hf_program *program)
 static hf_status open_hub(hf_program *program, char *problem, size_t problem_size)
 {
     hub_node *node = program->node;
-    hf_store_options options = {
-        .path = program->home.store, .crypto = hf_keys_crypto(program->home.keys), .is_hub = true};
+    hf_store_options options = {.path = program->home.store,
+                                .crypto = hf_keys_crypto(program->home.keys),
+                                .is_hub = true,
+                                .ending = program->ending};
     hf_hub_options hub_options = {.implementation = HUB_PROGRAM " " HF_VERSION,
-                                  .peers_max = HUB_DEVICES_MAX};
+                                  .peers_max = HUB_DEVICES_MAX,
+                                  .authority = &node->authority};
     hf_status status = hf_store_open(&options, &node->store, problem, problem_size);
     if (status == HF_OK) status = hf_hub_new(node->store, &hub_options, &node->hub);
     return status;
@@ -132,14 +135,14 @@ static int open_store(hf_program *program)
     int code = hf_hub_open_ca(program);
     if (code == HF_EXIT_OK) code = read_names(program);
     if (code != HF_EXIT_OK) return code;
+    node->authority =
+        (hf_authority){.context = node, .read = authority_read, .issue = authority_issue};
     hf_status status = open_hub(program, problem, sizeof problem);
     if (status != HF_OK) {
         const char *sentence = node->store ? hf_store_problem(node->store) : problem;
         fprintf(stderr, "%s: %s\n", HUB_PROGRAM, *sentence ? sentence : hf_status_name(status));
         return hf_cli_exit(status);
     }
-    node->authority =
-        (hf_authority){.context = node, .read = authority_read, .issue = authority_issue};
     node->enroll.store = node->store;
     node->enroll.hub = node->hub;
     node->enroll.authority = &node->authority;

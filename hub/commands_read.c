@@ -13,6 +13,7 @@ int hf_hub_cli_show(void *context, const hf_cli_args *args)
 
 static void show_status(const hf_show *show, const json_t *status)
 {
+    char until[64];
     const json_t *devices = json_object_get(status, "devices");
     bool running = json_is_true(json_object_get(status, "running"));
     fputs("Hub        ", show->out);
@@ -33,6 +34,10 @@ static void show_status(const hf_show *show, const json_t *status)
     fprintf(show->out, "Entries    %" PRIu64 ", the feed at %" PRIu64 "\n",
             hf_show_number(status, "entries"), hf_show_number(status, "position"));
     fprintf(show->out, "Pack       version %" PRIu64 "\n", hf_show_number(status, "pack_version"));
+    hf_show_time(show, status, "certificate_until", until, sizeof until);
+    fprintf(show->out,
+            "Key        certificate ends %s; renewed when the hub starts in its last third\n",
+            until);
     hf_show_withheld(show, status);
     fprintf(show->out, "Next: %s\n", hf_show_text(status, "next"));
 }

@@ -86,31 +86,32 @@ static int make_keys(setup *s)
     return hf_hub_open_ca(s->program);
 }
 
-static int make_certificate(setup *s)
+hf_status hf_hub_issue_own(hf_program *program, const char *const *names, size_t name_count)
 {
-    hf_home *home = &s->program->home;
-    hub_node *node = s->program->node;
+    hf_home *home = &program->home;
+    const hub_node *node = program->node;
     uint8_t der[HF_CERTIFICATE_DER_MAX];
-    char pem[HF_PEM_MAX];
-    size_t der_size = sizeof der, pem_size = sizeof pem;
-    int code = hf_home_keys(home, HUB_PROGRAM);
-    if (code != HF_EXIT_OK) return code;
+    size_t size = sizeof der;
     hf_issue issue = {.public_key = hf_keys_public(home->keys),
-                      .name = s->names[0],
+                      .name = names[0],
                       .days = HF_CA_HUB_DAYS,
                       .wall_ms = hf_clock_wall_ms(),
                       .is_hub = true,
-                      .names = s->names,
-                      .name_count = s->name_count};
-    hf_status status = hf_ca_issue(node->ca, &issue, der, &der_size);
-    if (status == HF_OK)
-        status = hf_pem_encode("CERTIFICATE", (hf_bytes){der, der_size}, pem, &pem_size);
-    if (status == HF_OK)
-        status = hf_file_write(home->certificate, (hf_bytes){(const uint8_t *)pem, pem_size}, 0644);
+                      .names = names,
+                      .name_count = name_count};
+    hf_status status = hf_ca_issue(node->ca, &issue, der, &size);
+    return status == HF_OK ? hf_keys_replace(home->keys, home->certificate, (hf_bytes){der, size})
+                           : status;
+}
+
+static int make_certificate(setup *s)
+{
+    hub_node *node = s->program->node;
+    int code = hf_home_keys(&s->program->home, HUB_PROGRAM);
+    if (code != HF_EXIT_OK) return code;
+    hf_status status = hf_hub_issue_own(s->program, s->names, s->name_count);
     if (status != HF_OK) return failed("issue the hub's certificate", status);
-    hf_keys_close(home->keys); /* opened again, with its certificate, when the store is */
-    home->keys = NULL;
-    hf_ca_close(node->ca);
+    hf_ca_close(node->ca); /* opened again when the store is */
     node->ca = NULL;
     return HF_EXIT_OK;
 }

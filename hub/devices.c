@@ -52,8 +52,8 @@ static void draft_bytes(drafting *drafts, uint32_t field, hf_bytes bytes)
 /* Writes what was drafted as one entry, and empties the draft. */
 static hf_status draft_write(drafting *drafts, hf_batch *batch, const char *actor, uint64_t wall_ms)
 {
-    hf_status status = drafts->values.status;
-    for (size_t i = 0; i < drafts->count; i++) {
+    hf_status status = drafts->values.status; /* short of memory, there are no values to point at */
+    for (size_t i = 0; i < drafts->count && status == HF_OK; i++) {
         size_t end = i + 1 < drafts->count ? drafts->starts[i + 1] : drafts->values.size;
         drafts->changes[i].value =
             (hf_bytes){drafts->values.data + drafts->starts[i], end - drafts->starts[i]};

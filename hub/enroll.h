@@ -9,17 +9,6 @@
 #include "holdfast/crypto.h"
 #include "sync/enrolment.h"
 
-/* The CA, lent by main.c: certificates are the platform's business. */
-typedef struct hf_authority {
-    void *context;
-    /* Reads a certificate request and proves that its sender holds the key: HF_ERR_INPUT. */
-    hf_status (*read)(void *context, hf_bytes csr, uint8_t public_key[HF_PUBLIC_KEY_MAX],
-                      size_t *size);
-    /* *size is room on entry and bytes used on return. */
-    hf_status (*issue)(void *context, hf_bytes public_key, const char *name, uint64_t wall_ms,
-                       uint8_t *out, size_t *size);
-} hf_authority;
-
 typedef struct hf_enroll { /* filled by the caller; everything outlives the calls */
     hf_store *store;
     hf_hub *hub;

@@ -7,6 +7,7 @@
 #include "vectors.h"
 
 #include "sync/planted.h"
+#include "sync/validity.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -272,6 +273,12 @@ static hf_status heads(hf_hub *hub, hf_peer *peer)
 hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer)
 {
     if (peer->session.state != HF_SESSION_OPEN || peer->fed == HF_FED_NOT) return HF_OK;
+    /* All that others wrote goes through here: past its certificate's end a device gets none. */
+    if (!hf_validity_holds(peer->valid, hub->wall_ms) && !HF_PLANTED(EXPIRED_FED)) {
+        hf_session_bye(&peer->session, HF_CODE_EXPIRED, HF_REDIAL_MIN_MS);
+        hf_peer_wake(peer);
+        return HF_OK;
+    }
     if (peer->budget_turn != hub->turn) {
         peer->budget_turn = hub->turn;
         peer->budget = HF_PEER_FRAMES_PER_TURN;

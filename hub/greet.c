@@ -3,7 +3,7 @@
 
 #include "sync/control.h"
 #include "sync/planted.h"
-#include "sync/system_types.h"
+#include "sync/validity.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,23 +13,10 @@
 /* The device's certificate, from its control record: other replicas know its entries by it. */
 hf_status hf_peer_find_certificate(hf_peer *peer)
 {
-    hf_store *store = peer->hub->store;
-    hf_device device;
     hf_record_id record;
-    hf_view *view = NULL;
-    hf_buffer_clear(&peer->certificate);
-    hf_status status = hf_device_by_name(store, peer->name, &device, &record);
-    if (status == HF_OK && memcmp(device.key_id, peer->key_id, HF_HASH_SIZE) != 0) return HF_OK;
-    if (status == HF_OK) status = hf_store_get(store, &record, &view);
-    for (size_t i = 0; status == HF_OK && i < hf_view_field_count(view); i++) {
-        const hf_field_view *field = hf_view_field(view, i);
-        if (field->number != HF_DEVICE_CERTIFICATE || !field->shown.data) continue;
-        hf_reader reader = hf_reader_open(field->shown);
-        hf_write_raw(&peer->certificate, hf_read_bytes(&reader));
-    }
-    hf_view_free(view);
-    if (status == HF_ERR_NOT_FOUND) return HF_OK; /* its entries travel without a name */
-    return status == HF_OK ? peer->certificate.status : status;
+    hf_status status =
+        hf_device_certificate(peer->hub->store, peer->key_id, &peer->certificate, &record);
+    return status == HF_ERR_NOT_FOUND ? HF_OK : status; /* its entries travel without a name */
 }
 
 typedef struct hold_walk {
@@ -111,6 +98,7 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
     hf_status status = hello->resuming ? is_our_feed(peer, &hello->resume, &ours) : HF_OK;
     if (status != HF_OK) return status;
     peer->verdict = !hello->resuming || ours ? HF_RESUME : HF_VECTORS;
+    if (!hf_validity_holds(peer->valid, peer->hub->wall_ms)) peer->verdict = HF_EXPIRED;
     if (writing->behind) peer->verdict = HF_BEHIND;
     if (writing->forked) peer->verdict = HF_FORKED;
     bool resumes = peer->verdict == HF_RESUME;

@@ -20,6 +20,7 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     if (!hub) return HF_ERR_NOMEM;
     hub->store = store;
     hub->peers_max = options->peers_max;
+    hub->authority = options->authority;
     hub->position = hf_feed_position(store);
     for (hub->bucket_count = 1; hub->bucket_count < hub->peers_max;) hub->bucket_count *= 2;
     hub->buckets = calloc(hub->bucket_count, sizeof *hub->buckets);
@@ -87,6 +88,7 @@ static void peer_free(hf_peer *peer)
     hf_buffer_free(&peer->certificate);
     hf_buffer_free(&peer->notices);
     hf_buffer_free(&peer->vector);
+    hf_buffer_free(&peer->renewed);
     free(peer);
 }
 
@@ -131,8 +133,8 @@ static void bucket_remove(hf_hub *hub, const hf_peer *peer)
     *at = peer->next_in_bucket;
 }
 
-hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], uint64_t now_ms,
-                         hf_peer **out)
+hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_validity valid,
+                         uint64_t now_ms, hf_peer **out)
 {
     *out = NULL;
     hf_device device;
@@ -152,6 +154,7 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], uint64
     memcpy(peer->key_id, key_id, HF_HASH_SIZE);
     memcpy(peer->name, device.name, sizeof peer->name);
     peer->home = device.home;
+    peer->valid = valid;
     peer->connected_ms = now_ms;
     hf_session_open(&peer->session, HF_SIDE_HUB, now_ms);
     peer->next = hub->peers;
@@ -187,6 +190,7 @@ void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     (void)now_ms;
     hf_backlog_drop(hub, peer);
     leave_ready(hub, peer);
+    hf_peer_forget_renewal(peer);
     if (peer->previous)
         peer->previous->next = peer->next;
     else
@@ -218,7 +222,7 @@ hf_status hf_hub_recv(hf_hub *hub, hf_peer *peer, hf_bytes message, uint64_t now
         hf_peer_wake(peer); /* a PONG, an ERROR; or it has said goodbye */
     if (status != HF_OK) return status;
     bool queue;
-    status = hf_peer_on_frame(peer, &frame, raw, &queue);
+    status = hf_peer_on_frame(peer, &frame, raw, now_ms, &queue);
     if (status != HF_OK) return refuse(peer, status, "frame");
     if (!queue) return HF_OK;
     status = hf_backlog_put(hub, peer, &frame, raw);
@@ -261,6 +265,7 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     uint64_t heads_before = hub->heads_taken;
     hf_backlog_take(hub);
     hf_status status = hf_ingest(hub);
+    if (status == HF_OK) status = hf_renew_turn(hub);
     bool moved = hf_feed_position(hub->store) != hub->position;
     if (moved || hub->heads_taken != heads_before) hf_fanout_wake(hub, wrote_outside);
     wake_starved(hub);
@@ -289,6 +294,7 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     if (peer->hello_durable && peer->session.state == HF_SESSION_GREETED)
         return hf_peer_write_welcome(peer, &hub->raw);
     hf_peer_write_ack(peer, &hub->raw);
+    if (hub->raw.size == 0) hf_peer_write_certificate(peer, &hub->raw);
     return hub->raw.size > 0 ? HF_OK : hf_fanout_write(hub, peer);
 }
 
@@ -316,6 +322,7 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
 {
     if (hub->postponed_until_ms) return hub->postponed_until_ms;
     if (hub->starved || hub->inbox.count > 0 || hub->backlog.count > 0) return 0;
+    if (hub->renewals > 0) return hub->retry_at_ms;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
     return due_ms < hub->retry_at_ms ? hub->retry_at_ms : due_ms;

@@ -84,6 +84,7 @@ static const char *reason_text(uint32_t reason)
     switch (reason) {
     case HF_REASON_NO_GRANT: return "the device has no grant for this scope";
     case HF_REASON_LANE: return "this type of record is not allowed in this lane";
+    case HF_REASON_POISON: return HF_POISON_TEXT;
     case HF_REASON_HUB_ONLY: return "only a hub may write this type of record";
     case HF_REASON_CROWDED: return "the record holds more than it can, or what it cites is unknown";
     default: return "the operations do not suit the type of record";
@@ -144,8 +145,9 @@ static hf_status take_entry(ingest *in, const hf_entry_body *entry)
     }
     uint32_t reason = entry_reason(in, entry);
     hf_status status = HF_OK;
-    bool crowds = false;
-    if (reason == 0) status = hf_entry_crowds(in->hub->store, in->row, in->lane, entry, &crowds);
+    bool crowds = false, is_new = entry->seq > log->held;
+    if (reason == 0 && is_new)
+        status = hf_entry_crowds(in->hub->store, in->row, in->lane, entry, &crowds);
     if (status != HF_OK) return status;
     if (crowds) reason = HF_REASON_CROWDED;
     status = hf_batch_parsed(in->batch, in->row, in->lane, entry, reason, &applied);
@@ -153,7 +155,7 @@ static hf_status take_entry(ingest *in, const hf_entry_body *entry)
     if (applied.what == HF_APPLIED_GAP) return refuse(in, HF_CODE_GAP, "gap", entry->seq);
     if (applied.what == HF_APPLIED_FORK) return refuse(in, HF_CODE_FORK, "fork", entry->seq);
     if (applied.what == HF_APPLIED_NEW) touch(&in->hub->touched, entry->scope);
-    if (applied.what == HF_APPLIED_WITHHELD) status = withheld(in, entry, reason);
+    if (applied.what == HF_APPLIED_WITHHELD) status = withheld(in, entry, applied.reason);
     if (HF_PLANTED(WITHHELD_BLOCKS) && applied.what == HF_APPLIED_WITHHELD) return status;
     if (entry->seq > log->held) log->held = entry->seq;
     return status;
@@ -230,6 +232,7 @@ static hf_status take_frame(ingest *in, const hf_received *received)
     hf_message message;
     in->peer = received->owner;
     hf_status status = hf_message_read((hf_bytes){received->data, received->size}, &message);
+    if (status == HF_OK) status = hf_batch_next_frame(in->batch);
     if (status != HF_OK) return status;
     switch (message.type) {
     case HF_FRAME_HELLO: return hf_peer_greet(in->peer, &message.as.hello);
@@ -287,14 +290,13 @@ static hf_status pass(hf_hub *hub, const hf_head *head, const hf_received **culp
     hf_status status =
         hf_batch_begin_own(hub->store, hub->wall_ms, 2 * hub->inbox_entries, &in.batch);
     if (status != HF_OK) return status;
-    hub->touched.count = hub->headed.count = 0;
-    if (head) hub->headed.count = HF_HUB_TOUCHED_MAX + 1; /* our own: everyone is told */
     for (const hf_received *at = hub->inbox.first; at && status == HF_OK; at = at->next) {
         status = take_frame(&in, at);
         if (status != HF_ERR_PROTOCOL && status != HF_ERR_LIMIT) continue;
         *culprit = at;
         hf_session_fail_status(&in.peer->session, status, "frame");
     }
+    if (status == HF_OK) status = hf_batch_next_frame(in.batch);
     if (status == HF_OK && head) status = hf_batch_head(in.batch, head);
     if (status == HF_ERR_PROTOCOL && !*culprit)
         status = HF_ERR_CORRUPT; /* our own head: our bytes */
@@ -349,6 +351,8 @@ hf_status hf_ingest(hf_hub *hub)
     hf_head head;
     bool has_head;
     hf_status status = own_head(hub, &head, &has_head);
+    hub->touched.count = 0; /* over all passes: what one committed, the next finds known */
+    hub->headed.count = has_head ? HF_HUB_TOUCHED_MAX + 1 : 0; /* our own: everyone is told */
     while (status == HF_OK && (hub->inbox.count > 0 || has_head)) {
         const hf_received *culprit = NULL;
         status = pass(hub, has_head ? &head : NULL, &culprit);

@@ -12,6 +12,8 @@
 #include "platform/transport.h"
 #include "sync/feed.h"
 #include "sync/limits.h"
+#include "sync/render.h"
+#include "sync/validity.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -58,9 +60,12 @@ static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, 
     memcpy(l->key_id, peer->key_id, sizeof l->key_id);
     (void)snprintf(l->key, sizeof l->key, "%02x%02x%02x%02x", l->key_id[0], l->key_id[1],
                    l->key_id[2], l->key_id[3]);
-    hf_status status = hf_hub_link_up(d->node->hub, peer->key_id, hf_clock_now_ms(), &l->peer);
-    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_WARN, "device-up", "key=%s status=%s", l->key,
-           hf_status_name(status));
+    hf_status status =
+        hf_hub_link_up(d->node->hub, peer->key_id, peer->valid, hf_clock_now_ms(), &l->peer);
+    bool holds = hf_validity_holds(peer->valid, hf_clock_wall_ms());
+    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_WARN, "device-up",
+           "key=%s status=%s tls=%s certificate=%s", l->key, hf_status_name(status),
+           peer->resumed ? "resumed" : "full", holds ? "good" : "expired");
     if (status != HF_OK) {
         free(l);
         return status;
@@ -125,6 +130,16 @@ static void on_fail(void *context, const char *address, const char *reason)
 
 /* ---- turns ---- */
 
+/* What ended the last one must not be a riddle to who looks after this one. */
+static void log_blamed(hub_daemon *d)
+{
+    hf_dot dot;
+    char text[HF_DOT_TEXT_SIZE];
+    if (!hf_store_blamed(d->node->store, &dot)) return;
+    hf_dot_format(&dot, text);
+    hf_log(HF_LOG_ERROR, "entry-blamed", "entry=%s reason=\"applying it ended the program\"", text);
+}
+
 static void turn_failed(hub_daemon *d, hf_status status)
 {
     hf_log(HF_LOG_ERROR, "commit-failed", "status=%s problem=\"%s\"", hf_status_name(status),
@@ -173,6 +188,29 @@ static int on_enrol(void *context, hf_bytes body, const char *address, uint8_t *
     if (*size) memcpy(reply, answer.data, *size);
     hf_buffer_free(&answer);
     return http;
+}
+
+/* ---- the hub's own certificate ---- */
+
+/* It lasts ten years; a hub is started anew well within the last of them. Its key stays. */
+static void renew_own(hub_daemon *d)
+{
+    hf_program *program = d->program;
+    const hub_node *node = d->node;
+    const hf_crypto *crypto = hf_keys_crypto(program->home.keys);
+    const hf_hub_config *config = &node->config;
+    const char *names[HF_CONFIG_NAMES_MAX] = {node->own_name};
+    size_t count = config->name_count;
+    hf_certificate own;
+    hf_status status = crypto->certificate(crypto->context, crypto->own_certificate, &own);
+    uint64_t wall_ms = hf_clock_wall_ms();
+    if (status == HF_OK && hf_validity_holds(own.valid, wall_ms) &&
+        wall_ms < hf_validity_due_ms(own.valid, crypto->own_key_id))
+        return;
+    for (size_t i = 0; i < count; i++) names[i] = config->names[i];
+    if (status == HF_OK) status = hf_hub_issue_own(program, names, count ? count : 1);
+    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_ERROR, "own-certificate-renewed", "status=%s",
+           hf_status_name(status));
 }
 
 /* ---- begin and end ---- */
@@ -275,12 +313,16 @@ int hf_hub_cli_run(void *context, const hf_cli_args *args)
     hf_program *program = context;
     hub_daemon d = {.program = program, .node = program->node};
     int code = hf_program_open_alone(program, args);
-    d.node->api.running = true;
-    d.node->api.pid = getpid();
-    if (code == HF_EXIT_OK) code = begin(&d);
+    if (code == HF_EXIT_OK) {
+        d.node->api.running = true;
+        d.node->api.pid = getpid();
+        renew_own(&d);
+        code = begin(&d);
+    }
     if (code == HF_EXIT_OK) {
         hf_log(HF_LOG_INFO, "started", "pid=%ld listen=%u enrol=%u devices-max=%u", (long)getpid(),
                hf_server_port(d.server), hf_enrol_port(d.enrol), devices_max(&d));
+        log_blamed(&d);
         hf_status status = hf_loop_run(d.loop, on_turn, &d);
         drain(&d);
         hf_log(HF_LOG_INFO, "ended", "signal=%d", hf_loop_signal(d.loop));

@@ -175,7 +175,8 @@ static hf_status on_push(hf_peer *peer, const hf_push *push)
     return HF_OK;
 }
 
-hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw, bool *queue)
+hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw, uint64_t now_ms,
+                           bool *queue)
 {
     *queue = false;
     switch (message->type) {
@@ -185,6 +186,7 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     case HF_FRAME_FEED_ACK: return on_feed_ack(peer, message->as.position);
     case HF_FRAME_VECTOR: return on_vector(peer, &message->as.vector, raw);
     case HF_FRAME_START: return on_start(peer, &message->as.start);
+    case HF_FRAME_RENEW: return hf_peer_on_renew(peer, now_ms);
     default: return HF_OK; /* nothing, or a PONG: we ask only to hear that they live */
     }
 }

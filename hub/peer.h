@@ -28,6 +28,13 @@ typedef struct hf_peer_origin { /* one of the incarnations that HELLO named, by 
 
 typedef enum hf_fed { HF_FED_NOT, HF_FED_VECTORS, HF_FED_FEED } hf_fed;
 
+typedef enum hf_renewal {
+    HF_RENEWAL_NONE,
+    HF_RENEWAL_ASKED,
+    HF_RENEWAL_STAGED, /* in the open batch */
+    HF_RENEWAL_DUE     /* on disk: CERTIFICATE may be said */
+} hf_renewal;
+
 enum { HF_PEER_WANTED_MAX = 8 };
 
 struct hf_peer {
@@ -41,6 +48,7 @@ struct hf_peer {
     uint8_t key_id[HF_HASH_SIZE];
     char name[128];
     uint64_t connected_ms;
+    hf_validity valid; /* of the certificate that it connected with */
     uint32_t home;
     uint32_t *scopes; /* granted, home and common, ascending */
     size_t scope_count;
@@ -60,6 +68,11 @@ struct hf_peer {
     bool share_over;        /* its next frame waits for the next turn */
     hf_buffer notices;      /* encoded items */
     size_t notice_count, notices_durable, notices_durable_size;
+
+    hf_renewal renewal;
+    uint64_t renewal_asked_ms; /* 0: not in this session */
+    hf_buffer renewed;         /* what CERTIFICATE will say; empty: `renewal_problem` */
+    const char *renewal_problem;
 
     hf_fed fed;
     uint64_t announced; /* WELCOME's position */
@@ -92,6 +105,7 @@ typedef struct hf_scope_list {
 
 struct hf_hub {
     hf_store *store;
+    const hf_authority *authority; /* NULL: no certificate is renewed here */
     char implementation[HF_TEXT_MAX + 1];
     uint32_t peers_max, peer_count;
     hf_peer *peers;
@@ -101,6 +115,7 @@ struct hf_hub {
     hf_inbox backlog; /* what came; backlog.h says when a turn takes it into ... */
     hf_inbox inbox;   /* ... what the present turn applies */
     size_t inbox_entries;
+    size_t renewals;          /* peers that wait for theirs */
     const hf_peer *alone;     /* the only one that sent anything since ... */
     uint64_t alone_since_ms;  /* ... this turn; NULL: there were several */
     uint64_t now_ms, wall_ms; /* of the last turn */
@@ -127,8 +142,15 @@ void hf_peer_wake(hf_peer *peer);         /* has, or may have, something to send
 bool hf_peer_holds(const hf_peer *peer, uint32_t scope);
 /* Frames that move only this session's own state; *queue: the frame needs the batch instead. */
 HF_MUST_CHECK hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw,
-                                         bool *queue);
+                                         uint64_t now_ms, bool *queue);
 void hf_peer_write_ack(hf_peer *peer, hf_buffer *raw);
+
+/* ---- renew.c ---- */
+HF_MUST_CHECK hf_status hf_peer_on_renew(hf_peer *peer, uint64_t now_ms);
+void hf_peer_forget_renewal(hf_peer *peer); /* its link is gone */
+/* Answers some of those that wait, in one transaction of its own. */
+HF_MUST_CHECK hf_status hf_renew_turn(hf_hub *hub);
+void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw);
 
 /* ---- greet.c ---- */
 HF_MUST_CHECK hf_status hf_peer_find_certificate(hf_peer *peer);

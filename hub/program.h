@@ -29,6 +29,9 @@ extern const hf_program_kind hf_hub_kind; /* cli.c */
 
 /* Says on standard error what is wrong and returns an exit code. */
 int hf_hub_open_ca(hf_program *program);
+/* Issues the hub's own certificate, for these names, in place of any that is there. */
+HF_MUST_CHECK hf_status hf_hub_issue_own(hf_program *program, const char *const *names,
+                                         size_t name_count);
 /* The ports to listen on: a port that was chosen once is kept, since devices were told it. */
 void hf_hub_ports(const hf_program *program, uint16_t *sync_port, uint16_t *enrol_port);
 /* As devices reach the hub: its address and these ports; 0: not known before it runs. */

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mbedtls/error.h>
+#include <mbedtls/oid.h>
 #include <mbedtls/ssl.h>
 #include <netdb.h>
 #include <poll.h>
@@ -134,21 +135,22 @@ static hf_status link_open(call *c)
 static bool name_matches(const mbedtls_x509_buf *name, const char *host)
 {
     struct in6_addr address;
-    if (name->tag == SAN_DNS) {
-        return name->len == strlen(host) && strncasecmp((char *)name->p, host, name->len) == 0;
-    }
-    if (name->tag != SAN_IP) return false;
-    if (inet_pton(AF_INET, host, &address) == 1) {
-        return name->len == sizeof(struct in_addr) && memcmp(name->p, &address, name->len) == 0;
-    }
-    return inet_pton(AF_INET6, host, &address) == 1 && name->len == sizeof address &&
-           memcmp(name->p, &address, name->len) == 0;
+    size_t size = 0;
+    if (inet_pton(AF_INET, host, &address) == 1) size = sizeof(struct in_addr);
+    if (inet_pton(AF_INET6, host, &address) == 1) size = sizeof address;
+    if (size) /* an address is not a name, even where one is written like the other */
+        return name->tag == SAN_IP && name->len == size && memcmp(name->p, &address, size) == 0;
+    return name->tag == SAN_DNS && name->len == strlen(host) &&
+           strncasecmp((char *)name->p, host, name->len) == 0;
 }
 
 static hf_status check_host(const call *c)
 {
     const mbedtls_x509_crt *certificate = mbedtls_ssl_get_peer_cert(&c->ssl);
     const mbedtls_x509_sequence *names = certificate ? &certificate->subject_alt_names : NULL;
+    if (certificate && !hf_keys_has_usage(certificate, MBEDTLS_OID_SERVER_AUTH,
+                                          MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)))
+        return fail(c, HF_ERR_DENIED, "what answers there shows a certificate that is not a hub's");
     for (; names; names = names->next) {
         if (names->buf.len && name_matches(&names->buf, c->peer->host)) return HF_OK;
     }
@@ -185,7 +187,7 @@ static hf_status tls_prepare(call *c, hf_bytes ca)
     mbedtls_ssl_conf_authmode(&c->config,
                               ca.size ? MBEDTLS_SSL_VERIFY_REQUIRED : MBEDTLS_SSL_VERIFY_NONE);
     mbedtls_ssl_conf_ca_chain(&c->config, &c->ca, NULL);
-    mbedtls_ssl_conf_verify(&c->config, hf_keys_forgive_dates, NULL);
+    mbedtls_ssl_conf_verify(&c->config, hf_keys_judge_chain, NULL);
     code = mbedtls_ssl_setup(&c->ssl, &c->config);
     if (code == 0) code = mbedtls_ssl_set_hostname(&c->ssl, NULL); /* check_host does it */
     return code == 0 ? HF_OK : HF_ERR_NOMEM;

@@ -39,6 +39,7 @@ int hf_home_find(hf_home *home, const hf_cli_args *args, const char *program)
     name_file(home->socket, home->data, "control.sock");
     name_file(home->config, home->data, "holdfast.conf");
     name_file(home->ports, home->data, "ports");
+    name_file(home->fell, home->data, "fell");
     return HF_EXIT_OK;
 }
 
@@ -73,6 +74,14 @@ int hf_home_keys(hf_home *home, const char *program)
             "in %s; put the files back from where they were kept.\n",
             program, home->data, hf_status_name(status), home->store);
     return hf_cli_exit(status);
+}
+
+hf_ending hf_home_ending(const hf_home *home)
+{
+    bool fell;
+    /* Where nothing can be noted, nothing can be known: then nobody is blamed. */
+    if (hf_fall_watch(home->fell, &fell) != HF_OK) return HF_ENDING_UNKNOWN;
+    return fell ? HF_ENDING_FAULT : HF_ENDING_QUIET;
 }
 
 void hf_home_close(hf_home *home)

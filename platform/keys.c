@@ -20,9 +20,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+enum { JUDGED_MAX = 64 };
+
+/* A certificate that was found good: what it says follows from its bytes and the CA alone, and each
+ * head of a log asks for it anew. Verifying the CA's signature takes milliseconds. */
+typedef struct judged {
+    bool used;
+    uint8_t hash[HF_HASH_SIZE]; /* of its bytes */
+    hf_certificate facts;
+} judged;
 
 struct hf_keys {
     hf_crypto crypto;
+    judged judged[JUDGED_MAX]; /* by the hash's first byte */
     mbedtls_pk_context key;
     mbedtls_x509_crt own;
     mbedtls_x509_crt ca;
@@ -125,17 +137,17 @@ static hf_status crypto_verify(void *context, hf_bytes public_key,
     return point.data ? hf_p256_verify(point, digest, signature) : HF_ERR_PROTOCOL;
 }
 
-int hf_keys_forgive_dates(void *unused, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
+int hf_keys_judge_chain(void *unused, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
 {
     (void)unused;
     (void)certificate;
-    (void)depth;
     *flags &= ~(uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
+    if (depth > 1) *flags |= MBEDTLS_X509_BADCERT_OTHER; /* leaf and CA: no intermediates */
     return 0;
 }
 
 /* The library takes a certificate that lists no usage for one that allows every usage. */
-static bool has_usage(const mbedtls_x509_crt *certificate, const char *oid, size_t oid_size)
+bool hf_keys_has_usage(const mbedtls_x509_crt *certificate, const char *oid, size_t oid_size)
 {
     return (certificate->ext_types & MBEDTLS_X509_EXT_EXTENDED_KEY_USAGE) &&
            mbedtls_x509_crt_check_extended_key_usage(certificate, oid, oid_size) == 0;
@@ -159,6 +171,18 @@ static bool name_read(const mbedtls_x509_name *subject, char out[HF_NAME_SIZE])
     return true;
 }
 
+static uint64_t time_of(const mbedtls_x509_time *time)
+{
+    struct tm utc = {.tm_year = time->year - 1900,
+                     .tm_mon = time->mon - 1,
+                     .tm_mday = time->day,
+                     .tm_hour = time->hour,
+                     .tm_min = time->min,
+                     .tm_sec = time->sec};
+    time_t seconds = timegm(&utc);
+    return seconds > 0 ? (uint64_t)seconds * 1000 : 0;
+}
+
 /* What a parsed certificate says, once the chain is known to be good. */
 static hf_status certificate_describe(mbedtls_x509_crt *certificate, hf_certificate *out)
 {
@@ -170,15 +194,15 @@ static hf_status certificate_describe(mbedtls_x509_crt *certificate, hf_certific
     memcpy(out->public_key, spki.data, spki.size);
     out->public_key_size = spki.size;
     hf_sha256(&spki, 1, out->key_id);
-    out->is_hub =
-        has_usage(certificate, MBEDTLS_OID_SERVER_AUTH, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH));
+    out->valid = (hf_validity){.from_ms = time_of(&certificate->valid_from),
+                               .until_ms = time_of(&certificate->valid_to)};
+    out->is_hub = hf_keys_has_usage(certificate, MBEDTLS_OID_SERVER_AUTH,
+                                    MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH));
     return HF_OK;
 }
 
-static hf_status crypto_certificate(void *context, hf_bytes der, hf_certificate *out)
+static hf_status certificate_judge(hf_keys *keys, hf_bytes der, hf_certificate *out)
 {
-    hf_keys *keys = context;
-    if (!keys->has_ca || der.size == 0 || der.size > HF_CERTIFICATE_DER_MAX) return HF_ERR_PROTOCOL;
     mbedtls_x509_crt certificate;
     mbedtls_x509_crt_init(&certificate);
     uint32_t flags = 0;
@@ -186,18 +210,36 @@ static hf_status crypto_certificate(void *context, hf_bytes der, hf_certificate 
     /* Bytes after the end would give one certificate two forms. */
     if (code == 0 && certificate.raw.len != der.size) code = MBEDTLS_ERR_X509_INVALID_FORMAT;
     if (code == 0 && certificate.ca_istrue) code = MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
-    if (code == 0 && !has_usage(&certificate, MBEDTLS_OID_CLIENT_AUTH,
-                                MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH))) {
+    if (code == 0 && !hf_keys_has_usage(&certificate, MBEDTLS_OID_CLIENT_AUTH,
+                                        MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH))) {
         code = MBEDTLS_ERR_X509_CERT_VERIFY_FAILED; /* a device and a hub both have it */
     }
     if (code == 0) {
         code = mbedtls_x509_crt_verify_with_profile(&certificate, &keys->ca, NULL, &PROFILE, NULL,
-                                                    &flags, hf_keys_forgive_dates, NULL);
+                                                    &flags, hf_keys_judge_chain, NULL);
     }
     hf_status status = hf_keys_status(code, HF_ERR_PROTOCOL);
     if (status == HF_OK) status = certificate_describe(&certificate, out);
     mbedtls_x509_crt_free(&certificate);
     return status;
+}
+
+static hf_status crypto_certificate(void *context, hf_bytes der, hf_certificate *out)
+{
+    hf_keys *keys = context;
+    uint8_t hash[HF_HASH_SIZE];
+    if (!keys->has_ca || der.size == 0 || der.size > HF_CERTIFICATE_DER_MAX) return HF_ERR_PROTOCOL;
+    hf_sha256(&der, 1, hash);
+    judged *known = &keys->judged[hash[0] % JUDGED_MAX];
+    if (!known->used || memcmp(known->hash, hash, sizeof hash) != 0) {
+        hf_certificate facts;
+        hf_status status = certificate_judge(keys, der, &facts);
+        if (status != HF_OK) return status;
+        *known = (judged){.used = true, .facts = facts};
+        memcpy(known->hash, hash, sizeof hash);
+    }
+    *out = known->facts;
+    return HF_OK;
 }
 
 /* --- files --------------------------------------------------------------------------------- */
@@ -357,6 +399,36 @@ hf_bytes hf_keys_public(const hf_keys *keys)
 hf_bytes hf_keys_ca(const hf_keys *keys)
 {
     return keys->has_ca ? (hf_bytes){keys->ca.raw.p, keys->ca.raw.len} : (hf_bytes){NULL, 0};
+}
+
+static hf_status write_pem(const char *path, hf_bytes der)
+{
+    char pem[HF_PEM_MAX];
+    size_t size = sizeof pem;
+    hf_status status = hf_pem_encode("CERTIFICATE", der, pem, &size);
+    if (status != HF_OK) return status;
+    return hf_file_write(path, (hf_bytes){(const uint8_t *)pem, size}, 0644);
+}
+
+hf_status hf_keys_replace(hf_keys *keys, const char *path, hf_bytes der)
+{
+    hf_certificate facts;
+    mbedtls_x509_crt next;
+    hf_status status = crypto_certificate(keys, der, &facts);
+    if (status != HF_OK) return status;
+    if (memcmp(facts.key_id, keys->crypto.own_key_id, HF_HASH_SIZE) != 0) return HF_ERR_PROTOCOL;
+    mbedtls_x509_crt_init(&next);
+    int code = mbedtls_x509_crt_parse_der(&next, der.data, der.size);
+    if (code == 0) status = write_pem(path, der);
+    if (code != 0) status = hf_keys_status(code, HF_ERR_PROTOCOL);
+    if (status != HF_OK) {
+        mbedtls_x509_crt_free(&next);
+        return status;
+    }
+    mbedtls_x509_crt_free(&keys->own);
+    keys->own = next;
+    keys->crypto.own_certificate = (hf_bytes){keys->own.raw.p, keys->own.raw.len};
+    return HF_OK;
 }
 
 hf_status hf_keys_request(hf_keys *keys, uint8_t out[HF_CSR_DER_MAX], size_t *size)

@@ -26,6 +26,12 @@ hf_bytes hf_keys_ca(const hf_keys *keys);
  * Errors: HF_ERR_NOMEM, HF_ERR_IO (no random bytes). */
 HF_MUST_CHECK hf_status hf_keys_request(hf_keys *keys, uint8_t out[HF_CSR_DER_MAX], size_t *size);
 
+/* Puts a new certificate for our key, DER, in place of the one in `path`: checked, then on disk
+ * (hf_file_write), then in the table. After a power cut at any moment the pair works.
+ * Errors: HF_ERR_PROTOCOL (not by our CA, or for another key); else as hf_file_write: the old one
+ *         stands. */
+HF_MUST_CHECK hf_status hf_keys_replace(hf_keys *keys, const char *path, hf_bytes der);
+
 /* SHA-256 of a certificate's DER as lower-case hex: what a token carries for the CA. */
 void hf_certificate_fingerprint(hf_bytes der, char out[HF_FINGERPRINT_SIZE]);
 

@@ -6,6 +6,7 @@
 
 #include <mbedtls/pk.h>
 #include <mbedtls/x509_crt.h>
+#include <stdbool.h>
 
 enum { HF_SPKI_SIZE = 91 }; /* a P-256 SubjectPublicKeyInfo with an uncompressed point */
 
@@ -22,8 +23,12 @@ HF_MUST_CHECK hf_status hf_keys_make(mbedtls_pk_context *key, const char *path);
 HF_MUST_CHECK hf_status hf_keys_load_key(const char *path, mbedtls_pk_context *key);
 HF_MUST_CHECK hf_status hf_keys_load_certificate(const char *path, mbedtls_x509_crt *certificate);
 
-/* For mbedTLS's verification: dates never decide (DESIGN 4). */
-int hf_keys_forgive_dates(void *unused, mbedtls_x509_crt *certificate, int depth, uint32_t *flags);
+/* For mbedTLS's verification: dates never decide (DESIGN 4), and nothing stands between leaf and
+ * CA. */
+int hf_keys_judge_chain(void *unused, mbedtls_x509_crt *certificate, int depth, uint32_t *flags);
+
+/* Does the certificate itself say that it is for this use? */
+bool hf_keys_has_usage(const mbedtls_x509_crt *certificate, const char *oid, size_t oid_size);
 
 /* Reads a public key from exactly the one encoding that we accept. HF_ERR_INPUT if it is not. */
 HF_MUST_CHECK hf_status hf_keys_public_read(hf_bytes spki, mbedtls_ecp_group *group,

@@ -35,8 +35,10 @@ int hf_program_open_store(hf_program *program)
 {
     hf_home *home = &program->home;
     int code = home->keys ? HF_EXIT_OK : hf_home_keys(home, program->cli->name);
+    if (code == HF_EXIT_OK && program->serves) program->ending = hf_home_ending(home);
     if (code == HF_EXIT_OK) code = program->kind->open(program);
     program->is_open = code == HF_EXIT_OK;
+    if (program->is_open && program->serves) hf_fall_forget();
     return code;
 }
 
@@ -70,6 +72,7 @@ static hf_status ask_daemon(hf_program *program, const char *request)
 
 int hf_program_open_alone(hf_program *program, const hf_cli_args *args)
 {
+    program->serves = true;
     int code = hf_program_open(program, args);
     for (int i = 0; code == HF_EXIT_OK && !program->is_open && i < HF_HOME_TRIES; i++) {
         if (try_lock(program) == HF_OK) return hf_program_open_store(program);

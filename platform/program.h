@@ -28,9 +28,11 @@ struct hf_program {
     const hf_program_kind *kind;
     void *node; /* the program's own state */
     hf_home home;
-    bool is_open; /* the store is open in this process */
-    pid_t holder; /* else the process that holds it; 0 while not known */
-    char *reply;  /* the last answer, as it came */
+    bool serves;      /* as a daemon: how the last one ended is its business */
+    hf_ending ending; /* ... and this is how: for whoever opens the store */
+    bool is_open;     /* the store is open in this process */
+    pid_t holder;     /* else the process that holds it; 0 while not known */
+    char *reply;      /* the last answer, as it came */
 };
 
 /* A main(): runs the command that `argv` names with the hf_program as its context, then closes what

@@ -192,6 +192,9 @@ void hf_show_list(const hf_show *show, const json_t *document)
     hf_rows_print(&rows, show->out);
     const char *next = hf_show_text(document, "next");
     if (*next) fprintf(stderr, "More follow: --after %s\n", next);
+    if (json_is_false(json_object_get(document, "complete")))
+        fprintf(stderr, "Newer records were not searched: the word index cannot be written to. "
+                        "There may be more.\n");
 }
 
 void hf_show_conflicts(const hf_show *show, const json_t *document)

@@ -13,6 +13,7 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* For TLS 1.2; all keys here are P-256. TLS 1.3 has only good ones. */
 #define CIPHERS                                                                                    \
@@ -61,7 +62,9 @@ static hf_status load_trust(SSL_CTX *ctx, const char *path)
 static hf_status load_policy(SSL_CTX *ctx)
 {
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_mode(ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    /* Whoever is to believe a certificate of ours has the CA's already: it is not sent along. */
+    SSL_CTX_set_mode(ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS |
+                              SSL_MODE_NO_AUTO_CHAIN);
     bool set = SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
                SSL_CTX_set_cipher_list(ctx, CIPHERS) == 1 &&
                SSL_CTX_set1_groups_list(ctx, GROUPS) == 1;
@@ -164,7 +167,9 @@ static hf_status expect_host(SSL_CTX *ctx, const char *host)
 {
     if (!host || !*host) return HF_ERR_INPUT; /* an empty name would switch the check off */
     X509_VERIFY_PARAM *how = SSL_CTX_get0_param(ctx);
-    X509_VERIFY_PARAM_set_hostflags(how, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    /* Our CA writes names into the field for names, one by one; nothing else is one. */
+    X509_VERIFY_PARAM_set_hostflags(how, X509_CHECK_FLAG_NO_WILDCARDS |
+                                             X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     if (X509_VERIFY_PARAM_set1_ip_asc(how, host) == 1) return HF_OK;
     ERR_clear_error();
     return X509_VERIFY_PARAM_set1_host(how, host, 0) == 1 ? HF_OK : HF_ERR_INPUT;
@@ -238,10 +243,28 @@ const char *hf_tls_client_failure(const hf_tls_client *client, void *ssl)
 
 /* --- identity ------------------------------------------------------------------------------ */
 
-static bool is_expired(const X509 *certificate)
+static bool read_time(const ASN1_TIME *time, uint64_t *out_ms)
 {
-    return X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0 ||
-           X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0;
+    struct tm utc;
+    if (ASN1_TIME_to_tm(time, &utc) != 1) return false;
+    time_t seconds = timegm(&utc);
+    *out_ms = seconds > 0 ? (uint64_t)seconds * 1000 : 0;
+    return true;
+}
+
+/* OpenSSL takes a certificate that lists no usage for one that allows every usage. */
+static bool has_usage(X509 *certificate, uint32_t usage)
+{
+    return (X509_get_extension_flags(certificate) & EXFLAG_XKUSAGE) &&
+           (X509_get_extended_key_usage(certificate) & usage);
+}
+
+static bool is_fit(X509 *certificate, const SSL *ssl, hf_validity *valid)
+{
+    return SSL_get_verify_result(ssl) == X509_V_OK &&
+           has_usage(certificate, SSL_is_server(ssl) ? XKU_SSL_CLIENT : XKU_SSL_SERVER) &&
+           read_time(X509_get0_notBefore(certificate), &valid->from_ms) &&
+           read_time(X509_get0_notAfter(certificate), &valid->until_ms);
 }
 
 hf_status hf_tls_peer_read(void *ssl, hf_tls_peer *out)
@@ -253,7 +276,7 @@ hf_status hf_tls_peer_read(void *ssl, hf_tls_peer *out)
     unsigned char *spki = NULL, *der = NULL;
     int spki_size = 0, der_size = 0;
     unsigned hash_size = 0;
-    hf_status status = SSL_get_verify_result(ssl) == X509_V_OK ? HF_OK : HF_ERR_DENIED;
+    hf_status status = is_fit(certificate, ssl, &out->valid) ? HF_OK : HF_ERR_DENIED;
     if (status != HF_OK) goto done;
     spki_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &spki);
     der_size = i2d_X509(certificate, &der);
@@ -264,7 +287,6 @@ hf_status hf_tls_peer_read(void *ssl, hf_tls_peer *out)
     }
     out->certificate = der;
     out->certificate_size = (size_t)der_size;
-    out->expired = is_expired(certificate);
     out->resumed = SSL_session_reused(ssl) == 1;
     der = NULL;
     status = HF_OK;

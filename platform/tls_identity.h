@@ -47,13 +47,15 @@ typedef struct hf_tls_peer {
     uint8_t key_id[HF_HASH_SIZE];
     uint8_t *certificate; /* DER; free with hf_tls_peer_free */
     size_t certificate_size;
-    bool expired;
+    hf_validity valid;
     bool resumed;
 } hf_tls_peer;
 
 /* Whom `ssl` is connected to. Reads the verdict and the certificate of this connection, which a
- * resumed session carries along, and never a callback's, which it would skip.
- * Errors: HF_ERR_DENIED when there is no certificate or it was not verified; HF_ERR_NOMEM. */
+ * resumed session carries along, and never a callback's, which it would skip. Its dates are read
+ * and not judged.
+ * Errors: HF_ERR_DENIED when there is no certificate, it was not verified, or it does not say that
+ *         it is for this end's use; HF_ERR_NOMEM. */
 HF_MUST_CHECK hf_status hf_tls_peer_read(void *ssl, hf_tls_peer *out);
 void hf_tls_peer_free(hf_tls_peer *peer);
 

@@ -25,7 +25,7 @@ typedef struct hf_dialer hf_dialer;
 typedef struct hf_identity {
     uint8_t key_id[HF_HASH_SIZE]; /* SHA-256 of its SubjectPublicKeyInfo */
     hf_bytes certificate;         /* DER; chains to the CA */
-    bool expired;                 /* by this machine's clock its dates do not hold */
+    hf_validity valid;            /* its dates; judged by whoever has the time */
     bool resumed;                 /* TLS took an earlier session up: no certificates were sent */
     const char *address;          /* IP address, as text */
 } hf_identity;

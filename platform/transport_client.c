@@ -195,7 +195,7 @@ static hf_status owner_open(hf_dialer *dialer, hf_conn *conn)
     hf_status status = hf_tls_peer_read(lws_get_ssl(conn->wsi), &held);
     if (status != HF_OK) return status;
     hf_identity peer = {.certificate = {held.certificate, held.certificate_size},
-                        .expired = held.expired,
+                        .valid = held.valid,
                         .resumed = held.resumed,
                         .address = dialer->addresses.text[dialer->address_index]};
     memcpy(peer.key_id, held.key_id, sizeof peer.key_id);

@@ -42,7 +42,7 @@ static hf_status peer_read(struct lws *wsi, hf_tls_peer *held, char address[HF_A
     hf_status status = hf_tls_peer_read(lws_get_ssl(wsi), held);
     if (status != HF_OK) return status;
     *peer = (hf_identity){.certificate = {held->certificate, held->certificate_size},
-                          .expired = held->expired,
+                          .valid = held->valid,
                           .resumed = held->resumed,
                           .address = address};
     memcpy(peer->key_id, held->key_id, sizeof peer->key_id);

@@ -230,7 +230,9 @@ hf_status hf_api_answer(const hf_api *api, hf_bytes request, hf_buffer *reply)
     if (json_is_object(call.request))
         status = dispatch(&call);
     else
-        status = hf_call_fail(&call, HF_ERR_INPUT, "The request is not one JSON object.");
+        status = hf_call_fail(&call, HF_ERR_INPUT,
+                              "The request could not be read as one JSON object: it is none, or "
+                              "memory ran out.");
     hf_json_end(&call.json);
     if (status == HF_OK) status = reply->status;
     if (status != HF_OK) write_error(&call, status, reply);

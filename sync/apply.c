@@ -5,6 +5,7 @@
 #include "store_core.h"
 
 #include "hlc.h"
+#include "messages.h"
 #include "system_types.h"
 
 #include <assert.h>
@@ -12,6 +13,18 @@
 #include <string.h>
 
 /* ---- begin, commit, roll back ---- */
+
+/* What a rollback comes back to. */
+static void keep(hf_batch *batch)
+{
+    const hf_store *store = batch->store;
+    batch->hlc = store->hlc;
+    batch->position = store->position;
+    batch->head_number = store->head_number;
+    batch->pack_changed = store->pack_changed;
+    batch->origin_count = store->origin_count;
+    memcpy(batch->feed_chain, store->feed_chain, sizeof batch->feed_chain);
+}
 
 hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, uint64_t own_entries,
                              hf_batch **out)
@@ -28,17 +41,12 @@ hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, uint64_t own_ent
     if (status != HF_OK) return status;
     hf_batch *batch = calloc(1, sizeof *batch);
     if (!batch) {
-        hf_status undone = hf_sql_run(store, hf_sql(store, HF_SQL_ROLLBACK));
-        return undone == HF_OK ? HF_ERR_NOMEM : undone;
+        hf_store_undo(store);
+        return hf_store_say(store, HF_ERR_NOMEM, "Out of memory; nothing was changed.");
     }
-    *batch = (hf_batch){.store = store,
-                        .wall_ms = wall_ms,
-                        .hlc = store->hlc,
-                        .position = store->position,
-                        .head_number = store->head_number,
-                        .pack_changed = store->pack_changed,
-                        .origin_count = store->origin_count};
-    memcpy(batch->feed_chain, store->feed_chain, sizeof batch->feed_chain);
+    batch->store = store;
+    batch->wall_ms = wall_ms;
+    keep(batch);
     store->batch = batch;
     *out = batch;
     return HF_OK;
@@ -53,6 +61,7 @@ hf_status hf_batch_begin(hf_store *store, uint64_t wall_ms, hf_batch **out)
 static void batch_free(hf_batch *batch)
 {
     batch->store->batch = NULL;
+    hf_poison_leave(batch->store);
     hf_buffer_free(&batch->scratch);
     free(batch);
 }
@@ -62,8 +71,7 @@ void hf_batch_rollback(hf_batch *batch)
     if (!batch) return;
     hf_store *store = batch->store;
     for (size_t i = 0; i < HF_SQL_COUNT; i++) sqlite3_reset(store->statements[i]);
-    /* After some failures SQLite has rolled back by itself; then there is nothing left to undo. */
-    if (!sqlite3_get_autocommit(store->db)) sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    hf_store_undo(store);
     store->position = batch->position;
     memcpy(store->feed_chain, batch->feed_chain, sizeof store->feed_chain);
     store->head_number = batch->head_number;
@@ -76,11 +84,19 @@ void hf_batch_rollback(hf_batch *batch)
     batch_free(batch);
 }
 
+/* Makes durable what the batch holds so far. */
+static hf_status commit(hf_batch *batch)
+{
+    hf_store *store = batch->store;
+    hf_status status = hf_vectors_flush(store);
+    if (status == HF_OK && batch->acks_changed) status = hf_acks_seal(store);
+    return status == HF_OK ? hf_sql_run(store, hf_sql(store, HF_SQL_COMMIT)) : status;
+}
+
 hf_status hf_batch_commit(hf_batch *batch)
 {
     hf_store *store = batch->store;
-    hf_status status = batch->failed ? HF_ERR_PROTOCOL : hf_vectors_flush(store);
-    if (status == HF_OK) status = hf_sql_run(store, hf_sql(store, HF_SQL_COMMIT));
+    hf_status status = batch->failed ? HF_ERR_PROTOCOL : commit(batch);
     if (status != HF_OK) {
         hf_batch_rollback(batch);
         return status;
@@ -90,6 +106,16 @@ hf_status hf_batch_commit(hf_batch *batch)
      * again after the next commit. */
     if (store->pack_changed && hf_pack_load(store) == HF_OK) store->pack_changed = false;
     return HF_OK;
+}
+
+hf_status hf_batch_split(hf_batch *batch)
+{
+    hf_store *store = batch->store;
+    hf_status status = commit(batch);
+    if (status != HF_OK) return status;
+    keep(batch); /* this much is not undone any more */
+    batch->acks_changed = false;
+    return hf_sql_run(store, hf_sql(store, HF_SQL_BEGIN));
 }
 
 /* ---- one entry ---- */
@@ -291,6 +317,8 @@ static hf_status entry_insert(arrival *in, uint8_t chain[HF_HASH_SIZE])
 static hf_status fold_parts(arrival *in)
 {
     hf_store *store = in->batch->store;
+    hf_bytes all = in->entry.parts;
+    assert(!HF_PLANTED(ENTRY_ABORTS) || !memmem(all.data, all.size, "POISON", 6));
     hf_reader parts = hf_reader_open(in->entry.parts);
     size_t count = hf_read_array(&parts, HF_ENTRY_PARTS_MAX);
     for (size_t i = 0; i < count; i++) {
@@ -317,7 +345,7 @@ static hf_status withhold(arrival *in)
                         .scope = in->entry.scope,
                         .reason = in->withhold,
                         .hash = in->hash,
-                        .text = ""};
+                        .text = in->withhold == HF_REASON_POISON ? HF_POISON_TEXT : ""};
     return hf_hole_set(in->batch->store, &hole);
 }
 
@@ -398,12 +426,17 @@ hf_status hf_batch_parsed(hf_batch *batch, const hf_origin_row *origin, uint8_t 
                   .withhold = withhold_reason};
     *out = (hf_applied_entry){.lane = lane, .scope = entry->scope, .seq = entry->seq};
     hf_status status = hf_entry_hash(batch->store->crypto, &origin->id, lane, entry, in.hash);
+    hf_dot dot = {.origin = origin->id, .lane = lane, .seq = in.entry.seq};
+    bool blamed = false;
+    if (status == HF_OK && !origin->own) status = hf_poison_enter(batch, &dot, in.hash, &blamed);
     if (status == HF_OK) status = place(&in, out);
+    if (blamed && !in.withhold) in.withhold = HF_REASON_POISON;
     /* Nothing of what it says is here: a hub withholds it, and its verdict follows. */
     bool emptied = in.entry.erased_count > 0 && in.entry.erased_count == in.entry.part_count;
     if (status == HF_OK && emptied && !in.withhold) in.withhold = HF_HOLE_AWAITED;
     if (status == HF_OK && out->what == HF_APPLIED_NEW)
         status = in.fills ? fill(&in) : take(&in, out);
+    out->reason = in.withhold;
     if (status != HF_OK) batch->failed = true;
     return status;
 }

@@ -10,8 +10,9 @@
 
 /* Would this entry bring a record that it touches further above HF_FIELD_DOTS_MAX or
  * HF_RECORD_DOTS_MAX? One that takes away as much as it adds does not: so a crowded record can be
- * put in order. For a hub to ask before it applies. Known of records that were seen at a limit
- * since the store was opened: of another, one entry more is let through. */
+ * put in order. For a hub to ask before it applies an entry that it does not hold. Known of records
+ * that were seen at a limit since the store was opened: of another, one entry more is let through.
+ */
 HF_MUST_CHECK hf_status hf_entry_crowds(hf_store *store, const hf_origin_row *origin, uint8_t lane,
                                         const hf_entry_body *entry, bool *crowds);
 
@@ -30,6 +31,7 @@ typedef struct hf_applied_entry {
     uint32_t scope;
     uint8_t lane;
     uint64_t seq;
+    uint32_t reason; /* of one withheld: as asked, or that applying it once ended the program */
 } hf_applied_entry;
 
 typedef struct hf_batch hf_batch;
@@ -49,6 +51,9 @@ HF_MUST_CHECK hf_status hf_batch_entry(hf_batch *batch, const hf_origin_row *ori
 HF_MUST_CHECK hf_status hf_batch_parsed(hf_batch *batch, const hf_origin_row *origin, uint8_t lane,
                                         const hf_entry_body *entry, uint32_t withhold,
                                         hf_applied_entry *out);
+/* What is not an entry comes next. Where entries are applied one by one, the last is committed on
+ * its own first, and is not blamed for what follows. */
+HF_MUST_CHECK hf_status hf_batch_next_frame(hf_batch *batch);
 /* As the hub: writes a control record in the same transaction (verdicts, devices, scopes, packs).
  * The changes become one entry of our own lane 0 in `scope`. */
 HF_MUST_CHECK hf_status hf_batch_control(hf_batch *batch, uint32_t scope, const hf_author *author,

@@ -92,7 +92,8 @@ hf_status hf_store_check(hf_store *store)
 {
     uint8_t feed[16];
     memcpy(feed, store->epoch, sizeof feed);
-    hf_status status = check_origins(store);
+    hf_status status = hf_acks_check(store);
+    if (status == HF_OK) status = check_origins(store);
     if (status == HF_OK) status = each_row(store, HF_SQL_ENTRY_CHECK, check_entry, feed);
     if (status == HF_OK) status = each_row(store, HF_SQL_VECTOR_CHECK, check_vector, NULL);
     if (status == HF_OK) status = each_row(store, HF_SQL_HEAD_CHECK, check_head, NULL);

@@ -33,6 +33,7 @@ void hf_client_free(hf_client *client)
     hf_buffer_free(&client->raw);
     hf_buffer_free(&client->items);
     hf_buffer_free(&client->sealed);
+    hf_buffer_free(&client->certificate.next);
     free(client->known);
     free(client);
 }
@@ -42,6 +43,7 @@ void hf_client_link_up(hf_client *client, uint64_t now_ms)
     hf_client_link_down(client);
     hf_session_open(&client->session, HF_SIDE_CLIENT, now_ms);
     memset(&client->download, 0, sizeof client->download);
+    hf_client_certificate_link(client);
     client->fed_acked = client->claimed = 0;
     client->postponed = false;
     client->renewed = false;
@@ -168,7 +170,7 @@ hf_status hf_client_send(hf_client *client, uint64_t now_ms, hf_bytes *message)
     return HF_OK;
 }
 
-uint64_t hf_client_deadline_ms(const hf_client *client)
+uint64_t hf_client_deadline_ms(hf_client *client)
 {
     uint64_t session = hf_session_deadline_ms(&client->session);
     if (client->postponed) return 0;
@@ -176,6 +178,9 @@ uint64_t hf_client_deadline_ms(const hf_client *client)
     /* One that was due at the last turn was offered since: it waits for the link, not for time. */
     uint64_t head = hf_upload_deadline_ms(&client->upload);
     if (head <= client->wall_now_ms) head = UINT64_MAX;
+    uint64_t renewal = hf_client_renewal_at_ms(client);
+    if (renewal <= client->wall_now_ms) renewal = UINT64_MAX;
+    if (renewal < session) session = renewal;
     return head < session ? head : session;
 }
 

@@ -21,7 +21,7 @@ void hf_client_link_down(hf_client *client);
 HF_MUST_CHECK hf_status hf_client_recv(hf_client *client, hf_bytes message, uint64_t now_ms);
 HF_MUST_CHECK hf_status hf_client_turn(hf_client *client, uint64_t now_ms, uint64_t wall_ms);
 HF_MUST_CHECK hf_status hf_client_send(hf_client *client, uint64_t now_ms, hf_bytes *message);
-uint64_t hf_client_deadline_ms(const hf_client *client);
+uint64_t hf_client_deadline_ms(hf_client *client);
 
 const hf_session *hf_client_session(const hf_client *client);
 bool hf_client_caught_up(const hf_client *client); /* the feed, as far as WELCOME announced it */
@@ -33,6 +33,17 @@ bool hf_client_next_receipt(hf_client *client, hf_dot *out);
 const char *hf_client_notice(const hf_client *client);
 /* The hub refuses our log as it stands (behind, fork): a new incarnation writes since. */
 bool hf_client_renewed(const hf_client *client);
+
+/* ---- our own certificate: client_certificate.c ---- */
+/* A new one for our key came, checked; until it is kept, or cannot be. Borrowed until then. */
+bool hf_client_certificate(const hf_client *client, hf_bytes *der);
+/* It is on disk and in the crypto table (`kept`): the session ends, so that the next one is made
+ * with it. Or it could not be kept, and will be asked for again. */
+void hf_client_certificate_kept(hf_client *client, bool kept);
+/* When ours holds; zeros when there is none. */
+hf_validity hf_client_validity(hf_client *client);
+/* Why it is not renewed though it is time: a sentence; "" when all is well. */
+const char *hf_client_certificate_problem(const hf_client *client);
 
 /* The hub's clock: Unix time `hub_ms` when the monotonic clock stood at `at_ms`. */
 typedef struct hf_hub_time {

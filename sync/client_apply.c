@@ -248,6 +248,7 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_FEED: return on_feed(client, batch, &message->as.feed);
     case HF_FRAME_HEADS: return on_heads(client, batch, &message->as.heads);
     case HF_FRAME_ACK: return on_ack(client, batch, &message->as.ack);
+    case HF_FRAME_CERTIFICATE: return hf_client_on_certificate(client, &message->as.certificate);
     default: return HF_OK; /* CREDIT moves nothing that is stored */
     }
 }
@@ -279,9 +280,11 @@ static hf_status apply_first(hf_client *client, size_t count, size_t *culprit)
     for (size_t i = 0; i < count && status == HF_OK; i++, at = at->next) {
         hf_message message;
         status = hf_message_read((hf_bytes){at->data, at->size}, &message);
+        if (status == HF_OK) status = hf_batch_next_frame(batch);
         if (status == HF_OK) status = apply_frame(client, batch, &message);
         if (status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT) *culprit = i;
     }
+    if (status == HF_OK) status = hf_batch_next_frame(batch);
     if (status == HF_OK) status = keep_place(client, batch);
     if (status == HF_OK) return hf_batch_commit(batch);
     hf_batch_rollback(batch);

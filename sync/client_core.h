@@ -12,7 +12,8 @@ typedef enum hf_phase {
     HF_PHASE_VECTORS, /* asking scope by scope for what we lack */
     HF_PHASE_START,   /* nothing is lacking: START is to be sent */
     HF_PHASE_FEED,
-    HF_PHASE_RENEW /* behind or forked: this session is of no more use */
+    HF_PHASE_EXPIRED, /* nothing is sent to us until our certificate is renewed */
+    HF_PHASE_RENEW    /* behind or forked: this session is of no more use */
 } hf_phase;
 
 /* How far we are with what the hub sends. Copied before a batch and put back if it is undone, so
@@ -36,6 +37,15 @@ typedef struct hf_download {
     bool heads_up_moved;
 } hf_download;
 
+typedef struct hf_own_certificate {
+    bool looked;        /* `valid` is that of the one in the crypto table */
+    hf_validity valid;  /* zeros: there is none */
+    bool asked;         /* RENEW is out on this link */
+    uint64_t ask_at_ms; /* monotonic: not before */
+    hf_buffer next;     /* DER: came, and its owner has not kept it yet */
+    char problem[160];  /* why the last RENEW brought nothing */
+} hf_own_certificate;
+
 typedef struct hf_known { /* an origin that the hub named on this connection */
     uint32_t index;
     bool fresh; /* in the open batch: gone again if that is undone */
@@ -52,6 +62,7 @@ struct hf_client {
     const hf_origin_row *own[HF_HELLO_ORIGINS_MAX]; /* as in our HELLO */
     size_t own_count;
     hf_upload upload;
+    hf_own_certificate certificate;
 
     hf_download download;
     hf_known *known; /* ascending by index */
@@ -90,6 +101,14 @@ HF_MUST_CHECK hf_status hf_client_begin_upload(hf_client *client, const hf_welco
 HF_MUST_CHECK hf_status hf_client_leave(hf_store *store, const hf_origin_id *origin);
 /* Where we are with heads, both ways: in the batch of the frame that says so. */
 HF_MUST_CHECK hf_status hf_client_keep_heads(hf_client *client);
+
+/* ---- client_certificate.c ---- */
+void hf_client_certificate_link(hf_client *client); /* a new link: what was asked is forgotten */
+/* When RENEW is to be sent, by the monotonic clock; UINT64_MAX: not as things stand. */
+uint64_t hf_client_renewal_at_ms(hf_client *client);
+void hf_client_write_renew(hf_client *client);
+HF_MUST_CHECK hf_status hf_client_on_certificate(hf_client *client,
+                                                 const hf_certificate_frame *frame);
 
 /* ---- client_renew.c ---- */
 /* Mints a new incarnation and, after a fork, writes again under it what no hub is known to hold. */

@@ -311,6 +311,9 @@ static hf_status place_by_verdict(hf_client *client, const hf_welcome *welcome)
         download->cursor.position = welcome->position;
         memcpy(download->cursor.chain, welcome->chain, sizeof welcome->chain);
         return HF_OK;
+    case HF_EXPIRED:
+        download->phase = HF_PHASE_EXPIRED;
+        return heads_get(client, &download->cursor, download);
     default: download->phase = HF_PHASE_RENEW; return HF_OK;
     }
 }
@@ -329,7 +332,7 @@ hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch, const hf_welc
     download->verdict = (hf_resume_verdict)welcome->verdict;
     hf_status status = take_scopes(client, batch, welcome);
     if (status == HF_OK) status = place_by_verdict(client, welcome);
-    if (status == HF_OK && welcome->verdict <= HF_VECTORS)
+    if (status == HF_OK && download->phase != HF_PHASE_RENEW)
         status = take_yours(client, batch, welcome);
     if (status == HF_OK)
         status =

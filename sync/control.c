@@ -14,16 +14,26 @@
 
 /* ---- reading one record's fields ---- */
 
+typedef struct fields { /* a record being read: `status` comes before what was read */
+    hf_store *store;
+    const hf_record *record;
+    hf_status status; /* short of memory a field is not absent: a verdict would not be obeyed */
+} fields;
+
 /* The value shown for `field`; data NULL when there is none. Borrows from the record. */
-static hf_bytes shown(hf_store *store, const hf_record *record, uint32_t field)
+static hf_bytes shown(fields *f, uint32_t field)
 {
+    const hf_record *record = f->record;
     for (size_t i = 0; i < record->field_count; i++) {
         const hf_cell *cell = &record->fields[i].cell;
         if (record->fields[i].number != field || cell->live_count == 0) continue;
         size_t *order = malloc(cell->live_count * sizeof *order);
-        if (!order) break;
+        if (!order) {
+            f->status = hf_store_say(f->store, HF_ERR_NOMEM, "Out of memory; nothing was changed.");
+            break;
+        }
         hf_fold fold;
-        hf_fold_live(hf_pack_field(store->pack, record->id.type, field), cell->live,
+        hf_fold_live(hf_pack_field(f->store->pack, record->id.type, field), cell->live,
                      cell->live_count, order, &fold);
         free(order);
         /* Hubs write control records one after the other; should two be live, the first counts. */
@@ -32,10 +42,9 @@ static hf_bytes shown(hf_store *store, const hf_record *record, uint32_t field)
     return (hf_bytes){NULL, 0};
 }
 
-static void shown_text(hf_store *store, const hf_record *record, uint32_t field, char *out,
-                       size_t size)
+static void shown_text(fields *f, uint32_t field, char *out, size_t size)
 {
-    hf_reader reader = hf_reader_open(shown(store, record, field));
+    hf_reader reader = hf_reader_open(shown(f, field));
     hf_bytes text = hf_read_text(&reader);
     size_t length = text.size < size - 1 ? text.size : size - 1;
     if (reader.status != HF_OK) length = 0;
@@ -43,10 +52,9 @@ static void shown_text(hf_store *store, const hf_record *record, uint32_t field,
     out[length] = 0;
 }
 
-static uint64_t shown_uint(hf_store *store, const hf_record *record, uint32_t field,
-                           uint64_t otherwise)
+static uint64_t shown_uint(fields *f, uint32_t field, uint64_t otherwise)
 {
-    hf_reader reader = hf_reader_open(shown(store, record, field));
+    hf_reader reader = hf_reader_open(shown(f, field));
     uint64_t value = hf_read_uint(&reader);
     return reader.status == HF_OK ? value : otherwise;
 }
@@ -76,25 +84,27 @@ static void device_scopes(const hf_record *record, hf_device *out)
     qsort(out->scopes, out->scope_count, sizeof *out->scopes, number_compare);
 }
 
-static void device_from_record(hf_store *store, const hf_record *record, hf_device *out)
+static hf_status device_from_record(hf_store *store, const hf_record *record, hf_device *out)
 {
-    *out = (hf_device){.home = (uint32_t)shown_uint(store, record, HF_DEVICE_HOME, 0)};
-    hf_reader key = hf_reader_open(shown(store, record, HF_DEVICE_KEY_ID));
+    fields f = {.store = store, .record = record};
+    *out = (hf_device){.home = (uint32_t)shown_uint(&f, HF_DEVICE_HOME, 0)};
+    hf_reader key = hf_reader_open(shown(&f, HF_DEVICE_KEY_ID));
     hf_read_bytes_exact(&key, out->key_id, HF_HASH_SIZE);
-    shown_text(store, record, HF_DEVICE_NAME, out->name, sizeof out->name);
-    shown_text(store, record, HF_DEVICE_FORCE, out->force, sizeof out->force);
-    shown_text(store, record, HF_DEVICE_UNIT, out->unit, sizeof out->unit);
+    shown_text(&f, HF_DEVICE_NAME, out->name, sizeof out->name);
+    shown_text(&f, HF_DEVICE_FORCE, out->force, sizeof out->force);
+    shown_text(&f, HF_DEVICE_UNIT, out->unit, sizeof out->unit);
     char standing[16];
-    shown_text(store, record, HF_DEVICE_STANDING, standing, sizeof standing);
+    shown_text(&f, HF_DEVICE_STANDING, standing, sizeof standing);
     /* Anything but "active" shuts the door, a dispute and a word of a later version too. */
     out->revoked = strcmp(standing, "active") != 0;
-    hf_bytes hub = shown(store, record, HF_DEVICE_IS_HUB);
+    hf_bytes hub = shown(&f, HF_DEVICE_IS_HUB);
     out->is_hub = hub.size == 1 && hub.data[0] == 0xf5;
     device_scopes(record, out);
+    return f.status;
 }
 
-static hf_status device_load(hf_store *store, sqlite3_stmt *statement, hf_device *out,
-                             hf_record_id *id)
+static hf_status device_find(hf_store *store, sqlite3_stmt *statement, hf_record_id *id,
+                             hf_record *record)
 {
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
@@ -103,20 +113,46 @@ static hf_status device_load(hf_store *store, sqlite3_stmt *statement, hf_device
     id->type = (uint32_t)sqlite3_column_int64(statement, 0);
     status = hf_column_exact(store, statement, 1, id->bytes, HF_RECORD_ID_SIZE);
     sqlite3_reset(statement);
+    return status == HF_OK ? hf_record_load(store, id, true, record) : status;
+}
+
+static hf_status device_load(hf_store *store, sqlite3_stmt *statement, hf_device *out,
+                             hf_record_id *id)
+{
     hf_record record;
-    if (status == HF_OK) status = hf_record_load(store, id, true, &record);
+    hf_status status = device_find(store, statement, id, &record);
     if (status != HF_OK) return status;
-    device_from_record(store, &record, out);
+    status = device_from_record(store, &record, out);
     hf_record_clear(&record);
-    return HF_OK;
+    return status;
+}
+
+static sqlite3_stmt *by_key(hf_store *store, const uint8_t key_id[HF_HASH_SIZE])
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_DEVICE_KEY);
+    hf_bind_bytes(statement, 1, key_id, HF_HASH_SIZE);
+    return statement;
 }
 
 hf_status hf_device_by_key(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], hf_device *out)
 {
     hf_record_id id;
-    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_DEVICE_KEY);
-    hf_bind_bytes(statement, 1, key_id, HF_HASH_SIZE);
-    return device_load(store, statement, out, &id);
+    return device_load(store, by_key(store, key_id), out, &id);
+}
+
+hf_status hf_device_certificate(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], hf_buffer *der,
+                                hf_record_id *record)
+{
+    hf_record found;
+    hf_buffer_clear(der);
+    hf_status status = device_find(store, by_key(store, key_id), record, &found);
+    if (status != HF_OK) return status;
+    fields f = {.store = store, .record = &found};
+    hf_reader reader = hf_reader_open(shown(&f, HF_DEVICE_CERTIFICATE));
+    hf_bytes bytes = hf_read_bytes(&reader);
+    if (reader.status == HF_OK) hf_write_raw(der, bytes);
+    hf_record_clear(&found);
+    return f.status == HF_OK ? der->status : f.status;
 }
 
 hf_status hf_device_by_name(hf_store *store, const char *name, hf_device *out, hf_record_id *record)
@@ -143,7 +179,8 @@ hf_status hf_device_each(hf_store *store, hf_device_visitor visit, void *context
 static hf_status fold_device(hf_store *store, const hf_record *record)
 {
     hf_device device;
-    device_from_record(store, record, &device);
+    hf_status status = device_from_record(store, record, &device);
+    if (status != HF_OK) return status;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_DEVICE_SET);
     hf_bind_bytes(statement, 1, device.key_id, HF_HASH_SIZE);
     sqlite3_bind_int64(statement, 2, record->id.type);
@@ -157,8 +194,10 @@ static hf_status fold_device(hf_store *store, const hf_record *record)
 static hf_status fold_scope(hf_store *store, const hf_record *record)
 {
     char name[HF_TEXT_MAX];
-    shown_text(store, record, HF_SCOPE_NAME, name, sizeof name);
-    uint64_t number = shown_uint(store, record, HF_SCOPE_NUMBER, UINT64_MAX);
+    fields f = {.store = store, .record = record};
+    shown_text(&f, HF_SCOPE_NAME, name, sizeof name);
+    uint64_t number = shown_uint(&f, HF_SCOPE_NUMBER, UINT64_MAX);
+    if (f.status != HF_OK) return f.status;
     if (number > INT32_MAX || !name[0]) return HF_OK; /* not yet whole */
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_SCOPE_SET);
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)number);
@@ -291,11 +330,13 @@ static hf_status pack_consider(hf_store *store, int64_t record_no, hf_pack **new
     hf_record record;
     hf_status status = hf_record_load_no(store, record_no, false, &record);
     if (status != HF_OK) return status;
-    hf_reader reader = hf_reader_open(shown(store, &record, HF_PACK_BODY));
+    fields f = {.store = store, .record = &record};
+    hf_reader reader = hf_reader_open(shown(&f, HF_PACK_BODY));
     hf_bytes body = hf_read_bytes(&reader);
     hf_pack *pack = NULL;
+    status = f.status;
     /* A pack of a later kind that this node cannot read leaves it with the one it has. */
-    if (hf_reader_end(&reader) == HF_OK) status = hf_pack_open(body, &pack);
+    if (status == HF_OK && hf_reader_end(&reader) == HF_OK) status = hf_pack_open(body, &pack);
     if (status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT) status = HF_OK;
     if (pack && hf_pack_version(pack) > hf_pack_version(*newest)) {
         hf_pack_close(*newest);
@@ -411,11 +452,14 @@ static hf_status fold_verdict(hf_store *store, const hf_record *record)
 {
     target at;
     char text[256];
-    uint64_t standing = shown_uint(store, record, HF_VERDICT_STANDING, UINT64_MAX);
+    fields f = {.store = store, .record = record};
+    uint64_t standing = shown_uint(&f, HF_VERDICT_STANDING, UINT64_MAX);
+    hf_bytes judged = shown(&f, HF_VERDICT_TARGET);
+    shown_text(&f, HF_VERDICT_TEXT, text, sizeof text);
+    if (f.status != HF_OK) return f.status;
     if (standing > UINT32_MAX || HF_PLANTED(LOST_HOLE)) return HF_OK;
-    if (read_target(shown(store, record, HF_VERDICT_TARGET), &at) != HF_OK) return HF_OK;
+    if (read_target(judged, &at) != HF_OK) return HF_OK;
     if (at.lane == HF_LANE_CONTROL) return HF_OK; /* a hub's words are not judged: what would? */
-    shown_text(store, record, HF_VERDICT_TEXT, text, sizeof text);
     hf_origin_row *origin;
     hf_status status = hf_origin_intern(store, &at.origin, &origin);
     if (status != HF_OK) return status;
@@ -487,13 +531,15 @@ static hf_status refold_range(hf_store *store, int64_t log, uint64_t first, uint
 static hf_status fold_clock(hf_store *store, const hf_record *record)
 {
     hf_origin_id id;
-    hf_reader reader = hf_reader_open(shown(store, record, HF_CLOCK_RANGE));
+    fields f = {.store = store, .record = record};
+    hf_reader reader = hf_reader_open(shown(&f, HF_CLOCK_RANGE));
     if (hf_read_array(&reader, 4) != 4) hf_reader_fail(&reader, HF_ERR_PROTOCOL);
     hf_read_bytes_exact(&reader, id.bytes, HF_ORIGIN_SIZE);
     uint8_t lane = (uint8_t)hf_read_uint_max(&reader, HF_LANE_COUNT - 1);
     uint64_t first = hf_read_uint_max(&reader, INT64_MAX);
     uint64_t last = hf_read_uint_max(&reader, INT64_MAX);
-    uint64_t quality = shown_uint(store, record, HF_CLOCK_QUALITY, UINT64_MAX);
+    uint64_t quality = shown_uint(&f, HF_CLOCK_QUALITY, UINT64_MAX);
+    if (f.status != HF_OK) return f.status;
     if (hf_reader_end(&reader) != HF_OK || quality > 3) return HF_OK; /* not yet whole */
     if (lane == HF_LANE_CONTROL) return HF_OK;
     hf_origin_row *origin;

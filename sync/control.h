@@ -13,6 +13,9 @@ HF_MUST_CHECK hf_status hf_device_by_key(hf_store *store, const uint8_t key_id[H
                                          hf_device *out);
 HF_MUST_CHECK hf_status hf_device_by_name(hf_store *store, const char *name, hf_device *out,
                                           hf_record_id *record);
+/* The certificate on the device's record, DER, empty when none is; and which record that is. */
+HF_MUST_CHECK hf_status hf_device_certificate(hf_store *store, const uint8_t key_id[HF_HASH_SIZE],
+                                              hf_buffer *der, hf_record_id *record);
 HF_MUST_CHECK hf_status hf_device_each(hf_store *store, hf_device_visitor visit, void *context);
 HF_MUST_CHECK hf_status hf_scope_by_name(hf_store *store, const char *name, uint32_t *number);
 HF_MUST_CHECK hf_status hf_scope_name(hf_store *store, uint32_t number, char *out, size_t size);

@@ -192,16 +192,26 @@ static hf_status has_stale(hf_store *store, bool *any)
     return status;
 }
 
+static hf_status index_current(hf_store *store, bool *current)
+{
+    uint64_t mark;
+    bool stale;
+    hf_status status = mark_read(store, &mark);
+    if (status == HF_OK) status = has_stale(store, &stale);
+    *current = status == HF_OK && !stale && mark == store->position;
+    return status;
+}
+
 hf_status hf_find_step(hf_store *store, bool *more)
 {
     assert(!store->batch); /* the index has transactions of its own */
     uint64_t mark;
-    bool stale;
+    bool current;
     *more = false;
-    hf_status status = mark_read(store, &mark);
-    if (status == HF_OK) status = has_stale(store, &stale);
-    if (status != HF_OK || (!stale && mark == store->position)) return status;
-    status = hf_store_writable(store);
+    hf_status status = index_current(store, &current);
+    if (status != HF_OK || current) return status;
+    status = mark_read(store, &mark);
+    if (status == HF_OK) status = hf_store_writable(store);
     if (status == HF_OK) status = hf_sql_run(store, hf_sql(store, HF_SQL_BEGIN));
     if (status != HF_OK) return status;
     size_t renewed;
@@ -209,8 +219,7 @@ hf_status hf_find_step(hf_store *store, bool *more)
     if (status == HF_OK) status = index_entries(store, &mark);
     if (status == HF_OK) status = mark_write(store, mark);
     if (status == HF_OK) status = hf_sql_run(store, hf_sql(store, HF_SQL_COMMIT));
-    if (status != HF_OK && !sqlite3_get_autocommit(store->db))
-        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* derived: nothing is lost by it */
+    if (status != HF_OK) hf_store_undo(store); /* derived: nothing is lost by it */
     *more = status == HF_OK && (mark < store->position || renewed == STEP_STALE);
     return status;
 }
@@ -365,18 +374,26 @@ static hf_status search(hf_store *store, const question *asked, size_t limit, an
     return status;
 }
 
+bool hf_store_found_all(const hf_store *store)
+{
+    return store->found_all;
+}
+
 hf_status hf_store_find(hf_store *store, hf_bytes words, size_t limit, hf_record_visitor visit,
                         void *context)
 {
     question asked;
     answer_list list = {.count = 0};
+    store->found_all = true;
     hf_status status = ask(store, words, &asked);
     if (status != HF_OK || asked.count == 0) return status;
     /* A store that may not be written to is searched as far as it was indexed. */
     for (bool more = !store->read_only && !store->damaged; more && status == HF_OK;)
         status = hf_find_step(store, &more);
-    /* Nor is a full or busy disk a reason not to answer: what was indexed can be read. */
+    /* Nor is a full or busy disk a reason not to answer: what was indexed can be read. But an
+     * answer that lacks something must not look like one that is whole. */
     if (status == HF_ERR_FULL || status == HF_ERR_BUSY || status == HF_ERR_IO) status = HF_OK;
+    if (status == HF_OK) status = index_current(store, &store->found_all);
     if (status == HF_OK) status = search(store, &asked, limit, &list);
     if (status == HF_OK && list.count)
         qsort(list.items, list.count, sizeof *list.items, answer_compare);

@@ -227,8 +227,7 @@ hf_status hf_conflicts_refresh(hf_store *store)
         status = hf_meta_set(store, "conflicts_pack",
                              (hf_bytes){(const uint8_t *)&version, sizeof version});
     if (status == HF_OK) status = hf_sql_run(store, hf_sql(store, HF_SQL_COMMIT));
-    if (status != HF_OK && !sqlite3_get_autocommit(store->db))
-        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    if (status != HF_OK) hf_store_undo(store);
     return status;
 }
 

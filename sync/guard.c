@@ -14,6 +14,7 @@
 #include <string.h>
 
 enum { SLOT_SPACING = 4096, SLOT_SIZE = HF_GUARD_SIZE + 8 };
+static const char SUFFIX[] = ".guard";
 enum { AT_INCARNATION = 0, AT_RESERVED = 16, AT_COUNTER = 24, AT_NONCE = 32 };
 
 static uint64_t get64(const uint8_t *at)
@@ -36,50 +37,15 @@ static void slot_sum(const hf_store *store, const uint8_t *guard, uint8_t sum[8]
     memcpy(sum, hash, 8);
 }
 
-/* The file goes through SQLite's VFS, so that the simulator's disk is bad to it too. */
-static hf_status file_open(hf_store *store, sqlite3_file **out)
-{
-    sqlite3_vfs *vfs = sqlite3_vfs_find(store->vfs);
-    if (!vfs) return hf_store_say(store, HF_ERR_IO, "There is no storage layer of that name.");
-    char *name = sqlite3_mprintf("%s.guard", store->path);
-    char *full = sqlite3_malloc(vfs->mxPathname + 1);
-    sqlite3_file *file = sqlite3_malloc(vfs->szOsFile);
-    int code = name && full && file ? SQLITE_OK : SQLITE_NOMEM;
-    if (code == SQLITE_OK) code = vfs->xFullPathname(vfs, name, vfs->mxPathname + 1, full);
-    if (code == SQLITE_OK) {
-        memset(file, 0, (size_t)vfs->szOsFile);
-        int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_SUPER_JOURNAL;
-        code = vfs->xOpen(vfs, full, file, flags, NULL);
-    }
-    /* The name must outlive the file: unix keeps the pointer. It is freed with it. */
-    if (code != SQLITE_OK) {
-        sqlite3_free(file);
-        sqlite3_free(full);
-        file = NULL;
-    }
-    sqlite3_free(name);
-    *out = file;
-    store->guard_name = code == SQLITE_OK ? full : NULL;
-    return code == SQLITE_OK ? HF_OK : hf_store_fault(store, code);
-}
-
-static void file_close(hf_store *store, sqlite3_file *file)
-{
-    if (!file) return;
-    if (file->pMethods) file->pMethods->xClose(file);
-    sqlite3_free(file);
-    sqlite3_free(store->guard_name);
-    store->guard_name = NULL;
-}
-
 /* The newer of the two slots that are whole; all zero when there is none. */
 static hf_status file_read(hf_store *store, uint8_t guard[HF_GUARD_SIZE])
 {
     memset(guard, 0, HF_GUARD_SIZE);
-    sqlite3_file *file;
-    hf_status status = file_open(store, &file);
+    hf_beside beside;
+    hf_status status = hf_beside_open(store, SUFFIX, &beside);
     for (int slot = 0; slot < 2 && status == HF_OK; slot++) {
         uint8_t bytes[SLOT_SIZE], sum[8];
+        sqlite3_file *file = beside.file;
         int code = file->pMethods->xRead(file, bytes, SLOT_SIZE, slot * SLOT_SPACING);
         if (code == SQLITE_IOERR_SHORT_READ) continue;
         if (code != SQLITE_OK) {
@@ -91,7 +57,7 @@ static hf_status file_read(hf_store *store, uint8_t guard[HF_GUARD_SIZE])
         if (get64(bytes + AT_COUNTER) >= get64(guard + AT_COUNTER))
             memcpy(guard, bytes, HF_GUARD_SIZE);
     }
-    file_close(store, file);
+    hf_beside_close(&beside);
     return status;
 }
 
@@ -100,14 +66,15 @@ static hf_status file_write(hf_store *store, const uint8_t guard[HF_GUARD_SIZE])
     uint8_t bytes[SLOT_SIZE];
     memcpy(bytes, guard, HF_GUARD_SIZE);
     slot_sum(store, guard, bytes + HF_GUARD_SIZE);
-    sqlite3_file *file;
-    hf_status status = file_open(store, &file);
+    hf_beside beside;
+    hf_status status = hf_beside_open(store, SUFFIX, &beside);
     if (status != HF_OK) return status;
+    sqlite3_file *file = beside.file;
     sqlite3_int64 at = (sqlite3_int64)(get64(guard + AT_COUNTER) & 1) * SLOT_SPACING;
     int code = file->pMethods->xWrite(file, bytes, SLOT_SIZE, at);
     if (code == SQLITE_OK) code = file->pMethods->xSync(file, SQLITE_SYNC_FULL);
     if (code != SQLITE_OK) status = hf_store_fault(store, code);
-    file_close(store, file);
+    hf_beside_close(&beside);
     return status;
 }
 

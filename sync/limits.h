@@ -81,13 +81,22 @@ enum {
     HF_FAREWELL_MS = 5 * 1000,       /* an ERROR or BYE not sent by then is given up */
     HF_REDIAL_MIN_MS = 1000,         /* full jitter between 0 and min << tries, capped: */
     HF_REDIAL_MAX_MS = 5 * 60 * 1000,
-    HF_TURN_ALONE_MS = 1000,   /* that while */
-    HF_STORE_RETRY_MS = 1000,  /* after a failed commit, before a hub tries unasked */
-    HF_HEAD_INTERVAL_MS = 250, /* at most one signed head per log in this time */
+    HF_TURN_ALONE_MS = 100,             /* that while */
+    HF_RENEW_RETRY_MS = 10 * 60 * 1000, /* a renewal came to nothing: the device asks again */
+    HF_RENEW_AGAIN_MS = 5 * 60 * 1000,  /* RENEW sooner than this in one session: ERROR 104 */
+    HF_STORE_RETRY_MS = 1000,           /* after a failed commit, before a hub tries unasked */
+    HF_HEAD_INTERVAL_MS = 250,          /* at most one signed head per log in this time */
+
+    /* Certificates, in percent of a certificate's life. */
+    HF_RENEW_ALLOWED_PERCENT = 50, /* before this a hub gives the same one again */
+    HF_RENEW_AFTER_PERCENT = 67,   /* its device asks for the next; a hub renews its own */
+    HF_RENEW_SPREAD_PERCENT = 6,   /* ... later by up to this, by its key */
+    HF_RENEWALS_PER_TURN = 8,      /* that a hub issues before it serves others: some 30 ms */
 
     /* Store. */
     HF_WAL_PAGES = 4096,          /* 16 MiB of WAL; past it a commit moves them to the database */
     HF_SEQ_RESERVE = 1000,        /* seqs reserved at a time in the file beside the store */
+    HF_SINGLY_ENTRIES = 4096,     /* applied one by one after a fault: a device's whole window */
     HF_BATCH_CONTROL_MAX = 65536, /* a hub's own entries in one batch; then HF_ERR_LIMIT */
     HF_ELEMENT_INLINE_MAX = 64,   /* larger sets, and append fields, live in rows */
     HF_PACK_SIZE_MAX = 15 * 1024, /* compiled pack, which is one field of one entry */
@@ -110,8 +119,12 @@ _Static_assert(HF_FIELD_DOTS_MAX > HF_ELEMENT_INLINE_MAX,
                "a set becomes rows before it is crowded");
 _Static_assert(HF_PUSH_ENTRIES_MAX <= HF_TURN_WORK_MAX, "a turn has room for a frame");
 _Static_assert(HF_PACK_SIZE_MAX < HF_VALUE_SIZE_MAX, "a pack is one value");
+_Static_assert(HF_SINGLY_ENTRIES >= HF_CREDIT_ENTRIES, "what ended us comes within that many");
 _Static_assert(HF_FEED_READ_MAX <= HF_FRAME_ENTRIES_MAX, "one read fits in one frame");
 _Static_assert(HF_CREDIT_BYTES >= HF_FRAME_INFLATED_MAX, "a credit admits any frame");
+_Static_assert(HF_RENEW_AGAIN_MS < HF_RENEW_RETRY_MS, "an honest device is never too early");
+_Static_assert(HF_RENEW_ALLOWED_PERCENT < HF_RENEW_AFTER_PERCENT, "who asks in time is answered");
+_Static_assert(HF_RENEW_AFTER_PERCENT + HF_RENEW_SPREAD_PERCENT < 90, "time is left to try again");
 _Static_assert(HF_PING_AFTER_MS * 2 < HF_SILENCE_MAX_MS, "a lost ping is asked again");
 
 #endif

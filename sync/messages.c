@@ -362,7 +362,7 @@ static void read_welcome(hf_reader *reader, hf_message *out)
     read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &welcome->yours, read_yours, &yours);
     hf_scope_item scope;
     read_list(reader, HF_SCOPES_MAX, &welcome->scopes, read_scope_item, &scope);
-    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_FORKED);
+    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_EXPIRED);
     read_tuple(reader, 2);
     welcome->window_entries = read_u32(reader);
     welcome->window_bytes = read_u32(reader);
@@ -467,6 +467,20 @@ static void read_heads(hf_reader *reader, hf_message *out)
     out->as.heads.number = read_seq(reader);
 }
 
+static void read_renew(hf_reader *reader, hf_message *out)
+{
+    (void)reader; /* that it came says it all */
+    (void)out;
+}
+
+static void read_certificate(hf_reader *reader, hf_message *out)
+{
+    hf_certificate_frame *frame = &out->as.certificate;
+    frame->certificate = hf_read_bytes(reader);
+    if (frame->certificate.size > HF_CERTIFICATE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+    frame->text = read_short_text(reader, HF_TEXT_MAX);
+}
+
 static void read_credit(hf_reader *reader, hf_message *out)
 {
     out->as.credit.lane = read_lane(reader);
@@ -519,6 +533,8 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_FEED_ACK, 1, read_feed_ack},
     {HF_FRAME_HEAD, 6, read_head},
     {HF_FRAME_HEADS, 2, read_heads},
+    {HF_FRAME_RENEW, 0, read_renew},
+    {HF_FRAME_CERTIFICATE, 2, read_certificate},
     {HF_FRAME_CREDIT, 3, read_credit},
     {HF_FRAME_PING, 1, read_ping},
     {HF_FRAME_PONG, 2, read_pong},

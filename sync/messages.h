@@ -23,6 +23,8 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_FEED_ACK = 13,
                              HF_FRAME_HEAD = 14,
                              HF_FRAME_HEADS = 15,
+                             HF_FRAME_RENEW = 16,
+                             HF_FRAME_CERTIFICATE = 17,
                              HF_FRAME_CREDIT = 40,
                              HF_FRAME_PING = 50,
                              HF_FRAME_PONG = 51,
@@ -34,7 +36,8 @@ typedef enum hf_resume_verdict { /* WELCOME's verdict: wire format */
                                  HF_RESUME = 0,
                                  HF_VECTORS = 1,
                                  HF_BEHIND = 2,
-                                 HF_FORKED = 3
+                                 HF_FORKED = 3,
+                                 HF_EXPIRED = 4 /* upload and RENEW only */
 } hf_resume_verdict;
 
 enum {
@@ -44,6 +47,7 @@ enum {
     HF_CODE_LIMIT = 103,
     HF_CODE_TURN = 104,
     HF_CODE_UNKNOWN = 200,
+    HF_CODE_EXPIRED = 201,
     HF_CODE_REVOKED = 202,
     HF_CODE_SCOPE = 203,
     HF_CODE_GAP = 300,
@@ -60,8 +64,10 @@ enum {
     HF_REASON_HUB_ONLY = 602,
     HF_REASON_MALFORMED = 603,
     HF_REASON_OPERATOR = 604,
-    HF_REASON_CROWDED = 605
+    HF_REASON_CROWDED = 605,
+    HF_REASON_POISON = 606
 };
+#define HF_POISON_TEXT "applying it ended the program" /* in words, for its verdict or its hole */
 
 /* `count` encoded items, one after the other, without the array's head. A copy of a list is a
  * place in it: the hf_next_ functions take the first item off and answer false at the end. */
@@ -207,6 +213,11 @@ typedef struct hf_heads {
 bool hf_next_head(hf_list *list, hf_head_item *out);
 bool hf_next_leaf(hf_list *list, hf_head_leaf *out);
 
+typedef struct hf_certificate_frame {
+    hf_bytes certificate; /* DER; empty: none, and `text` says why */
+    hf_bytes text;
+} hf_certificate_frame;
+
 typedef struct hf_credit {
     uint8_t lane;
     uint32_t entries, bytes;
@@ -235,6 +246,7 @@ typedef struct hf_message {
         uint64_t position; /* FEED_ACK */
         hf_head_item head;
         hf_heads heads;
+        hf_certificate_frame certificate;
         hf_credit credit;
         hf_pong ping;
         hf_farewell farewell;

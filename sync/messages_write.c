@@ -212,6 +212,14 @@ static void write_head(hf_buffer *out, const hf_head_item *item)
     write_head_fields(out, item);
 }
 
+static void write_certificate(hf_buffer *out, const hf_certificate_frame *frame)
+{
+    hf_write_array(out, 3);
+    hf_write_uint(out, HF_FRAME_CERTIFICATE);
+    hf_write_bytes(out, frame->certificate.data, frame->certificate.size);
+    hf_write_text(out, (const char *)frame->text.data, frame->text.size);
+}
+
 static void write_numbers(hf_buffer *out, uint8_t type, const uint64_t *numbers, size_t count)
 {
     begin(out, type, 1 + count);
@@ -223,6 +231,7 @@ static void write_short_frame(hf_buffer *out, const hf_message *message)
     const hf_credit *credit = &message->as.credit;
     const hf_farewell *farewell = &message->as.farewell;
     switch (message->type) {
+    case HF_FRAME_RENEW: write_numbers(out, HF_FRAME_RENEW, NULL, 0); break;
     case HF_FRAME_FEED_ACK: write_numbers(out, HF_FRAME_FEED_ACK, &message->as.position, 1); break;
     case HF_FRAME_CREDIT:
         write_numbers(out, HF_FRAME_CREDIT,
@@ -271,6 +280,7 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
         write_list(out, &message->as.heads.heads);
         hf_write_uint(out, message->as.heads.number);
         break;
+    case HF_FRAME_CERTIFICATE: write_certificate(out, &message->as.certificate); break;
     default: write_short_frame(out, message); break;
     }
 }

@@ -302,7 +302,7 @@ hf_status hf_origin_mint(hf_store *store)
         status = hf_meta_set(store, "origin", (hf_bytes){row->id.bytes, HF_ORIGIN_SIZE});
     if (status == HF_OK) status = hf_sql_exec(store, "COMMIT");
     if (status != HF_OK) {
-        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* SQLite may have done it already */
+        hf_store_undo(store);
         hf_origins_cut(store, before);
         return status;
     }

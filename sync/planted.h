@@ -19,6 +19,8 @@ typedef enum hf_planted_name {
     HF_PLANTED_WITHHELD_FED,           /* hub: a withheld entry is sent to others */
     HF_PLANTED_RESYNC_FROM_ZERO,       /* hub: forgets where the client was */
     HF_PLANTED_DROP_ENTRY,             /* hub: a pushed entry is passed over */
+    HF_PLANTED_EXPIRED_FED,            /* hub: an expired certificate's session is fed on */
+    HF_PLANTED_NEVER_RENEWED,          /* client: the expired device never asks */
     /* store */
     HF_PLANTED_GUARD_IGNORED,     /* a restored copy goes on under its old name */
     HF_PLANTED_REUSED_SEQ,        /* a new entry takes the last one's seq */
@@ -33,6 +35,7 @@ typedef enum hf_planted_name {
     HF_PLANTED_DELETE_HIDES_EDIT, /* a delete hides what it never saw */
     HF_PLANTED_HLC_INFECTED,      /* a peer's clock pulls ours as far as it likes */
     HF_PLANTED_STATE_NOT_WRITTEN, /* the log has an entry that the record does not show */
+    HF_PLANTED_ENTRY_ABORTS,      /* an entry with the word POISON in it trips an assertion */
     HF_PLANTED_COUNT
 } hf_planted_name;
 

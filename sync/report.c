@@ -51,6 +51,7 @@ const char *hf_withheld_words(uint32_t code)
     case 603: return "the operations do not suit the record's type";
     case 604: return "withheld by an operator";
     case 605: return "the record holds more than it can, or what it cites is not known";
+    case 606: return "applying it ended the program";
     default: return "withheld";
     }
 }
@@ -337,6 +338,7 @@ hf_status hf_report_find(hf_store *store, hf_bytes words, size_t limit, hf_json 
     if (limit > HF_REPORT_LIST_MAX) limit = HF_REPORT_LIST_MAX;
     hf_status status = hf_store_find(store, words, limit, on_record, &list);
     if (status == HF_OK) status = json_found(json, store, &list.items, limit);
+    hf_json_bool(json, "complete", hf_store_found_all(store));
     hf_buffer_free(&list.items);
     return status == HF_OK ? json->out->status : status;
 }

@@ -81,8 +81,18 @@ hf_status hf_store_fault(hf_store *store, int code)
     }
 }
 
+void hf_store_undo(hf_store *store)
+{
+    /* After some failures SQLite has rolled back by itself; then there is nothing left to undo. */
+    store->undo_due = !sqlite3_get_autocommit(store->db) &&
+                      hf_sql_run(store, hf_sql(store, HF_SQL_ROLLBACK)) != HF_OK;
+}
+
 hf_status hf_store_writable(hf_store *store)
 {
+    /* Else the next write would join what failed, and be called saved with nothing committed. */
+    if (store->undo_due) hf_store_undo(store);
+    if (store->undo_due) return hf_store_fault(store, sqlite3_errcode(store->db));
     if (store->damaged) return hf_store_damaged(store, store->damage);
     if (store->read_only)
         return hf_store_say(store, HF_ERR_DENIED, "This store was opened for reading only.");
@@ -194,7 +204,6 @@ hf_status hf_meta_get(hf_store *store, const char *key, hf_buffer *out)
 {
     hf_buffer_clear(out);
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_META_GET);
-    if (!statement) return HF_ERR_IO;
     sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
@@ -211,7 +220,6 @@ hf_status hf_meta_set(hf_store *store, const char *key, hf_bytes value)
     hf_status status = hf_store_writable(store);
     if (status != HF_OK) return status;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_META_SET);
-    if (!statement) return HF_ERR_IO;
     sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
     hf_bind_bytes(statement, 2, value.data, value.size);
     return hf_sql_run(store, statement);
@@ -283,6 +291,7 @@ static hf_status bring_up_to_date(hf_store *store)
 {
     bool is_new = false;
     hf_status status = identify(store, &is_new);
+    if (status == HF_OK && !is_new) status = hf_journal_check(store);
     if (status == HF_OK) status = set_modes(store);
     return status == HF_OK && is_new ? create_tables(store) : status;
 }
@@ -291,12 +300,17 @@ static hf_status bring_up_to_date(hf_store *store)
 static hf_status judge_pages(hf_store *store, const char *found)
 {
     static const char UNREAD[] = "error code=";
+    if (!found) return hf_store_fault(store, SQLITE_NOMEM);
     const char *code = strstr(found, UNREAD);
     long number = code ? strtol(code + sizeof UNREAD - 1, NULL, 10) : SQLITE_CORRUPT;
     if (strcmp(found, "ok") == 0) return HF_OK;
     /* Of a page that the disk did not give, the check of its list says only this; of one that the
      * file cannot have, it says that the number is invalid. */
-    if (strstr(found, "failed to get page")) return hf_store_fault(store, SQLITE_IOERR_READ);
+    if (strstr(found, "failed to get page"))
+        return hf_store_say(store, HF_ERR_IO,
+                            "Part of %s could not be read just now: the disk or the memory did not "
+                            "do as asked. What was saved before is safe; try again.",
+                            store->path);
     return (number & 0xff) == SQLITE_CORRUPT ? hf_store_damaged(store, found)
                                              : hf_store_fault(store, (int)number);
 }
@@ -323,6 +337,8 @@ static hf_status open_database(hf_store *store)
     if (code != SQLITE_OK) return hf_store_fault(store, code);
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, 2000);
+    /* Made ready now: who rolls back may have no memory left to prepare it. */
+    if (!hf_sql(store, HF_SQL_ROLLBACK)) return hf_store_fault(store, sqlite3_errcode(store->db));
     return hf_sql_exec(store, "PRAGMA temp_store=MEMORY");
 }
 
@@ -368,7 +384,6 @@ static hf_status load_clock(hf_store *store)
     hf_status status = HF_OK;
     for (uint8_t lane = 0; lane < HF_LANE_COUNT && status == HF_OK && store->own; lane++) {
         sqlite3_stmt *statement = hf_sql(store, HF_SQL_ENTRY_HLC);
-        if (!statement) return HF_ERR_IO;
         sqlite3_bind_int64(statement, 1, hf_log_no(store->own->no, lane));
         bool row;
         status = hf_sql_row(store, statement, &row);
@@ -380,7 +395,7 @@ static hf_status load_clock(hf_store *store)
     return status;
 }
 
-static hf_status store_start(hf_store *store)
+static hf_status store_start(hf_store *store, hf_ending ending)
 {
     hf_status status = open_database(store);
     if (status == HF_OK) status = bring_up_to_date(store);
@@ -388,12 +403,15 @@ static hf_status store_start(hf_store *store)
     if (status == HF_OK) status = load_epoch(store);
     if (status == HF_OK) status = load_place(store);
     if (status == HF_OK) status = hf_origins_load(store);
-    if (status == HF_OK && !store->read_only) status = hf_guard_check(store);
-    if (status == HF_OK && !store->read_only) status = hf_origin_own_certificate(store);
+    if (status == HF_OK && store->damaged && !store->own) status = hf_store_writable(store);
+    bool may_write = !store->read_only && !store->damaged;
+    if (status == HF_OK && may_write) status = hf_guard_check(store);
+    if (status == HF_OK && may_write) status = hf_origin_own_certificate(store);
     if (status == HF_OK) status = load_clock(store);
     if (status == HF_OK) status = hf_clock_caps_load(store);
     if (status == HF_OK) status = hf_pack_load(store);
     if (status == HF_OK) status = hf_store_check(store);
+    if (status == HF_OK) status = hf_poison_load(store, ending);
     return status;
 }
 
@@ -410,7 +428,7 @@ hf_status hf_store_open(const hf_store_options *options, hf_store **out, char *p
     store->path = strdup(options->path);
     store->vfs = options->vfs ? strdup(options->vfs) : NULL;
     hf_status status = !store->path || (options->vfs && !store->vfs) ? HF_ERR_NOMEM : HF_OK;
-    if (status == HF_OK) status = store_start(store);
+    if (status == HF_OK) status = store_start(store, options->ending);
     if (status == HF_OK) {
         *out = store;
         return HF_OK;
@@ -427,6 +445,7 @@ void hf_store_close(hf_store *store)
     hf_batch_rollback(store->batch);
     for (size_t i = 0; i < HF_SQL_COUNT; i++) sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->db);
+    hf_beside_close(&store->poison.marker);
     hf_pack_close(store->pack);
     hf_head_forget(store);
     for (size_t i = 0; i < store->origin_count; i++) free(store->origins[i]);

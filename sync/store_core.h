@@ -31,6 +31,22 @@ typedef struct hf_vector_slot { /* one (log, scope), cached while a batch is ope
     bool known, dirty;
 } hf_vector_slot;
 
+typedef struct hf_beside { /* an open file beside the store */
+    sqlite3_file *file;    /* NULL: not open */
+    char *name;            /* SQLite's unix VFS keeps the pointer */
+} hf_beside;
+
+enum { HF_BLAMED_MAX = 64 };
+typedef struct hf_poison { /* poison.c */
+    hf_beside marker;
+    bool marked;     /* the marker says that something is being applied */
+    uint64_t singly; /* entries still to be applied one by one */
+    uint8_t blamed[HF_BLAMED_MAX][HF_HASH_SIZE];
+    size_t blamed_count;
+    bool found; /* at this opening: `dot` is the newest of the blamed */
+    hf_dot dot;
+} hf_poison;
+
 enum { HF_VECTOR_SLOTS = 64, HF_LOG_SLOTS = 64, HF_CROWDED_SLOTS = 1024, HF_GUARD_SIZE = 40 };
 
 typedef struct hf_log_slot { /* last seq of a whole log, over all its scopes */
@@ -47,6 +63,7 @@ struct hf_store {
     bool is_hub, read_only;
     bool damaged;     /* bytes on disk are wrong: reads go on, writes are refused */
     char damage[128]; /* which */
+    bool undo_due;    /* a transaction failed and could not be rolled back yet: before all else */
     hf_pack *pack;
     hf_origin_row **origins; /* by no - 1; rows never move */
     size_t origin_count, origin_capacity;
@@ -59,9 +76,9 @@ struct hf_store {
     hf_hlc hlc;        /* our clock's last value */
     uint64_t reserved; /* own seqs may go up to here, guard file and store agree */
     uint8_t guard[HF_GUARD_SIZE];
-    char *guard_name; /* of the guard file, while it is open */
     hf_vector_slot vectors[HF_VECTOR_SLOTS];
     hf_log_slot logs[HF_LOG_SLOTS];
+    hf_poison poison;
     /* Records seen at their limits (hf_entry_crowds), by the hash of their ids: worth a look. */
     uint64_t crowded[HF_CROWDED_SLOTS];
     hf_batch *batch; /* the open one, or NULL */
@@ -71,6 +88,7 @@ struct hf_store {
     bool pack_changed;              /* a newer one may be held: to be looked for after a commit */
     uint64_t head_number;           /* last acceptance number given to a head */
     struct hf_head_base *head_base; /* head.c: where the last head was worked out; may be NULL */
+    bool found_all;                 /* find.c: the last question was put to every record */
     char problem[512];
 };
 
@@ -97,12 +115,34 @@ HF_MUST_CHECK hf_status hf_column_exact(hf_store *store, sqlite3_stmt *statement
 void hf_seal(hf_buffer *buffer);
 HF_MUST_CHECK hf_status hf_unseal(hf_store *store, hf_bytes sealed, hf_bytes *content);
 HF_MUST_CHECK hf_status hf_store_writable(hf_store *store); /* not damaged, not read-only */
+/* Rolls back what is open; if even that fails it is done before the next write. */
+void hf_store_undo(hf_store *store);
 /* Marks the store damaged, and says how; HF_ERR_CORRUPT. */
 HF_MUST_CHECK hf_status hf_store_damaged(hf_store *store, const char *what);
+/* journal.c, at open, before anything is written: marks the store damaged where saved writes were
+ * lost with a part of SQLite's journal. */
+HF_MUST_CHECK hf_status hf_journal_check(hf_store *store);
 /* check.c, at open: marks the store damaged where a row is not what was stored. */
 HF_MUST_CHECK hf_status hf_store_check(hf_store *store);
+
+/* ---- cursor.c ---- */
+/* Notes what the acks are, in the open transaction; and, at open, whether they still are. */
+HF_MUST_CHECK hf_status hf_acks_seal(hf_store *store);
+HF_MUST_CHECK hf_status hf_acks_check(hf_store *store);
 /* The feed's chain past an entry whose own chain is `chain`: protocol.md 3. */
 void hf_feed_chain_next(const hf_crypto *crypto, uint8_t feed[16], hf_bytes chain);
+
+/* ---- beside.c ---- */
+HF_MUST_CHECK hf_status hf_beside_open(hf_store *store, const char *suffix, hf_beside *out);
+void hf_beside_close(hf_beside *beside); /* one that is not open is fine */
+
+/* ---- poison.c ---- */
+/* At open: was something being applied when the last process fell? */
+HF_MUST_CHECK hf_status hf_poison_load(hf_store *store, hf_ending ending);
+/* Before a received entry is looked at. *blamed: it once ended the program, and is not applied. */
+HF_MUST_CHECK hf_status hf_poison_enter(hf_batch *batch, const hf_dot *dot,
+                                        const uint8_t hash[HF_HASH_SIZE], bool *blamed);
+void hf_poison_leave(hf_store *store); /* the batch is over, either way */
 
 /* ---- guard.c: has this store been copied or set back? ---- */
 HF_MUST_CHECK hf_status hf_guard_check(hf_store *store); /* at open: mints when they disagree */
@@ -219,8 +259,12 @@ struct hf_batch {
     bool pack_changed;
     size_t origin_count;
     hf_buffer scratch;
+    bool acks_changed;
+    bool named;  /* the marker names an entry that this batch has applied and not committed */
     bool failed; /* something in it went wrong: it can only be rolled back */
 };
+/* Commits what the batch holds so far and goes on. */
+HF_MUST_CHECK hf_status hf_batch_split(hf_batch *batch);
 /* Reads an entry row; body unsealed and checked. HF_ERR_NOT_FOUND. Borrowed until the next call. */
 HF_MUST_CHECK hf_status hf_entry_at(hf_store *store, uint64_t position, hf_entry *out,
                                     int64_t *origin_no);

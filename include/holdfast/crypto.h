@@ -13,6 +13,11 @@ enum {
     HF_NAME_SIZE = 128       /* a certificate's common name and its NUL */
 };
 
+/* When a certificate holds: Unix time, both ends included. Judged by who has the time. */
+typedef struct hf_validity {
+    uint64_t from_ms, until_ms;
+} hf_validity;
+
 /* What a certificate that chains to the pinned CA says. */
 typedef struct hf_certificate {
     uint8_t key_id[HF_HASH_SIZE]; /* SHA-256 of the SubjectPublicKeyInfo */
@@ -20,6 +25,7 @@ typedef struct hf_certificate {
     size_t public_key_size;
     char name[HF_NAME_SIZE];
     bool is_hub; /* has serverAuth: its lane-0 entries count */
+    hf_validity valid;
 } hf_certificate;
 
 typedef struct hf_crypto {

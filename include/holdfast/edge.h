@@ -7,6 +7,7 @@
 #ifndef HOLDFAST_EDGE_H
 #define HOLDFAST_EDGE_H
 
+#include "holdfast/crypto.h"
 #include "holdfast/store.h"
 
 typedef struct hf_edge hf_edge;
@@ -40,6 +41,12 @@ uint64_t hf_edge_deadline_ms(const hf_edge *edge); /* UINT64_MAX: none */
  */
 bool hf_edge_next_receipt(hf_edge *edge, hf_dot *out);
 
+/* A new certificate for our key came in place of ours, checked; the same until
+ * hf_edge_certificate_kept. The owner puts it on disk, then into the crypto table, says so, and
+ * dials with it from now on. */
+bool hf_edge_certificate(const hf_edge *edge, hf_bytes *der);
+void hf_edge_certificate_kept(hf_edge *edge, bool kept); /* false: it could not be stored */
+
 /* Wall time as the hub's authenticated time corrects it, and how far it is to be trusted. What
  * hf_author wants. */
 void hf_edge_clock(const hf_edge *edge, uint64_t now_ms, uint64_t wall_ms, uint64_t *true_ms,
@@ -59,8 +66,11 @@ typedef struct hf_edge_status {
     uint64_t last_sync_wall_ms; /* last time in sync, hub time; 0 never */
     int64_t clock_offset_ms;    /* hub's clock minus ours; 0 until known */
     bool clock_known;
-    char last_error[160]; /* why the last link ended; "" when it did not */
+    char certificate_problem[160]; /* why ours is not renewed though it is time; "" */
+    char last_error[160];          /* why the last link ended; "" when it did not */
 } hf_edge_status;
 void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out);
+/* When our own certificate holds; zeros when there is none. */
+hf_validity hf_edge_validity(hf_edge *edge);
 
 #endif

@@ -6,14 +6,27 @@
 #ifndef HOLDFAST_HUB_H
 #define HOLDFAST_HUB_H
 
+#include "holdfast/crypto.h"
 #include "holdfast/store.h"
 
 typedef struct hf_hub hf_hub;
 typedef struct hf_peer hf_peer; /* one device's session; owned by the hub, gone at link_down */
 
+/* The CA, lent by the caller: certificates are the platform's business. */
+typedef struct hf_authority {
+    void *context;
+    /* Reads a certificate request and proves that its sender holds the key: HF_ERR_INPUT. */
+    hf_status (*read)(void *context, hf_bytes csr, uint8_t public_key[HF_PUBLIC_KEY_MAX],
+                      size_t *size);
+    /* *size is room on entry and bytes used on return. */
+    hf_status (*issue)(void *context, hf_bytes public_key, const char *name, uint64_t wall_ms,
+                       uint8_t *out, size_t *size);
+} hf_authority;
+
 typedef struct hf_hub_options {
     const char *implementation;
-    uint32_t peers_max; /* more are told to come back later */
+    uint32_t peers_max;            /* more are told to come back later */
+    const hf_authority *authority; /* renews certificates; NULL: this hub cannot. Outlives it */
 } hf_hub_options;
 
 HF_MUST_CHECK hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **out);
@@ -21,9 +34,10 @@ void hf_hub_free(hf_hub *hub);
 
 /* May a device with this key connect? By the hub's own table, at every connection. */
 bool hf_hub_admits(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE]);
-/* A link with an authenticated key. HF_ERR_DENIED: unknown or revoked; HF_ERR_LIMIT: full. */
+/* A link with an authenticated key, by a certificate that is `valid` so long: past it the session
+ * uploads and renews, no more. HF_ERR_DENIED: unknown or revoked; HF_ERR_LIMIT: full. */
 HF_MUST_CHECK hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE],
-                                       uint64_t now_ms, hf_peer **out);
+                                       hf_validity valid, uint64_t now_ms, hf_peer **out);
 void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms);
 
 /* Statuses as hf_edge_recv: not HF_OK means send what is left, then close that link only. */

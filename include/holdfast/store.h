@@ -13,12 +13,20 @@ typedef struct hf_txn hf_txn;     /* one local transaction */
 typedef struct hf_view hf_view;   /* one record as it stood when it was read */
 struct hf_crypto;                 /* hash, random, sign, verify: lent, see holdfast/crypto.h */
 
+/* How the last daemon that held the store came to its end. */
+typedef enum hf_ending {
+    HF_ENDING_UNKNOWN = 0, /* for commands: whatever it left is left alone */
+    HF_ENDING_QUIET,       /* it was told to, was killed, or lost its power */
+    HF_ENDING_FAULT        /* by a fault of its own: an assertion, a wild pointer */
+} hf_ending;
+
 typedef struct hf_store_options {
     const char *path;               /* SQLite file; its guard file is `<path>.guard` */
     const char *vfs;                /* SQLite VFS name; NULL for the system's */
     const struct hf_crypto *crypto; /* outlives the store */
     bool is_hub;                    /* may write lane 0; mints an epoch */
     bool read_only;                 /* inspect only: nothing is minted, nothing written */
+    hf_ending ending;               /* after a fault: what a peer sent may have caused it */
 } hf_store_options;
 
 /* Opens or makes the store and brings its tables up to date. If the store and its guard file
@@ -29,6 +37,9 @@ typedef struct hf_store_options {
  * NULL, holds a sentence for people: what happened, why, what to do, and what is safe. */
 HF_MUST_CHECK hf_status hf_store_open(const hf_store_options *options, hf_store **out,
                                       char *problem, size_t problem_size);
+/* The entry that this opening found to have ended the program while it was applied: from now on it
+ * is withheld, as one that a peer may not write. False: there is none. */
+bool hf_store_blamed(const hf_store *store, hf_dot *out);
 void hf_store_close(hf_store *store); /* NULL is fine */
 
 /* The sentence for the last failure on this store; "" when there was none. Borrowed until the next
@@ -126,6 +137,9 @@ HF_MUST_CHECK hf_status hf_store_list(hf_store *store, uint32_t type, const hf_r
  * count. Brings the word index up to date first, outside any commit. Best (newest) first. */
 HF_MUST_CHECK hf_status hf_store_find(hf_store *store, hf_bytes words, size_t limit,
                                       hf_record_visitor visit, void *context);
+/* Was the last hf_store_find put to every record? Not when newer ones could not be indexed: on a
+ * disk that is full or fails, or in a store that may not be written to. Then say so. */
+bool hf_store_found_all(const hf_store *store);
 
 typedef struct hf_conflict {
     hf_record_id record;

@@ -197,7 +197,9 @@ static bool link_nodes(nodes *n)
 {
     const hf_crypto *edge = hf_keys_crypto(n->edge_node.keys);
     uint64_t now_ms = hf_clock_now_ms();
-    if (!is_ok(hf_hub_link_up(n->hub, edge->own_key_id, now_ms, &n->peer), "the link"))
+    if (!is_ok(hf_hub_link_up(n->hub, edge->own_key_id, (hf_validity){.until_ms = UINT64_MAX},
+                              now_ms, &n->peer),
+               "the link"))
         return false;
     hf_edge_link_up(n->edge, now_ms);
     return true;

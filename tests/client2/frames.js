@@ -34,6 +34,8 @@ export const FRAMES = {
   FEED_ACK: [13, 'position'],
   HEAD: [14, 'origin', 'lane', 'seq', 'hlc', 'root', 'signature'],
   HEADS: [15, 'heads', 'number'],
+  RENEW: [16],
+  CERTIFICATE: [17, 'certificate', 'text'],
   CREDIT: [40, 'lane', 'entries', 'bytes'],
   PING: [50, 'nonce'],
   PONG: [51, 'nonce', 'wallMs'],

@@ -1,11 +1,11 @@
 // test_refusals.js: what a hub refuses, asked from outside, and with which code of protocol.md.
-import { randomBytes } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { decode, encode } from './cbor.js';
 import { chainNext, readEntry, writePart } from './entry.js';
 import { writeFrame } from './frames.js';
 import { leafHash, root, signHead } from './head.js';
-import { bytes } from './names.js';
+import { bytes, hex } from './names.js';
 import { Raw } from './raw.js';
 import { Session } from './session.js';
 import { equal, expect } from './world.js';
@@ -213,4 +213,15 @@ export async function a_revoked_device_hears_so_and_is_not_let_in_again(world) {
   again.socket.on('open', () => again.send(one.hello()));
   again.opened.catch(() => {});
   equal([await again.refusal(), again.frames.length], [0, 0], 'closed without a frame');
+  expect(again.trouble?.message.includes('403'), `before the upgrade: ${again.trouble?.message}`);
+}
+
+export async function a_young_certificate_is_given_again_and_asking_twice_is_out_of_turn(world) {
+  const one = await speaker(world);
+  const own = new X509Certificate(one.device.read('certificate.pem'));
+  const raw = await one.say(one.hello(), { type: 'RENEW' });
+  const { certificate, text } = await raw.next('CERTIFICATE');
+  equal([hex(certificate), text], [hex(own.raw), ''], 'what it answers');
+  raw.send({ type: 'RENEW' });
+  equal(await raw.refusal(), 104, 'asked again at once');
 }

@@ -15,4 +15,5 @@ __attribute__((constructor)) static void choose(void)
     if (strcmp(name, "ack-early") == 0) hf_planted_bug = HF_PLANTED_ACK_BEFORE_COMMIT;
     if (strcmp(name, "drop-entry") == 0) hf_planted_bug = HF_PLANTED_DROP_ENTRY;
     if (strcmp(name, "last-wins") == 0) hf_planted_bug = HF_PLANTED_WRONG_FOLD_KEEP;
+    if (strcmp(name, "poison") == 0) hf_planted_bug = HF_PLANTED_ENTRY_ABORTS;
 }

@@ -166,7 +166,7 @@ def a_device_whose_disk_is_full_says_so_reads_on_and_recovers(world):
 
 
 def a_hub_whose_disk_is_full_acknowledges_nothing_it_has_not_and_recovers(world):
-    disk = _mount(world, "hub", "1500k")
+    disk = _mount(world, "hub", "1m")
     hub, rees, okafor = world.pair("rees", "okafor")
     kept = rees.put("crime", "summary=before")
     in_sync(hub, rees, okafor)

@@ -149,12 +149,26 @@ def dial(port, device=None):
     return Socket(stream, is_client=True)
 
 
-class FalseHub:
-    """Listens where the hub did, with the hub's own key, and says what it is told to."""
+def take_upgrade(stream):
+    """Answers a client that asks for a session: the hub's end of it."""
+    head = read_head(stream).decode()
+    key = next(line.split(": ", 1)[1] for line in head.split("\r\n")
+               if line.lower().startswith("sec-websocket-key"))
+    answer = base64.b64encode(hashlib.sha1(key.encode() + GUID).digest()).decode()
+    stream.sendall(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                    f"Connection: Upgrade\r\nSec-WebSocket-Accept: {answer}\r\n"
+                    f"Sec-WebSocket-Protocol: {PROTOCOL}\r\n\r\n").encode())
+    return Socket(stream, is_client=False)
 
-    def __init__(self, hub_data, port):
+
+class FalseHub:
+    """Listens where the hub did, with the hub's own key or another pair, and says what it is told
+    to."""
+
+    def __init__(self, hub_data, port, pair=None):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(hub_data / "certificate.pem", hub_data / "key.pem")
+        self.context.load_cert_chain(pair.certificate if pair else hub_data / "certificate.pem",
+                                     pair.key if pair else hub_data / "key.pem")
         self.context.load_verify_locations(hub_data / "ca.pem")
         self.context.verify_mode = ssl.CERT_REQUIRED
         self.listener = socket.create_server(("127.0.0.1", port))
@@ -163,15 +177,7 @@ class FalseHub:
     def accept(self):
         raw, _ = self.listener.accept()
         raw.settimeout(SECONDS)
-        stream = self.context.wrap_socket(raw, server_side=True)
-        head = read_head(stream).decode()
-        key = next(line.split(": ", 1)[1] for line in head.split("\r\n")
-                   if line.lower().startswith("sec-websocket-key"))
-        answer = base64.b64encode(hashlib.sha1(key.encode() + GUID).digest()).decode()
-        stream.sendall(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                        f"Connection: Upgrade\r\nSec-WebSocket-Accept: {answer}\r\n"
-                        f"Sec-WebSocket-Protocol: {PROTOCOL}\r\n\r\n").encode())
-        return Socket(stream, is_client=False)
+        return take_upgrade(self.context.wrap_socket(raw, server_side=True))
 
     def close(self):
         self.listener.close()

@@ -43,8 +43,11 @@ class World:
         self.nodes, self.mounts = [], []
         self.seed = int(os.environ.get("HOLDFAST_SEED", "1"))  # of what a test chooses
 
-    def make_hub(self, name="hub", start=True):
-        hub = Hub(self.build, self.directory / name)
+    def make_hub(self, name="hub", start=True, planted=None):
+        """`planted`: one of the mistakes of tests/demo/planted.c, in a build that can make it."""
+        hub = Hub(self.build, self.directory / name,
+                  {"HOLDFAST_PLANTED": planted} if planted else None,
+                  "-planted" if planted else "")
         self.nodes.append(hub)
         hub.make()
         if start:

@@ -46,16 +46,17 @@ static json_t *request_of(json_t *mapping, hf_bytes table)
 static json_t *ask(fuzz_world *world, const json_t *request, hf_status *status)
 {
     pair_node *node = world->edges[0].node;
-    hf_edge_api api = {.store = node->store,
-                       .edge = node->edge,
-                       .device = "edge0",
-                       .hub = "localhost:1",
-                       .now_ms = world->pair->now_ms,
-                       .wall_ms = pair_wall_ms(world->pair)};
+    hf_edge_api own = {.edge = node->edge, .hub = "localhost:1"};
+    hf_api api = {.side = &hf_edge_side,
+                  .node = &own,
+                  .store = node->store,
+                  .name = "edge0",
+                  .now_ms = world->pair->now_ms,
+                  .wall_ms = pair_wall_ms(world->pair)};
     hf_buffer reply = {0};
     char *text = json_dumps(request, JSON_COMPACT);
     assert(text);
-    *status = hf_edge_api_answer(&api, (hf_bytes){(const uint8_t *)text, strlen(text)}, &reply);
+    *status = hf_api_answer(&api, (hf_bytes){(const uint8_t *)text, strlen(text)}, &reply);
     json_t *answer = json_loadb((const char *)reply.data, reply.size, JSON_ALLOW_NUL, NULL);
     assert(json_is_object(answer));
     free(text);

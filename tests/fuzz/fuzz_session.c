@@ -83,8 +83,9 @@ static void feed_session(hf_side side, script from)
 static hf_peer *link_up(fuzz_world *world, size_t edge)
 {
     hf_peer *peer = NULL;
-    const uint8_t *key_id = world->edges[edge].node->crypto.table.own_key_id;
-    hf_status status = hf_hub_link_up(world->pair->hub, key_id, world->pair->now_ms, &peer);
+    const sim_crypto *crypto = &world->edges[edge].node->crypto;
+    hf_status status = hf_hub_link_up(world->pair->hub, crypto->table.own_key_id,
+                                      sim_crypto_validity(crypto), world->pair->now_ms, &peer);
     assert(status == HF_OK);
     return peer;
 }

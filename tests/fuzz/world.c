@@ -33,7 +33,9 @@ bool fuzz_world_fresh(fuzz_world *world, world_node *node)
         pair_open(pair, node->node);
         node->changes = sqlite3_total_changes(node->node->store->db);
     } else if (is_hub) {
-        hf_hub_options options = {.implementation = "test hub", .peers_max = PAIR_EDGES_MAX};
+        hf_hub_options options = {.implementation = "test hub",
+                                  .peers_max = PAIR_EDGES_MAX,
+                                  .authority = &pair->authority};
         for (size_t i = 0; i < pair->edge_count; i++) pair_cut(pair, i);
         hf_hub_free(pair->hub);
         assert_int_equal(hf_hub_new(node->node->store, &options, &pair->hub), HF_OK);

@@ -54,6 +54,7 @@ void sim_swarm_draw(sim_world *world)
     s->bulky = sim_random_chance(&random, 40);
     s->revokes = sim_random_chance(&random, 200);
     s->early_sends = sim_random_chance(&random, 500);
+    s->certificate_ms = sometimes(&random, 400, 10 * SIM_MINUTE, 150 * SIM_MINUTE);
 }
 
 static uint64_t mean_of(const sim_swarm *s, fault kind)

@@ -105,6 +105,26 @@ static uint64_t type_of(hf_bytes raw)
     return reader_head(&r, MAJOR_UINT);
 }
 
+void sim_check_expired(sim_world *world, const sim_link *link, hf_bytes message)
+{
+    uint64_t wall_ms = world->nodes[SIM_HUB].turn_wall_ms;
+    if (wall_ms >= link->valid.from_ms && wall_ms <= link->valid.until_ms) return;
+    hf_deflater *deflater = NULL;
+    hf_buffer inflated = {0};
+    hf_bytes raw;
+    hf_status status = hf_deflater_new(&deflater);
+    if (status == HF_OK) status = hf_frame_open(deflater, message, &inflated, &raw);
+    assert(status == HF_OK);
+    uint64_t type = type_of(raw);
+    sim_checked(world, SIM_HONEST);
+    if (type == HF_FRAME_FEED || type == HF_FRAME_ENTRIES || type == HF_FRAME_HEADS ||
+        type == HF_FRAME_ORIGIN)
+        sim_break(world, SIM_HONEST, "the hub sends frame %u to %s, whose certificate is not valid",
+                  (unsigned)type, world->nodes[link->node].name);
+    hf_buffer_free(&inflated);
+    hf_deflater_free(deflater);
+}
+
 bool sim_meddle(sim_world *world, sim_node *edge, hf_bytes *message, hf_buffer *sealed)
 {
     if (world->calm || !sim_random_chance(&edge->random, world->swarm.swallow)) return true;

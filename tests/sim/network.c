@@ -139,7 +139,8 @@ static bool hub_accepts(sim_world *world, sim_link *link)
     sim_node *hub = &world->nodes[SIM_HUB], *edge = &world->nodes[link->node];
     if (!hub->up || edge->cut_off) return false;
     if (!world->calm && sim_random_chance(&edge->random, world->swarm.refuse)) return false;
-    hf_status status = hf_hub_link_up(hub->hub, edge->crypto.table.own_key_id,
+    link->valid = sim_crypto_validity(&edge->crypto);
+    hf_status status = hf_hub_link_up(hub->hub, edge->crypto.table.own_key_id, link->valid,
                                       sim_node_now(world, hub), &link->peer);
     if (!sim_node_alive(world, hub)) return false;
     if (edge->revoked && !edge->perhaps_revoked && status == HF_OK)
@@ -367,6 +368,7 @@ static hf_bytes next_message(sim_world *world, sim_link *link, unsigned way)
                                      : hf_hub_send(sender->hub, link->peer, now, &message);
     if (!sim_node_alive(world, sender)) return (hf_bytes){NULL, 0};
     if (!sim_status_sane(world, sender, status, "send")) message = (hf_bytes){NULL, 0};
+    if (way == SIM_DOWN && message.size) sim_check_expired(world, link, message);
     return message;
 }
 

@@ -75,17 +75,19 @@ bool sim_status_sane(sim_world *world, sim_node *node, hf_status status, const c
     return false;
 }
 
-static hf_status open_store(sim_node *node, char *problem, size_t size)
+static hf_status open_store(sim_world *world, sim_node *node, char *problem, size_t size)
 {
     char path[PATH_SIZE];
     snprintf(path, sizeof path, "%s.db", node->name);
     hf_store_options options = {.path = path,
                                 .vfs = sim_disk_name(node->disk),
                                 .crypto = &node->crypto.table,
-                                .is_hub = node->index == SIM_HUB};
+                                .is_hub = node->index == SIM_HUB,
+                                .ending = HF_ENDING_QUIET};
     hf_status status = hf_store_open(&options, &node->store, problem, size);
     if (status == HF_OK && node->index == SIM_HUB) {
-        hf_hub_options hub = {.implementation = "sim", .peers_max = SIM_LINKS_MAX};
+        hf_hub_options hub = {
+            .implementation = "sim", .peers_max = SIM_LINKS_MAX, .authority = &world->authority};
         status = hf_hub_new(node->store, &hub, &node->hub);
     } else if (status == HF_OK) {
         hf_edge_options edge = {.implementation = "sim"};
@@ -98,7 +100,7 @@ void sim_node_start(sim_world *world, sim_node *node)
 {
     if (node->up || !node->exists || (node->index != SIM_HUB && !node->registered)) return;
     char problem[512] = "";
-    hf_status status = open_store(node, problem, sizeof problem);
+    hf_status status = open_store(world, node, problem, sizeof problem);
     sim_trace(world, 0x57a7, status);
     sim_say(world, "%s starts: %s %s", node->name, hf_status_name(status), problem);
     if (sim_disk_killed(node->disk)) { /* died in its own recovery: the double crash */
@@ -179,6 +181,18 @@ static void plan_next(sim_world *world, sim_node *node)
     sim_node_wake(world, node, world->now_ms + wait);
 }
 
+/* What the platform does: the new certificate into its place, and from now on it is shown. */
+static void take_certificate(sim_world *world, sim_node *node)
+{
+    hf_bytes der;
+    if (!hf_edge_certificate(node->edge, &der)) return;
+    bool kept = !sim_random_chance(&node->random, world->calm ? 0 : 100);
+    if (kept) sim_crypto_take(&node->crypto, der);
+    hf_edge_certificate_kept(node->edge, kept);
+    world->result->counts.renewed += kept;
+    sim_say(world, "%s has a new certificate%s", node->name, kept ? "" : " and cannot keep it");
+}
+
 static void edge_turn(sim_world *world, sim_node *node)
 {
     uint64_t now = sim_node_now(world, node);
@@ -190,6 +204,7 @@ static void edge_turn(sim_world *world, sim_node *node)
     hf_status status = hf_edge_turn(node->edge, now, sim_node_wall(world, node));
     if (!sim_node_alive(world, node)) return;
     bool fine = sim_status_sane(world, node, status, "turn");
+    take_certificate(world, node);
     if (link && link->edge_end) sim_pump(world, link, SIM_UP);
     if (!sim_node_alive(world, node)) return;
     if (link && link->edge_end && (!fine || hf_edge_wants_close(node->edge)))
@@ -217,7 +232,7 @@ static void hub_turn(sim_world *world, sim_node *node)
 void sim_node_turn(sim_world *world, sim_node *node)
 {
     node->turn_at = UINT64_MAX;
-    node->wall_seen_ms = sim_node_wall(world, node);
+    node->wall_seen_ms = node->turn_wall_ms = sim_node_wall(world, node);
     world->result->turns++;
     sim_trace(world, world->now_ms, node->index);
     if (node->hub)

@@ -475,7 +475,7 @@ static void observe_epoch(sim_world *world, sim_node *node)
     node->epoch_known = true;
 }
 
-void sim_observe(sim_world *world, sim_node *node)
+static void observe(sim_world *world, sim_node *node)
 {
     learn_origin(world, node);
     if (node->edge) {
@@ -511,7 +511,7 @@ static void forget_feed(sim_world *world, sim_node *node)
     memset(node->acked, 0, sizeof node->acked);
 }
 
-void sim_observe_again(sim_world *world, sim_node *node)
+static void observe_again(sim_world *world, sim_node *node)
 {
     learn_origin(world, node);
     if (node->just_restored) forget_feed(world, node);
@@ -526,4 +526,18 @@ void sim_observe_again(sim_world *world, sim_node *node)
     observe_epoch(world, node);
     if (node->edge && !sim_over(world)) observe_acks(world, node);
     if (node->edge && node->up && !sim_over(world)) observe_cursor(world, node);
+}
+
+void sim_observe(sim_world *world, sim_node *node)
+{
+    sim_disk_look(node->disk, true);
+    observe(world, node);
+    sim_disk_look(node->disk, false);
+}
+
+void sim_observe_again(sim_world *world, sim_node *node)
+{
+    sim_disk_look(node->disk, true);
+    observe_again(world, node);
+    sim_disk_look(node->disk, false);
 }

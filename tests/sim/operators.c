@@ -66,6 +66,37 @@ static bool learn_scopes(sim_world *world, sim_node *edge)
     return true;
 }
 
+/* ---- the hub's certificate authority ---- */
+
+static hf_validity validity_from(const sim_world *world, uint64_t wall_ms)
+{
+    if (!world->swarm.certificate_ms) return (hf_validity){.until_ms = 2 * SIM_EPOCH_MS};
+    return (hf_validity){.from_ms = wall_ms - SIM_MINUTE,
+                         .until_ms = wall_ms + world->swarm.certificate_ms};
+}
+
+static hf_status authority_issue(void *context, hf_bytes public_key, const char *name,
+                                 uint64_t wall_ms, uint8_t *out, size_t *size)
+{
+    assert(*size >= SIM_CERTIFICATE_SIZE);
+    sim_certify(public_key, name, false, validity_from(context, wall_ms), out);
+    *size = SIM_CERTIFICATE_SIZE;
+    return HF_OK;
+}
+
+void sim_authority_init(sim_world *world)
+{
+    world->authority = (hf_authority){.context = world, .issue = authority_issue};
+}
+
+static void certify(sim_world *world, sim_node *edge, uint64_t wall_ms)
+{
+    uint8_t der[SIM_CERTIFICATE_SIZE];
+    sim_certify((hf_bytes){edge->crypto.key, SIM_KEY_SIZE}, edge->name, false,
+                validity_from(world, wall_ms), der);
+    sim_crypto_take(&edge->crypto, (hf_bytes){der, sizeof der});
+}
+
 bool sim_register(sim_world *world, sim_node *edge)
 {
     sim_node *hub = &world->nodes[SIM_HUB];
@@ -77,6 +108,7 @@ bool sim_register(sim_world *world, sim_node *edge)
     if (!count) names[count++] = SCOPE_NAMES[0];
     hf_bytes certificate = edge->crypto.table.own_certificate;
     hub->wall_seen_ms = sim_node_wall(world, hub);
+    certify(world, edge, hub->wall_seen_ms);
     hf_status status = hf_hub_register(hub->hub, edge->crypto.table.own_key_id, edge->name, "force",
                                        "unit", names, count, certificate, hub->wall_seen_ms);
     if (!sim_node_alive(world, hub)) return false;

@@ -29,6 +29,8 @@ const sim_planted *sim_planted_table(size_t *count)
         BUG(WITHHELD_FED),
         BUG(RESYNC_FROM_ZERO),
         BUG(DROP_ENTRY),
+        BUG(EXPIRED_FED),
+        BUG(NEVER_RENEWED),
         BUG(GUARD_IGNORED),
         BUG(NO_FSYNC),
         BUG(PENDING_FORGOTTEN),

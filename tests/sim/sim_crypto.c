@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BLOCK = 32, NAME_AT = 48, NAME_ROOM = 64 };
+enum { BLOCK = 32, NAME_AT = 48, NAME_ROOM = 64, VALID_AT = NAME_AT + NAME_ROOM };
+
+#define CENTURY_MS (100ull * 365 * 24 * 60 * 60 * 1000)
 
 typedef struct hasher {
     uint64_t lanes[4];
@@ -105,7 +107,7 @@ static hf_status table_verify(void *context, hf_bytes public_key,
     return memcmp(expected, signature, sizeof expected) == 0 ? HF_OK : HF_ERR_PROTOCOL;
 }
 
-/* A certificate: "SIMC", is it a hub's, 3 bytes of nothing, the key, the name. */
+/* A certificate: "SIMC", is it a hub's, 3 bytes of nothing, the key, the name, from, until. */
 static hf_status table_certificate(void *context, hf_bytes der, hf_certificate *out)
 {
     (void)context;
@@ -117,9 +119,37 @@ static hf_status table_certificate(void *context, hf_bytes der, hf_certificate *
     memcpy(out->public_key, der.data + 8, SIM_KEY_SIZE);
     memcpy(out->name, der.data + NAME_AT, NAME_ROOM);
     out->name[NAME_ROOM] = 0;
+    memcpy(&out->valid, der.data + VALID_AT, sizeof out->valid);
     hf_bytes key = {out->public_key, SIM_KEY_SIZE};
     sim_hash(&key, 1, out->key_id);
     return HF_OK;
+}
+
+void sim_certify(hf_bytes key, const char *name, bool is_hub, hf_validity valid,
+                 uint8_t out[SIM_CERTIFICATE_SIZE])
+{
+    _Static_assert(VALID_AT + sizeof valid == SIM_CERTIFICATE_SIZE, "all of it is used");
+    size_t size = strlen(name);
+    assert(key.size == SIM_KEY_SIZE && size < NAME_ROOM);
+    memset(out, 0, SIM_CERTIFICATE_SIZE);
+    memcpy(out, "SIMC", 4);
+    out[4] = is_hub;
+    memcpy(out + 8, key.data, SIM_KEY_SIZE);
+    memcpy(out + NAME_AT, name, size);
+    memcpy(out + VALID_AT, &valid, sizeof valid);
+}
+
+hf_validity sim_crypto_validity(const sim_crypto *crypto)
+{
+    hf_validity valid;
+    memcpy(&valid, crypto->certificate + VALID_AT, sizeof valid);
+    return valid;
+}
+
+void sim_crypto_take(sim_crypto *crypto, hf_bytes certificate)
+{
+    assert(certificate.size == SIM_CERTIFICATE_SIZE);
+    memcpy(crypto->certificate, certificate.data, SIM_CERTIFICATE_SIZE);
 }
 
 void sim_crypto_init(sim_crypto *crypto, uint64_t seed, const char *name, bool is_hub)
@@ -132,11 +162,8 @@ void sim_crypto_init(sim_crypto *crypto, uint64_t seed, const char *name, bool i
     memcpy(&number, hash, sizeof number);
     crypto->random = sim_random_from(seed, number);
     sim_random_fill(&crypto->random, crypto->key, SIM_KEY_SIZE);
-    memcpy(crypto->certificate, "SIMC", 4);
-    crypto->certificate[4] = is_hub;
-    memcpy(crypto->certificate + 8, crypto->key, SIM_KEY_SIZE);
-    assert(label.size < NAME_ROOM);
-    memcpy(crypto->certificate + NAME_AT, name, label.size);
+    sim_certify((hf_bytes){crypto->key, SIM_KEY_SIZE}, name, is_hub,
+                (hf_validity){.until_ms = CENTURY_MS}, crypto->certificate);
     crypto->table = (hf_crypto){
         .context = crypto,
         .hash = table_hash,

@@ -248,6 +248,27 @@ bool sim_disk_restore(sim_disk *disk, const sim_image *image)
     return true;
 }
 
+uint8_t *sim_disk_rot(sim_disk *disk, const char *end, size_t **size)
+{
+    for (size_t i = 0; i < disk->file_count; i++) {
+        sim_file *file = disk->files[i];
+        if (!file->exists || !name_ends(file->name, end)) continue;
+        assert(!file->handles && file->write_count == 0);
+        *size = &file->now.size;
+        return file->now.data;
+    }
+    return NULL;
+}
+
+void sim_disk_wipe(sim_disk *disk)
+{
+    for (size_t i = 0; i < disk->file_count; i++) {
+        assert(!disk->files[i]->handles);
+        disk->files[i]->exists = false;
+    }
+    sim_disk_sync_names(disk);
+}
+
 void sim_image_free(sim_image *image)
 {
     if (!image) return;

@@ -11,6 +11,7 @@
 sim_fate sim_disk_step(sim_disk *disk)
 {
     if (disk->dead) return SIM_FAIL;
+    if (disk->looked_at) return SIM_GO;
     disk->counts.calls++;
     if (disk->kill_in && --disk->kill_in == 0) {
         disk->dead = true;
@@ -115,6 +116,7 @@ static int on_lock(sqlite3_file *base, int lock)
 {
     sim_handle *handle = (sim_handle *)base;
     if (lock <= handle->lock) return SQLITE_OK;
+    if (sim_disk_step(handle->disk) != SIM_GO) return SQLITE_IOERR_LOCK;
     for (const sim_handle *other = handle->file->handles; other; other = other->next) {
         if (other == handle) continue;
         bool clash = lock == SQLITE_LOCK_SHARED     ? other->lock >= SQLITE_LOCK_PENDING
@@ -183,6 +185,7 @@ static int on_shm_lock(sqlite3_file *base, int first, int count, int flags)
         if (flags & SQLITE_SHM_EXCLUSIVE) handle->shm_exclusive &= ~mask;
         return SQLITE_OK;
     }
+    if (sim_disk_step(handle->disk) != SIM_GO) return SQLITE_IOERR_SHMLOCK;
     for (const sim_handle *other = handle->file->handles; other; other = other->next) {
         if (other == handle) continue;
         if (other->shm_exclusive & mask) return SQLITE_BUSY;
@@ -377,6 +380,11 @@ void sim_disk_fail_at(sim_disk *disk, uint64_t calls, uint64_t count)
 {
     disk->fail_in = calls;
     disk->fail_count = count;
+}
+
+void sim_disk_look(sim_disk *disk, bool looking)
+{
+    disk->looked_at = looking;
 }
 
 void sim_disk_set_room(sim_disk *disk, uint64_t bytes)

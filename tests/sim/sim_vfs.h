@@ -35,6 +35,8 @@ bool sim_disk_killed(const sim_disk *disk);
 /* `count` operations, from the `calls`-th from now on, fail with an IO error. A failed sync loses
  * what it should have made durable, though reads still see it, as Linux does. 0: call it off. */
 void sim_disk_fail_at(sim_disk *disk, uint64_t calls, uint64_t count);
+/* While it is being looked at by the simulator itself, calls neither count nor fail. */
+void sim_disk_look(sim_disk *disk, bool looking);
 /* Files may grow by `bytes` in all from now on; UINT64_MAX: without end. */
 void sim_disk_set_room(sim_disk *disk, uint64_t bytes);
 
@@ -48,6 +50,10 @@ void sim_disk_revive(sim_disk *disk, bool power_cut);
 sim_image *sim_disk_copy(const sim_disk *disk, const char *except);
 bool sim_disk_restore(sim_disk *disk, const sim_image *image);
 void sim_image_free(sim_image *image); /* NULL is fine */
+/* A disk that rots: the file whose name ends in `end`, to be spoiled while nothing is open.
+ * NULL: there is none. Shortening is by *size, which may not grow. */
+uint8_t *sim_disk_rot(sim_disk *disk, const char *end, size_t **size);
+void sim_disk_wipe(sim_disk *disk); /* no file is left; nothing may be open */
 
 sim_disk_counts sim_disk_counted(const sim_disk *disk);
 uint64_t sim_disk_size(const sim_disk *disk); /* bytes in all files */

@@ -53,7 +53,7 @@ struct sim_disk {
     size_t file_count;
     uint64_t kill_in, fail_in, fail_count; /* 0: not planned */
     uint64_t room;
-    bool dead, sync_lost;
+    bool dead, sync_lost, looked_at;
     bool careless; /* a torn sector is garbage throughout, also where nothing was written */
     unsigned sector;
     sim_disk_counts counts;

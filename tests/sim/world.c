@@ -144,6 +144,7 @@ static void run_until(sim_world *world, uint64_t until)
 /* The hub is set up before anything goes wrong; devices come up as they are registered. */
 static void populate(sim_world *world)
 {
+    sim_authority_init(world);
     sim_node *hub = sim_node_add(world, "hub", true);
     sim_node_start(world, hub);
     if (!sim_over(world)) sim_publish_pack(world, 1);

@@ -44,6 +44,7 @@ typedef struct sim_options {
 
 typedef struct sim_counts { /* misfortunes that happened */
     uint64_t kill, cut, torn, lost, io, full, clock;
+    uint64_t renewed; /* certificates */
 } sim_counts;
 
 typedef struct sim_result {

@@ -115,6 +115,7 @@ typedef struct sim_node {
     uint64_t acked[SIM_LOGS]; /* of its present incarnation, as far as it was told */
     uint64_t cursor;
     uint64_t wall_seen_ms; /* highest wall time given to it in this step */
+    uint64_t turn_wall_ms; /* wall time of its last turn */
 } sim_node;
 
 typedef struct sim_message {
@@ -136,11 +137,12 @@ enum { SIM_UP = 0, SIM_DOWN = 1 };
 typedef struct sim_link {
     bool used;
     uint32_t generation;
-    unsigned node; /* the edge */
-    hf_peer *peer; /* NULL: the hub's end is closed, or not yet open */
-    bool edge_end; /* the edge believes that it is connected */
-    bool ghost;    /* a second connection that no edge knows of */
-    bool broken;   /* nothing passes any more, whoever believes what */
+    unsigned node;     /* the edge */
+    hf_validity valid; /* of the certificate that it dialled with */
+    hf_peer *peer;     /* NULL: the hub's end is closed, or not yet open */
+    bool edge_end;     /* the edge believes that it is connected */
+    bool ghost;        /* a second connection that no edge knows of */
+    bool broken;       /* nothing passes any more, whoever believes what */
     sim_way ways[2];
     uint64_t delay_ms;
     size_t rate; /* bytes per ms */
@@ -156,6 +158,7 @@ typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a me
         unknown_type;
     uint32_t delay_ms, edges_slow;
     bool bulky, bulky_now, revokes, early_sends;
+    uint64_t certificate_ms; /* life of a device's certificate; 0: as good as for ever */
 } sim_swarm;
 
 typedef struct sim_world {
@@ -163,7 +166,8 @@ typedef struct sim_world {
     sim_result *result;
     sim_random random;
     sim_swarm swarm;
-    uint32_t hot_fields; /* which fields of each type people mostly write: a seed for it */
+    hf_authority authority; /* the hub's CA */
+    uint32_t hot_fields;    /* which fields of each type people mostly write: a seed for it */
     uint64_t now_ms;
     bool calm;         /* the faults are over */
     sim_event *events; /* a heap: earliest first */
@@ -228,6 +232,8 @@ void sim_link_end(sim_world *world, sim_link *link); /* both ends are closed: ac
 void sim_links_free(sim_world *world);
 
 /* ---- meddle.c ---- */
+/* Breaks the run when the hub sends what others wrote to one whose certificate does not hold. */
+void sim_check_expired(sim_world *world, const sim_link *link, hf_bytes message);
 /* False: the message is lost on the way. It may also be altered; `sealed` then holds it. */
 bool sim_meddle(sim_world *world, sim_node *edge, hf_bytes *message, hf_buffer *sealed);
 
@@ -242,6 +248,7 @@ bool sim_forge(sim_world *world, sim_node *edge, const hf_author *author, hf_dot
 void sim_on_operate(sim_world *world);
 void sim_publish_pack(sim_world *world, uint32_t version);
 bool sim_register(sim_world *world, sim_node *edge);
+void sim_authority_init(sim_world *world);
 
 /* ---- faults.c ---- */
 void sim_swarm_draw(sim_world *world);

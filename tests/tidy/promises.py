@@ -15,7 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "docs/architecture.md"
-KINDS = ("build", "tidy", "unit", "fuzz", "example", "e2e", "client2", "sim", "planted", "demo", "docs")
+KINDS = ("build", "tidy", "unit", "fault", "thread", "fuzz", "example", "e2e", "client2", "sim",
+         "planted", "demo", "docs")
 
 
 def promises():

@@ -131,11 +131,38 @@ static void a_device_that_is_alone_is_taken_in_larger_shares(void **state)
     pair_free(pair);
 }
 
+/* Each withheld entry makes the hub write verdicts of its own: a turn then takes fewer of them. */
+static void a_device_whose_entries_are_withheld_is_taken_in_smaller_shares(void **state)
+{
+    (void)state;
+    enum { EACH = 32, COUNT = 24 };
+    pair_world *pair = pair_new(1);
+    pair_forged entries[EACH];
+    for (uint64_t frame = 0; frame < COUNT; frame++) {
+        for (uint64_t i = 0; i < EACH; i++)
+            entries[i] = (pair_forged){.seq = frame * EACH + i + 1,
+                                       .pseq = frame * EACH + i,
+                                       .scope = pair_scope(pair) + 1000,
+                                       .type = CRIME,
+                                       .lane = HF_LANE_CRIME};
+        assert_int_equal(pair_forge(pair, 0, entries, EACH), HF_OK);
+    }
+    pair->hub->alone = NULL; /* it has only begun */
+    turn(pair);
+    uint64_t first = acked(pair, 0);
+    turn(pair);
+    uint64_t second = acked(pair, 0);
+    assert_true(first > 4 * EACH && first < COUNT * EACH);
+    assert_int_equal(second - first, EACH); /* one frame: it goes on, but slowly */
+    pair_free(pair);
+}
+
 static void a_session_that_ends_takes_what_waits_with_it(void **state)
 {
     (void)state;
     pair_world *pair = pair_new(1);
     send_days_work(pair);
+    pair->hub->alone = NULL; /* it has only begun */
     turn(pair);
     assert_true(pair->hub->backlog.count > 0);
     uint64_t before = hf_feed_position(pair->hub_node.store);
@@ -209,6 +236,7 @@ int main(void)
         cmocka_unit_test(a_small_write_does_not_wait_for_a_days_work),
         cmocka_unit_test(all_of_a_days_work_comes_in_its_order_a_share_each_turn),
         cmocka_unit_test(a_device_that_is_alone_is_taken_in_larger_shares),
+        cmocka_unit_test(a_device_whose_entries_are_withheld_is_taken_in_smaller_shares),
         cmocka_unit_test(a_session_that_ends_takes_what_waits_with_it),
         cmocka_unit_test(behind_a_bad_frame_nothing_of_its_session_applies),
         cmocka_unit_test(a_push_of_more_than_a_turn_takes_is_error_103),

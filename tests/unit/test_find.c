@@ -167,6 +167,24 @@ static void the_index_survives_a_restart(void **state)
     expect_only(b->rees, "arson", &id);
 }
 
+/* Someone who looks for a name must not take "none" for an answer that was not there to be had. */
+static void what_could_not_be_searched_is_not_called_searched(void **state)
+{
+    fix_bench *b = *state;
+    hf_record_id known = fix_new_crime(b->rees, b->beat, "arson in Mill Street");
+    expect_only(b->rees, "arson", &known);
+    assert_true(hf_store_found_all(b->rees->store));
+    fix_new_crime(b->rees, b->beat, "arson at the station");
+    sim_disk_set_room(b->rees->disk, 0); /* full: the index cannot take the new one in */
+    for (int i = 0; i < 2; i++) {
+        expect_only(b->rees, "arson", &known);
+        assert_false(hf_store_found_all(b->rees->store));
+    }
+    sim_disk_set_room(b->rees->disk, UINT64_MAX);
+    assert_int_equal(find(b->rees, "arson", 10).count, 2);
+    assert_true(hf_store_found_all(b->rees->store));
+}
+
 static void nothing_asked_is_nothing_found(void **state)
 {
     fix_bench *b = *state;
@@ -217,6 +235,7 @@ int main(void)
         PROMISE(common_words_find_old_records_too),
         PROMISE(an_index_is_built_in_short_steps),
         PROMISE(the_index_survives_a_restart),
+        PROMISE(what_could_not_be_searched_is_not_called_searched),
         PROMISE(nothing_asked_is_nothing_found),
         PROMISE(questions_that_are_not_text_are_refused),
         PROMISE(very_long_words_are_found),

@@ -535,6 +535,46 @@ static void dates_do_not_decide(void **state)
     hf_keys_close(keys);
 }
 
+/* What is refused leaves file and table as they were. */
+static void a_new_certificate_replaces_the_old_only_for_the_same_key(void **state)
+{
+    bench *b = *state;
+    hf_keys *keys = open_keys(b), *other = NULL;
+    hf_key_paths other_paths = {NULL, NULL, NULL};
+    char other_key[128];
+    uint8_t first[HF_CERTIFICATE_DER_MAX], next[HF_CERTIFICATE_DER_MAX];
+    size_t first_size, next_size;
+    hf_issue issue = device_issue(hf_keys_public(keys));
+    assert_int_equal(hf_ca_issue(b->ca, &issue, first, &first_size), HF_OK);
+    assert_int_equal(hf_keys_replace(keys, b->certificate, (hf_bytes){first, first_size}), HF_OK);
+    join(other_key, b->directory, "other.key");
+    other_paths.key = other_key;
+    assert_int_equal(hf_keys_create(other_key), HF_OK);
+    assert_int_equal(hf_keys_open(&other_paths, &other), HF_OK);
+    hf_issue foreign = device_issue(hf_keys_public(other));
+    assert_int_equal(hf_ca_issue(b->ca, &foreign, next, &next_size), HF_OK);
+    assert_int_equal(hf_keys_replace(keys, b->certificate, (hf_bytes){next, next_size}),
+                     HF_ERR_PROTOCOL);
+    issue.wall_ms += 250ULL * 24 * 3600 * 1000;
+    assert_int_equal(hf_ca_issue(b->ca, &issue, next, &next_size), HF_OK);
+    assert_int_equal(hf_keys_replace(keys, "/nowhere/at/all", (hf_bytes){next, next_size}),
+                     HF_ERR_NOT_FOUND);
+    const hf_crypto *crypto = hf_keys_crypto(keys);
+    assert_int_equal(crypto->own_certificate.size, first_size);
+    assert_memory_equal(crypto->own_certificate.data, first, first_size);
+    assert_int_equal(hf_keys_replace(keys, b->certificate, (hf_bytes){next, next_size}), HF_OK);
+    assert_memory_equal(crypto->own_certificate.data, next, next_size);
+    hf_certificate facts;
+    assert_int_equal(crypto->certificate(crypto->context, crypto->own_certificate, &facts), HF_OK);
+    assert_int_equal(facts.valid.from_ms, issue.wall_ms - 24ULL * 3600 * 1000);
+    assert_int_equal(facts.valid.until_ms, issue.wall_ms + 365ULL * 24 * 3600 * 1000);
+    hf_keys_close(keys);
+    hf_keys_close(other);
+    keys = open_keys(b); /* from the disk, too */
+    assert_memory_equal(hf_keys_crypto(keys)->own_certificate.data, next, next_size);
+    hf_keys_close(keys);
+}
+
 static void certificate_by_another_ca_or_altered_is_refused(void **state)
 {
     bench *b = *state;
@@ -670,6 +710,7 @@ int main(void)
         KEYS_TEST(serials_never_repeat),
         KEYS_TEST(certificate_says_who_and_whether_hub),
         KEYS_TEST(dates_do_not_decide),
+        KEYS_TEST(a_new_certificate_replaces_the_old_only_for_the_same_key),
         KEYS_TEST(certificate_by_another_ca_or_altered_is_refused),
         KEYS_TEST(names_that_could_mislead_are_not_issued),
         KEYS_TEST(request_carries_the_key_and_proves_it),

@@ -174,7 +174,8 @@ static void cursor_and_data_commit_together(void **state)
             pair->now_ms += 10;
             if (!node->peer && hf_edge_wants_link(node->edge, pair->now_ms)) {
                 assert_int_equal(hf_hub_link_up(pair->hub, node->crypto.table.own_key_id,
-                                                pair->now_ms, &node->peer),
+                                                sim_crypto_validity(&node->crypto), pair->now_ms,
+                                                &node->peer),
                                  HF_OK);
                 hf_peer_set_context(node->peer, node);
                 hf_edge_link_up(node->edge, pair->now_ms);
@@ -424,9 +425,10 @@ static void a_branch_half_written_again_is_finished(void **state)
         hf_bytes message;
         fork_it(pair, &lost, &mine);
         pair->now_ms += HF_REDIAL_MAX_MS;
-        assert_int_equal(
-            hf_hub_link_up(pair->hub, node->crypto.table.own_key_id, pair->now_ms, &node->peer),
-            HF_OK);
+        assert_int_equal(hf_hub_link_up(pair->hub, node->crypto.table.own_key_id,
+                                        sim_crypto_validity(&node->crypto), pair->now_ms,
+                                        &node->peer),
+                         HF_OK);
         hf_peer_set_context(node->peer, node);
         hf_edge_link_up(node->edge, pair->now_ms);
         assert_int_equal(hf_edge_send(node->edge, pair->now_ms, &message), HF_OK);

@@ -99,8 +99,9 @@ static void expect_error(hf_session *session, uint16_t code)
 static void nothing_comes_before_hello(void **state)
 {
     (void)state;
-    const uint8_t types[] = {HF_FRAME_START, HF_FRAME_FEED_ACK, HF_FRAME_VECTOR, HF_FRAME_WELCOME,
-                             HF_FRAME_FEED,  HF_FRAME_ACK,      HF_FRAME_CREDIT};
+    const uint8_t types[] = {HF_FRAME_START,   HF_FRAME_FEED_ACK, HF_FRAME_VECTOR,
+                             HF_FRAME_WELCOME, HF_FRAME_FEED,     HF_FRAME_ACK,
+                             HF_FRAME_CREDIT,  HF_FRAME_RENEW,    HF_FRAME_CERTIFICATE};
     for (size_t i = 0; i < sizeof types; i++) {
         hf_session session;
         uint8_t type;

@@ -304,6 +304,34 @@ static void a_flipped_byte_in_a_record_stops_writing_and_says_what_is_safe(void 
     assert_string_equal(kit_shown(k, edge, &sound, KIT_SUMMARY), "Sound"); /* reads go on */
 }
 
+/* One bit of the number up to which a hub holds a log: nobody may be told "at the hub" by it. */
+static void a_flipped_bit_in_a_receipt_is_never_shown(void **state)
+{
+    kit *k = *state;
+    kit_node *edge = &k->edges[0];
+    (void)kit_crime(k, edge, "At the hub");
+    hf_batch *batch;
+    hf_store *store = edge->store;
+    assert_int_equal(hf_batch_begin(store, k->wall_ms, &batch), HF_OK);
+    assert_int_equal(hf_batch_acked(batch, &hf_store_own_origin(k->hub.store)->id,
+                                    hf_store_own_origin(store), HF_LANE_CRIME, 1, 1),
+                     HF_OK);
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+    (void)kit_crime(k, edge, "Not at any hub");
+    hf_standing standing;
+    kit_shut(edge);
+    kit_open(edge);
+    assert_int_equal(hf_store_standing(edge->store, &standing), HF_OK);
+    assert_int_equal(standing.waiting, 1);
+    kit_shut(edge);
+    kit_sql(edge, "UPDATE ack SET durable=durable+2");
+    kit_open(edge);
+    assert_int_equal(hf_store_standing(edge->store, &standing), HF_OK);
+    assert_int_equal(standing.waiting, 2); /* no receipt is believed */
+    expect_no_writes(k, edge);
+    assert_non_null(strstr(hf_store_problem(edge->store), "acknowledged"));
+}
+
 static void a_flipped_byte_in_an_entry_is_never_given_out(void **state)
 {
     kit *k = *state;
@@ -346,6 +374,7 @@ int main(void)
         KIT_TEST(a_crash_while_the_guard_moves_keeps_the_name),
         KIT_TEST(more_writes_than_were_reserved_keep_the_name),
         KIT_TEST(a_flipped_byte_in_a_record_stops_writing_and_says_what_is_safe),
+        KIT_TEST(a_flipped_bit_in_a_receipt_is_never_shown),
         KIT_TEST(a_flipped_byte_in_an_entry_is_never_given_out),
         KIT_TEST(a_broken_page_is_noticed_at_open),
     };

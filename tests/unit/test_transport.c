@@ -1,6 +1,7 @@
 /* test_transport.c: real TLS on loopback, both ends in one loop, on both kinds of loop. */
 #include "platform/loop_private.h"
 #include "platform/transport.h"
+#include "sync/validity.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,7 +46,8 @@ typedef struct bench {
     size_t hub_count, device_count;
     uint8_t barred[HF_HASH_SIZE]; /* the key that `admit` refuses */
     size_t admit_count, admit_resumed, device_asked;
-    bool saw_expired, device_refuses;
+    hf_validity saw_valid;
+    bool device_refuses;
     uint8_t seen_key[HF_HASH_SIZE];
     size_t refused_count, failed_count;
     char refused[HF_CONN_REASON_SIZE], failed[HF_CONN_REASON_SIZE];
@@ -57,7 +59,7 @@ static bool on_admit(void *context, const hf_identity *peer)
 {
     bench *b = context;
     b->admit_count++;
-    b->saw_expired = peer->expired;
+    b->saw_valid = peer->valid;
     b->admit_resumed += peer->resumed;
     assert_string_equal(peer->address, "127.0.0.1");
     memcpy(b->seen_key, peer->key_id, HF_HASH_SIZE);
@@ -263,7 +265,7 @@ static void messages_of_any_size_come_back_whole(void **state)
     hf_dialer *client = client_start(b, &b->made->one);
     RUN_UNTIL(b, b->device_count == 1 && b->hub_count == 1);
     assert_memory_equal(b->seen_key, b->made->one.key_id, HF_HASH_SIZE);
-    assert_false(b->saw_expired);
+    assert_true(hf_validity_holds(b->saw_valid, hf_clock_wall_ms()));
     end *device = &b->device_ends[0];
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         uint8_t *sent = pattern(sizes[i], (uint8_t)i);
@@ -426,13 +428,17 @@ static void device_of_another_ca_is_refused_before_admit(void **state)
     hf_dialer_close(client);
 }
 
-static void expired_certificate_reaches_admit_marked(void **state)
+static void expired_certificate_reaches_admit_with_its_dates(void **state)
 {
     bench *b = bench_of(state);
     server_start(b, &b->made->hub, 0);
     hf_dialer *client = client_start(b, &b->made->expired);
     RUN_UNTIL(b, b->device_count == 1);
-    assert_true(b->saw_expired);
+    uint64_t now_ms = hf_clock_wall_ms(), made_ms = now_ms - 400ULL * DAY_MS;
+    assert_false(hf_validity_holds(b->saw_valid, now_ms));
+    /* as they were asked for, to the second: a day before, and two days after */
+    assert_in_range(b->saw_valid.from_ms, made_ms - DAY_MS - 60000, made_ms - DAY_MS);
+    assert_int_equal(b->saw_valid.until_ms - b->saw_valid.from_ms, 3 * DAY_MS);
     hf_dialer_close(client);
 }
 
@@ -819,7 +825,7 @@ int main(int argc, char **argv)
         BOTH(reading_stops_while_not_wanted),
         BOTH(revoked_key_is_refused_and_told_so),
         BOTH(device_of_another_ca_is_refused_before_admit),
-        BOTH(expired_certificate_reaches_admit_marked),
+        BOTH(expired_certificate_reaches_admit_with_its_dates),
         BOTH(hub_of_another_ca_is_refused_by_the_device),
         BOTH(hub_of_another_name_is_refused_by_the_device),
         BOTH(a_host_name_is_looked_up_and_checked),

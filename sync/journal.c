@@ -1,0 +1,135 @@
+/* journal.c: at open, has the journal lost writes that were saved?
+ *
+ * SQLite reads its write-ahead log up to the first frame that is not whole and takes the rest for
+ * what a crash left unfinished. A byte that rotted in the middle of it looks the same: saved writes
+ * would be gone without a word. But a frame is chained to the one before it, and one that is
+ * chained to the end of a transaction was written after that transaction had succeeded. Where such
+ * a frame stands behind the first broken one, what is broken was saved.
+ *
+ * What no file can tell: that its last transaction rotted, or that it was cut short. Then a hub
+ * that had been told of it says so at the next greeting (DESIGN 6, Clones). */
+#include "store_core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEADER_SIZE = 32, FRAME_HEADER_SIZE = 24, AT_SALT = 16, AT_FRAME_SALT = 8, AT_SUM = 16 };
+
+typedef struct journal { /* as SQLite's file format has it, section 4 */
+    sqlite3_file *file;
+    sqlite3_int64 size;
+    uint8_t header[HEADER_SIZE];
+    bool big_endian; /* of the words that are summed */
+    size_t page_size;
+    uint8_t *frame;
+} journal;
+
+static uint32_t get32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static void sum_add(const journal *j, const uint8_t *at, size_t size, uint32_t sum[2])
+{
+    for (size_t i = 0; i < size; i += 8) {
+        uint32_t first = get32(at + i), second = get32(at + i + 4);
+        if (!j->big_endian) first = __builtin_bswap32(first);
+        if (!j->big_endian) second = __builtin_bswap32(second);
+        sum[0] += first + sum[1];
+        sum[1] += second + sum[0];
+    }
+}
+
+/* Is the frame in hand chained to the one whose sum is given? `sum` becomes its own. */
+static bool is_chained(const journal *j, uint32_t sum[2])
+{
+    const uint8_t *stored = j->frame + AT_SUM;
+    sum_add(j, j->frame, 8, sum);
+    sum_add(j, j->frame + FRAME_HEADER_SIZE, j->page_size, sum);
+    bool same = sum[0] == get32(stored) && sum[1] == get32(stored + 4);
+    sum[0] = get32(stored);
+    sum[1] = get32(stored + 4);
+    return same;
+}
+
+/* A header that is whole starts the chain. One that is not may be what a power cut left of a new
+ * start, and then the frames are of an older one, which has been copied: its salts tell. */
+static bool header_read(journal *j, uint32_t sum[2], bool *whole)
+{
+    uint32_t magic = get32(j->header);
+    j->big_endian = magic & 1;
+    sum[0] = sum[1] = 0;
+    sum_add(j, j->header, 24, sum);
+    *whole = (magic & ~1u) == 0x377f0682 && get32(j->header + 8) == j->page_size &&
+             sum[0] == get32(j->header + 24) && sum[1] == get32(j->header + 28);
+    if (!*whole) j->big_endian = false; /* as it is written on every machine that we build for */
+    return memcmp(j->header + AT_SALT, "\0\0\0\0\0\0\0\0", 8) != 0;
+}
+
+typedef struct walk { /* over the frames, as far as the one before */
+    uint32_t sum[2], page;
+    bool broken;      /* the chain was, somewhere */
+    bool commit;      /* it ended a transaction */
+    bool was_durable; /* whatever is chained to it proves that: SQLite waits for the disk */
+} walk;
+
+/* One more frame is in hand; true when it proves that saved writes stand behind the break. */
+static bool walk_on(const journal *j, walk *w)
+{
+    bool chained = is_chained(j, w->sum);
+    bool ours = memcmp(j->frame + AT_FRAME_SALT, j->header + AT_SALT, 8) == 0;
+    bool commit = get32(j->frame + 4) != 0;
+    /* SQLite fills the sector after a commit up with copies of its last frame, and does not wait
+     * for the end of the last copy: that one may break while the transaction stands. */
+    bool filling = commit && w->commit && get32(j->frame) == w->page;
+    bool lost = w->broken && chained && ours && w->was_durable && !filling;
+    bool its_own = !filling || (w->broken && w->was_durable);
+    w->was_durable = commit && its_own && (ours || chained); /* its salt may be what rotted */
+    w->broken |= !chained || !ours;
+    w->commit = commit;
+    w->page = get32(j->frame);
+    return lost;
+}
+
+static int frames_walk(journal *j, bool *lost)
+{
+    walk w = {.page = 0};
+    bool whole;
+    int code = j->file->pMethods->xRead(j->file, j->header, HEADER_SIZE, 0);
+    if (code != SQLITE_OK || !header_read(j, w.sum, &whole)) return code;
+    w.broken = !whole;
+    sqlite3_int64 frame_size = FRAME_HEADER_SIZE + (sqlite3_int64)j->page_size;
+    for (sqlite3_int64 at = HEADER_SIZE; at + frame_size <= j->size && !*lost; at += frame_size) {
+        code = j->file->pMethods->xRead(j->file, j->frame, (int)frame_size, at);
+        if (code != SQLITE_OK) return code;
+        *lost = walk_on(j, &w);
+    }
+    return SQLITE_OK;
+}
+
+hf_status hf_journal_check(hf_store *store)
+{
+    journal j = {.file = NULL};
+    bool lost = false;
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(store->db, "PRAGMA page_size", -1, &statement, NULL);
+    if (code == SQLITE_OK) code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) j.page_size = (size_t)sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    if (code != SQLITE_ROW) return hf_store_fault(store, code);
+    code = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &j.file);
+    if (code != SQLITE_OK || !j.file || !j.file->pMethods) return HF_OK; /* there is none */
+    code = j.file->pMethods->xFileSize(j.file, &j.size);
+    if (code == SQLITE_OK && j.size > HEADER_SIZE) {
+        j.frame = malloc(FRAME_HEADER_SIZE + j.page_size);
+        code = j.frame ? frames_walk(&j, &lost) : SQLITE_NOMEM;
+        free(j.frame);
+        /* What a killed process left may be in the cache alone. Nothing is shown as saved, and
+         * nothing is chained to it, before it is on disk. */
+        if (code == SQLITE_OK && !store->read_only)
+            code = j.file->pMethods->xSync(j.file, SQLITE_SYNC_FULL);
+    }
+    if (code != SQLITE_OK) return hf_store_fault(store, code);
+    if (lost) (void)!hf_store_damaged(store, "its journal has lost writes that were saved");
+    return HF_OK; /* what is left can be read */
+}
