@@ -224,6 +224,7 @@ static void hub_turn(sim_world *world, sim_node *node)
     if (!sim_node_alive(world, node)) return;
     if (!sim_status_sane(world, node, status, "turn"))
         sim_node_wake(world, node, world->now_ms + SIM_SECOND);
+    sim_observe(world, node); /* what it has committed by now it may tell, and die as it tells it */
     hf_peer *peer;
     while (node->up && !sim_over(world) && (peer = hf_hub_next_ready(node->hub)) != NULL)
         sim_pump(world, hf_peer_context(peer), SIM_DOWN);
