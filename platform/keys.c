@@ -22,8 +22,19 @@
 #include <string.h>
 #include <time.h>
 
+enum { JUDGED_MAX = 64 };
+
+/* A certificate that was found good: what it says follows from its bytes and the CA alone, and each
+ * head of a log asks for it anew. Verifying the CA's signature takes milliseconds. */
+typedef struct judged {
+    bool used;
+    uint8_t hash[HF_HASH_SIZE]; /* of its bytes */
+    hf_certificate facts;
+} judged;
+
 struct hf_keys {
     hf_crypto crypto;
+    judged judged[JUDGED_MAX]; /* by the hash's first byte */
     mbedtls_pk_context key;
     mbedtls_x509_crt own;
     mbedtls_x509_crt ca;
@@ -190,10 +201,8 @@ static hf_status certificate_describe(mbedtls_x509_crt *certificate, hf_certific
     return HF_OK;
 }
 
-static hf_status crypto_certificate(void *context, hf_bytes der, hf_certificate *out)
+static hf_status certificate_judge(hf_keys *keys, hf_bytes der, hf_certificate *out)
 {
-    hf_keys *keys = context;
-    if (!keys->has_ca || der.size == 0 || der.size > HF_CERTIFICATE_DER_MAX) return HF_ERR_PROTOCOL;
     mbedtls_x509_crt certificate;
     mbedtls_x509_crt_init(&certificate);
     uint32_t flags = 0;
@@ -213,6 +222,24 @@ static hf_status crypto_certificate(void *context, hf_bytes der, hf_certificate 
     if (status == HF_OK) status = certificate_describe(&certificate, out);
     mbedtls_x509_crt_free(&certificate);
     return status;
+}
+
+static hf_status crypto_certificate(void *context, hf_bytes der, hf_certificate *out)
+{
+    hf_keys *keys = context;
+    uint8_t hash[HF_HASH_SIZE];
+    if (!keys->has_ca || der.size == 0 || der.size > HF_CERTIFICATE_DER_MAX) return HF_ERR_PROTOCOL;
+    hf_sha256(&der, 1, hash);
+    judged *known = &keys->judged[hash[0] % JUDGED_MAX];
+    if (!known->used || memcmp(known->hash, hash, sizeof hash) != 0) {
+        hf_certificate facts;
+        hf_status status = certificate_judge(keys, der, &facts);
+        if (status != HF_OK) return status;
+        *known = (judged){.used = true, .facts = facts};
+        memcpy(known->hash, hash, sizeof hash);
+    }
+    *out = known->facts;
+    return HF_OK;
 }
 
 /* --- files --------------------------------------------------------------------------------- */

@@ -81,7 +81,7 @@ enum {
     HF_FAREWELL_MS = 5 * 1000,       /* an ERROR or BYE not sent by then is given up */
     HF_REDIAL_MIN_MS = 1000,         /* full jitter between 0 and min << tries, capped: */
     HF_REDIAL_MAX_MS = 5 * 60 * 1000,
-    HF_TURN_ALONE_MS = 1000,            /* that while */
+    HF_TURN_ALONE_MS = 100,             /* that while */
     HF_RENEW_RETRY_MS = 10 * 60 * 1000, /* a renewal came to nothing: the device asks again */
     HF_RENEW_AGAIN_MS = 5 * 60 * 1000,  /* RENEW sooner than this in one session: ERROR 104 */
     HF_STORE_RETRY_MS = 1000,           /* after a failed commit, before a hub tries unasked */

@@ -19,6 +19,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -210,7 +211,12 @@ def main():
             return mutant, "fault"
         if given.count and len(killed) + len(lived) >= given.count:
             return mutant, "enough"
-        return mutant, judge(bench, mutant)
+        began = time.monotonic()
+        who = judge(bench, mutant)
+        if sys.stderr.isatty() or os.environ.get("MUTATION_TRACE"):
+            print("%s:%d %s: %s, %.0f s" % (mutant.file, mutant.line, mutant.operator, who or "lives",
+                                            time.monotonic() - began), file=sys.stderr, flush=True)
+        return mutant, who
 
     with ThreadPoolExecutor(max_workers=given.jobs) as pool:
         for mutant, who in pool.map(one, drawn):

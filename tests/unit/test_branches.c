@@ -249,6 +249,31 @@ static void an_entry_is_not_put_where_contradicting_verdicts_leave_no_place(void
     for (size_t seq = 1; seq <= 5; seq++) kit_entry_free(&entries[seq]);
 }
 
+/* Withheld before it was ever folded, it becomes part of a record that is known without it. */
+static void an_edit_that_was_withheld_from_the_start_counts_once_it_is_opened(void **state)
+{
+    kit *k = *state;
+    hf_record_id crime = kit_crime(k, &k->edges[0], "Window broken");
+    kit_sync(k);
+    kit_set(k, &k->edges[0], &crime, KIT_WITHIN, kit_text(k, "Avon"));
+    kit_entry edit = kit_take(&k->edges[0], 0);
+    assert_int_equal(kit_give(k, &k->edges[0], &k->hub, &edit, OPERATOR).what, HF_APPLIED_WITHHELD);
+    for (uint32_t standing = OPERATOR; standing != UINT32_MAX;
+         standing = standing ? 0 : UINT32_MAX) {
+        kit_verdict(k, &edit.dot, standing, "Looked at.");
+        kit_sync(k);
+        for (size_t i = 0; i < KIT_EDGES; i++) {
+            assert_string_equal(kit_shown(k, &k->edges[i], &crime, KIT_WITHIN),
+                                standing ? "" : "Avon");
+            assert_true(kit_same(&k->hub, &k->edges[i]));
+            kit_expect_whole(&k->edges[i]);
+        }
+        assert_string_equal(kit_shown(k, &k->hub, &crime, KIT_WITHIN), standing ? "" : "Avon");
+    }
+    kit_expect_whole(&k->hub);
+    kit_entry_free(&edit);
+}
+
 /* What it speaks of is written once; later words on it are a standing and a sentence. */
 static void a_second_verdict_does_not_name_its_target_again(void **state)
 {
@@ -461,10 +486,12 @@ static void conflicts_are_listed_anew_under_another_pack(void **state)
     kit_sync(k);
     kit_set(k, edge, &crime, KIT_SUMMARY, kit_text(k, "One"));
     kit_set(k, &k->edges[1], &crime, KIT_SUMMARY, kit_text(k, "Other"));
+    uint64_t newest_ms = k->wall_ms;
     kit_sync(k);
+    assert_int_equal(kit_number(edge, "SELECT since>>16 FROM conflict"), newest_ms);
     assert_int_equal(kit_number(edge, "SELECT count(*) FROM conflict"), 1);
     kit_sql(edge, "DELETE FROM conflict");
-    kit_sql(edge, "INSERT INTO conflict SELECT no,27,1 FROM record WHERE no>5");
+    kit_sql(edge, "INSERT INTO conflict SELECT no,27,1 FROM record");
     kit_sql(edge, "UPDATE meta SET value=x'00000000' WHERE key='conflicts_pack'");
     kit_shut(edge);
     char problem[512];
@@ -486,6 +513,7 @@ int main(void)
         KIT_TEST(a_seq_that_is_taken_or_passed_is_another_branch),
         KIT_TEST(another_branch_of_a_judged_entry_is_not_taken_for_it),
         KIT_TEST(an_entry_is_not_put_where_contradicting_verdicts_leave_no_place),
+        KIT_TEST(an_edit_that_was_withheld_from_the_start_counts_once_it_is_opened),
         KIT_TEST(a_second_verdict_does_not_name_its_target_again),
         KIT_TEST(a_verdict_on_what_is_not_held_is_not_written),
         KIT_TEST(what_was_not_reserved_is_not_written),

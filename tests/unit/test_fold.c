@@ -2,6 +2,7 @@
  * whatever order they came; what a delete hides; what grows out of the record's blob; whose clock
  * counts. */
 #include "store_kit.h"
+#include "stray.h"
 
 #include "sync/feed.h"
 #include "sync/ids.h"
@@ -93,6 +94,43 @@ static void a_delete_does_not_hide_what_was_withheld_from_its_writer(void **stat
 /* ---- any order ---- */
 
 /* B overwrites what A wrote, and a third hears of B first. */
+/* Of two deletes that did not see each other, one saw an edit and one did not: it was seen. */
+static void two_deletes_hide_together_what_either_saw(void **state)
+{
+    kit *k = *state;
+    for (size_t wide = 0; wide < 2; wide++) { /* whichever of them comes first in order */
+        kit_node *saw = &k->edges[wide], *did_not = &k->edges[1 - wide];
+        hf_record_id crime = kit_crime(k, &k->edges[2], "Window broken");
+        kit_sync(k);
+        kit_set(k, saw, &crime, KIT_WITHIN, kit_text(k, "Avon"));
+        kit_delete(k, saw, &crime);
+        kit_delete(k, did_not, &crime);
+        kit_sync(k);
+        for (size_t i = 0; i < KIT_EDGES; i++) {
+            assert_false(kit_holds(&k->edges[i], &crime));
+            assert_true(kit_same(&k->hub, &k->edges[i]));
+            kit_expect_whole(&k->edges[i]);
+        }
+    }
+}
+
+/* What stands in a delete's place and is none, from a newer version or a faulty device, hides
+ * nothing. */
+static void a_delete_that_does_not_read_as_one_is_shown_and_not_obeyed(void **state)
+{
+    kit *k = *state;
+    kit_node *edge = &k->edges[0];
+    hf_record_id crime = kit_crime(k, edge, "Window broken");
+    stray s = {5, KIT_BEAT, HF_LANE_CRIME, 1, 0, &crime, HF_FIELD_DELETED, false};
+    hf_batch *batch;
+    assert_int_equal(hf_batch_begin(edge->store, k->wall_ms, &batch), HF_OK);
+    assert_int_equal(stray_apply(batch, &s), HF_APPLIED_NEW);
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+    assert_true(kit_holds(edge, &crime));
+    assert_int_equal(kit_number(edge, "SELECT count(*) FROM conflict WHERE field=0"), 1);
+    kit_expect_whole(edge);
+}
+
 /* However many were withheld: the context names them all, the oldest too. */
 static void a_delete_hides_none_of_many_that_were_withheld(void **state)
 {
@@ -141,6 +179,55 @@ static void what_was_overwritten_before_it_came_is_not_shown_when_it_comes(void 
     kit_expect_whole(third);
     kit_entry_free(&over);
     kit_entry_free(&first);
+}
+
+/* A record that is folded anew, for a verdict on another of its entries, forgets nothing that is
+ * yet to come: what was overwritten before it came is still not shown when it comes. */
+static void what_is_awaited_is_awaited_still_after_a_verdict(void **state)
+{
+    kit *k = *state;
+    kit_node *third = &k->edges[2];
+    hf_record_id crime = kit_crime(k, &k->edges[0], "Window broken");
+    kit_set(k, &k->edges[0], &crime, KIT_WITHIN, kit_text(k, "Avon"));
+    kit_entry judged = kit_take(&k->edges[0], 0);
+    kit_sync(k);
+    kit_set(k, &k->edges[0], &crime, KIT_SUMMARY, kit_text(k, "Overwritten"));
+    kit_entry first = kit_take(&k->edges[0], 0);
+    kit_send(k, &k->edges[0], &k->edges[1]);
+    kit_set(k, &k->edges[1], &crime, KIT_SUMMARY, kit_text(k, "What stands"));
+    kit_entry second = kit_take(&k->edges[1], 0);
+    assert_int_equal(kit_give(k, &k->edges[1], third, &second, 0).what, HF_APPLIED_NEW);
+    kit_verdict(k, &judged.dot, 604, "Under review.");
+    kit_entry word = kit_take(&k->hub, 0);
+    assert_int_equal(kit_give(k, &k->hub, third, &word, 0).what, HF_APPLIED_NEW);
+    assert_int_equal(kit_give(k, &k->edges[0], third, &first, 0).what, HF_APPLIED_NEW);
+    assert_int_equal(kit_live(third, &crime, KIT_SUMMARY), 1);
+    assert_string_equal(kit_shown(k, third, &crime, KIT_SUMMARY), "What stands");
+    kit_expect_whole(third);
+    kit_entry_free(&judged);
+    kit_entry_free(&first);
+    kit_entry_free(&second);
+    kit_entry_free(&word);
+}
+
+/* What has come, and was overwritten by one, is not awaited by the other: nothing piles up. */
+static void nothing_is_awaited_that_has_come(void **state)
+{
+    kit *k = *state;
+    hf_record_id crime = kit_crime(k, &k->edges[0], "Window broken");
+    kit_sync(k);
+    kit_set(k, &k->edges[0], &crime, KIT_SUMMARY, kit_text(k, "One"));
+    kit_set(k, &k->edges[1], &crime, KIT_SUMMARY, kit_text(k, "Other"));
+    kit_sync(k);
+    for (size_t i = 0; i < KIT_EDGES; i++) {
+        hf_record record;
+        hf_record_field *field;
+        assert_int_equal(hf_record_load(k->edges[i].store, &crime, true, &record), HF_OK);
+        assert_int_equal(hf_record_field_at(&record, KIT_SUMMARY, &field), HF_OK);
+        assert_int_equal(field->cell.live_count, 2);
+        assert_int_equal(field->cell.pending_count, 0);
+        hf_record_clear(&record);
+    }
 }
 
 static void every_order_of_arrival_gives_the_same_state(void **state)
@@ -361,8 +448,12 @@ int main(void)
         KIT_TEST(a_delete_hides_what_its_writer_saw),
         KIT_TEST(an_edit_made_while_it_was_deleted_elsewhere_is_shown_and_flagged),
         KIT_TEST(a_delete_does_not_hide_what_was_withheld_from_its_writer),
+        KIT_TEST(two_deletes_hide_together_what_either_saw),
+        KIT_TEST(a_delete_that_does_not_read_as_one_is_shown_and_not_obeyed),
         KIT_TEST(a_delete_hides_none_of_many_that_were_withheld),
         KIT_TEST(what_was_overwritten_before_it_came_is_not_shown_when_it_comes),
+        KIT_TEST(what_is_awaited_is_awaited_still_after_a_verdict),
+        KIT_TEST(nothing_is_awaited_that_has_come),
         KIT_TEST(every_order_of_arrival_gives_the_same_state),
         KIT_TEST(a_long_log_does_not_grow_its_record),
         KIT_TEST(log_lines_are_shown_oldest_first),

@@ -168,6 +168,22 @@ static void what_is_waited_for_is_waited_for_once(void **state)
     hf_cell_free(&cell);
 }
 
+/* Room is made for all that a write cites, however few there were before. */
+static void one_write_may_wait_for_many_more_than_there_are(void **state)
+{
+    (void)state;
+    for (size_t before = 0; before < 4; before++) {
+        hf_cell cell = {0};
+        hf_cite over[64];
+        for (size_t i = 0; i < 64; i++) over[i] = cite(2, i + 1);
+        for (size_t i = 0; i < before; i++) merge(&cell, cite(1, i + 1), &over[i], 1);
+        merge(&cell, cite(1, 100), over, 64);
+        assert_int_equal(cell.pending_count, 64);
+        assert_int_equal(cell.live_count, before + 1);
+        hf_cell_free(&cell);
+    }
+}
+
 static void what_was_seen_and_is_gone_is_not_waited_for(void **state)
 {
     (void)state;
@@ -404,6 +420,7 @@ int main(void)
         cmocka_unit_test(nobody_suppresses_a_write_he_has_not_seen),
         cmocka_unit_test(a_true_citation_holds_beside_a_false_one),
         cmocka_unit_test(what_is_waited_for_is_waited_for_once),
+        cmocka_unit_test(one_write_may_wait_for_many_more_than_there_are),
         cmocka_unit_test(what_was_seen_and_is_gone_is_not_waited_for),
         cmocka_unit_test(two_elements_of_one_entry_are_two_writes),
         cmocka_unit_test(hundreds_of_live_writes_stay_in_order_and_go_in_one_write),

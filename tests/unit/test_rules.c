@@ -149,6 +149,21 @@ static void other_rules_take_any_write(void **state)
     }
 }
 
+/* What only overwrites sets nothing, so no rule has a say in it. */
+static void taking_a_value_away_is_refused_by_no_rule(void **state)
+{
+    (void)state;
+    char why[256];
+    uint8_t join[16];
+    hf_live open[] = {LIVE(1, T4 "open"), LIVE(2, T7 "charged")};
+    for (hf_rule rule = HF_RULE_KEEP; rule <= HF_RULE_STRICTEST; rule++) {
+        hf_field field = coded(rule, join);
+        for (size_t count = 0; count <= 2; count++)
+            assert_int_equal(admits(&field, open, count, (hf_bytes){NULL, 0}, NO_REASON, why),
+                             HF_OK);
+    }
+}
+
 static void expect_fits(const hf_field *field, const hf_live *live, hf_bytes value)
 {
     char why[256];
@@ -301,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_disputed_state_is_settled_by_a_person_with_a_reason),
         cmocka_unit_test(lattices_go_one_way_without_a_reason),
         cmocka_unit_test(other_rules_take_any_write),
+        cmocka_unit_test(taking_a_value_away_is_refused_by_no_rule),
         cmocka_unit_test(a_refusal_fits_any_room_and_never_splits_a_letter),
         cmocka_unit_test(a_state_that_this_pack_does_not_know_is_named_as_such),
         cmocka_unit_test(several_versions_are_not_overwritten_in_passing),
