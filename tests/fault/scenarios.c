@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include "stray.h"
+
 enum { CRIME = 16, NOTE = 20, SUMMARY = 27, LOG = 28, SUBJECT = 1 };
 
 static hf_store *store_of(fault_world *world, int node)
@@ -289,6 +291,91 @@ static void judge_session(fault_world *world)
     world_expect_converges(world);
 }
 
+/* The device's certificate is due: asked for, issued, put on record, taken, and shown. */
+static void prepare_due(fault_world *world)
+{
+    world->pair->now_ms += WORLD_LIFE_MS / 5 * 4;
+}
+
+static void judge_renewed(fault_world *world)
+{
+    judge_session(world);
+    for (size_t i = 0; i < 2; i++) {
+        hf_buffer held = {0};
+        hf_record_id record;
+        const sim_crypto *crypto = &world->pair->nodes[i].crypto;
+        assert_memory_not_equal(crypto->certificate, world->certificate[i + 1],
+                                SIM_CERTIFICATE_SIZE);
+        assert_int_equal(hf_device_certificate(store_of(world, WORLD_HUB), crypto->table.own_key_id,
+                                               &held, &record),
+                         HF_OK);
+        assert_int_equal(held.size, SIM_CERTIFICATE_SIZE);
+        assert_memory_equal(held.data, crypto->certificate, held.size);
+        hf_buffer_free(&held);
+    }
+}
+
+/* ---- a record at its limit ---- */
+
+static stray one_more(const fault_world *world, uint32_t who)
+{
+    return (stray){.who = who,
+                   .scope = world->beat,
+                   .lane = HF_LANE_CRIME,
+                   .seq = 1,
+                   .record = &world->gone,
+                   .field = SUMMARY};
+}
+
+static void write_strays(fault_world *world, uint32_t from, uint32_t to)
+{
+    hf_batch *batch;
+    assert_int_equal(hf_batch_begin(store_of(world, WORLD_HUB), pair_wall_ms(world->pair), &batch),
+                     HF_OK);
+    for (uint32_t who = from; who < to; who++) {
+        stray s = one_more(world, who);
+        assert_int_equal(stray_apply(batch, &s), HF_APPLIED_NEW);
+    }
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+}
+
+/* That it is full is known from the write that filled it. */
+static void prepare_crowded(fault_world *world)
+{
+    pair_node *node = world_node(world, WORLD_HUB);
+    if (!world->crowded) {
+        stray s = one_more(world, HF_FIELD_DOTS_MAX);
+        hf_buffer body = {0};
+        stray_head(&body, &s, pair_wall_ms(world->pair));
+        stray_parts(&body, &s);
+        assert_true(body.size <= sizeof world->one_too_many);
+        memcpy(world->one_too_many, body.data, body.size);
+        world->one_too_many_size = body.size;
+        hf_buffer_free(&body);
+        pair_open(world->pair, node);
+        write_strays(world, 0, HF_FIELD_DOTS_MAX - 1);
+        world_shut(world);
+        world->crowded = sim_disk_copy(node->disk, "?");
+        assert_non_null(world->crowded);
+    }
+    assert_true(sim_disk_restore(node->disk, world->crowded));
+    pair_open(world->pair, node);
+    write_strays(world, HF_FIELD_DOTS_MAX - 1, HF_FIELD_DOTS_MAX);
+}
+
+static void run_crowd(fault_world *world)
+{
+    bool crowds = false;
+    hf_entry_body entry;
+    hf_store *hub = store_of(world, WORLD_HUB);
+    hf_status status =
+        hf_entry_parse((hf_bytes){world->one_too_many, world->one_too_many_size}, &entry);
+    if (status == HF_OK)
+        status = hf_entry_crowds(hub, hf_store_own_origin(hub), HF_LANE_CRIME, &entry, &crowds);
+    world->said = world_heard(world, status);
+    if (status == HF_OK) say(world, "it is %s\n", crowds ? "one too many" : "let in");
+}
+
 /* An operator lets a device in: several control records, one promise. */
 static void run_register(fault_world *world)
 {
@@ -544,6 +631,8 @@ const fault_scenario *fault_scenarios(size_t *count)
         {"delete", EDGE, EDGE, NULL, run_delete, judge_delete, 0, false},
         {"apply", HUB, HUB, NULL, run_apply, judge_apply, 0, false},
         {"session", ALL, ALL, NULL, run_session, judge_session, 0, false},
+        {"renew", ALL, ALL, prepare_due, run_session, judge_renewed, 0, false},
+        {"crowd", 0, HUB, prepare_crowded, run_crowd, judge_hub, 0, true},
         {"register", HUB, HUB, NULL, run_register, judge_register, 0, false},
         {"judge", HUB, HUB, NULL, run_judge, judge_judge, 0, false},
         {"feed", HUB, HUB, NULL, run_feed, judge_hub, 0, true},

@@ -133,8 +133,8 @@ fault_world *world_new(void)
     static const char *const SCOPES[] = {"beat", "custody"};
     fault_world *world = calloc(1, sizeof *world);
     assert_non_null(world);
-    world->pair =
-        pair_new_with(&(pair_options){.edge_count = 2, .scopes = SCOPES, .scope_count = 2});
+    world->pair = pair_new_with(&(pair_options){
+        .edge_count = 2, .scopes = SCOPES, .scope_count = 2, .life_ms = WORLD_LIFE_MS});
     write_base(world);
     hf_store *hub = world->pair->hub_node.store;
     assert_int_equal(hf_scope_by_name(hub, "beat", &world->beat), HF_OK);
@@ -149,6 +149,8 @@ fault_world *world_new(void)
     for (int i = 0; i < WORLD_NODES; i++) {
         world->base[i] = sim_disk_copy(world_node(world, i)->disk, "?");
         assert_non_null(world->base[i]);
+        memcpy(world->certificate[i], world_node(world, i)->crypto.certificate,
+               sizeof world->certificate[i]);
     }
     world->unguarded = sim_disk_copy(world_node(world, WORLD_EDGE)->disk, ".guard");
     assert_non_null(world->unguarded);
@@ -161,6 +163,7 @@ void world_free(fault_world *world)
     for (int i = 0; i < WORLD_NODES; i++) sim_image_free(world->base[i]);
     sim_image_free(world->cut);
     sim_image_free(world->unguarded);
+    if (world->crowded) sim_image_free(world->crowded);
     for (size_t i = 0; i < world->parcel_count; i++) hf_buffer_free(&world->parcels[i].body);
     hf_buffer_free(&world->sender_certificate);
     pair_free(world->pair);
@@ -188,6 +191,7 @@ void world_reset(fault_world *world, unsigned open)
         pair_node *node = world_node(world, i);
         sim_disk_revive(node->disk, false);
         assert_true(sim_disk_restore(node->disk, world->base[i]));
+        sim_crypto_take(&node->crypto, (hf_bytes){world->certificate[i], SIM_CERTIFICATE_SIZE});
         if (open & WORLD_BIT(i)) pair_open(world->pair, node);
     }
     world->said = HF_ERR_NOT_FOUND;

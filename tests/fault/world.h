@@ -12,6 +12,7 @@
 
 enum { WORLD_HUB = 0, WORLD_EDGE = 1, WORLD_OTHER = 2, WORLD_NODES = 3 };
 enum { WORLD_PUT = 3, WORLD_UNSENT = 3, WORLD_TEXT_SIZE = 16 * 1024 };
+#define WORLD_LIFE_MS (30ull * PAIR_WALL_MS_PER_DAY) /* of the devices' certificates */
 #define WORLD_BIT(node) (1u << (node))
 
 typedef struct world_parcel { /* an entry of the other device's, as a PUSH brings it */
@@ -23,7 +24,9 @@ typedef struct fault_world {
     pair_world *pair;
     sim_image *base[WORLD_NODES];
     sim_image *cut;       /* the device's disk as a power cut in the middle of a commit left it */
+    sim_image *crowded;   /* the hub's, where `gone` is one write short of its limit; may be NULL */
     sim_image *unguarded; /* ... as it was copied without the file beside the store */
+    uint8_t certificate[WORLD_NODES][SIM_CERTIFICATE_SIZE]; /* each one's own */
     uint64_t base_ms;
     uint32_t beat, custody;
     hf_record_id conflict, edited, gone; /* held by all; `conflict` has two values of its summary */
@@ -33,6 +36,8 @@ typedef struct fault_world {
     hf_origin_id author;  /* the device's */
     hf_origin_row sender; /* of the parcels */
     hf_buffer sender_certificate;
+    uint8_t one_too_many[256]; /* an entry for `gone`, at its limit */
+    size_t one_too_many_size;
     uint8_t digest[WORLD_NODES][HF_HASH_SIZE]; /* of "beat", at the base */
 
     /* ---- of the run at hand ---- */
