@@ -130,7 +130,8 @@ def ends_well(command):
         limits = "ulimit -c 0; ulimit -t %d; exec \"$@\"" % CPU_SECONDS_MAX
         return subprocess.run(["sh", "-c", limits, "sh", *command], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, timeout=SECONDS_MAX,
-                              env={k: v for k, v in os.environ.items() if k != "HOLDFAST_RESULTS"},
+                              env={k: v for k, v in os.environ.items()
+                                   if k not in ("HOLDFAST_RESULTS", "HOLDFAST_LONG")},
                               check=False).returncode == 0
     except subprocess.TimeoutExpired:
         return False
