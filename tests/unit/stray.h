@@ -1,4 +1,5 @@
-/* stray.h: an entry of anybody's that overwrites nothing: its writer did not see the others. */
+/* stray.h: an entry of anybody's that truly overwrites nothing: its writer did not see the others.
+ */
 #ifndef HF_TEST_STRAY_H
 #define HF_TEST_STRAY_H
 
@@ -14,7 +15,7 @@ typedef struct stray {
     uint64_t seq, pseq;
     const hf_record_id *record;
     uint32_t field;
-    bool cites_nobody; /* it overwrites an entry of a log that no one has ever met */
+    const hf_dot *cites; /* what it claims to overwrite, by a hash that is not that entry's */
 } stray;
 
 static inline void stray_part(hf_buffer *out, const stray *s)
@@ -27,20 +28,20 @@ static inline void stray_part(hf_buffer *out, const stray *s)
     hf_write_array(&part, 4);
     hf_write_uint(&part, s->record->type);
     hf_write_bytes(&part, s->record->bytes, HF_RECORD_ID_SIZE);
-    hf_write_array(&part, s->cites_nobody);
-    if (s->cites_nobody) {
+    hf_write_array(&part, s->cites ? 1 : 0);
+    if (s->cites) {
         hf_write_array(&part, 2);
-        hf_write_bytes(&part, (const uint8_t *)"nobody's origin.", HF_ORIGIN_SIZE);
-        hf_write_uint(&part, HF_LANE_CRIME);
+        hf_write_bytes(&part, s->cites->origin.bytes, HF_ORIGIN_SIZE);
+        hf_write_uint(&part, s->cites->lane);
     }
     hf_write_array(&part, 1);
     hf_write_array(&part, 3);
     hf_write_uint(&part, s->field);
-    hf_write_array(&part, s->cites_nobody);
-    if (s->cites_nobody) {
+    hf_write_array(&part, s->cites ? 1 : 0);
+    if (s->cites) {
         hf_write_array(&part, 3);
         hf_write_uint(&part, 1);
-        hf_write_uint(&part, 1);
+        hf_write_uint(&part, s->cites->seq);
         hf_write_bytes(&part, salt, HF_PREFIX_SIZE);
     }
     hf_write_string(&part, text);

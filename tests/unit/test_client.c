@@ -66,7 +66,7 @@ static void a_vector_of_many_logs_is_asked_for_in_pages(void **state)
     hf_batch *batch;
     assert_int_equal(hf_batch_begin(l->edge->store, l->edge->wall_ms, &batch), HF_OK);
     for (uint32_t who = 0; who <= HF_VECTOR_LOGS_MAX; who++) {
-        stray s = {who, fix_scope(l->hub, "beat"), HF_LANE_CRIME, 1, 0, &crime, FIX_LOG, false};
+        stray s = {who, fix_scope(l->hub, "beat"), HF_LANE_CRIME, 1, 0, &crime, FIX_LOG, NULL};
         assert_int_equal(stray_apply(batch, &s), HF_APPLIED_NEW);
     }
     assert_int_equal(hf_batch_commit(batch), HF_OK);

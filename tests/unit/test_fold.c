@@ -121,7 +121,7 @@ static void a_delete_that_does_not_read_as_one_is_shown_and_not_obeyed(void **st
     kit *k = *state;
     kit_node *edge = &k->edges[0];
     hf_record_id crime = kit_crime(k, edge, "Window broken");
-    stray s = {5, KIT_BEAT, HF_LANE_CRIME, 1, 0, &crime, HF_FIELD_DELETED, false};
+    stray s = {5, KIT_BEAT, HF_LANE_CRIME, 1, 0, &crime, HF_FIELD_DELETED, NULL};
     hf_batch *batch;
     assert_int_equal(hf_batch_begin(edge->store, k->wall_ms, &batch), HF_OK);
     assert_int_equal(stray_apply(batch, &s), HF_APPLIED_NEW);

@@ -520,6 +520,9 @@ static void what_is_too_long_is_a_limit(void **state)
         assert_int_equal(read_again(&hello), expected);
         origin.as.origin.certificate = (hf_bytes){bytes, HF_CERTIFICATE_MAX + over};
         assert_int_equal(read_again(&origin), expected);
+        hf_message renewed = {.type = HF_FRAME_CERTIFICATE};
+        renewed.as.certificate.certificate = (hf_bytes){bytes, HF_CERTIFICATE_MAX + over};
+        assert_int_equal(read_again(&renewed), expected);
         hf_buffer body = {0}; /* what is in it is for another reader */
         hf_write_bytes(&body, bytes, HF_ENTRY_SIZE_MAX - 3 + over);
         assert_int_equal(body.size, HF_ENTRY_SIZE_MAX + over);

@@ -36,7 +36,7 @@ static void many_versions(kit *k, kit_node *node, const hf_record_id *record, ui
     hf_batch *batch;
     assert_int_equal(hf_batch_begin(node->store, k->wall_ms, &batch), HF_OK);
     for (uint32_t who = first; who < first + count; who++) {
-        stray s = {who, KIT_BEAT, HF_LANE_CRIME, 1, 0, record, field, false};
+        stray s = {who, KIT_BEAT, HF_LANE_CRIME, 1, 0, record, field, NULL};
         assert_int_equal(stray_apply(batch, &s), HF_APPLIED_NEW);
     }
     assert_int_equal(hf_batch_commit(batch), HF_OK);
@@ -215,8 +215,8 @@ static void a_write_over_another_lanes_version_names_its_log(void **state)
     kit *k = *state;
     kit_node *edge = &k->edges[0];
     hf_record_id crime = kit_crime(k, edge, "Mine");
-    stray urgent = {0, KIT_BEAT, HF_LANE_CASE, 0, 0, &crime, KIT_SUMMARY, false};
-    stray risk = {0, KIT_BEAT, HF_LANE_RISK, 0, 0, &crime, KIT_SUMMARY, false};
+    stray urgent = {0, KIT_BEAT, HF_LANE_CASE, 0, 0, &crime, KIT_SUMMARY, NULL};
+    stray risk = {0, KIT_BEAT, HF_LANE_RISK, 0, 0, &crime, KIT_SUMMARY, NULL};
     write_own(k, edge, &urgent);
     write_own(k, edge, &risk);
     assert_int_equal(kit_live(edge, &crime, KIT_SUMMARY), 3);
