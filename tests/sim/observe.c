@@ -424,6 +424,9 @@ static void observe_cursor(sim_world *world, sim_node *node)
     hf_status status = hf_cursor_get(node->store, &world->origins[0].id, &cursor, &found);
     if (!sim_node_alive(world, node) || status != HF_OK || !found) return;
     if (cursor.position == node->cursor) return;
+    /* A hub may die in a turn in which it has committed and sent, before anybody could look at it:
+     * what it had is read when it is up again, and then this is judged. */
+    if (cursor.position > hub->feed_count && !hub->up) return;
     if (cursor.position > hub->feed_count) {
         sim_break(world, SIM_S7, "%s stands at %llu of a feed of %zu", node->name,
                   (unsigned long long)cursor.position, hub->feed_count);
