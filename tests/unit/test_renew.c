@@ -346,6 +346,38 @@ static void power_fails_anywhere_and_each_is_written_again_once(void **state)
     }
 }
 
+/* Power failed when it was only begun; the next run hears of the fork before its first turn. */
+static void what_was_begun_is_finished_and_not_begun_anew(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(1);
+    pair_node *node = &pair->nodes[0];
+    hf_record_id shared = pair_crime(pair, 0, "As it was");
+    hf_bytes message;
+    pair_run(pair);
+    set_back(pair);
+    change(pair, &shared, HF_CHANGE_ADD, LINES, "Said once", "PC Rees");
+    assert_int_equal(hf_again_begin(node->store, hf_store_own_origin(node->store)), HF_OK);
+    pair_power_cut(pair, node);
+    pair->now_ms += HF_REDIAL_MAX_MS;
+    assert_int_equal(hf_hub_link_up(pair->hub, node->crypto.table.own_key_id,
+                                    sim_crypto_validity(&node->crypto), pair->now_ms, &node->peer),
+                     HF_OK);
+    hf_peer_set_context(node->peer, node);
+    hf_edge_link_up(node->edge, pair->now_ms);
+    assert_int_equal(hf_edge_send(node->edge, pair->now_ms, &message), HF_OK);
+    assert_int_equal(hf_hub_recv(pair->hub, node->peer, message, pair->now_ms), HF_OK);
+    assert_int_equal(hf_hub_turn(pair->hub, pair->now_ms, pair_wall_ms(pair)), HF_OK);
+    assert_int_equal(hf_hub_send(pair->hub, node->peer, pair->now_ms, &message), HF_OK);
+    assert_int_equal(hf_edge_recv(node->edge, message, pair->now_ms), HF_OK);
+    uint64_t before = entries_of(node->store);
+    assert_int_equal(hf_edge_turn(node->edge, pair->now_ms, pair_wall_ms(pair)), HF_OK);
+    assert_int_equal(entries_of(node->store), before + 1);
+    pair_wait(pair, 10 * HF_REDIAL_MIN_MS);
+    assert_int_equal(values_of(pair->hub_node.store, &shared, LINES), 1);
+    pair_free(pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +389,7 @@ int main(void)
         cmocka_unit_test(an_entry_of_the_largest_size_is_written_again_too),
         cmocka_unit_test(a_line_whose_ack_was_lost_stands_once),
         cmocka_unit_test(power_fails_anywhere_and_each_is_written_again_once),
+        cmocka_unit_test(what_was_begun_is_finished_and_not_begun_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
