@@ -174,22 +174,24 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
 
 /* ---- logs that were left ---- */
 
-hf_status hf_client_leave(hf_store *store, const hf_origin_id *origin)
-{
-    hf_buffer left = {0};
-    hf_status status = hf_meta_get(store, META_LEFT, &left);
-    hf_write_raw(&left, (hf_bytes){origin->bytes, HF_ORIGIN_SIZE});
-    if (status == HF_OK) status = left.status;
-    if (status == HF_OK) status = hf_meta_set(store, META_LEFT, hf_buffer_bytes(&left));
-    hf_buffer_free(&left);
-    return status;
-}
-
 static bool is_left(const hf_buffer *left, const hf_origin_id *origin)
 {
     for (size_t at = 0; at + HF_ORIGIN_SIZE <= left->size; at += HF_ORIGIN_SIZE)
         if (memcmp(left->data + at, origin->bytes, HF_ORIGIN_SIZE) == 0) return true;
     return false;
+}
+
+hf_status hf_client_leave(hf_store *store, const hf_origin_id *origin)
+{
+    hf_buffer left = {0};
+    hf_status status = hf_meta_get(store, META_LEFT, &left);
+    if (status == HF_OK && !is_left(&left, origin)) {
+        hf_write_raw(&left, (hf_bytes){origin->bytes, HF_ORIGIN_SIZE});
+        status = left.status;
+        if (status == HF_OK) status = hf_meta_set(store, META_LEFT, hf_buffer_bytes(&left));
+    }
+    hf_buffer_free(&left);
+    return status;
 }
 
 /* ---- WELCOME ---- */

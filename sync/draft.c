@@ -148,6 +148,23 @@ static hf_draft_part *part_find(hf_drafts *drafts, const hf_record_id *id, size_
     return NULL;
 }
 
+static hf_status part_push(hf_drafts *drafts, const hf_draft_part *place, hf_draft_part **out)
+{
+    if (drafts->count == drafts->capacity) {
+        size_t capacity = drafts->capacity ? drafts->capacity * 2 : 16;
+        hf_draft_part *parts = realloc(drafts->parts, capacity * sizeof *parts);
+        if (!parts) return HF_ERR_NOMEM;
+        drafts->parts = parts;
+        drafts->capacity = capacity;
+    }
+    *out = &drafts->parts[drafts->count++];
+    **out = (hf_draft_part){.record = place->record,
+                            .scope = place->scope,
+                            .lane = place->lane,
+                            .entry = drafts->entry};
+    return HF_OK;
+}
+
 static hf_status part_make(adding *add)
 {
     hf_drafts *drafts = add->drafts;
@@ -156,20 +173,11 @@ static hf_status part_make(adding *add)
         return hf_store_say(add->store, HF_ERR_LIMIT,
                             "One save may touch at most %d records; save in smaller pieces.",
                             HF_TRANSACTION_RECORDS_MAX);
-    if (drafts->count == drafts->capacity) {
-        size_t capacity = drafts->capacity ? drafts->capacity * 2 : 16;
-        hf_draft_part *parts = realloc(drafts->parts, capacity * sizeof *parts);
-        if (!parts) return HF_ERR_NOMEM;
-        drafts->parts = parts;
-        drafts->capacity = capacity;
-    }
     const hf_type *type = hf_pack_type(add->store->pack, add->change->record.type);
-    add->part = &drafts->parts[drafts->count++];
-    *add->part = (hf_draft_part){.record = add->change->record,
-                                 .scope = add->scope,
-                                 .lane = type ? type->lane : HF_LANE_REST,
-                                 .entry = drafts->entry};
-    return HF_OK;
+    hf_draft_part place = {.record = add->change->record,
+                           .scope = add->scope,
+                           .lane = type ? type->lane : HF_LANE_REST};
+    return part_push(drafts, &place, &add->part);
 }
 
 static hf_status check_op_count(adding *add)
@@ -409,5 +417,24 @@ hf_status hf_drafts_add(hf_store *store, hf_drafts *drafts, const hf_change *cha
     }
     if (status == HF_ERR_NOMEM)
         status = hf_store_say(store, status, "Out of memory; nothing of this was saved yet.");
+    return status;
+}
+
+/* ---- a write as it is ---- */
+
+hf_status hf_drafts_put(hf_drafts *drafts, const hf_draft_part *place, const hf_op *op)
+{
+    hf_draft_op made = {0};
+    hf_change change = {.field = op->field, .reason = op->reason};
+    hf_draft_part *part = part_find(drafts, &place->record, drafts->entry);
+    hf_status status = part ? HF_OK : part_push(drafts, place, &part);
+    if (status == HF_OK) status = op_fill(&made, &change, op->value);
+    if (status == HF_OK && op->cite_count) {
+        made.cites = copy_of(op->cites, op->cite_count * sizeof *op->cites);
+        made.cite_count = op->cite_count;
+        if (!made.cites) status = HF_ERR_NOMEM;
+    }
+    if (status == HF_OK) status = part_insert(part, &made);
+    op_clear(&made);
     return status;
 }

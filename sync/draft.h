@@ -39,6 +39,11 @@ void hf_drafts_next_entry(hf_drafts *drafts);
  * hf_txn_change; on error the drafts are as before. */
 HF_MUST_CHECK hf_status hf_drafts_add(hf_store *store, hf_drafts *drafts, const hf_change *change);
 
+/* Adds one write as it is, asking no rule: of `place`'s record, scope and lane, in the entry that
+ * further changes belong to. What `op` points at is copied. */
+HF_MUST_CHECK hf_status hf_drafts_put(hf_drafts *drafts, const hf_draft_part *place,
+                                      const hf_op *op);
+
 /* If part `first` is the first of its entry: *mine, and `parts` is the entry's encoded array of
  * parts, which `draft` borrows. */
 HF_MUST_CHECK hf_status hf_drafts_entry(hf_store *store, const hf_drafts *drafts, size_t first,
