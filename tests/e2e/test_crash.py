@@ -191,8 +191,14 @@ def an_entry_that_ends_the_hub_is_withheld_and_everyone_else_goes_on(world):
     rees.put("crime", "summary=written before")
     poison = rees.put("crime", "summary=POISON")
     falls = 0
-    while wait_until(lambda: not hub.running() or hub.ask("status")["withheld_count"], 20,
-                     "the hub falls, or has withheld it") and not hub.running():
+
+    def fallen_or_done():
+        try:
+            return not hub.running() or hub.ask("status")["withheld_count"]
+        except Trouble:  # it fell while it was asked
+            return False
+
+    while wait_until(fallen_or_done, 20, "the hub falls, or has withheld it") and not hub.running():
         falls += 1
         equal(hub.process.returncode, -signal.SIGABRT, "how the hub ended")
         expect(falls <= 2, "it falls again and again")
