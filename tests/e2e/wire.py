@@ -175,9 +175,14 @@ class FalseHub:
         self.listener.settimeout(3 * SECONDS)
 
     def accept(self):
-        raw, _ = self.listener.accept()
-        raw.settimeout(SECONDS)
-        return take_upgrade(self.context.wrap_socket(raw, server_side=True))
+        """The next dial that is meant: one that a device began before it was ended is passed over."""
+        while True:
+            raw, _ = self.listener.accept()
+            raw.settimeout(SECONDS)
+            try:
+                return take_upgrade(self.context.wrap_socket(raw, server_side=True))
+            except (ssl.SSLEOFError, ConnectionError):
+                raw.close()
 
     def close(self):
         self.listener.close()

@@ -220,7 +220,8 @@ static void hub_turn(sim_world *world, sim_node *node)
             if (world->links[i].used && world->links[i].peer)
                 sim_pump(world, &world->links[i], SIM_DOWN);
     if (!sim_node_alive(world, node)) return;
-    hf_status status = hf_hub_turn(node->hub, now, sim_node_wall(world, node));
+    node->turn_wall_ms = sim_node_wall(world, node); /* until here it went by its last turn's */
+    hf_status status = hf_hub_turn(node->hub, now, node->turn_wall_ms);
     if (!sim_node_alive(world, node)) return;
     if (!sim_status_sane(world, node, status, "turn"))
         sim_node_wake(world, node, world->now_ms + SIM_SECOND);
@@ -233,7 +234,7 @@ static void hub_turn(sim_world *world, sim_node *node)
 void sim_node_turn(sim_world *world, sim_node *node)
 {
     node->turn_at = UINT64_MAX;
-    node->wall_seen_ms = node->turn_wall_ms = sim_node_wall(world, node);
+    node->wall_seen_ms = sim_node_wall(world, node);
     world->result->turns++;
     sim_trace(world, world->now_ms, node->index);
     if (node->hub)
