@@ -382,11 +382,7 @@ static hf_status take(arrival *in, hf_applied_entry *out)
         hf_chain_next(store->crypto, chain, in->hash);
     if (status == HF_OK) status = entry_insert(in, chain);
     if (status != HF_OK) return status;
-    if (!in->origin->own) {
-        store->hlc = HF_PLANTED(HLC_INFECTED)
-                         ? (in->entry.hlc > store->hlc ? in->entry.hlc : store->hlc)
-                         : hf_hlc_raise(store->hlc, in->entry.hlc, in->batch->wall_ms);
-    }
+    if (!in->origin->own) store->hlc = hf_hlc_raise(store->hlc, in->entry.hlc, in->batch->wall_ms);
     out->position = store->position;
     if (in->withhold) {
         out->what = HF_APPLIED_WITHHELD;

@@ -2,6 +2,7 @@
 #include "hlc.h"
 
 #include "limits.h"
+#include "planted.h"
 
 static const uint64_t LAST_MS = (UINT64_C(1) << 48) - 1;
 
@@ -11,7 +12,8 @@ static hf_hlc clamp(hf_hlc hlc, uint64_t wall_ms)
 {
     uint64_t ahead_ms =
         wall_ms < LAST_MS - HF_HLC_AHEAD_MAX_MS ? wall_ms + HF_HLC_AHEAD_MAX_MS : LAST_MS;
-    return hlc >> 16 > ahead_ms ? ahead_ms << 16 : hlc;
+    bool is_ahead = hlc >> 16 > ahead_ms && !HF_PLANTED(HLC_INFECTED);
+    return is_ahead ? ahead_ms << 16 : hlc;
 }
 
 hf_hlc hf_hlc_next(hf_hlc last, uint64_t wall_ms)
