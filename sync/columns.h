@@ -2,7 +2,7 @@
  *
  * Entries of one kind of record say the same things in the same order. Row by row, deflate has to
  * find that out again for each; column by column the names come to nothing, the times to a step of
- * one, and random bytes stay out of its tables: a quarter less on the wire, in half the time. */
+ * one, and random bytes stay out of its tables: a quarter less on the wire. */
 #ifndef HF_COLUMNS_H
 #define HF_COLUMNS_H
 
