@@ -1,6 +1,7 @@
 """A disk that rots or fills up, a store that is in use: no promise is broken, and people are told."""
 import json
 import random
+import resource
 import subprocess
 
 import fold
@@ -162,6 +163,25 @@ def a_device_whose_disk_is_full_says_so_reads_on_and_recovers(world):
     equal(set(rees.promised()) - held, set(), "promised, and not at the hub")
     for record in (kept, later):
         hub.ask("show", record)
+    equal(rees.ask("verify")["faults"], 0, "faults")
+
+
+def a_device_whose_files_may_not_grow_refuses_and_lives(world):
+    hub, rees = world.pair("rees")
+    rees.put("crime", "summary=before")
+    pid, unbounded = rees.process.pid, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    largest = max(path.stat().st_size for path in rees.data.iterdir() if path.is_file())
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
+    for _ in range(3000):
+        code, _, err = rees.command("put", "note", f"subject={'x' * 2000}", "--json")
+        if code != 0:
+            break
+    expect(code in (74, 75), f"a write to a file that may not grow: {code} ({err.strip()})")
+    expect("safe" in err, f"it does not say what is safe: {err}")
+    expect(rees.running(), "the daemon ended")
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, unbounded)
+    rees.put("crime", "summary=after")
+    in_sync(hub, rees, seconds=60)
     equal(rees.ask("verify")["faults"], 0, "faults")
 
 
