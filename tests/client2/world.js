@@ -8,7 +8,7 @@ import { Device } from './device.js';
 import { enrol } from './enrol.js';
 import { Session } from './session.js';
 
-const SECONDS = 20; // for what should take moments, on a machine that does other things too
+const SECONDS = 120; // for what should take moments, however slow or busy the machine is
 const HERE = new URL('.', import.meta.url).pathname;
 export const SCOPE = 'beds/response';
 

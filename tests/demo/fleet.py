@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 AT_HUB = re.compile(r" at-hub up-to=([0-9a-f]{32})/(\d)/(\d+)$")
-START_SECONDS = 20
-COMMAND_SECONDS = 60
+START_SECONDS = 120  # for anything that takes moments: a slow or busy machine is no fault
+COMMAND_SECONDS = 600
 
 
 class Trouble(Exception):
@@ -140,10 +140,11 @@ class Node:
         if self.running():
             self.process.send_signal(signal.SIGTERM)
             try:
-                return self.process.wait(timeout=10)
+                return self.process.wait(timeout=START_SECONDS)
             except subprocess.TimeoutExpired:
                 self.kill()
-                raise Trouble(f"{self.name}: SIGTERM did not end it within 10 s") from None
+                raise Trouble(f"{self.name}: SIGTERM did not end it within {START_SECONDS} s") \
+                    from None
         return self.process.returncode if self.process else None
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 
 import fold
-from world import DATA, MAPPING, STREET, Trouble, equal, expect, in_sync, wait_until
+from world import DATA, MAPPING, SECONDS, STREET, Trouble, equal, expect, in_sync, wait_until
 
 ROUNDS = 200 if os.environ.get("HOLDFAST_LONG") else 50
 KILLS_OF_IMPORT = 4
@@ -76,7 +76,7 @@ def _kill_hub(world, hub, devices, number):
         if (hub.data / name).exists():
             shutil.copy(hub.data / name, kept / name)
     for device in devices:
-        wait_until(lambda d=device: not _is_linked(d), 20, f"{device.name} notices")
+        wait_until(lambda d=device: not _is_linked(d), SECONDS, f"{device.name} notices")
         device.settle()
     told = [dot for device in devices for dot in device.acknowledged()]
     hub.start()
@@ -109,7 +109,7 @@ def fifty_kills_under_load_lose_nothing(world):
                 killed["device"] += 1
         finally:
             load.end()
-        in_sync(hub, *devices, seconds=40)
+        in_sync(hub, *devices)
     equal(killed, {"hub": ROUNDS // 2, "device": ROUNDS // 2}, "kills")
     held = fold.read_store(hub.data / "store.db").dots
     for device in devices:
@@ -198,7 +198,7 @@ def an_entry_that_ends_the_hub_is_withheld_and_everyone_else_goes_on(world):
         except Trouble:  # it fell while it was asked
             return False
 
-    while wait_until(fallen_or_done, 20, "the hub falls, or has withheld it") and not hub.running():
+    while wait_until(fallen_or_done, SECONDS, "the hub falls, or withheld it") and not hub.running():
         falls += 1
         equal(hub.process.returncode, -signal.SIGABRT, "how the hub ended")
         expect(falls <= 2, "it falls again and again")

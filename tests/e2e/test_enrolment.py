@@ -5,7 +5,7 @@ import time
 
 import wire
 from fleet import Hub
-from world import equal, expect, free_port, in_sync, refused, wait_until
+from world import SECONDS, equal, expect, free_port, in_sync, refused, wait_until
 
 
 def a_token_enrols_one_device_once(world):
@@ -16,7 +16,7 @@ def a_token_enrols_one_device_once(world):
     refused(other, "enrol", "--token-file", "-", feed=token, code=77, says="was used already")
     refused(rees, "enrol", "--token-file", "-", feed=token, code=73, says="enrolled already")
     rees.start()
-    wait_until(lambda: rees.ask("status")["link"] == "in-sync", 10, "the device is in sync")
+    wait_until(lambda: rees.ask("status")["link"] == "in-sync", SECONDS, "the device is in sync")
     equal(rees.ask("status")["device"], "PC 4411 Rees", "its name, which the token gave it")
     row, = hub.ask("devices")["devices"]
     equal((row["name"], row["scopes"], row["connected"], row["revoked"]),
@@ -148,4 +148,4 @@ def revoking_closes_the_live_session_within_a_second_and_for_good(world):
 def a_revoked_device_is_told_to_hand_itself_in(world):
     hub, rees = world.pair("rees")
     hub.must("revoke", "rees", "--reason", "lost on patrol")
-    wait_until(lambda: "revoked" in rees.ask("status")["next"], 10, "status says so")
+    wait_until(lambda: "revoked" in rees.ask("status")["next"], SECONDS, "status says so")

@@ -4,7 +4,7 @@ import random
 import subprocess
 
 import fold
-from world import MAPPING, STREET, Skip, equal, expect, in_sync, refused, wait_until
+from world import MAPPING, SECONDS, STREET, Skip, equal, expect, in_sync, refused, wait_until
 
 FLIPS = 40
 SHOWN = 5
@@ -112,7 +112,7 @@ def a_damaged_store_is_read_but_not_served(world):
     expect(code == 1 and json.loads(out)["faults"] > 0, f"verify: {code}, {out}")
     hub.ask("show", last)  # the hub has it whole
     rees.launch()
-    equal(rees.process.wait(timeout=10), 65, "how the daemon ends")
+    equal(rees.process.wait(timeout=SECONDS), 65, "how the daemon ends")
     expect("damaged" in rees.log(), "the daemon's log does not say why")
 
 
@@ -155,9 +155,9 @@ def a_device_whose_disk_is_full_says_so_reads_on_and_recovers(world):
         equal(rees.command("get", record)[0], 0, "what was said to be saved")
     _grow(disk, "64m")
     later = rees.put("crime", "summary=after")
-    in_sync(hub, rees, seconds=60)
+    in_sync(hub, rees)
     equal(rees.import_rows(STREET, MAPPING)[0], 0, "the import, run again")
-    in_sync(hub, rees, seconds=60)
+    in_sync(hub, rees)
     held = fold.read_store(hub.data / "store.db").dots
     equal(set(rees.promised()) - held, set(), "promised, and not at the hub")
     for record in (kept, later):
@@ -183,8 +183,8 @@ def a_hub_whose_disk_is_full_acknowledges_nothing_it_has_not_and_recovers(world)
     equal(lost, [], "acknowledged, and not at the hub")
     expect(hub.running(), "the hub ended")
     _grow(disk, "64m")
-    in_sync(hub, rees, okafor, seconds=90)
+    in_sync(hub, rees, okafor)
     held = fold.read_store(hub.data / "store.db").dots
     equal(set(rees.promised()) - held, set(), "promised, and not at the hub")
     equal(hub.ask("verify")["faults"], 0, "faults")
-    wait_until(lambda: okafor.command("get", kept)[0] == 0, 10, "the other device has it")
+    wait_until(lambda: okafor.command("get", kept)[0] == 0, SECONDS, "the other device has it")

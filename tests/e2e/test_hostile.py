@@ -332,7 +332,7 @@ def a_hub_that_lies_is_left_and_nothing_counts_as_sent(world):
     hub.start()
     rees.stop()
     rees.start()
-    in_sync(hub, rees, seconds=40)
+    in_sync(hub, rees)
 
 
 def a_hub_that_says_nothing_keeps_no_officer_waiting(world):
@@ -365,4 +365,4 @@ def a_hub_that_says_nothing_keeps_no_officer_waiting(world):
     for stream in (silent, *(stream for stream, _ in held)):
         stream.close()
     hub.start()
-    in_sync(hub, rees, seconds=60)
+    in_sync(hub, rees)

@@ -1,13 +1,13 @@
 """What one device writes, others see; what disagrees, all see until a person chooses."""
 import sqlite3
 
-from world import SCOPE, equal, expect, in_sync, wait_until
+from world import SCOPE, SECONDS, equal, expect, in_sync, wait_until
 
 
 def a_write_on_one_device_appears_on_another(world):
     _, rees, okafor = world.pair("rees", "okafor")
     record = rees.put("crime", "status=recorded", "summary=Window forced")
-    wait_until(lambda: okafor.command("get", record)[0] == 0, 5, "the other device holds it")
+    wait_until(lambda: okafor.command("get", record)[0] == 0, SECONDS, "the other device holds it")
     seen = {field["field"]: field["value"] for field in okafor.ask("get", record)["fields"]}
     equal(seen, {"status": "recorded", "summary": "Window forced"}, "what the other device shows")
 
