@@ -55,6 +55,11 @@ class Journal:
                 log = (origin, int(lane))
                 self.acked[log] = max(self.acked.get(log, 0), int(seq))
 
+    def acked_logs(self):
+        """((origin, lane), seq) of each log, as far as it is known to be at the hub."""
+        with self.lock:
+            return list(self.acked.items())
+
 
 class Node:
     """One program with its data directory: run it, ask it, end it, kill it."""
@@ -215,7 +220,7 @@ class Device(Node):
 
     def acknowledged(self):
         """(origin, lane, seq) of every entry that the device was told is at the hub."""
-        for (origin, lane), seq in list(self.journal.acked.items()):
+        for (origin, lane), seq in self.journal.acked_logs():
             for at in range(1, seq + 1):
                 yield bytes.fromhex(origin), lane, at
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HOLDFAST_BUILD", ROOT / "build" / "release"))
-SECONDS_MAX = 120  # for anything to come about; it takes a small part of it
+SECONDS_MAX = 180  # for anything to come about; it takes a small part of it
+SLOWNESS = 1 if os.environ.get("HOLDFAST_LONG") else 20  # as in world.py
 STREET = ROOT / "tests" / "demo" / "data"
 MAPPING = STREET / "street.mapping.json"
 

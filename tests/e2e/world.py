@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,7 +18,10 @@ MAPPING = DATA / "street.mapping.json"
 STREET = DATA / "street-city-of-london-2018-10.csv"
 PACK = ROOT / "sync" / "pack" / "police.json"
 SCOPE = "beds/street"
-SECONDS = 120  # for anything that should take moments, however slow or busy the machine is
+SECONDS = 180  # for anything that should take moments, however slow or busy the machine is
+# A promise of so many seconds is held to its figure where HOLDFAST_LONG asks for that, and else to as
+# much more as no machine that is merely slow or busy takes.
+SLOWNESS = 1 if os.environ.get("HOLDFAST_LONG") else 20
 
 
 class Skip(Exception):
@@ -110,7 +114,9 @@ def refused(node, *words, code, says, **options):
     expect(out == "", f"{what}; standard output has {out!r}")
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@contextmanager
+def silent_port():
+    """A port that is ours, so that nobody else can listen on it, and where nobody answers."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
