@@ -112,6 +112,13 @@ class Node:
         return wait_until(lambda: re.search(pattern, self.log(start), re.M), seconds,
                           f"{self.name} logs /{pattern}/")
 
+    def tail(self, lines):
+        """How it stands, and the end of its log: for who must understand a failure from this alone."""
+        code = self.process.poll() if self.process else None
+        stands = "runs" if self.running() else f"ended with {code}" if self.process else "never ran"
+        last = [line[:300] for line in self.log().splitlines()[-lines:]]
+        return "\n".join([f"-- {self.name} ({self.data.name}): {stands}", *last])
+
     def launch(self, prefix=()):
         """Starts the daemon without waiting for it."""
         with open(self.log_path, "ab") as log:

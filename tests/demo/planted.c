@@ -1,5 +1,5 @@
-/* planted.c: lets the environment choose the mistake that a planted build of the programs makes, for
- * `./dev demo --break`, or a moment at which it falls. Only those builds have this file. */
+/* planted.c: lets the environment choose the mistake that a planted build of the programs makes,
+ * for `./dev demo --break`, or a moment at which it falls. Only those builds have this file. */
 #include "sync/planted.h"
 
 #include <signal.h>
@@ -18,7 +18,7 @@ __attribute__((constructor)) static void choose(void)
     if (strcmp(name, "poison") == 0) hf_planted_bug = HF_PLANTED_ENTRY_ABORTS;
 }
 
-/* ---- a fall while a file is replaced: no kill from outside could be told to come just then ---- */
+/* ---- a fall while a file is replaced: no kill from outside can be told to come just then ---- */
 
 int __real_rename(const char *from, const char *to);
 int __wrap_rename(const char *from, const char *to);

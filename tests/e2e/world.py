@@ -23,6 +23,8 @@ SECONDS = 180  # for anything that should take moments, however slow or busy the
 # much more as no machine that is merely slow or busy takes.
 SLOWNESS = 1 if os.environ.get("HOLDFAST_LONG") else 20
 
+LINES_MAX = 60  # of logs, when a test failed
+
 
 class Skip(Exception):
     """This machine cannot show it; the sentence says why."""
@@ -78,6 +80,10 @@ class World:
         devices = [self.make_device(name, hub) for name in names or ("rees",)]
         in_sync(hub, *devices)
         return (hub, *devices)
+
+    def tails(self):
+        """The ends of all logs, at most so many lines in all."""
+        return "\n".join(node.tail(LINES_MAX // max(1, len(self.nodes))) for node in self.nodes)
 
     def close(self, keep=False):
         for node in reversed(self.nodes):
