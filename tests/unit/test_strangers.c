@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 
 enum {
-    PATIENCE_MS = 20 * 1000,
+    PATIENCE_MS = 120 * 1000,
     MESSAGE_MAX = 1024,
     STRANGERS = 12,
     PER_ADDRESS = 5,
