@@ -1,5 +1,6 @@
 """A disk that rots or fills up, a store that is in use: no promise is broken, and people are told."""
 import json
+import os
 import random
 import subprocess
 
@@ -66,6 +67,7 @@ def _flip_everywhere(world, node, records, word, write):
         wrong = _judge(node, records, before, word, write)
         expect(wrong is None, f"bit {bit:#x} of byte {at} of {len(store)}: {wrong}")
         refusals += node.command(*write)[0] == 65
+    print(f"   {refusals} of {FLIPS} flips were refused", flush=True)
     expect(refusals > FLIPS // 4, f"only {refusals} of {FLIPS} flips were noticed: not a test")
     return sound
 
@@ -130,14 +132,22 @@ def _mount(world, name, size):
     return directory
 
 
+def _leave(directory, kib):
+    """So much room is left, whatever has been written so far."""
+    disk = os.statvfs(directory)
+    _grow(directory, f"{(disk.f_blocks - disk.f_bfree) * disk.f_frsize // 1024 + kib}k")
+
+
 def _grow(directory, size):
     subprocess.run(["mount", "-o", f"remount,size={size}", str(directory)], check=True)
 
 
 def a_device_whose_disk_is_full_says_so_reads_on_and_recovers(world):
-    disk = _mount(world, "rees", "1m")
+    disk = _mount(world, "rees", "8m")
     hub, rees = world.pair("rees")
     kept = rees.put("crime", "summary=before")
+    in_sync(hub, rees)
+    _leave(disk, 256)
     code, document = rees.import_rows(STREET, MAPPING)
     equal(code, 75, "the import's exit code when the disk is full")
     expect(document is None or not document["complete"], "the import says that it is complete")
@@ -166,10 +176,11 @@ def a_device_whose_disk_is_full_says_so_reads_on_and_recovers(world):
 
 
 def a_hub_whose_disk_is_full_acknowledges_nothing_it_has_not_and_recovers(world):
-    disk = _mount(world, "hub", "1m")
+    disk = _mount(world, "hub", "8m")
     hub, rees, okafor = world.pair("rees", "okafor")
     kept = rees.put("crime", "summary=before")
     in_sync(hub, rees, okafor)
+    _leave(disk, 256)
     begun = hub.log_size()
     equal(rees.import_rows(STREET, MAPPING)[0], 0, "the import: the device has room")
     hub.saw("commit-failed", begun)

@@ -145,6 +145,7 @@ def a_device_that_was_away_gets_all_of_it(world):
 def a_device_without_a_grant_sees_nothing_of_a_scope(world):
     hub, rees = world.pair("rees")
     kent = world.make_device("kent", hub, scopes="kent/street")
+    in_sync(hub, kent)  # it has its record types
     record = rees.put("crime", "summary=Window forced")
     elsewhere = kent.put("crime", "summary=Door forced")
     in_sync(hub, rees, kent)
