@@ -157,6 +157,7 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     peer->valid = valid;
     peer->connected_ms = now_ms;
     hf_session_open(&peer->session, HF_SIDE_HUB, now_ms);
+    hf_pace_open(&peer->pace);
     peer->next = hub->peers;
     if (hub->peers) hub->peers->previous = peer;
     hub->peers = peer;
@@ -309,6 +310,7 @@ hf_status hf_hub_send(hf_hub *hub, hf_peer *peer, uint64_t now_ms, hf_bytes *mes
         status = hf_frame_seal(hub->deflater, hf_buffer_bytes(&hub->raw), &hub->sealed);
     if (status != HF_OK) return refuse(peer, status, "output");
     *message = hf_buffer_bytes(&hub->sealed);
+    hf_fanout_wired(peer, message->size, now_ms);
     return HF_OK;
 }
 

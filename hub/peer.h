@@ -11,6 +11,7 @@
 #include "sync/feed.h"
 #include "sync/frame.h"
 #include "sync/log.h"
+#include "sync/pace.h"
 #include "sync/session.h"
 
 typedef struct hf_peer_log {
@@ -82,8 +83,10 @@ struct hf_peer {
     struct {
         uint64_t to;
         uint32_t bytes;
+        hf_pace_mark mark; /* size 0: not yet on the wire */
     } flights[HF_FEED_FRAMES_MAX];
     size_t first_flight, flight_count, flight_bytes;
+    hf_pace pace;          /* of the way down */
     uint64_t heads;        /* sent up to this acceptance number */
     uint64_t heads_looked; /* hub's count of accepted heads at the last look */
     uint8_t *named;        /* bit per origin number: ORIGIN was sent */

@@ -167,6 +167,7 @@ hf_status hf_client_send(hf_client *client, uint64_t now_ms, hf_bytes *message)
         status = hf_frame_seal(client->deflater, hf_buffer_bytes(&client->raw), &client->sealed);
     if (status != HF_OK) return refuse(client, status, "output");
     *message = hf_buffer_bytes(&client->sealed);
+    if (client->upload.logs) hf_upload_wired(&client->upload, message->size, now_ms);
     return HF_OK;
 }
 

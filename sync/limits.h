@@ -53,9 +53,13 @@ enum {
     HF_FEED_FRAMES_MAX = 32,            /* FEED frames not yet FEED_ACKed, per session */
     HF_FEED_LAG_MAX = 1024,             /* filtered positions, and the client is told */
     HF_PUSHES_MAX = 512,                /* PUSH frames not yet acknowledged, per session */
-    HF_PUSH_SIZE_MIN = 2 * 1024,        /* PUSH frames on the slowest link, raw */
-    HF_PUSH_SLOW_MS = 1000,             /* acknowledged later than this: smaller frames */
-    HF_PUSH_FAST_MS = 250,              /* sooner than this: larger ones */
+    HF_PACE_AHEAD_MS = 250,             /* of bulk under way beyond what the link needs to be busy */
+    HF_PACE_FRAME_MIN = 1024,           /* wire bytes of a frame on the slowest link ... */
+    HF_PACE_START = 2 * 1024,           /* ... and unacknowledged while nothing is known of it */
+    HF_PACE_ALONE = 512,                /* of the first frame on an empty link */
+    HF_PACE_OVERHEAD = 32,              /* that a frame costs on the wire beside itself */
+    HF_PACE_BASE_MS = 60 * 1000,        /* a busy link's shortest round trip is measured anew */
+    HF_LANE_FLOOR = 20,                 /* one byte in so many goes to the lanes that must wait */
     HF_NOTICES_MAX = 64,                /* notices in one ACK; the verdicts tell them all */
     HF_PEER_FRAMES_PER_TURN = 32,       /* frames one session may send before the next may */
     HF_TURN_WORK_MAX = 512,             /* that a hub applies in one turn, in small entries */
@@ -85,7 +89,8 @@ enum {
     HF_RENEW_RETRY_MS = 10 * 60 * 1000, /* a renewal came to nothing: the device asks again */
     HF_RENEW_AGAIN_MS = 5 * 60 * 1000,  /* RENEW sooner than this in one session: ERROR 104 */
     HF_STORE_RETRY_MS = 1000,           /* after a failed commit, before a hub tries unasked */
-    HF_HEAD_INTERVAL_MS = 250,          /* at most one signed head per log in this time */
+    HF_HEAD_INTERVAL_MS = 250,          /* at most one signed head per log in this time ... */
+    HF_HEAD_INTERVAL_MAX_MS = 10 * 1000, /* ... and on the thinnest link not less often than this */
 
     /* Certificates, in percent of a certificate's life. */
     HF_RENEW_ALLOWED_PERCENT = 50, /* before this a hub gives the same one again */

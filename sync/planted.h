@@ -14,6 +14,10 @@ typedef enum hf_planted_name {
     HF_PLANTED_FEED_ACK_BEFORE_COMMIT, /* client: says "applied" before it is on disk */
     HF_PLANTED_LANE_ORDER,             /* client: the least urgent lane goes first */
     HF_PLANTED_CREDIT_IGNORED,         /* client: sends past its window */
+    HF_PLANTED_LANE_STARVED,           /* client: no floor: while one lane is busy, none below it */
+    HF_PLANTED_FLOOR_WITHOUT_MEASURE,  /* client: the lower lanes get as much as the most urgent */
+    HF_PLANTED_NO_PACE,                /* both: whatever the socket takes is under way */
+    HF_PLANTED_FRAMES_AS_LARGE_AS_CAN_BE, /* both: a frame's size says nothing of the link */
     HF_PLANTED_NO_ORIGIN_CHECK,        /* hub: takes anything from anyone it knows */
     HF_PLANTED_WITHHELD_BLOCKS,        /* hub: what follows a withheld entry waits for ever */
     HF_PLANTED_WITHHELD_FED,           /* hub: a withheld entry is sent to others */
