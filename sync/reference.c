@@ -269,7 +269,8 @@ static hf_status provisional(hf_store *store, char out[HF_REFERENCE_SIZE])
     if (status == HF_OK) status = hf_meta_set(store, META_PROVISIONAL, hf_buffer_bytes(&stored));
     hf_buffer_free(&stored);
     hf_provisional_tag_of(&store->own->id, tag);
-    (void)snprintf(out, HF_REFERENCE_SIZE, "%s%llu", tag, (unsigned long long)count);
+    /* Four digits: a search is by the beginnings of words, and "1" begins every year. */
+    (void)snprintf(out, HF_REFERENCE_SIZE, "%s%04llu", tag, (unsigned long long)count);
     return status;
 }
 
