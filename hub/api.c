@@ -94,10 +94,17 @@ static hf_status api_status(hf_call *call)
 }
 
 static const hf_operation operations[] = {
-    {"status", api_status},        {"devices", hf_hub_api_devices}, {"token", hf_hub_api_token},
-    {"revoke", hf_hub_api_revoke}, {"conflicts", hf_api_conflicts}, {"show", hf_api_get},
-    {"history", hf_api_history},   {"list", hf_api_list},           {"verify", hf_api_verify},
+    {"status", api_status},
+    {"devices", hf_hub_api_devices},
+    {"token", hf_hub_api_token},
+    {"revoke", hf_hub_api_revoke},
+    {"conflicts", hf_api_conflicts},
+    {"show", hf_api_get},
+    {"history", hf_api_history},
+    {"list", hf_api_list},
+    {"verify", hf_api_verify},
     {"pack", hf_hub_api_pack},
+    {"references", hf_hub_api_references},
 };
 
 const hf_api_side hf_hub_side = {

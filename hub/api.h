@@ -30,6 +30,7 @@ HF_MUST_CHECK hf_status hf_hub_api_devices(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_token(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_revoke(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_pack(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_references(hf_call *call);
 
 typedef struct hub_fleet { /* devices, counted; hubs are none */
     uint64_t enrolled, revoked, connected, in_sync;

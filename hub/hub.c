@@ -89,6 +89,8 @@ static void peer_free(hf_peer *peer)
     hf_buffer_free(&peer->notices);
     hf_buffer_free(&peer->vector);
     hf_buffer_free(&peer->renewed);
+    hf_buffer_free(&peer->asked);
+    hf_buffer_free(&peer->leased);
     free(peer);
 }
 
@@ -192,6 +194,7 @@ void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     hf_backlog_drop(hub, peer);
     leave_ready(hub, peer);
     hf_peer_forget_renewal(peer);
+    hf_peer_forget_ask(peer);
     if (peer->previous)
         peer->previous->next = peer->next;
     else
@@ -267,6 +270,7 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     hf_backlog_take(hub);
     hf_status status = hf_ingest(hub);
     if (status == HF_OK) status = hf_renew_turn(hub);
+    if (status == HF_OK) status = hf_leasing_turn(hub);
     bool moved = hf_feed_position(hub->store) != hub->position;
     if (moved || hub->heads_taken != heads_before) hf_fanout_wake(hub, wrote_outside);
     wake_starved(hub);
@@ -296,6 +300,7 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
         return hf_peer_write_welcome(peer, &hub->raw);
     hf_peer_write_ack(peer, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_certificate(peer, &hub->raw);
+    if (hub->raw.size == 0) hf_peer_write_lease(peer, &hub->raw);
     return hub->raw.size > 0 ? HF_OK : hf_fanout_write(hub, peer);
 }
 
@@ -324,7 +329,7 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
 {
     if (hub->postponed_until_ms) return hub->postponed_until_ms;
     if (hub->starved || hub->inbox.count > 0 || hub->backlog.count > 0) return 0;
-    if (hub->renewals > 0) return hub->retry_at_ms;
+    if (hub->renewals > 0 || hub->leasings > 0) return hub->retry_at_ms;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
     return due_ms < hub->retry_at_ms ? hub->retry_at_ms : due_ms;

@@ -190,6 +190,7 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     case HF_FRAME_VECTOR: return on_vector(peer, &message->as.vector, raw);
     case HF_FRAME_START: return on_start(peer, &message->as.start);
     case HF_FRAME_RENEW: return hf_peer_on_renew(peer, now_ms);
+    case HF_FRAME_ASK: return hf_peer_on_ask(peer, raw);
     default: return HF_OK; /* nothing, or a PONG: we ask only to hear that they live */
     }
 }

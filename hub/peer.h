@@ -75,6 +75,11 @@ struct hf_peer {
     hf_buffer renewed;         /* what CERTIFICATE will say; empty: `renewal_problem` */
     const char *renewal_problem;
 
+    hf_renewal leasing;  /* of numbers: as of the certificate */
+    hf_buffer asked;     /* the ASK that waits, raw */
+    hf_buffer leased;    /* items of the LEASE that answers it, ... */
+    size_t leased_count; /* ... and how many they are */
+
     hf_fed fed;
     uint64_t announced; /* WELCOME's position */
     uint8_t announced_chain[16];
@@ -119,6 +124,7 @@ struct hf_hub {
     hf_inbox inbox;   /* ... what the present turn applies */
     size_t inbox_entries;
     size_t renewals;          /* peers that wait for theirs */
+    size_t leasings;          /* peers that wait for numbers */
     const hf_peer *alone;     /* the only one that sent anything since ... */
     uint64_t alone_since_ms;  /* ... this turn; NULL: there were several */
     uint64_t now_ms, wall_ms; /* of the last turn */
@@ -154,6 +160,13 @@ void hf_peer_forget_renewal(hf_peer *peer); /* its link is gone */
 /* Answers some of those that wait, in one transaction of its own. */
 HF_MUST_CHECK hf_status hf_renew_turn(hf_hub *hub);
 void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw);
+
+/* ---- leasing.c ---- */
+HF_MUST_CHECK hf_status hf_peer_on_ask(hf_peer *peer, hf_bytes raw);
+void hf_peer_forget_ask(hf_peer *peer); /* its link is gone */
+/* Answers some of those that wait, in one transaction of its own. */
+HF_MUST_CHECK hf_status hf_leasing_turn(hf_hub *hub);
+void hf_peer_write_lease(hf_peer *peer, hf_buffer *raw);
 
 /* ---- greet.c ---- */
 HF_MUST_CHECK hf_status hf_peer_find_certificate(hf_peer *peer);

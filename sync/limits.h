@@ -112,8 +112,22 @@ enum {
     HF_PACK_CODES_MAX = 250,  /* per code list; an index is never HF_DISPUTED */
     HF_PACK_NAME_MAX = 32,    /* type and field names: a record's id as text must fit */
     HF_PACK_LABEL_MAX = 64,   /* labels and codes: bytes */
-    HF_PACK_SCALE_MAX = 9     /* digits after the point of a decimal */
+    HF_PACK_SCALE_MAX = 9,    /* digits after the point of a decimal */
+
+    /* Leased references: protocol.md 10. */
+    HF_SERIES_MAX = 32,               /* series in one pack, so in one ASK; more: ERROR 103 */
+    HF_SERIES_FORMAT_MAX = 32,        /* bytes of a reference's format */
+    HF_SERIES_BLOCK_MIN = 2,          /* numbers leased at a time: half of them is some */
+    HF_SERIES_BLOCK_MAX = 100 * 1000, /* a lost device loses no more */
+    HF_ASK_AGAIN_MS = 10 * 1000,      /* a device that got no numbers asks again */
+    HF_LEASE_AGAIN_MS = 5 * 1000,     /* a key gets no two blocks of a series sooner */
+    HF_LEASES_PER_TURN = 64,          /* devices that a hub answers before it serves others */
+    HF_LEASE_SKIP = 10 * 1000 * 1000, /* a hub under a new name leases from the next of these */
+    HF_REFERENCES_PER_TURN = 64       /* records that a device gives their number in one turn */
 };
+
+/* Numbers of a series: twelve digits. A hub that has leased them all leases no more. */
+#define HF_REFERENCE_MAX 999999999999ll
 
 _Static_assert(HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX < HF_FRAME_SIZE_MAX, "a full frame fits");
 _Static_assert(HF_FRAME_SIZE_MAX < HF_FRAME_INFLATED_MAX, "an uncompressed frame is legal");
@@ -131,6 +145,7 @@ _Static_assert(HF_CREDIT_BYTES >= HF_FRAME_INFLATED_MAX, "a credit admits any fr
 _Static_assert(HF_RENEW_AGAIN_MS < HF_RENEW_RETRY_MS, "an honest device is never too early");
 _Static_assert(HF_RENEW_ALLOWED_PERCENT < HF_RENEW_AFTER_PERCENT, "who asks in time is answered");
 _Static_assert(HF_RENEW_AFTER_PERCENT + HF_RENEW_SPREAD_PERCENT < 90, "time is left to try again");
+_Static_assert(HF_LEASE_AGAIN_MS < HF_ASK_AGAIN_MS, "who asks again in time gets one");
 _Static_assert(HF_PING_AFTER_MS * 2 < HF_SILENCE_MAX_MS, "a lost ping is asked again");
 
 #endif

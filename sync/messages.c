@@ -535,6 +535,8 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_HEADS, 2, read_heads},
     {HF_FRAME_RENEW, 0, read_renew},
     {HF_FRAME_CERTIFICATE, 2, read_certificate},
+    {HF_FRAME_ASK, 1, hf_ask_read},
+    {HF_FRAME_LEASE, 1, hf_lease_read},
     {HF_FRAME_CREDIT, 3, read_credit},
     {HF_FRAME_PING, 1, read_ping},
     {HF_FRAME_PONG, 2, read_pong},

@@ -25,6 +25,8 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_HEADS = 15,
                              HF_FRAME_RENEW = 16,
                              HF_FRAME_CERTIFICATE = 17,
+                             HF_FRAME_ASK = 36,
+                             HF_FRAME_LEASE = 37,
                              HF_FRAME_CREDIT = 40,
                              HF_FRAME_PING = 50,
                              HF_FRAME_PONG = 51,
@@ -218,6 +220,17 @@ typedef struct hf_certificate_frame {
     hf_bytes text;
 } hf_certificate_frame;
 
+typedef struct hf_asked { /* in ASK: numbers are wanted of a series */
+    hf_bytes series;
+    uint64_t last; /* of the newest block that was leased to this incarnation; 0: none */
+} hf_asked;
+typedef struct hf_leased { /* in LEASE */
+    hf_bytes series;
+    uint64_t first, last;
+} hf_leased;
+bool hf_next_asked(hf_list *list, hf_asked *out);
+bool hf_next_leased(hf_list *list, hf_leased *out);
+
 typedef struct hf_credit {
     uint8_t lane;
     uint32_t entries, bytes;
@@ -247,6 +260,8 @@ typedef struct hf_message {
         hf_head_item head;
         hf_heads heads;
         hf_certificate_frame certificate;
+        hf_list asked;  /* ASK: hf_next_asked */
+        hf_list leased; /* LEASE: hf_next_leased */
         hf_credit credit;
         hf_pong ping;
         hf_farewell farewell;
@@ -271,6 +286,13 @@ void hf_write_acked(hf_buffer *out, const hf_acked *acked);
 void hf_write_notice(hf_buffer *out, const hf_notice *notice);
 void hf_write_head_item(hf_buffer *out, const hf_head_item *item);
 void hf_write_leaf(hf_buffer *out, const hf_head_leaf *leaf);
+void hf_write_asked(hf_buffer *out, const hf_asked *asked);
+void hf_write_leased(hf_buffer *out, const hf_leased *leased);
+
+/* ---- messages_lease.c: for hf_message_read and hf_message_write ---- */
+void hf_ask_read(hf_reader *reader, hf_message *out);
+void hf_lease_read(hf_reader *reader, hf_message *out);
+void hf_lease_write(hf_buffer *out, const hf_message *message);
 
 /* Collects bodies into runs of one log each. Zero-initialise. */
 typedef struct hf_runs {

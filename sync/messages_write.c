@@ -280,6 +280,8 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
         write_list(out, &message->as.heads.heads);
         hf_write_uint(out, message->as.heads.number);
         break;
+    case HF_FRAME_ASK:
+    case HF_FRAME_LEASE: hf_lease_write(out, message); break;
     case HF_FRAME_CERTIFICATE: write_certificate(out, &message->as.certificate); break;
     default: write_short_frame(out, message); break;
     }

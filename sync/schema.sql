@@ -81,6 +81,27 @@ CREATE TABLE clock_cap(         -- control.c: fold of the _clock records
 CREATE TABLE import_row(        -- edge/import.c: rows already taken, so a second run makes nothing
     digest BLOB PRIMARY KEY) WITHOUT ROWID;
 
+CREATE TABLE lease(             -- lease.c: fold of the _lease records: numbers that were leased, to whom
+    id BLOB PRIMARY KEY, series TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    holder BLOB NOT NULL, key_id BLOB NOT NULL, granted INTEGER NOT NULL,
+    hub INTEGER NOT NULL) WITHOUT ROWID; -- origin.no of the hub that leased them
+CREATE INDEX lease_series ON lease(series, last);
+CREATE INDEX lease_key ON lease(key_id, series, first);
+
+CREATE TABLE block(             -- reference.c: at a device, the numbers that are leased to it
+    origin INTEGER NOT NULL,    -- origin.no of the incarnation that they are leased to
+    series TEXT NOT NULL, first INTEGER NOT NULL, unused INTEGER NOT NULL,
+    state BLOB NOT NULL,        -- [origin, series, first, last, next] (sealed)
+    PRIMARY KEY(origin, series, first)) WITHOUT ROWID;
+
+CREATE TABLE reference(         -- reference.c: at a hub, the numbers that records bear or once bore
+    series TEXT NOT NULL, number INTEGER NOT NULL, record INTEGER NOT NULL,
+    PRIMARY KEY(series, number, record)) WITHOUT ROWID;
+
+CREATE TABLE provisional(       -- reference.c: records that still lack their number, by who is to give it
+    record INTEGER NOT NULL, tag TEXT NOT NULL, PRIMARY KEY(record, tag)) WITHOUT ROWID;
+CREATE INDEX provisional_tag ON provisional(tag, record);
+
 CREATE TABLE word(              -- find.c: derived; built behind the write
     word TEXT NOT NULL, record INTEGER NOT NULL, PRIMARY KEY(word, record)) WITHOUT ROWID;
 CREATE INDEX word_record ON word(record);

@@ -86,6 +86,7 @@ struct hf_store {
     hf_txn *txn;
     uint32_t may_write;             /* a scope found to be open to this device; 0: none yet */
     bool clock_caps;                /* clock_cap has rows: qualities must be looked up */
+    uint64_t references_moved;      /* rises when a block or the pack changes, or who we are */
     bool pack_changed;              /* a newer one may be held: to be looked for after a commit */
     uint64_t head_number;           /* last acceptance number given to a head */
     struct hf_head_base *head_base; /* head.c: where the last head was worked out; may be NULL */
@@ -319,6 +320,15 @@ HF_MUST_CHECK hf_status hf_head_read_leaves(hf_bytes bytes, hf_head_leaf leaves[
 /* The leaves in a row of (seq, hlc, root, signature, leaves), which is sealed as a whole. Borrowed
  * from the statement. HF_ERR_CORRUPT: it is not as it was stored. */
 HF_MUST_CHECK hf_status hf_head_row_leaves(hf_store *store, sqlite3_stmt *row, hf_bytes *out);
+
+/* ---- reference.c ---- */
+/* The record is stored: brings the tables of who bears which number up to date with it. `anew`: it
+ * was folded from nothing, and may have lost what it had. */
+HF_MUST_CHECK hf_status hf_reference_settle(hf_store *store, hf_record *record, bool anew);
+/* For check.c: is the block's row (state, origin, series, first) what was stored? */
+HF_MUST_CHECK hf_status hf_block_check(hf_store *store, sqlite3_stmt *row, void *context);
+/* For verify: do these tables say of the record what it holds? */
+HF_MUST_CHECK hf_status hf_reference_matches(hf_store *store, hf_record *record, bool *matches);
 
 /* ---- control.c ---- */
 /* A record of a system type changed in the open batch: brings its table up to date. */

@@ -58,6 +58,14 @@ static const hf_field CLOCK_FIELDS[] = {
     FIELD(HF_CLOCK_QUALITY, "quality", "Clock quality", MIN, INT),
 };
 
+static const hf_field LEASE_FIELDS[] = {
+    FIELD(HF_LEASE_SERIES, "series", "Series", ONCE, TEXT),
+    FIELD(HF_LEASE_RANGE, "range", "Numbers", ONCE, ANY),
+    FIELD(HF_LEASE_HOLDER, "holder", "Holder", ONCE, BYTES),
+    FIELD(HF_LEASE_KEY_ID, "key_id", "Its key", ONCE, BYTES),
+    FIELD(HF_LEASE_GRANTED, "granted", "Leased at", ONCE, TIME),
+};
+
 #define TYPE(type_number, type_name, type_label, table, type_title)                                \
     {                                                                                              \
         .number = (type_number), .name = (type_name), .label = (type_label),                       \
@@ -71,6 +79,7 @@ static const hf_type SYSTEM_TYPES[] = {
     TYPE(HF_TYPE_DEVICE, "_device", "Device", DEVICE_FIELDS, &DEVICE_FIELDS[1]),
     TYPE(HF_TYPE_VERDICT, "_verdict", "Verdict", VERDICT_FIELDS, &VERDICT_FIELDS[2]),
     TYPE(HF_TYPE_CLOCK, "_clock", "Clock quality", CLOCK_FIELDS, NULL),
+    TYPE(HF_TYPE_LEASE, "_lease", "Leased numbers", LEASE_FIELDS, &LEASE_FIELDS[0]),
 };
 
 const hf_type *hf_system_types(size_t *count)

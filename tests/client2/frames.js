@@ -36,6 +36,8 @@ export const FRAMES = {
   HEADS: [15, 'heads', 'number'],
   RENEW: [16],
   CERTIFICATE: [17, 'certificate', 'text'],
+  ASK: [36, 'series'],
+  LEASE: [37, 'blocks'],
   CREDIT: [40, 'lane', 'entries', 'bytes'],
   PING: [50, 'nonce'],
   PONG: [51, 'nonce', 'wallMs'],

@@ -187,6 +187,25 @@ static json_t *origin_json(const hf_origin_frame *origin)
                      "certificate", hex_of(origin->certificate));
 }
 
+static json_t *asked_json(const hf_message *message)
+{
+    json_t *items = json_array();
+    hf_asked asked;
+    for (hf_list list = message->as.asked; hf_next_asked(&list, &asked);)
+        json_array_append_new(items, json_pack("[o,o]", text_of(asked.series), number(asked.last)));
+    return json_pack("{s:s,s:o}", "type", "ASK", "series", items);
+}
+
+static json_t *leased_json(const hf_message *message)
+{
+    json_t *items = json_array();
+    hf_leased leased;
+    for (hf_list list = message->as.leased; hf_next_leased(&list, &leased);)
+        json_array_append_new(items, json_pack("[o,o,o]", text_of(leased.series),
+                                               number(leased.first), number(leased.last)));
+    return json_pack("{s:s,s:o}", "type", "LEASE", "blocks", items);
+}
+
 static json_t *small_json(const hf_message *message)
 {
     const hf_credit *credit = &message->as.credit;
@@ -236,6 +255,8 @@ static json_t *message_json(const hf_message *message)
         json_object_set_new(head, "type", json_string("HEAD"));
         return head;
     case HF_FRAME_HEADS: return heads_json(&message->as.heads);
+    case HF_FRAME_ASK: return asked_json(message);
+    case HF_FRAME_LEASE: return leased_json(message);
     default: return small_json(message);
     }
 }
@@ -534,6 +555,29 @@ static void what_is_too_long_is_a_limit(void **state)
     }
 }
 
+static hf_status read_leased(uint64_t first, uint64_t last, size_t count)
+{
+    hf_buffer items = {0};
+    hf_leased leased = {.series = {(const uint8_t *)"crime", 5}, .first = first, .last = last};
+    for (size_t i = 0; i < count; i++) hf_write_leased(&items, &leased);
+    hf_message lease = {.type = HF_FRAME_LEASE};
+    lease.as.leased = (hf_list){hf_buffer_bytes(&items), count};
+    hf_status status = read_again(&lease);
+    hf_buffer_free(&items);
+    return status;
+}
+
+static void a_block_of_numbers_has_a_first_and_a_last(void **state)
+{
+    (void)state;
+    assert_int_equal(read_leased(1, 1, 1), HF_OK);
+    assert_int_equal(read_leased(1, HF_REFERENCE_MAX, HF_SERIES_MAX), HF_OK);
+    assert_int_equal(read_leased(0, 1, 1), HF_ERR_PROTOCOL);
+    assert_int_equal(read_leased(2, 1, 1), HF_ERR_PROTOCOL);
+    assert_int_equal(read_leased(1, HF_REFERENCE_MAX + 1, 1), HF_ERR_PROTOCOL);
+    assert_int_equal(read_leased(1, 1, HF_SERIES_MAX + 1), HF_ERR_LIMIT);
+}
+
 /* A device's own heads go by the index of one of its own origins. */
 static void a_head_names_an_origin_of_the_hello(void **state)
 {
@@ -564,6 +608,7 @@ int main(void)
         cmocka_unit_test(a_feed_never_runs_backwards),
         cmocka_unit_test(what_is_too_long_is_a_limit),
         cmocka_unit_test(a_head_names_an_origin_of_the_hello),
+        cmocka_unit_test(a_block_of_numbers_has_a_first_and_a_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
