@@ -43,6 +43,14 @@ enum {
     HF_ORIGINS_CITED_MAX = 64 * 1024, /* installations known; one more, by a citation alone */
 
     HF_HEAD_PATH_MAX = 8,              /* hashes from a scope's leaf to a head's root */
+    HF_RECEIPT_LOGS_MAX = 1024,        /* under one signature; more wait for the next */
+    HF_RECEIPT_PATH_MAX = 10,          /* hashes from a log's leaf to a receipt's root */
+    HF_RECEIPT_APART = 1024,           /* entries between two receipts of a log that are kept ... */
+    HF_RECEIPT_APART_MS = 600 * 1000,  /* ... or this time: closer ones give way to the next */
+    HF_RECEIPTS_MAX = 4096,            /* kept of one log; then the oldest goes */
+    HF_PROOF_SIZE_MAX = 1024 * 1024,   /* bytes of an exported receipt */
+    HF_PROOF_LINKS_MAX = 16 * 1024,    /* entries that it names, most by their hash alone */
+    HF_PROOF_RUNS_MAX = 64,            /* scopes and lanes that it is about */
     HF_TRANSACTION_RECORDS_MAX = 4096, /* records one local transaction may touch */
 
     /* Flow: when used up, the sender waits; nothing is dropped. */
@@ -86,6 +94,8 @@ enum {
     HF_RENEW_AGAIN_MS = 5 * 60 * 1000,  /* RENEW sooner than this in one session: ERROR 104 */
     HF_STORE_RETRY_MS = 1000,           /* after a failed commit, before a hub tries unasked */
     HF_HEAD_INTERVAL_MS = 250,          /* at most one signed head per log in this time */
+    HF_RECEIPT_INTERVAL_MS = 1000,      /* at most one signature under receipts in this time ... */
+    HF_RECEIPT_GATHER_MS = 100, /* ... and not sooner: so that acks go first, and many wait */
 
     /* Certificates, in percent of a certificate's life. */
     HF_RENEW_ALLOWED_PERCENT = 50, /* before this a hub gives the same one again */
@@ -114,6 +124,9 @@ _Static_assert(HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX < HF_FRAME_SIZE_MAX, "a 
 _Static_assert(HF_FRAME_SIZE_MAX < HF_FRAME_INFLATED_MAX, "an uncompressed frame is legal");
 _Static_assert(HF_VALUE_SIZE_MAX < HF_ENTRY_SIZE_MAX, "one value fits in an entry");
 _Static_assert(1 << HF_HEAD_PATH_MAX >= HF_LOG_SCOPES_MAX, "every leaf has its way to the root");
+_Static_assert(1 << HF_RECEIPT_PATH_MAX >= HF_RECEIPT_LOGS_MAX, "every log has its way up");
+_Static_assert(HF_PROOF_LINKS_MAX >= 2 * (HF_RECEIPT_APART + HF_TURN_ALONE_WORK_MAX),
+               "a proof reaches from one kept receipt to the next");
 _Static_assert(HF_LOG_SCOPES_MAX >= HF_SCOPES_MAX, "a device may write in all it holds");
 _Static_assert(HF_FIELD_DOTS_MAX <= HF_OVERWRITTEN_MAX, "one write can put a crowded field right");
 _Static_assert(HF_FIELD_DOTS_MAX > HF_ELEMENT_INLINE_MAX,

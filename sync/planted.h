@@ -21,7 +21,11 @@ typedef enum hf_planted_name {
     HF_PLANTED_DROP_ENTRY,             /* hub: a pushed entry is passed over */
     HF_PLANTED_EXPIRED_FED,            /* hub: an expired certificate's session is fed on */
     HF_PLANTED_NEVER_RENEWED,          /* client: the expired device never asks */
+    HF_PLANTED_RECEIPT_UNCHECKED,      /* hub signs another root; client: keeps what it is told */
+    HF_PLANTED_RECEIPT_ONCE,           /* hub: one whose link went before its receipt gets none */
     /* store */
+    HF_PLANTED_RECEIPT_THINNED,   /* the receipt goes that alone covers what came before */
+    HF_PLANTED_NO_FALL_BACK,      /* what a hub lost still counts as being there */
     HF_PLANTED_GUARD_IGNORED,     /* a restored copy goes on under its old name */
     HF_PLANTED_REUSED_SEQ,        /* a new entry takes the last one's seq */
     HF_PLANTED_NO_FSYNC,          /* a commit does not wait for the disk */
