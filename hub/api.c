@@ -97,7 +97,7 @@ static const hf_operation operations[] = {
     {"status", api_status},        {"devices", hf_hub_api_devices}, {"token", hf_hub_api_token},
     {"revoke", hf_hub_api_revoke}, {"conflicts", hf_api_conflicts}, {"show", hf_api_get},
     {"history", hf_api_history},   {"list", hf_api_list},           {"verify", hf_api_verify},
-    {"pack", hf_hub_api_pack},
+    {"pack", hf_hub_api_pack},     {"receipt", hf_api_receipt},
 };
 
 const hf_api_side hf_hub_side = {

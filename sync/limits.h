@@ -50,7 +50,8 @@ enum {
     HF_RECEIPTS_MAX = 4096,            /* kept of one log; then the oldest goes */
     HF_PROOF_SIZE_MAX = 1024 * 1024,   /* bytes of an exported receipt */
     HF_PROOF_LINKS_MAX = 16 * 1024,    /* entries that it names, most by their hash alone */
-    HF_PROOF_RUNS_MAX = 64,            /* scopes and lanes that it is about */
+    HF_PROOF_RUNS_MAX = 256,           /* stretches of logs that it is about */
+    HF_PROOF_KEYS_MAX = 16,            /* installations that it names, with their certificates */
     HF_TRANSACTION_RECORDS_MAX = 4096, /* records one local transaction may touch */
 
     /* Flow: when used up, the sender waits; nothing is dropped. */

@@ -37,10 +37,11 @@ hf_status hf_receipt_digest(const hf_crypto *crypto, const hf_receipt *receipt,
                             const uint8_t root[HF_HASH_SIZE], uint8_t out[HF_HASH_SIZE])
 {
     hf_buffer item = {0};
-    hf_write_array(&item, 4);
+    hf_write_array(&item, 5);
     hf_write_bytes(&item, receipt->hub.bytes, HF_ORIGIN_SIZE);
     hf_write_bytes(&item, receipt->epoch, sizeof receipt->epoch);
     hf_write_uint(&item, receipt->time_ms);
+    hf_write_uint(&item, receipt->count);
     hf_write_bytes(&item, root, HF_HASH_SIZE);
     return hash_item(crypto, TAG_RECEIPT, &item, out);
 }

@@ -26,7 +26,7 @@ typedef struct hf_receipt {
 HF_MUST_CHECK hf_status hf_receipt_leaf(const hf_crypto *crypto, const hf_receipt *receipt,
                                         const uint8_t log_root[HF_HASH_SIZE],
                                         uint8_t out[HF_HASH_SIZE]);
-/* What the hub signs: over itself, its epoch, the time and the root. */
+/* What the hub signs: over itself, its epoch, the time, the number of leaves and the root. */
 HF_MUST_CHECK hf_status hf_receipt_digest(const hf_crypto *crypto, const hf_receipt *receipt,
                                           const uint8_t root[HF_HASH_SIZE],
                                           uint8_t out[HF_HASH_SIZE]);

@@ -303,9 +303,6 @@ HF_MUST_CHECK hf_status hf_log_chain_through(hf_store *store, int64_t log, uint6
                                              uint8_t out[HF_HASH_SIZE]);
 
 /* ---- head.c ---- */
-/* The root that a leaf's path leads to; HF_ERR_PROTOCOL when the path has the wrong length. */
-HF_MUST_CHECK hf_status hf_head_leaf_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
-                                          uint8_t root[HF_HASH_SIZE]);
 typedef struct hf_head_bases hf_head_bases;
 void hf_head_forget(hf_store *store); /* after a rollback, and at close */
 /* Is the signature by the origin's certified key? HF_ERR_NOT_FOUND: its certificate is not known.
