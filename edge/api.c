@@ -232,7 +232,7 @@ static const hf_operation operations[] = {
     {"import", hf_edge_api_import},  {"delete", hf_edge_api_delete},
     {"conflicts", hf_api_conflicts}, {"resolve", hf_edge_api_resolve},
     {"history", hf_api_history},     {"status", api_status},
-    {"verify", hf_api_verify},
+    {"receipt", hf_api_receipt},     {"verify", hf_api_verify},
 };
 
 const hf_api_side hf_edge_side = {

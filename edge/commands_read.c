@@ -1,5 +1,7 @@
-/* commands_read.c: commands that print: get, find, history, status. */
+/* commands_read.c: commands that print: get, find, history, status, verify-receipt. */
 #include "program.h"
+
+#include "sync/report.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -169,4 +171,9 @@ static void show_status(const hf_show *show, const json_t *status)
 int hf_edge_cli_status(void *context, const hf_cli_args *args)
 {
     return hf_program_once(context, args, hf_request_new("status", args), show_status);
+}
+
+int hf_edge_cli_check_receipt(void *context, const hf_cli_args *args)
+{
+    return hf_program_check_receipt(context, args, hf_report_proof_text);
 }

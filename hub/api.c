@@ -105,6 +105,7 @@ static const hf_operation operations[] = {
     {"verify", hf_api_verify},
     {"pack", hf_hub_api_pack},
     {"references", hf_hub_api_references},
+    {"receipt", hf_api_receipt},
 };
 
 const hf_api_side hf_hub_side = {

@@ -64,6 +64,13 @@ static const hf_cli_command commands[] = {
      1, 1, hf_hub_cli_show},
     {"list", "[TYPE]", "list records, oldest first", "holdfast-hub list crime --limit 20", NULL,
      hf_list_options, 0, 1, hf_program_list},
+    {"receipt", "ID", "who wrote a record, with the references that an officer reads out",
+     "holdfast-hub receipt crime_01k...\nholdfast-hub receipt crime_01k... --entry K7QX-2M9D", NULL,
+     hf_entry_options, 1, 1, hf_program_receipt},
+    {"verify-receipt", "FILE", "what a receipt proves; exit code 1 when it proves nothing",
+     "holdfast-hub verify-receipt theft.receipt\n"
+     "holdfast-hub verify-receipt theft.receipt --ca ca.pem",
+     NULL, hf_check_options, 1, 1, hf_hub_cli_check_receipt},
     {"verify", "", "check every chain, head and record; exit code 1 on a fault",
      "holdfast-hub verify", NULL, NULL, 0, 0, hf_program_verify},
     {"pack", "FILE", "publish a compiled pack to every device", "holdfast-hub pack police.cbor",

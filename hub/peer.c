@@ -54,6 +54,9 @@ void hf_peer_settle(hf_peer *peer)
         hf_peer_origin *origin = &peer->origins[i];
         memcpy(origin->durable, origin->now, sizeof origin->durable);
         origin->ack_due |= origin->touched;
+        for (uint8_t lane = 0; lane < HF_LANE_COUNT && peer->wants_receipts; lane++)
+            if (origin->durable[lane].held > origin->receipted[lane])
+                hf_receipts_due(peer, i, lane);
         origin->touched = 0;
     }
     peer->notices_durable = peer->notice_count;

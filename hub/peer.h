@@ -25,6 +25,8 @@ typedef struct hf_peer_origin { /* one of the incarnations that HELLO named, by 
     uint8_t touched, ack_due;           /* a bit for each lane */
     hf_peer_log now[HF_LANE_COUNT];     /* with what the open batch adds */
     hf_peer_log durable[HF_LANE_COUNT]; /* committed: what may be said */
+    uint8_t receipt_due;                /* a bit for each lane */
+    uint64_t receipted[HF_LANE_COUNT];  /* signed for, or about to be, up to here */
 } hf_peer_origin;
 
 typedef enum hf_fed { HF_FED_NOT, HF_FED_VECTORS, HF_FED_FEED } hf_fed;
@@ -70,6 +72,11 @@ struct hf_peer {
     hf_buffer notices;      /* encoded items */
     size_t notice_count, notices_durable, notices_durable_size;
 
+    bool wants_receipts;
+    bool receipt_waits;    /* in the hub's list of those that are due one */
+    hf_peer *next_receipt; /* ... the next in it */
+    hf_buffer receipt;     /* signed, and to be sent: the raw frame; empty: none */
+
     hf_renewal renewal;
     uint64_t renewal_asked_ms; /* 0: not in this session */
     hf_buffer renewed;         /* what CERTIFICATE will say; empty: `renewal_problem` */
@@ -105,6 +112,14 @@ struct hf_peer {
     uint64_t budget_turn;
 };
 
+typedef struct hf_receipt_point { /* a log as it stands on disk: to be signed for */
+    hf_peer *peer;
+    size_t origin; /* in its list */
+    uint8_t lane;
+    uint64_t seq;
+    uint8_t root[HF_HASH_SIZE];
+} hf_receipt_point;
+
 enum { HF_HUB_TOUCHED_MAX = 64 };
 typedef struct hf_scope_list {
     uint32_t scopes[HF_HUB_TOUCHED_MAX];
@@ -123,8 +138,13 @@ struct hf_hub {
     hf_inbox backlog; /* what came; backlog.h says when a turn takes it into ... */
     hf_inbox inbox;   /* ... what the present turn applies */
     size_t inbox_entries;
-    size_t renewals;          /* peers that wait for theirs */
-    size_t leasings;          /* peers that wait for numbers */
+    size_t renewals;         /* peers that wait for theirs */
+    size_t leasings;         /* peers that wait for numbers */
+    hf_peer *receipt_first;  /* peers that are due one */
+    uint64_t receipts_at_ms; /* when the next signature may be; UINT64_MAX: none is due */
+    uint64_t receipts_signed_ms;
+    hf_receipt_point *points; /* room for HF_RECEIPT_LOGS_MAX; NULL before the first */
+    size_t point_count;
     const hf_peer *alone;     /* the only one that sent anything since ... */
     uint64_t alone_since_ms;  /* ... this turn; NULL: there were several */
     uint64_t now_ms, wall_ms; /* of the last turn */
@@ -167,6 +187,13 @@ void hf_peer_forget_ask(hf_peer *peer); /* its link is gone */
 /* Answers some of those that wait, in one transaction of its own. */
 HF_MUST_CHECK hf_status hf_leasing_turn(hf_hub *hub);
 void hf_peer_write_lease(hf_peer *peer, hf_buffer *raw);
+/* ---- receipts.c ---- */
+void hf_receipts_due(hf_peer *peer, size_t origin, uint8_t lane); /* more of it is on disk */
+void hf_receipts_forget(hf_peer *peer);                           /* its link is gone */
+/* After a commit: notes what a long upload has reached, and signs when it is time. */
+HF_MUST_CHECK hf_status hf_receipts_turn(hf_hub *hub);
+uint64_t hf_receipts_deadline_ms(const hf_hub *hub);
+void hf_peer_write_receipt(hf_peer *peer, hf_buffer *raw);
 
 /* ---- greet.c ---- */
 HF_MUST_CHECK hf_status hf_peer_find_certificate(hf_peer *peer);

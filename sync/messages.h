@@ -6,7 +6,7 @@
 #ifndef HF_MESSAGES_H
 #define HF_MESSAGES_H
 
-#include "apply.h"
+#include "receipt.h"
 
 typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_NONE = 0, /* of an unknown type that may be ignored */
@@ -27,6 +27,7 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_CERTIFICATE = 17,
                              HF_FRAME_ASK = 36,
                              HF_FRAME_LEASE = 37,
+                             HF_FRAME_RECEIPT = 20,
                              HF_FRAME_CREDIT = 40,
                              HF_FRAME_PING = 50,
                              HF_FRAME_PONG = 51,
@@ -87,6 +88,9 @@ typedef struct hf_hello {
     hf_cursor resume;
     uint64_t wall_ms;
     uint64_t heads; /* of this hub's, held up to this number */
+    bool wants_receipts;
+    hf_origin_id receipts_hub; /* whose receipts these are: */
+    hf_list receipts;          /* hf_next_receipted */
 } hf_hello;
 typedef struct hf_claim { /* an incarnation of the device and how far it has its logs */
     uint8_t incarnation[HF_INCARNATION_SIZE];
@@ -97,7 +101,12 @@ typedef struct hf_claimed_log {
     uint64_t seq;
     uint8_t chain[HF_HASH_SIZE];
 } hf_claimed_log;
+typedef struct hf_receipted { /* a log of the device's, and how far it has a receipt */
+    uint8_t origin, lane;
+    uint64_t seq;
+} hf_receipted;
 bool hf_next_claim(hf_list *list, hf_claim *out);
+bool hf_next_receipted(hf_list *list, hf_receipted *out);
 bool hf_next_claimed_log(hf_list *list, hf_claimed_log *out);
 
 typedef struct hf_welcome {
@@ -215,6 +224,19 @@ typedef struct hf_heads {
 bool hf_next_head(hf_list *list, hf_head_item *out);
 bool hf_next_leaf(hf_list *list, hf_head_leaf *out);
 
+typedef struct hf_receipt_frame { /* one signature, and what of it is the device's */
+    uint32_t hub;                 /* index of an ORIGIN: who signed */
+    uint8_t epoch[16];
+    uint64_t time_ms;
+    uint8_t signature[HF_SIGNATURE_SIZE];
+    hf_list logs; /* hf_next_receipt */
+} hf_receipt_frame;
+typedef struct hf_receipt_item {
+    uint8_t origin;     /* index in HELLO */
+    hf_receipt receipt; /* log and way alone: the rest is the frame's */
+} hf_receipt_item;
+bool hf_next_receipt(hf_list *list, hf_receipt_item *out);
+
 typedef struct hf_certificate_frame {
     hf_bytes certificate; /* DER; empty: none, and `text` says why */
     hf_bytes text;
@@ -262,6 +284,7 @@ typedef struct hf_message {
         hf_certificate_frame certificate;
         hf_list asked;  /* ASK: hf_next_asked */
         hf_list leased; /* LEASE: hf_next_leased */
+        hf_receipt_frame receipt;
         hf_credit credit;
         hf_pong ping;
         hf_farewell farewell;
@@ -293,6 +316,8 @@ void hf_write_leased(hf_buffer *out, const hf_leased *leased);
 void hf_ask_read(hf_reader *reader, hf_message *out);
 void hf_lease_read(hf_reader *reader, hf_message *out);
 void hf_lease_write(hf_buffer *out, const hf_message *message);
+void hf_write_receipted(hf_buffer *out, const hf_receipted *receipted);
+void hf_write_receipt_item(hf_buffer *out, const hf_receipt_item *item);
 
 /* Collects bodies into runs of one log each. Zero-initialise. */
 typedef struct hf_runs {

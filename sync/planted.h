@@ -18,14 +18,18 @@ typedef enum hf_planted_name {
     HF_PLANTED_FLOOR_WITHOUT_MEASURE,  /* client: the lower lanes get as much as the most urgent */
     HF_PLANTED_NO_PACE,                /* both: whatever the socket takes is under way */
     HF_PLANTED_FRAMES_AS_LARGE_AS_CAN_BE, /* both: a frame's size says nothing of the link */
-    HF_PLANTED_NO_ORIGIN_CHECK,        /* hub: takes anything from anyone it knows */
-    HF_PLANTED_WITHHELD_BLOCKS,        /* hub: what follows a withheld entry waits for ever */
-    HF_PLANTED_WITHHELD_FED,           /* hub: a withheld entry is sent to others */
-    HF_PLANTED_RESYNC_FROM_ZERO,       /* hub: forgets where the client was */
-    HF_PLANTED_DROP_ENTRY,             /* hub: a pushed entry is passed over */
-    HF_PLANTED_EXPIRED_FED,            /* hub: an expired certificate's session is fed on */
-    HF_PLANTED_NEVER_RENEWED,          /* client: the expired device never asks */
+    HF_PLANTED_NO_ORIGIN_CHECK,           /* hub: takes anything from anyone it knows */
+    HF_PLANTED_WITHHELD_BLOCKS,           /* hub: what follows a withheld entry waits for ever */
+    HF_PLANTED_WITHHELD_FED,              /* hub: a withheld entry is sent to others */
+    HF_PLANTED_RESYNC_FROM_ZERO,          /* hub: forgets where the client was */
+    HF_PLANTED_DROP_ENTRY,                /* hub: a pushed entry is passed over */
+    HF_PLANTED_EXPIRED_FED,               /* hub: an expired certificate's session is fed on */
+    HF_PLANTED_NEVER_RENEWED,             /* client: the expired device never asks */
+    HF_PLANTED_RECEIPT_UNCHECKED, /* hub signs another root; client: keeps what it is told */
+    HF_PLANTED_RECEIPT_ONCE,      /* hub: one whose link went before its receipt gets none */
     /* store */
+    HF_PLANTED_RECEIPT_THINNED,   /* the receipt goes that alone covers what came before */
+    HF_PLANTED_NO_FALL_BACK,      /* what a hub lost still counts as being there */
     HF_PLANTED_GUARD_IGNORED,     /* a restored copy goes on under its old name */
     HF_PLANTED_REUSED_SEQ,        /* a new entry takes the last one's seq */
     HF_PLANTED_NO_FSYNC,          /* a commit does not wait for the disk */

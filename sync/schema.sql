@@ -62,6 +62,11 @@ CREATE TABLE ack(               -- apply.c: what a hub says it holds durably of 
     hub BLOB NOT NULL, log INTEGER NOT NULL, durable INTEGER NOT NULL, central INTEGER NOT NULL,
     PRIMARY KEY(hub, log)) WITHOUT ROWID;
 
+CREATE TABLE receipt(           -- receipt.c: what a hub signed of a log of ours; undone: and lost since
+    log INTEGER NOT NULL, seq INTEGER NOT NULL, hub BLOB NOT NULL, time INTEGER NOT NULL,
+    undone INTEGER NOT NULL, proof BLOB NOT NULL, -- proof (sealed, all of the row)
+    PRIMARY KEY(log, seq, hub, time)) WITHOUT ROWID;
+
 CREATE TABLE granted(           -- control.c: at an edge, the scopes that WELCOME named
     scope INTEGER PRIMARY KEY, may_write INTEGER NOT NULL, name TEXT NOT NULL);
 
