@@ -74,6 +74,12 @@ struct hf_peer {
     hf_buffer renewed;         /* what CERTIFICATE will say; empty: `renewal_problem` */
     const char *renewal_problem;
 
+    char implementation[48]; /* as HELLO said */
+    uint32_t pack_version;
+    uint64_t probe, probed; /* newest PROBE in the batch; durable, so it may be answered */
+    uint64_t told_at_ms;    /* monotonic: when what it told of itself was last written down */
+    bool told_waiting;      /* ... and something of it waited then */
+
     hf_fed fed;
     uint64_t announced; /* WELCOME's position */
     uint8_t announced_chain[16];
@@ -96,6 +102,15 @@ struct hf_peer {
     unsigned budget;       /* frames it may still send in the turn `budget_turn` */
     uint64_t budget_turn;
 };
+
+typedef struct hf_pulse { /* pulse.c */
+    bool on;              /* hf_hub_begin was called */
+    bool failed;          /* the last beat did not come to the disk */
+    uint64_t at_ms;       /* monotonic: of the last beat */
+    uint64_t position;    /* of the feed then */
+    char unit[64];        /* a drill refuses it ... */
+    uint64_t until_ms;    /* ... until then, Unix time; 0: there is none */
+} hf_pulse;
 
 enum { HF_HUB_TOUCHED_MAX = 64 };
 typedef struct hf_scope_list {
@@ -127,6 +142,7 @@ struct hf_hub {
     hf_scope_list headed;     /* scopes that its heads cover */
     uint64_t heads_taken;     /* heads accepted since we run */
     uint64_t heads_woken;     /* ... when peers were last woken */
+    hf_pulse pulse;
     uint64_t own_head_seq, own_head_at_ms; /* newest head over our own control log */
     bool starved;                          /* some peer ran out of budget: turn again soon */
     uint64_t postponed_until_ms;           /* planted mistakes only: what came waits; 0: not */
@@ -151,6 +167,18 @@ void hf_peer_forget_renewal(hf_peer *peer); /* its link is gone */
 /* Answers some of those that wait, in one transaction of its own. */
 HF_MUST_CHECK hf_status hf_renew_turn(hf_hub *hub);
 void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw);
+
+/* ---- probe.c ---- */
+HF_MUST_CHECK hf_status hf_peer_probe(hf_peer *peer,
+                                      const hf_probe_frame *probe); /* in the batch */
+void hf_peer_write_probed(hf_peer *peer, uint64_t wall_ms, hf_buffer *raw);
+
+/* ---- pulse.c ---- */
+HF_MUST_CHECK hf_status hf_pulse_load(hf_hub *hub);
+HF_MUST_CHECK hf_status hf_pulse_turn(hf_hub *hub);
+uint64_t hf_pulse_deadline_ms(const hf_hub *hub);
+/* Is the unit refused on purpose? Then the session ends with BYE. */
+bool hf_pulse_refuses(hf_hub *hub, hf_peer *peer, const char *unit);
 
 /* ---- greet.c ---- */
 HF_MUST_CHECK hf_status hf_peer_find_certificate(hf_peer *peer);

@@ -46,6 +46,17 @@ typedef struct hf_own_certificate {
     char problem[160];  /* why the last RENEW brought nothing */
 } hf_own_certificate;
 
+typedef struct hf_probing {             /* on this link */
+    uint64_t number;                    /* of the newest PROBE */
+    bool begun;                         /* the session is open, and due_ms is set */
+    bool out;                           /* sent, not answered, not missed */
+    bool news;                          /* there is something to tell: do not wait */
+    unsigned missed;                    /* in a row */
+    uint64_t sent_ms, due_ms, heard_ms; /* monotonic */
+    uint64_t told_up_to_ms;             /* outages in it, by their last contact */
+    uint64_t free_mib;                  /* room on our disk, as last measured */
+} hf_probing;
+
 typedef struct hf_known { /* an origin that the hub named on this connection */
     uint32_t index;
     bool fresh; /* in the open batch: gone again if that is undone */
@@ -63,6 +74,7 @@ struct hf_client {
     size_t own_count;
     hf_upload upload;
     hf_own_certificate certificate;
+    hf_probing probing;
 
     hf_download download;
     hf_known *known; /* ascending by index */
@@ -109,6 +121,17 @@ uint64_t hf_client_renewal_at_ms(hf_client *client);
 void hf_client_write_renew(hf_client *client);
 HF_MUST_CHECK hf_status hf_client_on_certificate(hf_client *client,
                                                  const hf_certificate_frame *frame);
+
+/* ---- client_probe.c ---- */
+void hf_client_probe_link(hf_client *client); /* a new link: nothing is out */
+void hf_client_probe_heard(hf_client *client, uint64_t now_ms);
+void hf_client_probe_tick(hf_client *client, uint64_t now_ms);
+uint64_t hf_client_probe_took_ms(const hf_client *client, uint64_t number, uint64_t now_ms);
+bool hf_client_probe_due(const hf_client *client, uint64_t now_ms);
+uint64_t hf_client_probe_at_ms(const hf_client *client); /* monotonic; UINT64_MAX: none is due */
+HF_MUST_CHECK hf_status hf_client_write_probe(hf_client *client, uint64_t now_ms);
+HF_MUST_CHECK hf_status hf_client_on_probed(hf_client *client, uint64_t number); /* in the batch */
+void hf_client_probed(hf_client *client, uint64_t number); /* ... which is committed */
 
 /* ---- client_renew.c ---- */
 /* Mints a new incarnation and, after a fork, writes again under it what no hub is known to hold. */

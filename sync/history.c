@@ -237,7 +237,7 @@ static hf_status count_rows(hf_store *store, hf_sql_id sql, uint64_t *out)
     return status;
 }
 
-static hf_status count_waiting(hf_store *store, hf_standing *out)
+hf_status hf_store_waiting(hf_store *store, hf_standing *out)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_WAITING);
     hf_bind_bytes(statement, 1, store->crypto->own_key_id, HF_HASH_SIZE);
@@ -262,5 +262,5 @@ hf_status hf_store_standing(hf_store *store, hf_standing *out)
     if (status == HF_OK) status = count_rows(store, HF_SQL_R_CONFLICT_COUNT, &out->conflicts);
     if (status == HF_OK) status = count_rows(store, HF_SQL_R_HOLE_COUNT, &out->withheld);
     /* A hub's own words are durable where they are made. */
-    return status == HF_OK && !store->is_hub ? count_waiting(store, out) : status;
+    return status == HF_OK && !store->is_hub ? hf_store_waiting(store, out) : status;
 }

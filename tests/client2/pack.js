@@ -21,7 +21,11 @@ const SYSTEM = {
   }],
   4: ['_verdict', { 1: ['target', 'once'], 2: ['standing', 'last'], 3: ['text', 'last'] }],
   5: ['_clock', { 1: ['range', 'once'], 2: ['quality', 'min'] }],
+  9: ['_window', { 1: ['from', 'once'], 2: ['until', 'once'], 3: ['why', 'last'],
+    4: ['standing', 'state'] }],
 };
+
+const STATES = { _device: ['active', 'revoked'], _window: ['planned', 'called_off'] };
 
 const emptyField = { rule: 'keep', kind: 'any', codes: [], moves: [], joins: [] };
 
@@ -30,7 +34,7 @@ function systemTypes() {
     number: Number(number), name, lane: 0,
     fields: new Map(Object.entries(fields).map(([field, [fieldName, rule]]) => [Number(field), {
       ...emptyField, number: Number(field), name: fieldName, rule,
-      ...(rule === 'state' && { codes: ['active', 'revoked'], moves: [[0, 1]] }),
+      ...(rule === 'state' && { codes: STATES[name], moves: [[0, 1]] }),
       ...(rule === 'min' && { kind: 'int' }),
     }])),
   }]);
