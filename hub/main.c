@@ -155,8 +155,8 @@ static void keep_seen(hub_daemon *d)
 {
     if (d->seen.size == 0) return;
     hf_status status =
-        hf_hub_api_seen(d->node->store, (const hf_last_seen *)(const void *)d->seen.data,
-                        d->seen.size / sizeof(hf_last_seen), hf_clock_wall_ms());
+        hf_last_seen_keep(d->node->store, (const hf_last_seen *)(const void *)d->seen.data,
+                          d->seen.size / sizeof(hf_last_seen), hf_clock_wall_ms());
     if (status != HF_OK)
         hf_log(HF_LOG_WARN, "last-seen-not-kept", "status=%s", hf_status_name(status));
     hf_buffer_clear(&d->seen);

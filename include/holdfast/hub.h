@@ -87,6 +87,13 @@ HF_MUST_CHECK hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char 
 /* Publishes a compiled pack to every device. HF_ERR_INPUT: not newer, or would not converge. */
 HF_MUST_CHECK hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint64_t wall_ms);
 
+/* Announces a planned outage to every device; or calls it off. `id`: of its record. Durable when
+ * HF_OK. HF_ERR_INPUT: it ends before it begins, or the reason is empty or too long. */
+HF_MUST_CHECK hf_status hf_hub_window(hf_hub *hub, uint64_t from_ms, uint64_t until_ms,
+                                      const char *why, uint64_t wall_ms, hf_record_id *id);
+HF_MUST_CHECK hf_status hf_hub_window_call_off(hf_hub *hub, const hf_record_id *id,
+                                               const char *actor, uint64_t wall_ms);
+
 typedef struct hf_peer_status {
     char name[128];
     uint8_t key_id[HF_HASH_SIZE];
