@@ -123,7 +123,6 @@ hf_status hf_peer_greet(hf_peer *peer, const hf_hello *hello)
     if (!origins) return HF_ERR_NOMEM;
     peer->origins = origins;
     peer->origin_count = 0;
-    peer->pack_version = hello->pack_version;
     (void)snprintf(peer->implementation, sizeof peer->implementation, "%.*s",
                    (int)hello->implementation.size, (const char *)hello->implementation.data);
     compared writing = {.behind = false}, other;

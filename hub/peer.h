@@ -75,10 +75,9 @@ struct hf_peer {
     const char *renewal_problem;
 
     char implementation[48]; /* as HELLO said */
-    uint32_t pack_version;
-    uint64_t probe, probed; /* newest PROBE in the batch; durable, so it may be answered */
-    uint64_t told_at_ms;    /* monotonic: when what it told of itself was last written down */
-    bool told_waiting;      /* ... and something of it waited then */
+    uint64_t probe, probed;  /* newest PROBE in the batch; durable, so it may be answered */
+    uint64_t told_at_ms;     /* monotonic: when what it told of itself was last written down */
+    bool told_waiting;       /* ... and something of it waited then */
 
     hf_fed fed;
     uint64_t announced; /* WELCOME's position */

@@ -48,7 +48,7 @@ static hf_status take_standing(hf_peer *peer, const hf_probe_frame *probe)
     told.oldest_ms = probe->oldest_ms;
     told.free_mib = probe->free_mib;
     if (synced) told.synced_ms = hub->wall_ms;
-    told.pack_version = peer->pack_version;
+    told.pack_version = probe->pack_version;
     memcpy(told.implementation, peer->implementation, sizeof told.implementation);
     if (status == HF_OK) status = hf_told_put(hub->store, &told);
     peer->told_at_ms = hub->now_ms ? hub->now_ms : 1;

@@ -1,6 +1,7 @@
 /* recovery.c: which entries had to wait, where each is now, and whether the account adds up. */
 #include "recovery.h"
 
+#include "sync/control.h"
 #include "sync/entry.h"
 #include "sync/render.h"
 #include "sync/log.h"
@@ -371,19 +372,35 @@ static hf_status note_noticed(account *a)
     return HF_OK;
 }
 
+/* A device that was enrolled by then; of one that was never heard of it is all that we know. */
+static hf_status was_enrolled(account *a, const hf_party *party, bool *was)
+{
+    hf_buffer der = {0};
+    hf_record_id record;
+    uint64_t enrolled_ms = 0, ended_ms = a->out->episode.ended_ms;
+    hf_status status = hf_device_certificate(a->store, party->key_id, &der, &record);
+    hf_buffer_free(&der);
+    for (size_t i = 0; i < 6; i++) enrolled_ms = enrolled_ms << 8 | record.bytes[i]; /* UUIDv7 */
+    *was = status == HF_OK && (ended_ms == 0 || enrolled_ms < ended_ms);
+    return status;
+}
+
 static hf_status find_absent(account *a)
 {
     const hf_episode *episode = &a->out->episode;
-    for (size_t i = 0; i < a->episodes->party_count; i++) {
+    hf_status status = HF_OK;
+    for (size_t i = 0; i < a->episodes->party_count && status == HF_OK; i++) {
         const hf_party *party = &a->episodes->parties[i];
         bool concerned =
             episode->extent == HF_EXTENT_HUB || strcmp(party->unit, episode->unit) == 0;
         bool back =
             party->connected || (episode->ended_ms && party->contact_ms >= episode->ended_ms);
-        if (!concerned || back || party->contact_ms == 0) continue;
-        hf_write_raw(&a->out->absent, (hf_bytes){(const uint8_t *)&i, sizeof i});
+        bool was = party->contact_ms != 0;
+        if (!concerned || back) continue;
+        if (!was) status = was_enrolled(a, party, &was);
+        if (was) hf_write_raw(&a->out->absent, (hf_bytes){(const uint8_t *)&i, sizeof i});
     }
-    return a->out->absent.status;
+    return status == HF_OK ? a->out->absent.status : status;
 }
 
 /* ---- does it add up? ---- */

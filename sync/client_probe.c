@@ -167,6 +167,7 @@ hf_status hf_client_write_probe(hf_client *client, uint64_t now_ms)
                          .waiting = standing.waiting,
                          .oldest_ms = standing.oldest_waiting_ms,
                          .free_mib = probing->free_mib,
+                         .pack_version = hf_pack_version(hf_store_pack(client->store)),
                          .outages = {hf_buffer_bytes(&told.items), told.count},
                          .windows = {hf_buffer_bytes(&windows.items), windows.count}};
     if (status == HF_OK) hf_message_write(&client->raw, &message);

@@ -196,6 +196,7 @@ hf_status hf_store_list(hf_store *store, uint32_t type, const hf_record_id *afte
         sqlite3_bind_int64(statement, 1, last.id.type);
         hf_bind_bytes(statement, 2, last.id.bytes, from_start ? 0 : HF_RECORD_ID_SIZE);
         sqlite3_bind_int64(statement, 3, type ? type : INT32_MAX);
+        sqlite3_bind_int64(statement, 4, type ? type : HF_TYPE_FIRST_PACK);
         hf_status status = page_read(store, statement, page, &count);
         for (size_t i = 0; i < count && status == HF_OK && limit > 0; i++, limit--)
             status = visit(context, &page[i].id, page[i].scope, page[i].shown == HF_SHOWN_DELETED);

@@ -235,8 +235,9 @@ typedef struct hf_probe_frame { /* PROBE; of PROBED its number and the hub's wal
     uint64_t waiting;   /* entries of its own that no hub is known to hold */
     uint64_t oldest_ms; /* when the oldest of them was written; 0: none waits */
     uint64_t free_mib;  /* room on its disk; 0: not known */
-    hf_list outages;    /* hf_next_outage */
-    hf_list windows;    /* hf_next_window: ids of planned windows that it knows of */
+    uint32_t pack_version;
+    hf_list outages; /* hf_next_outage */
+    hf_list windows; /* hf_next_window: ids of planned windows that it knows of */
 } hf_probe_frame;
 bool hf_next_outage(hf_list *list, hf_outage *out); /* without seer, told, position, unit */
 bool hf_next_window(hf_list *list, uint8_t out[HF_RECORD_ID_SIZE]);

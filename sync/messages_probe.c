@@ -67,6 +67,7 @@ void hf_probe_read(hf_reader *reader, hf_message *out)
     probe->waiting = read_number(reader);
     probe->oldest_ms = read_number(reader);
     probe->free_mib = read_number(reader);
+    probe->pack_version = (uint32_t)hf_read_uint_max(reader, UINT32_MAX);
     size_t count = read_count(reader, HF_PROBE_OUTAGES_MAX);
     const uint8_t *start = reader->at;
     hf_outage outage;
@@ -88,13 +89,14 @@ void hf_probed_read(hf_reader *reader, hf_message *out)
 
 void hf_probe_write(hf_buffer *out, const hf_probe_frame *probe)
 {
-    hf_write_array(out, 8);
+    hf_write_array(out, 9);
     hf_write_uint(out, HF_FRAME_PROBE);
     hf_write_uint(out, probe->number);
     hf_write_uint(out, probe->wall_ms);
     hf_write_uint(out, probe->waiting);
     hf_write_uint(out, probe->oldest_ms);
     hf_write_uint(out, probe->free_mib);
+    hf_write_uint(out, probe->pack_version);
     hf_write_array(out, probe->outages.count);
     hf_write_raw(out, probe->outages.items);
     hf_write_array(out, probe->windows.count);

@@ -196,10 +196,11 @@ static json_t *probe_json(const hf_probe_frame *probe)
         json_array_append_new(outages, outage_json(&outage));
     for (hf_list list = probe->windows; hf_next_window(&list, window);)
         json_array_append_new(windows, HEX(window));
-    return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "type", "PROBE", "number",
+    return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "type", "PROBE", "number",
                      number(probe->number), "wall_ms", number(probe->wall_ms), "waiting",
                      number(probe->waiting), "oldest_ms", number(probe->oldest_ms), "free_mib",
-                     number(probe->free_mib), "outages", outages, "windows", windows);
+                     number(probe->free_mib), "pack", number(probe->pack_version), "outages",
+                     outages, "windows", windows);
 }
 
 static json_t *feed_json(const hf_feed *feed)
