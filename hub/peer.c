@@ -44,6 +44,7 @@ void hf_peer_reset_staged(hf_peer *peer)
         memcpy(peer->origins[i].now, peer->origins[i].durable, sizeof peer->origins[i].now);
         peer->origins[i].touched = 0;
     }
+    peer->probe = peer->probed;
     peer->notice_count = peer->notices_durable;
     peer->notices.size = peer->notices_durable_size;
 }
@@ -62,6 +63,7 @@ void hf_peer_settle(hf_peer *peer)
     peer->notices_durable = peer->notice_count;
     peer->notices_durable_size = peer->notices.size;
     if (peer->greeted) peer->hello_durable = true;
+    if (peer->probe) peer->probed = peer->probe;
     hf_peer_wake(peer);
 }
 
@@ -188,7 +190,8 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     switch (message->type) {
     case HF_FRAME_HELLO: *queue = true; return hf_peer_find_certificate(peer);
     case HF_FRAME_PUSH: *queue = true; return on_push(peer, &message->as.push);
-    case HF_FRAME_HEAD: *queue = true; return HF_OK;
+    case HF_FRAME_HEAD:
+    case HF_FRAME_PROBE: *queue = true; return HF_OK;
     case HF_FRAME_FEED_ACK: return on_feed_ack(peer, message->as.position, now_ms);
     case HF_FRAME_VECTOR: return on_vector(peer, &message->as.vector, raw);
     case HF_FRAME_START: return on_start(peer, &message->as.start);

@@ -82,10 +82,14 @@ struct hf_peer {
     hf_buffer renewed;         /* what CERTIFICATE will say; empty: `renewal_problem` */
     const char *renewal_problem;
 
-    hf_renewal leasing;  /* of numbers: as of the certificate */
-    hf_buffer asked;     /* the ASK that waits, raw */
-    hf_buffer leased;    /* items of the LEASE that answers it, ... */
-    size_t leased_count; /* ... and how many they are */
+    hf_renewal leasing;      /* of numbers: as of the certificate */
+    hf_buffer asked;         /* the ASK that waits, raw */
+    hf_buffer leased;        /* items of the LEASE that answers it, ... */
+    size_t leased_count;     /* ... and how many they are */
+    char implementation[48]; /* as HELLO said */
+    uint64_t probe, probed;  /* newest PROBE in the batch; durable, so it may be answered */
+    uint64_t told_at_ms;     /* monotonic: when what it told of itself was last written down */
+    bool told_waiting;       /* ... and something of it waited then */
 
     hf_fed fed;
     uint64_t announced; /* WELCOME's position */
@@ -119,6 +123,14 @@ typedef struct hf_receipt_point { /* a log as it stands on disk: to be signed fo
     uint64_t seq;
     uint8_t root[HF_HASH_SIZE];
 } hf_receipt_point;
+typedef struct hf_pulse { /* pulse.c */
+    bool on;              /* hf_hub_begin was called */
+    bool failed;          /* the last beat did not come to the disk */
+    uint64_t at_ms;       /* monotonic: of the last beat */
+    uint64_t position;    /* of the feed then */
+    char unit[64];        /* a drill refuses it ... */
+    uint64_t until_ms;    /* ... until then, Unix time; 0: there is none */
+} hf_pulse;
 
 enum { HF_HUB_TOUCHED_MAX = 64 };
 typedef struct hf_scope_list {
@@ -156,6 +168,7 @@ struct hf_hub {
     hf_scope_list headed;     /* scopes that its heads cover */
     uint64_t heads_taken;     /* heads accepted since we run */
     uint64_t heads_woken;     /* ... when peers were last woken */
+    hf_pulse pulse;
     uint64_t own_head_seq, own_head_at_ms; /* newest head over our own control log */
     bool starved;                          /* some peer ran out of budget: turn again soon */
     uint64_t postponed_until_ms;           /* planted mistakes only: what came waits; 0: not */
@@ -194,6 +207,17 @@ void hf_receipts_forget(hf_peer *peer);                           /* its link is
 HF_MUST_CHECK hf_status hf_receipts_turn(hf_hub *hub);
 uint64_t hf_receipts_deadline_ms(const hf_hub *hub);
 void hf_peer_write_receipt(hf_peer *peer, hf_buffer *raw);
+/* ---- probe.c ---- */
+HF_MUST_CHECK hf_status hf_peer_probe(hf_peer *peer,
+                                      const hf_probe_frame *probe); /* in the batch */
+void hf_peer_write_probed(hf_peer *peer, uint64_t wall_ms, hf_buffer *raw);
+
+/* ---- pulse.c ---- */
+HF_MUST_CHECK hf_status hf_pulse_load(hf_hub *hub);
+HF_MUST_CHECK hf_status hf_pulse_turn(hf_hub *hub);
+uint64_t hf_pulse_deadline_ms(const hf_hub *hub);
+/* Is the unit refused on purpose? Then the session ends with BYE. */
+bool hf_pulse_refuses(hf_hub *hub, hf_peer *peer, const char *unit);
 
 /* ---- greet.c ---- */
 HF_MUST_CHECK hf_status hf_peer_find_certificate(hf_peer *peer);

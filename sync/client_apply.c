@@ -280,6 +280,7 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_RECEIPT: return on_receipt(client, batch, &message->as.receipt);
     case HF_FRAME_CERTIFICATE: return hf_client_on_certificate(client, &message->as.certificate);
     case HF_FRAME_LEASE: return hf_client_on_lease(client, batch, &message->as.leased);
+    case HF_FRAME_PROBED: return hf_client_on_probed(client, message->as.probe.number);
     default: return HF_OK; /* CREDIT moves nothing that is stored */
     }
 }
@@ -348,6 +349,7 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
             hf_upload_acked(&client->upload, &acked, client->wall_now_ms);
         while (hf_next_notice(&notices, &notice)) note(client, &notice);
         return HF_OK;
+    case HF_FRAME_PROBED: hf_client_probed(client, message->as.probe.number); return HF_OK;
     default: return HF_OK;
     }
 }

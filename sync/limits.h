@@ -83,7 +83,23 @@ enum {
     HF_ENROL_STRANGERS_PER_ADDRESS_MAX = 32,
     HF_KEY_SESSIONS_MAX = 4, /* of one device, one live and others ending; more: come back later */
 
+    /* Outages. */
+    HF_OUTAGES_PER_SEER = 256, /* that are kept of what one node saw: the oldest go */
+    HF_OUTAGE_LOGS_MAX = 512,  /* logs that had to wait, in one outage; a peer: ERROR 103 */
+    HF_PROBE_OUTAGES_MAX = 16, /* told in one PROBE; the rest in the next */
+    HF_PROBE_WINDOWS_MAX = 16, /* planned windows that one PROBE acknowledges */
+    HF_WINDOW_KNOWN_DAYS = 35, /* a planned window is acknowledged for so long */
+    HF_BEATS_KEPT_DAYS = 35,   /* how long a hub can tell when an entry came */
+
     /* Time, in milliseconds. */
+    HF_PROBE_EVERY_MS = 15 * 1000,   /* while all is well */
+    HF_PROBE_PATIENCE_MS = 5 * 1000, /* nothing heard since a probe: it is missed, and asked anew */
+    HF_PROBES_MISSED = 3,            /* in a row: there is a link, and no hub on it */
+    HF_CUT_OFF_MS = 15 * 1000,       /* no contact for so long is an outage */
+    HF_BEAT_EVERY_MS = 5 * 1000,     /* a quiet hub's durable sign of life */
+    HF_BEAT_BUSY_MS = 1000,          /* ... and one whose feed goes on */
+    HF_TOLD_EVERY_MS = 10 * 60 * 1000, /* what a device tells of itself is written down by then */
+    HF_DRILL_RETRY_MS = 30 * 1000,   /* a unit that is drilled with is told to ask again by then */
     HF_HANDSHAKE_MAX_MS = 10 * 1000, /* from connect to websocket: then a stranger is cut */
     HF_ENROL_MAX_MS = 10 * 1000,     /* from connect to the end of an enrolment */
     HF_HLC_AHEAD_MAX_MS = 60 * 1000, /* how far a peer's clock may pull ours */

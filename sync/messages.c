@@ -568,6 +568,8 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_CREDIT, 3, read_credit},
     {HF_FRAME_PING, 1, read_ping},
     {HF_FRAME_PONG, 2, read_pong},
+    {HF_FRAME_PROBE, 8, hf_probe_read},
+    {HF_FRAME_PROBED, 2, hf_probed_read},
     {HF_FRAME_ERROR, 2, read_error},
     {HF_FRAME_BYE, 2, read_bye},
 };

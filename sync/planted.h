@@ -50,6 +50,12 @@ typedef enum hf_planted_name {
     HF_PLANTED_LEASED_AGAIN,        /* hub: the newest block is leased to the next who asks */
     HF_PLANTED_LEASES_FORGOTTEN,    /* hub: restored, it goes on where it thinks that it was */
     HF_PLANTED_LEASE_BEFORE_COMMIT, /* hub: a block is told of before it is on disk */
+    /* outages */
+    HF_PLANTED_OUTAGE_NOT_KEPT,  /* hub: forgets that it was away */
+    HF_PLANTED_BEAT_ONLY_BUSY,   /* hub: gives no sign of life while nothing comes */
+    HF_PLANTED_PROBE_DROPPED,    /* hub: answers a PROBE and does not keep what it told */
+    HF_PLANTED_OUTAGE_FROM_LATE, /* edge: notes what had to wait once it is over */
+    HF_PLANTED_RECOVERY_SKIPS,   /* hub: the report leaves out what is withheld */
     HF_PLANTED_COUNT
 } hf_planted_name;
 

@@ -42,6 +42,8 @@ export const FRAMES = {
   CREDIT: [40, 'lane', 'entries', 'bytes'],
   PING: [50, 'nonce'],
   PONG: [51, 'nonce', 'wallMs'],
+  PROBE: [52, 'number', 'wallMs', 'waiting', 'oldestMs', 'freeMib', 'pack', 'outages', 'windows'],
+  PROBED: [53, 'number', 'wallMs'],
   ERROR: [62, 'code', 'text'],
   BYE: [63, 'code', 'retryAfterMs'],
 };

@@ -203,6 +203,35 @@ static json_t *ping_json(const hf_message *message)
                      number(message->as.ping.wall_ms));
 }
 
+static json_t *outage_json(const hf_outage *outage)
+{
+    size_t count;
+    hf_outage_log log;
+    json_t *logs = json_array();
+    hf_reader reader = hf_outage_logs(outage->logs, &count);
+    for (size_t i = 0; i < count && hf_outage_next_log(&reader, &log); i++)
+        json_array_append_new(logs, json_pack("[o,i,o,o]", HEX(log.origin.bytes), log.lane,
+                                              number(log.from), number(log.to)));
+    return json_pack("[o,o,o,o,i,o]", number(outage->reason), number(outage->last_ms),
+                     number(outage->noticed_ms), number(outage->ended_ms), outage->quality, logs);
+}
+
+static json_t *probe_json(const hf_probe_frame *probe)
+{
+    hf_outage outage;
+    uint8_t window[HF_RECORD_ID_SIZE];
+    json_t *outages = json_array(), *windows = json_array();
+    for (hf_list list = probe->outages; hf_next_outage(&list, &outage);)
+        json_array_append_new(outages, outage_json(&outage));
+    for (hf_list list = probe->windows; hf_next_window(&list, window);)
+        json_array_append_new(windows, HEX(window));
+    return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "type", "PROBE", "number",
+                     number(probe->number), "wall_ms", number(probe->wall_ms), "waiting",
+                     number(probe->waiting), "oldest_ms", number(probe->oldest_ms), "free_mib",
+                     number(probe->free_mib), "pack", number(probe->pack_version), "outages",
+                     outages, "windows", windows);
+}
+
 static json_t *feed_json(const hf_feed *feed)
 {
     return json_pack("{s:s,s:o,s:o,s:o,s:o}", "type", "FEED", "from", number(feed->from), "to",
@@ -262,6 +291,11 @@ static json_t *small_json(const hf_message *message)
     case HF_FRAME_BYE:
         return json_pack("{s:s,s:o,s:o}", "type", "BYE", "code", number(farewell->code),
                          "retry_after_ms", number(farewell->retry_after_ms));
+    case HF_FRAME_PROBE: return probe_json(&message->as.probe);
+    case HF_FRAME_PROBED:
+        return json_pack("{s:s,s:o,s:o}", "type", "PROBED", "number",
+                         number(message->as.probe.number), "wall_ms",
+                         number(message->as.probe.wall_ms));
     default: return ping_json(message);
     }
 }
