@@ -191,7 +191,7 @@ def a_device_whose_files_may_not_grow_refuses_and_lives(world):
     expect(rees.running(), "the daemon ended")
     resource.prlimit(pid, resource.RLIMIT_FSIZE, unbounded)
     rees.put("crime", "summary=after")
-    in_sync(hub, rees, seconds=60)
+    in_sync(hub, rees)
     equal(rees.ask("verify")["faults"], 0, "faults")
 
 
