@@ -53,19 +53,19 @@ enum {
     HF_FEED_FRAMES_MAX = 32,            /* FEED frames not yet FEED_ACKed, per session */
     HF_FEED_LAG_MAX = 1024,             /* filtered positions, and the client is told */
     HF_PUSHES_MAX = 512,                /* PUSH frames not yet acknowledged, per session */
-    HF_PACE_AHEAD_MS = 250,             /* of bulk under way beyond what the link needs to be busy */
-    HF_PACE_FRAME_MIN = 1024,           /* wire bytes of a frame on the slowest link ... */
-    HF_PACE_START = 2 * 1024,           /* ... and unacknowledged while nothing is known of it */
-    HF_PACE_ALONE = 512,                /* of the first frame on an empty link */
-    HF_PACE_OVERHEAD = 32,              /* that a frame costs on the wire beside itself */
-    HF_PACE_BASE_MS = 60 * 1000,        /* a busy link's shortest round trip is measured anew */
-    HF_LANE_FLOOR = 20,                 /* one byte in so many goes to the lanes that must wait */
-    HF_NOTICES_MAX = 64,                /* notices in one ACK; the verdicts tell them all */
-    HF_PEER_FRAMES_PER_TURN = 32,       /* frames one session may send before the next may */
-    HF_TURN_WORK_MAX = 512,             /* that a hub applies in one turn, in small entries */
-    HF_TURN_ALONE_WORK_MAX = 4096,      /* the same while one device alone has sent, for a while */
-    HF_TURN_SMALL_WORK = 32,            /* a session's frames below that never wait for a turn */
-    HF_VECTOR_PASSES_MAX = 4,           /* passes over the vectors before a gap is an error */
+    HF_PACE_AHEAD_MS = 250,        /* of bulk under way beyond what the link needs to be busy */
+    HF_PACE_FRAME_MIN = 1024,      /* wire bytes of a frame on the slowest link ... */
+    HF_PACE_START = 2 * 1024,      /* ... and unacknowledged while nothing is known of it */
+    HF_PACE_ALONE = 512,           /* of the first frame on an empty link */
+    HF_PACE_OVERHEAD = 32,         /* that a frame costs on the wire beside itself */
+    HF_PACE_BASE_MS = 60 * 1000,   /* a busy link's shortest round trip is measured anew */
+    HF_LANE_FLOOR = 20,            /* one byte in so many goes to the lanes that must wait */
+    HF_NOTICES_MAX = 64,           /* notices in one ACK; the verdicts tell them all */
+    HF_PEER_FRAMES_PER_TURN = 32,  /* frames one session may send before the next may */
+    HF_TURN_WORK_MAX = 512,        /* that a hub applies in one turn, in small entries */
+    HF_TURN_ALONE_WORK_MAX = 4096, /* the same while one device alone has sent, for a while */
+    HF_TURN_SMALL_WORK = 32,       /* a session's frames below that never wait for a turn */
+    HF_VECTOR_PASSES_MAX = 4,      /* passes over the vectors before a gap is an error */
 
     /* Connections: the oldest stranger is cut to make room for the newest. */
     HF_STRANGERS_MAX = 1024,            /* connected to a hub, and not known who: in all ... */
@@ -85,11 +85,11 @@ enum {
     HF_FAREWELL_MS = 5 * 1000,       /* an ERROR or BYE not sent by then is given up */
     HF_REDIAL_MIN_MS = 1000,         /* full jitter between 0 and min << tries, capped: */
     HF_REDIAL_MAX_MS = 5 * 60 * 1000,
-    HF_TURN_ALONE_MS = 100,             /* that while */
-    HF_RENEW_RETRY_MS = 10 * 60 * 1000, /* a renewal came to nothing: the device asks again */
-    HF_RENEW_AGAIN_MS = 5 * 60 * 1000,  /* RENEW sooner than this in one session: ERROR 104 */
-    HF_STORE_RETRY_MS = 1000,           /* after a failed commit, before a hub tries unasked */
-    HF_HEAD_INTERVAL_MS = 250,          /* at most one signed head per log in this time ... */
+    HF_TURN_ALONE_MS = 100,              /* that while */
+    HF_RENEW_RETRY_MS = 10 * 60 * 1000,  /* a renewal came to nothing: the device asks again */
+    HF_RENEW_AGAIN_MS = 5 * 60 * 1000,   /* RENEW sooner than this in one session: ERROR 104 */
+    HF_STORE_RETRY_MS = 1000,            /* after a failed commit, before a hub tries unasked */
+    HF_HEAD_INTERVAL_MS = 250,           /* at most one signed head per log in this time ... */
     HF_HEAD_INTERVAL_MAX_MS = 10 * 1000, /* ... and on the thinnest link not less often than this */
 
     /* Certificates, in percent of a certificate's life. */

@@ -7,10 +7,10 @@
 #include <string.h>
 
 enum {
-    FILLING_GAIN = 2,  /* as long as the link has not shown its end, twice of what it has shown */
-    LATE_ROUNDS = 3,   /* so many too long round trips: perhaps they are no shorter any more */
-    LATE_MS = 2 * HF_PACE_AHEAD_MS,
-    LOST_MS = 4 * HF_PACE_AHEAD_MS, /* that far behind, only what the link does now is believed */
+    FILLING_GAIN = 2, /* as long as the link has not shown its end, twice of what it has shown */
+    LATE_ROUNDS = 3,  /* so many too long round trips: perhaps they are no shorter any more */
+    LONG_MS = HF_PACE_AHEAD_MS * 5 / 2, /* past the base, and the window is held back */
+    LATE_MS = 4 * HF_PACE_AHEAD_MS, /* that far behind, only what the link does now is believed */
     RATIO_ONE = 256,
     RATIO_SHARE = 8 /* one part in eight is what the newest frame says */
 };
@@ -50,6 +50,8 @@ static uint64_t window(const hf_pace *pace)
     if (pace->rate == 0) return HF_PACE_START;
     uint64_t bytes = carried(pace, (uint64_t)pace->base_ms + HF_PACE_AHEAD_MS);
     if (pace->filling) bytes *= FILLING_GAIN;
+    if (pace->took_ms > (uint64_t)pace->base_ms + LONG_MS) /* it is not as fast as we believe */
+        bytes = bytes * (pace->base_ms + LONG_MS) / pace->took_ms;
     if (bytes > pace->ramp) bytes = pace->ramp;
     return bytes < HF_PACE_START ? HF_PACE_START : bytes;
 }
@@ -72,6 +74,7 @@ hf_pace_mark hf_pace_sent(hf_pace *pace, size_t raw, size_t wire, uint64_t now_m
 {
     uint32_t now = (uint32_t)now_ms;
     bool alone = pace->in_flight == 0;
+    bool probe = alone && pace->draining;
     if (alone) { /* an idle link's time is nobody's */
         pace->sent_ms = pace->delivered_ms = now;
         pace->draining = false;
@@ -84,7 +87,7 @@ hf_pace_mark hf_pace_sent(hf_pace *pace, size_t raw, size_t wire, uint64_t now_m
                          .delivered = pace->delivered,
                          .delivered_ms = pace->delivered_ms,
                          .sent_ms = pace->sent_ms,
-                         .alone = alone};
+                         .probe = probe};
     pace->unpaced = 0;
     pace->in_flight += mark.size;
     mark.full = pace->in_flight >= carried(pace, pace->base_ms);
@@ -100,7 +103,7 @@ static void learn_base(hf_pace *pace, const hf_pace_mark *mark, uint32_t now)
 {
     uint32_t took = now - mark->at_ms;
     bool near = took <= (uint64_t)pace->base_ms + HF_PACE_AHEAD_MS;
-    bool shows = mark->alone && mark->size <= HF_PACE_START;
+    bool shows = mark->probe && mark->size <= HF_PACE_START;
     if (shows || near || took < pace->base_ms) pace->base_at_ms = now;
     if (shows || took < pace->base_ms) pace->base_ms = took;
     if (now - pace->base_at_ms > HF_PACE_BASE_MS || pace->late >= LATE_ROUNDS) {
@@ -138,6 +141,7 @@ void hf_pace_acked(hf_pace *pace, const hf_pace_mark *mark, uint64_t now_ms)
     pace->delivered += mark->size;
     pace->delivered_ms = now;
     pace->sent_ms = mark->at_ms;
+    pace->took_ms = took;
     learn_base(pace, mark, now);
     /* Acknowledgements may come all at once after a wait, and frames may have been sent so: the
      * slower of the two is what the link did. */
@@ -145,7 +149,7 @@ void hf_pace_acked(hf_pace *pace, const hf_pace_mark *mark, uint64_t now_ms)
     uint32_t ms = came > went ? came : went;
     uint64_t rate = (uint64_t)(pace->delivered - mark->delivered) * 1000 / (ms ? ms : 1);
     uint32_t sample = rate > UINT32_MAX ? UINT32_MAX : (uint32_t)rate;
-    if (took > (uint64_t)pace->base_ms + LOST_MS && mark->full)
+    if (took > (uint64_t)pace->base_ms + LATE_MS && mark->full)
         memset(pace->best, 0, sizeof pace->best);
     if (sample > pace->best[pace->round]) pace->best[pace->round] = sample;
     best_of_rounds(pace);

@@ -108,8 +108,8 @@ void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entrie
     assert(upload->flight_count < HF_PUSHES_MAX);
     assert(seq > upload->logs[log].sent);
     size_t slot = (upload->first + upload->flight_count++) % HF_PUSHES_MAX;
-    upload->flights[slot] = (hf_flight){
-        .log = (uint16_t)log, .seq = seq, .entries = entries, .bytes = (uint32_t)bytes};
+    upload->flights[slot] =
+        (hf_flight){.log = (uint16_t)log, .seq = seq, .entries = entries, .bytes = (uint32_t)bytes};
     upload->lanes[log % HF_LANE_COUNT].entries += entries;
     upload->lanes[log % HF_LANE_COUNT].bytes += (uint32_t)bytes;
     upload->logs[log].sent = seq;
@@ -218,7 +218,8 @@ uint64_t hf_upload_deadline_ms(const hf_upload *upload)
 {
     uint64_t deadline = UINT64_MAX;
     for (size_t i = 0; i < HF_LANE_COUNT && upload->logs; i++)
-        if (head_time(upload, &upload->logs[i]) < deadline) deadline = head_time(upload, &upload->logs[i]);
+        if (head_time(upload, &upload->logs[i]) < deadline)
+            deadline = head_time(upload, &upload->logs[i]);
     return deadline;
 }
 

@@ -53,9 +53,9 @@ HF_MUST_CHECK hf_status hf_upload_open(hf_upload *upload, size_t origin_count);
 void hf_upload_free(hf_upload *upload);
 void hf_upload_window(hf_upload *upload, uint8_t lane, uint32_t entries, uint32_t bytes);
 
-/* What the next PUSH should hold. False: nothing may go now. The most urgent lane that has something
- * goes; of HF_LANE_FLOOR bytes one goes to the others that have, in turn, so that none waits for
- * ever. */
+/* What the next PUSH should hold. False: nothing may go now. The most urgent lane that has
+ * something goes; of HF_LANE_FLOOR bytes one goes to the others that have, in turn, so that none
+ * waits for ever. */
 bool hf_upload_choose(const hf_upload *upload, hf_upload_next *out);
 void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entries, size_t bytes);
 /* A frame went out as so many bytes: the PUSH of the last hf_upload_sent, or any other. */

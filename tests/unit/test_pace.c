@@ -1,5 +1,5 @@
-/* test_pace.c: how much is under way on a link, shown on links of every kind: one that carries so many
- * bytes a second, so far away, behind a buffer that takes all it is given. */
+/* test_pace.c: how much is under way on a link, shown on links of every kind: one that carries so
+ * many bytes a second, so far away, behind a buffer that takes all it is given. */
 #include "sync/pace.h"
 
 #include <setjmp.h>
@@ -20,7 +20,7 @@ typedef struct slow_link {
         uint64_t back_ms;
     } flights[FLIGHTS_MAX];
     size_t first, count;
-    uint64_t carried;       /* bytes acknowledged since it was last set to 0 */
+    uint64_t carried;         /* bytes acknowledged since it was last set to 0 */
     uint64_t longest_wait_ms; /* of a frame in the buffer, likewise */
 } slow_link;
 
@@ -79,9 +79,8 @@ static void a_link_is_full_and_its_buffers_are_not(void **state)
     (void)state;
     static const struct {
         uint32_t bytes_per_s, round_trip_ms;
-    } LINKS[] = {{5000, 1000},   {5000, 100},     {15000, 600},     {15000, 60},
-                 {125000, 1000}, {125000, 40},    {1250000, 200},   {1250000, 5},
-                 {12500000, 30}, {2000, 1500}};
+    } LINKS[] = {{5000, 1000}, {5000, 100},    {15000, 600}, {15000, 60},    {125000, 1000},
+                 {125000, 40}, {1250000, 200}, {1250000, 5}, {12500000, 30}, {2000, 1500}};
     for (size_t i = 0; i < sizeof LINKS / sizeof *LINKS; i++) {
         slow_link *l = link_new(LINKS[i].bytes_per_s, LINKS[i].round_trip_ms);
         saturate(l, 20 * SECOND_MS);
