@@ -18,13 +18,13 @@ typedef enum hf_planted_name {
     HF_PLANTED_FLOOR_WITHOUT_MEASURE,  /* client: the lower lanes get as much as the most urgent */
     HF_PLANTED_NO_PACE,                /* both: whatever the socket takes is under way */
     HF_PLANTED_FRAMES_AS_LARGE_AS_CAN_BE, /* both: a frame's size says nothing of the link */
-    HF_PLANTED_NO_ORIGIN_CHECK,        /* hub: takes anything from anyone it knows */
-    HF_PLANTED_WITHHELD_BLOCKS,        /* hub: what follows a withheld entry waits for ever */
-    HF_PLANTED_WITHHELD_FED,           /* hub: a withheld entry is sent to others */
-    HF_PLANTED_RESYNC_FROM_ZERO,       /* hub: forgets where the client was */
-    HF_PLANTED_DROP_ENTRY,             /* hub: a pushed entry is passed over */
-    HF_PLANTED_EXPIRED_FED,            /* hub: an expired certificate's session is fed on */
-    HF_PLANTED_NEVER_RENEWED,          /* client: the expired device never asks */
+    HF_PLANTED_NO_ORIGIN_CHECK,           /* hub: takes anything from anyone it knows */
+    HF_PLANTED_WITHHELD_BLOCKS,           /* hub: what follows a withheld entry waits for ever */
+    HF_PLANTED_WITHHELD_FED,              /* hub: a withheld entry is sent to others */
+    HF_PLANTED_RESYNC_FROM_ZERO,          /* hub: forgets where the client was */
+    HF_PLANTED_DROP_ENTRY,                /* hub: a pushed entry is passed over */
+    HF_PLANTED_EXPIRED_FED,               /* hub: an expired certificate's session is fed on */
+    HF_PLANTED_NEVER_RENEWED,             /* client: the expired device never asks */
     /* store */
     HF_PLANTED_GUARD_IGNORED,     /* a restored copy goes on under its old name */
     HF_PLANTED_REUSED_SEQ,        /* a new entry takes the last one's seq */

@@ -42,13 +42,16 @@ export const FRAMES = {
   ERROR: [62, 'code', 'text'],
   BYE: [63, 'code', 'retryAfterMs'],
 };
+// One more item that may follow, and that we read but do not send: when it was made.
+const TIMED = ['ACK', 'FEED_ACK'];
 const BY_NUMBER = new Map(Object.entries(FRAMES).map(([name, [number, ...items]]) =>
   [number, { name, items }]));
 
 // { type: 'START', position, chain } -> the frame's bytes
 export function writeFrame(frame) {
   const [number, ...items] = FRAMES[frame.type];
-  return encode([number, ...items.map((item) => frame[item])]);
+  const timed = frame.at === undefined ? [] : [frame.at];
+  return encode([number, ...items.map((item) => frame[item]), ...timed]);
 }
 
 function must(isSo, text) {
@@ -113,8 +116,11 @@ export function readMessage(message) {
   const shape = BY_NUMBER.get(frame[0]);
   if (!shape && frame[0] >= UNKNOWN_IGNORED_FROM) return null;
   must(shape && frame.length > shape.items.length, `frame ${frame[0]} is unknown or too short`);
+  const timed = TIMED.includes(shape.name) ? frame.slice(1 + shape.items.length).slice(0, 1) : [];
+  must(timed.every((at) => isUint(at) && at < 2 ** 32), 'a time that is none');
   return Object.fromEntries([['type', shape.name],
-    ...shape.items.map((item, at) => [item, frame[at + 1]])]);
+    ...shape.items.map((item, at) => [item, frame[at + 1]]),
+    ...timed.map((at) => ['at', at])]);
 }
 
 function squeeze(bytes) {
