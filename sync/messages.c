@@ -593,10 +593,19 @@ hf_status hf_message_read(hf_bytes raw, hf_message *out)
     if (!kind && type < 128) return HF_ERR_PROTOCOL;
     if (kind && items < kind->items) return HF_ERR_PROTOCOL;
     if (kind) kind->read(&reader, out);
-    size_t read = kind ? kind->items : 0;
-    if (type == HF_FRAME_HELLO && read++ < items) read_hello_receipts(&reader, out);
+    size_t known = kind ? kind->items : 0;
+    if (type == HF_FRAME_HELLO && known < items) {
+        read_hello_receipts(&reader, out);
+        known++;
+    }
+    out->timed =
+        kind && known < items && (kind->type == HF_FRAME_ACK || kind->type == HF_FRAME_FEED_ACK);
+    if (out->timed) {
+        out->at_ms = read_u32(&reader);
+        known++;
+    }
     /* What a later version adds is skipped, but is still checked to be the CBOR we speak. */
-    for (size_t i = read; i < items && reader.status == HF_OK; i++) (void)hf_read_item(&reader);
+    for (size_t i = known; i < items && reader.status == HF_OK; i++) (void)hf_read_item(&reader);
     status = hf_reader_end(&reader);
     if (status == HF_OK && kind) out->type = kind->type;
     return status;

@@ -229,15 +229,7 @@ static void check_stamp(sim_world *world, sim_node *node, const sim_dot *dot)
                   name_of(world, &dot->dot).text, (long long)(stamp - node->wall_seen_ms));
 }
 
-static unsigned links_of(const sim_world *world, const sim_node *node)
-{
-    unsigned count = 0;
-    for (uint32_t i = 0; i < SIM_LINKS_MAX; i++)
-        if (world->links[i].used && world->links[i].node == node->index) count++;
-    return count;
-}
-
-/* What the hub takes from a device's log: allowed, or withheld; and most urgent first. */
+/* What the hub takes from a device's log: allowed, or withheld; and in its turn. */
 static void check_taken(sim_world *world, sim_dot *dot, const hf_entry *entry)
 {
     const sim_node *author = &world->nodes[dot->author];
@@ -248,20 +240,7 @@ static void check_taken(sim_world *world, sim_dot *dot, const hf_entry *entry)
     if (!sim_may_write(author, dot->scope) && !dot->withheld)
         sim_break(world, SIM_S14, "the hub lets %s count, in scope %u, which %s may not write",
                   name_of(world, &dot->dot).text, dot->scope, author->name);
-    bool overtaken = world->swarm.bulky_now || world->swarm.swallow; /* windows full, frames lost */
-    if (overtaken || author->link >= SIM_LINKS_MAX || links_of(world, author) > 1) return;
-    sim_checked(world, SIM_LANES);
-    for (size_t i = 0; i < world->dot_count; i++) {
-        const sim_dot *other = &world->dots[i];
-        if (other->dot.lane >= dot->dot.lane || other->held & 1 ||
-            memcmp(other->dot.origin.bytes, dot->dot.origin.bytes, HF_ORIGIN_SIZE) != 0 ||
-            !(other->held & 1ull << author->index) ||
-            other->created_ms >= world->links[author->link].opened_ms)
-            continue;
-        sim_break(world, SIM_LANES, "%s came to the hub while the more urgent %s waited",
-                  name_of(world, &dot->dot).text, name_of(world, &other->dot).text);
-        return;
-    }
+    sim_lanes_taken(world, dot);
 }
 
 typedef struct observation {

@@ -104,7 +104,7 @@ bool sim_register(sim_world *world, sim_node *edge)
     const char *names[SIM_SCOPES];
     size_t count = 0;
     for (size_t i = 0; i < SIM_SCOPES; i++)
-        if (sim_random_chance(&edge->random, 500)) names[count++] = SCOPE_NAMES[i];
+        if (world->thin || sim_random_chance(&edge->random, 500)) names[count++] = SCOPE_NAMES[i];
     if (!count) names[count++] = SCOPE_NAMES[0];
     hf_bytes certificate = edge->crypto.table.own_certificate;
     hub->wall_seen_ms = sim_node_wall(world, hub);

@@ -26,7 +26,10 @@ typedef enum sim_invariant {         /* sync.md 4.2 */
                              SIM_S15, /* every bound holds */
                              SIM_L1,  /* after the faults, all arrives everywhere in bounded time */
                              SIM_L4,  /* and without sending it over and over */
-                             SIM_LANES,  /* what is most urgent goes first */
+                             SIM_LANES,  /* what is most urgent goes first, and the rest gets its
+                                            floor */
+                             SIM_URGENT, /* behind a thin link that bulk fills both ways, what is
+                                            about a life is at the hub within 2 s, 99 in 100 */
                              SIM_HONEST, /* honest nodes never refuse each other, and no store is
                                             ever damaged */
                              SIM_INVARIANTS

@@ -1,7 +1,7 @@
 /* world_private.h: the world's insides, shared by the files that play its parts:
  * world.c (time), node.c (processes), network.c and meddle.c (links), people.c and forge.c
  * (writes), operators.c (the hub's), faults.c (bad luck), observe.c and invariants.c (what must
- * hold). */
+ * hold), thin.c (a thin link that bulk fills). */
 #ifndef SIM_WORLD_PRIVATE_H
 #define SIM_WORLD_PRIVATE_H
 
@@ -37,7 +37,8 @@ typedef enum sim_event_kind {
     SIM_OPERATE, /* an operator acts at the hub */
     SIM_FAULT,   /* something goes wrong */
     SIM_RELIEF,  /* something comes right */
-    SIM_LOOK     /* a replica is compared with the model */
+    SIM_LOOK,    /* a replica is compared with the model */
+    SIM_THIN     /* what happens in a world with a thin link: thin.c */
 } sim_event_kind;
 
 typedef struct sim_event {
@@ -150,7 +151,18 @@ typedef struct sim_link {
     size_t room; /* in flight per way, before the sender must wait */
     uint64_t opened_ms;
     uint64_t missing, missing_count; /* body bytes and entries that either side lacked */
+    uint64_t taken, floor;           /* body bytes that came up; of these, before their turn */
+    uint64_t floor_largest;          /* of one entry among these */
 } sim_link;
+
+enum { SIM_THIN_MS = 300 * SIM_SECOND, SIM_URGENT_MAX = 512 };
+typedef struct sim_thin { /* what is counted in a world with a thin link */
+    uint32_t took_ms[SIM_URGENT_MAX];
+    size_t urgent_count;
+    uint64_t waiting;                   /* urgent entries that are not at the hub yet */
+    uint64_t lane_bytes[HF_LANE_COUNT]; /* at the hub since the link was made anew */
+    uint64_t began_ms;                  /* when that was; 0: not yet */
+} sim_thin;
 
 typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a mean wait; 0: never */
     uint64_t kill_ms, io_ms, full_ms, clock_ms, partition_ms, cut_ms, restore_ms, operate_ms;
@@ -170,7 +182,9 @@ typedef struct sim_world {
     hf_authority authority; /* the hub's CA */
     uint32_t hot_fields;    /* which fields of each type people mostly write: a seed for it */
     uint64_t now_ms;
-    bool calm;         /* the faults are over */
+    bool calm; /* the faults are over */
+    bool thin; /* not of faults, but of one thin link */
+    sim_thin on_thin;
     sim_event *events; /* a heap: earliest first */
     size_t event_count, event_capacity;
     uint64_t event_order;
@@ -240,6 +254,16 @@ bool sim_meddle(sim_world *world, sim_node *edge, hf_bytes *message, hf_buffer *
 
 /* ---- people.c ---- */
 void sim_on_write(sim_world *world, sim_node *edge);
+/* A new record of this type in the first scope granted, with a text that does not deflate. */
+void sim_write_text(sim_world *world, sim_node *edge, uint32_t type, size_t size);
+
+/* ---- thin.c ---- */
+bool sim_is_thin(const sim_options *options);
+void sim_thin_plan(sim_world *world);
+void sim_on_thin(sim_world *world, uint32_t what);
+void sim_thin_judge(sim_world *world);
+/* The hub has it from its author: was it its turn? */
+void sim_lanes_taken(sim_world *world, const sim_dot *dot);
 
 /* ---- forge.c ---- */
 /* Writes an entry that cites another's write with a guessed hash. False: nothing was written. */
