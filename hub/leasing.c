@@ -6,7 +6,6 @@
 #include "peer.h"
 
 #include "sync/lease.h"
-#include "sync/planted.h"
 
 hf_status hf_peer_on_ask(hf_peer *peer, hf_bytes raw)
 {
@@ -55,7 +54,6 @@ static hf_status lease(hf_peer *peer, hf_batch *batch)
 
 static void settle(hf_hub *hub, bool committed)
 {
-    if (HF_PLANTED(LEASE_BEFORE_COMMIT)) committed = true;
     for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
         if (peer->leasing != HF_RENEWAL_STAGED) continue;
         peer->leasing = committed ? HF_RENEWAL_DUE : HF_RENEWAL_ASKED;

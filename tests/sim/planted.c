@@ -40,6 +40,9 @@ const sim_planted *sim_planted_table(size_t *count)
         BUG(DELETE_HIDES_EDIT),
         BUG(HLC_INFECTED),
         BUG(STATE_NOT_WRITTEN),
+        BUG(BLOCK_OUTLIVES),
+        BUG(NUMBER_TWICE),
+        BUG(LEASED_AGAIN),
     };
     *count = sizeof TABLE / sizeof *TABLE;
     return TABLE;
