@@ -163,7 +163,7 @@ static void write_crimes(fleet *f, unsigned edge)
     hf_scope_view scope;
     size_t scopes = 1;
     hf_txn *txn;
-    assert_int_equal(hf_store_scopes(node->store, &scope, &scopes), HF_OK);
+    if (hf_store_scopes(node->store, &scope, &scopes) != HF_OK) return; /* it died of it */
     if (hf_txn_begin(node->store, &author, &txn) != HF_OK) return;
     uint64_t count = 1 + sim_random_below(&f->random, AT_ONCE);
     bool fine = true;
@@ -212,7 +212,10 @@ static void misfortune(fleet *f, unsigned edge)
         if (f->given < SHORT) /* its copy is as large as all that was ever written */
             set_back(f, &f->pair->hub_node, &f->hub_backup, &f->hub_set_back);
         break;
-    case 3: set_back(f, node, &f->backups[edge], &f->set_back); break;
+    case 3: /* few, so that each has a backup to be set back to */
+        node = &f->pair->nodes[edge % 3];
+        set_back(f, node, &f->backups[edge % 3], &f->set_back);
+        break;
     default:
         node->offline = !node->offline;
         f->partitions += node->offline;
