@@ -19,6 +19,9 @@ const sim_planted *sim_planted_table(size_t *count)
         BUG(WRONG_FOLD_LAST),
         BUG(LOST_HOLE),
         BUG(REUSED_SEQ),
+        BUG(BLOCK_OUTLIVES),
+        BUG(NUMBER_TWICE),
+        BUG(LEASED_AGAIN),
         BUG(CURSOR_BEFORE_DATA),
         BUG(FEED_SKIPS_FILTERED),
         BUG(FEED_ACK_BEFORE_COMMIT),
@@ -40,9 +43,6 @@ const sim_planted *sim_planted_table(size_t *count)
         BUG(DELETE_HIDES_EDIT),
         BUG(HLC_INFECTED),
         BUG(STATE_NOT_WRITTEN),
-        BUG(BLOCK_OUTLIVES),
-        BUG(NUMBER_TWICE),
-        BUG(LEASED_AGAIN),
     };
     *count = sizeof TABLE / sizeof *TABLE;
     return TABLE;
