@@ -246,6 +246,7 @@ static hf_status take_frame(ingest *in, const hf_received *received)
     case HF_FRAME_HELLO: return hf_peer_greet(in->peer, &message.as.hello);
     case HF_FRAME_PUSH: return on_push(in, &message.as.push);
     case HF_FRAME_HEAD: return on_head(in, &message.as.head);
+    case HF_FRAME_PROBE: return hf_peer_probe(in->peer, &message.as.probe);
     default: return HF_OK;
     }
 }

@@ -1,4 +1,4 @@
-/* leasing.c: a device asks for numbers, and gets a block that is its own: protocol.md 10.
+/* leasing.c: a device asks for numbers, and gets a block that is its own: protocol.md 11.
  *
  * Why not in the batch of what devices send: as with certificates, a whole force asks when it comes
  * back; so many a turn. The lease is in our log, on disk, before the device hears of it: whatever

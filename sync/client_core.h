@@ -53,6 +53,16 @@ typedef struct hf_numbering { /* of records: client_references.c */
     uint64_t ask_at_ms;       /* monotonic: not before */
     uint64_t looked;          /* the store's count of moves when `due` was looked up */
 } hf_numbering;
+typedef struct hf_probing {             /* on this link */
+    uint64_t number;                    /* of the newest PROBE */
+    bool begun;                         /* the session is open, and due_ms is set */
+    bool out;                           /* sent, not answered, not missed */
+    bool news;                          /* there is something to tell: do not wait */
+    unsigned missed;                    /* in a row */
+    uint64_t sent_ms, due_ms, heard_ms; /* monotonic */
+    uint64_t told_up_to_ms;             /* outages in it, by their last contact */
+    uint64_t free_mib;                  /* room on our disk, as last measured */
+} hf_probing;
 
 typedef struct hf_known { /* an origin that the hub named on this connection */
     uint32_t index;
@@ -72,6 +82,7 @@ struct hf_client {
     hf_upload upload;
     hf_own_certificate certificate;
     hf_numbering numbering;
+    hf_probing probing;
 
     hf_download download;
     hf_known *known; /* ascending by index */
@@ -132,6 +143,16 @@ HF_MUST_CHECK hf_status hf_client_write_ask(hf_client *client);
 HF_MUST_CHECK hf_status hf_client_on_lease(hf_client *client, hf_batch *batch,
                                            const hf_list *leased);
 void hf_client_lease_settled(hf_client *client); /* it is committed */
+/* ---- client_probe.c ---- */
+void hf_client_probe_link(hf_client *client); /* a new link: nothing is out */
+void hf_client_probe_heard(hf_client *client, uint64_t now_ms);
+void hf_client_probe_tick(hf_client *client, uint64_t now_ms);
+uint64_t hf_client_probe_took_ms(const hf_client *client, uint64_t number, uint64_t now_ms);
+bool hf_client_probe_due(const hf_client *client, uint64_t now_ms);
+uint64_t hf_client_probe_at_ms(const hf_client *client); /* monotonic; UINT64_MAX: none is due */
+HF_MUST_CHECK hf_status hf_client_write_probe(hf_client *client, uint64_t now_ms);
+HF_MUST_CHECK hf_status hf_client_on_probed(hf_client *client, uint64_t number); /* in the batch */
+void hf_client_probed(hf_client *client, uint64_t number); /* ... which is committed */
 
 /* ---- client_renew.c ---- */
 /* Mints a new incarnation and, after a fork, writes again under it what no hub is known to hold. */

@@ -45,6 +45,7 @@ enum {
     HF_TYPE_VERDICT = 4, /* a hole: opened or closed by a hub */
     HF_TYPE_CLOCK = 5,   /* a range of dots whose clock quality is lowered */
     HF_TYPE_LEASE = 8,   /* numbers of a series, leased to an installation */
+    HF_TYPE_WINDOW = 9,  /* a planned outage */
     HF_TYPE_FIRST_PACK = 16,
     HF_FIELD_DELETED = 0, /* of every type */
     HF_SCOPE_CONTROL = 0, /* hubs only */
@@ -66,7 +67,7 @@ typedef struct hf_field {
 
 enum { HF_DISPUTED = 255 };
 
-/* How a type's records come by the number that people call them by: protocol.md 10. */
+/* How a type's records come by the number that people call them by: protocol.md 11. */
 typedef struct hf_series {
     const char *name;        /* a-z and _; of one type only */
     const char *format;      /* "CR/{number}/{yy}" */

@@ -62,6 +62,28 @@ CREATE TABLE ack(               -- apply.c: what a hub says it holds durably of 
     hub BLOB NOT NULL, log INTEGER NOT NULL, durable INTEGER NOT NULL, central INTEGER NOT NULL,
     PRIMARY KEY(hub, log)) WITHOUT ROWID;
 
+CREATE TABLE receipt(           -- receipt.c: what a hub signed of a log of ours; undone: and lost since
+    log INTEGER NOT NULL, seq INTEGER NOT NULL, hub BLOB NOT NULL, time INTEGER NOT NULL,
+    undone INTEGER NOT NULL, proof BLOB NOT NULL, -- proof (sealed, all of the row)
+    PRIMARY KEY(log, seq, hub, time)) WITHOUT ROWID;
+CREATE TABLE outage(            -- outage.c: what a node saw of being cut off; a hub's devices', too
+    seer BLOB NOT NULL, last INTEGER NOT NULL, noticed INTEGER NOT NULL, ended INTEGER NOT NULL,
+    reason INTEGER NOT NULL, quality INTEGER NOT NULL, told INTEGER NOT NULL,
+    position INTEGER NOT NULL, unit TEXT NOT NULL, logs BLOB NOT NULL,
+    PRIMARY KEY(seer, last)) WITHOUT ROWID;
+
+CREATE TABLE beat(              -- outage.c: a hub's pulse, and when its feed came how far
+    position INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
+
+CREATE TABLE told(              -- outage.c: at a hub, how each device said it was, last time
+    key_id BLOB PRIMARY KEY, at INTEGER NOT NULL, clock INTEGER NOT NULL,
+    waiting INTEGER NOT NULL, oldest INTEGER NOT NULL, free INTEGER NOT NULL,
+    synced INTEGER NOT NULL, pack INTEGER NOT NULL, implementation TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE window_known(      -- outage.c: at a hub, who has acknowledged which planned window
+    id BLOB NOT NULL, key_id BLOB NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY(id, key_id)) WITHOUT ROWID;
+
 CREATE TABLE granted(           -- control.c: at an edge, the scopes that WELCOME named
     scope INTEGER PRIMARY KEY, may_write INTEGER NOT NULL, name TEXT NOT NULL);
 

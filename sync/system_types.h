@@ -52,6 +52,14 @@ enum {
     HF_LEASE_GRANTED = 5 /* Unix ms */
 };
 
+/* HF_TYPE_WINDOW: a planned outage, announced to every device */
+enum {
+    HF_WINDOW_FROM = 1, /* Unix ms */
+    HF_WINDOW_UNTIL = 2,
+    HF_WINDOW_WHY = 3,
+    HF_WINDOW_STANDING = 4 /* "planned" -> "called_off" */
+};
+
 /* Ascending by number. */
 const hf_type *hf_system_types(size_t *count);
 

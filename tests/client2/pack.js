@@ -25,7 +25,11 @@ const SYSTEM = {
     1: ['series', 'once'], 2: ['range', 'once'], 3: ['holder', 'once'], 4: ['key_id', 'once'],
     5: ['granted', 'once'],
   }],
+  9: ['_window', { 1: ['from', 'once'], 2: ['until', 'once'], 3: ['why', 'last'],
+    4: ['standing', 'state'] }],
 };
+
+const STATES = { _device: ['active', 'revoked'], _window: ['planned', 'called_off'] };
 
 const emptyField = { rule: 'keep', kind: 'any', codes: [], moves: [], joins: [] };
 
@@ -34,7 +38,7 @@ function systemTypes() {
     number: Number(number), name, lane: 0,
     fields: new Map(Object.entries(fields).map(([field, [fieldName, rule]]) => [Number(field), {
       ...emptyField, number: Number(field), name: fieldName, rule,
-      ...(rule === 'state' && { codes: ['active', 'revoked'], moves: [[0, 1]] }),
+      ...(rule === 'state' && { codes: STATES[name], moves: [[0, 1]] }),
       ...(rule === 'min' && { kind: 'int' }),
     }])),
   }]);
