@@ -68,12 +68,12 @@ hf_status hf_leasing_turn(hf_hub *hub)
 {
     if (hub->leasings == 0) return HF_OK;
     hf_batch *batch;
-    hf_status status =
-        hf_batch_begin_own(hub->store, hub->wall_ms, HF_LEASES_PER_TURN * HF_SERIES_MAX, &batch);
+    size_t most = hub->leasings < HF_LEASES_PER_TURN ? hub->leasings : HF_LEASES_PER_TURN;
+    hf_status status = hf_batch_begin_own(hub->store, hub->wall_ms, most * HF_SERIES_MAX, &batch);
     if (status != HF_OK) return status;
     size_t count = 0;
     for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {
-        if (peer->leasing != HF_RENEWAL_ASKED || count == HF_LEASES_PER_TURN) continue;
+        if (peer->leasing != HF_RENEWAL_ASKED || count == most) continue;
         if (!hf_session_live(&peer->session)) { /* revoked since it asked, perhaps */
             hf_peer_forget_ask(peer);
             continue;
