@@ -145,7 +145,7 @@ enum {
     HF_PACK_LABEL_MAX = 64,   /* labels and codes: bytes */
     HF_PACK_SCALE_MAX = 9,    /* digits after the point of a decimal */
 
-    /* Leased references: protocol.md 10. */
+    /* Leased references: protocol.md 11. */
     HF_SERIES_MAX = 32,               /* series in one pack, so in one ASK; more: ERROR 103 */
     HF_SERIES_FORMAT_MAX = 32,        /* bytes of a reference's format */
     HF_SERIES_BLOCK_MIN = 2,          /* numbers leased at a time: half of them is some */

@@ -73,6 +73,7 @@ void sim_observe_free(sim_world *world)
     for (size_t i = 0; i < world->dot_count; i++) free(world->dots[i].body);
     free(world->dots);
     free(world->dot_table);
+    free(world->references);
 }
 
 unsigned sim_origin_node(const sim_world *world, const hf_origin_id *origin, size_t *index)
@@ -328,7 +329,8 @@ static hf_status on_entry(void *context, const hf_entry *entry)
     bool fresh = !dot;
     if (dot) check_content(world, node, dot, entry);
     if (dot && node->index == SIM_HUB && dot->held & 1) follow_verdict(node, dot, entry);
-    if (!dot) dot = add_dot(world, entry);
+    if (fresh) dot = add_dot(world, entry);
+    if (fresh) sim_check_references(world, entry);
     if (sim_over(world)) return HF_ERR_INPUT; /* only to stop */
     uint32_t index = (uint32_t)(dot - world->dots);
     if (seen->again && seen->at <= node->feed_count) {
@@ -430,6 +432,7 @@ static hf_status on_peer(void *context, const hf_peer_status *peer)
     for (unsigned i = 1; i < world->node_count; i++) {
         const sim_node *node = &world->nodes[i];
         if (memcmp(node->crypto.table.own_key_id, peer->key_id, HF_HASH_SIZE) != 0) continue;
+        if (!node->up) continue; /* it may have died as it told: judged once it is back */
         sim_checked(world, SIM_S7);
         if (peer->fed_position > node->cursor && !node->set_back)
             sim_break(world, SIM_S7, "the hub believes %s has its feed to %llu; it has it to %llu",

@@ -26,6 +26,7 @@ typedef enum sim_invariant {         /* sync.md 4.2 */
                              SIM_S15, /* every bound holds */
                              SIM_L1,  /* after the faults, all arrives everywhere in bounded time */
                              SIM_L4,  /* and without sending it over and over */
+                             SIM_REFS,   /* no two records bear one number, nobody leases one twice */
                              SIM_LANES,  /* what is most urgent goes first, and the rest gets its
                                             floor */
                              SIM_URGENT, /* behind a thin link that bulk fills both ways, what is
@@ -57,6 +58,7 @@ typedef struct sim_result {
     uint64_t trace; /* hash over every event and message */
     uint64_t virtual_ms;
     uint64_t entries, messages, commits, turns;
+    uint64_t references; /* numbers that records came to bear */
     sim_counts counts;
     uint64_t checks[SIM_INVARIANTS]; /* how often each was looked at */
 } sim_result;

@@ -21,7 +21,9 @@ enum {
     SIM_SCOPES = 5, /* that devices are granted from */
     SIM_ORIGINS_MAX = 512,
     SIM_RECORDS_MAX = 160,
-    SIM_LOGS = HF_LANE_COUNT
+    SIM_LOGS = HF_LANE_COUNT,
+    SIM_REFERENCE_SIZE = 48,
+    SIM_BLOCK = 4 /* numbers leased at a time: so that devices run dry */
 };
 
 enum { SIM_SECOND = 1000, SIM_MINUTE = 60 * SIM_SECOND };
@@ -174,6 +176,11 @@ typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a me
     uint64_t certificate_ms; /* life of a device's certificate; 0: as good as for ever */
 } sim_swarm;
 
+typedef struct sim_reference { /* what a record is called by; or where a lease begins */
+    char text[SIM_REFERENCE_SIZE];
+    hf_record_id record;
+} sim_reference;
+
 typedef struct sim_world {
     const sim_options *options;
     sim_result *result;
@@ -201,6 +208,8 @@ typedef struct sim_world {
     uint32_t record_scopes[SIM_RECORDS_MAX];
     size_t record_count;
     uint8_t epochs[SIM_NODES_MAX][16];
+    sim_reference *references;
+    size_t reference_count, reference_capacity;
 } sim_world;
 
 /* ---- world.c ---- */
@@ -294,6 +303,9 @@ bool sim_may_write(const sim_node *node, uint32_t scope);
 void sim_observe_free(sim_world *world);
 /* Sessions that last will have to carry this entry: L4. */
 void sim_tell_links(sim_world *world, const sim_node *node, const sim_dot *dot);
+
+/* ---- references.c ---- */
+void sim_check_references(sim_world *world, const hf_entry *entry); /* one not seen before */
 
 /* ---- invariants.c ---- */
 void sim_look(sim_world *world, sim_node *node); /* S3 to S6 at one replica, now */
