@@ -200,7 +200,8 @@ static hf_status row_drop(hf_store *store, int64_t log, const hf_receipt *receip
 }
 
 /* The last two of this hub's that stand are A and B, and C comes. Where C is still close to A, in
- * entries and in time, B says nothing that anyone needs: a proof by C is short, and not late. */
+ * entries and in time, B says nothing that anyone needs: a proof by C is short, and not late. While
+ * the hub's clock is being set, all are kept. */
 static hf_status thin(hf_store *store, int64_t log, const hf_receipt *next)
 {
     hf_receipt last[2];
@@ -216,7 +217,8 @@ static hf_status thin(hf_store *store, int64_t log, const hf_receipt *next)
     }
     if (statement) sqlite3_reset(statement);
     if (status != HF_OK || count < 2) return status;
-    bool near = next->seq - last[1].seq <= HF_RECEIPT_APART &&
+    bool in_order = last[1].time_ms <= last[0].time_ms && last[0].time_ms <= next->time_ms;
+    bool near = in_order && next->seq - last[1].seq <= HF_RECEIPT_APART &&
                 next->time_ms < last[1].time_ms + HF_RECEIPT_APART_MS;
     if (HF_PLANTED(RECEIPT_THINNED)) return row_drop(store, log, &last[1]);
     return near ? row_drop(store, log, &last[0]) : HF_OK;
@@ -275,7 +277,6 @@ hf_status hf_batch_fall_back(hf_batch *batch, const hf_origin_id *hub, const hf_
 {
     hf_store *store = batch->store;
     int64_t log = hf_log_no(origin->no, lane);
-    if (HF_PLANTED(NO_FALL_BACK)) return HF_OK;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_ACK_LOWER);
     hf_bind_bytes(statement, 1, hub->bytes, HF_ORIGIN_SIZE);
     sqlite3_bind_int64(statement, 2, log);

@@ -27,7 +27,7 @@ static int setup(void **state)
     static bench b;
     json_error_t error;
     b.vectors = json_load_file(HF_SOURCE_DIR "/tests/vectors/receipt.json", 0, &error);
-    strcpy(b.ca, "/tmp/holdfast-ca-XXXXXX");
+    (void)snprintf(b.ca, sizeof b.ca, "/tmp/holdfast-ca-XXXXXX");
     int file = mkstemp(b.ca);
     const char *pem = json_string_value(json_object_get(b.vectors, "ca"));
     if (file < 0 || !pem || write(file, pem, strlen(pem)) < 0) return -1;
