@@ -257,6 +257,13 @@ hf_status hf_batch_receipt(hf_batch *batch, const hf_receipt *receipt)
 
 /* ---- falling back ---- */
 
+/* There is one centre: what it has not, its former lives have lost. */
+static bool is_centre(hf_store *store, const hf_origin_id *hub)
+{
+    const hf_origin_row *row = hf_origin_by_id(store, hub);
+    return row && row->is_hub;
+}
+
 static hf_status undo_one(hf_batch *batch, int64_t log, const hf_origin_id *hub, uint64_t durable,
                           bool *more)
 {
@@ -265,6 +272,7 @@ static hf_status undo_one(hf_batch *batch, int64_t log, const hf_origin_id *hub,
     sqlite3_bind_int64(statement, 1, log);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)durable);
     hf_bind_bytes(statement, 3, hub->bytes, HF_ORIGIN_SIZE);
+    sqlite3_bind_int(statement, 4, is_centre(store, hub));
     hf_receipt receipt;
     hf_status status = row_take(store, statement, &receipt, more);
     if (status != HF_OK || !*more) return status;
@@ -282,6 +290,7 @@ hf_status hf_batch_fall_back(hf_batch *batch, const hf_origin_id *hub, const hf_
     sqlite3_bind_int64(statement, 2, log);
     sqlite3_bind_int64(statement, 3, (sqlite3_int64)durable);
     sqlite3_bind_int64(statement, 4, (sqlite3_int64)central);
+    sqlite3_bind_int(statement, 5, is_centre(store, hub));
     hf_status status = hf_sql_run(store, statement);
     batch->acks_changed = true;
     bool more = true;
