@@ -24,6 +24,9 @@ static void show_status(const hf_show *show, const json_t *status)
         fprintf(show->out, ", running, pid %" PRIu64 "\n", hf_show_number(status, "pid"));
     else
         fputs(", not running\n", show->out);
+    fputs("Contact    ", show->out);
+    hf_cli_text(show->out, hf_show_text(json_object_get(status, "contact"), "words"));
+    fputc('\n', show->out);
     fprintf(show->out, "Sessions   %s\nEnrolment  %s\n", hf_show_text(status, "listen"),
             hf_show_text(status, "enrol"));
     fprintf(show->out,

@@ -5,6 +5,7 @@
 #include "sync/planted.h"
 #include "sync/validity.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +142,8 @@ hf_status hf_peer_greet(hf_peer *peer, const hf_hello *hello)
     if (!origins) return HF_ERR_NOMEM;
     peer->origins = origins;
     peer->origin_count = 0;
+    (void)snprintf(peer->implementation, sizeof peer->implementation, "%.*s",
+                   (int)hello->implementation.size, (const char *)hello->implementation.data);
     compared writing = {.behind = false}, other;
     hf_status status = HF_OK;
     hf_claim claim;

@@ -51,6 +51,9 @@ int hf_program_ask(hf_program *program, json_t *request, json_t **document); /* 
 typedef void (*hf_printer)(const hf_show *show, const json_t *document);
 int hf_program_once(hf_program *program, const hf_cli_args *args, json_t *request,
                     hf_printer print);
+/* The same; then `check` says the exit code, of a document that came. */
+int hf_program_checked(hf_program *program, const hf_cli_args *args, json_t *request,
+                       hf_printer print, int (*check)(const json_t *document));
 
 /* ---- for a daemon ---- */
 

@@ -279,6 +279,8 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_ACK: return on_ack(client, batch, &message->as.ack);
     case HF_FRAME_RECEIPT: return on_receipt(client, batch, &message->as.receipt);
     case HF_FRAME_CERTIFICATE: return hf_client_on_certificate(client, &message->as.certificate);
+    case HF_FRAME_LEASE: return hf_client_on_lease(client, batch, &message->as.leased);
+    case HF_FRAME_PROBED: return hf_client_on_probed(client, message->as.probe.number);
     default: return HF_OK; /* CREDIT moves nothing that is stored */
     }
 }
@@ -293,8 +295,7 @@ static hf_status keep_place(hf_client *client, hf_batch *batch)
     return status;
 }
 
-/* Unix time as the hub tells it, where it has: the batch's hlc must not follow a wrong clock. */
-static uint64_t true_wall_ms(const hf_client *client)
+uint64_t hf_client_true_ms(const hf_client *client)
 {
     if (!client->hub_time.known) return client->wall_ms;
     return client->hub_time.hub_ms + (client->wall_now_ms - client->hub_time.at_ms);
@@ -304,7 +305,7 @@ static uint64_t true_wall_ms(const hf_client *client)
 static hf_status apply_first(hf_client *client, size_t count, size_t *culprit)
 {
     hf_batch *batch;
-    hf_status status = hf_batch_begin(client->store, true_wall_ms(client), &batch);
+    hf_status status = hf_batch_begin(client->store, hf_client_true_ms(client), &batch);
     if (status != HF_OK) return status;
     const hf_received *at = client->inbox.first;
     for (size_t i = 0; i < count && status == HF_OK; i++, at = at->next) {
@@ -342,11 +343,13 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
         hf_upload_window(&client->upload, message->as.credit.lane, message->as.credit.entries,
                          message->as.credit.bytes);
         return HF_OK;
+    case HF_FRAME_LEASE: hf_client_lease_settled(client); return HF_OK;
     case HF_FRAME_ACK:
         while (hf_next_acked(&logs, &acked))
             hf_upload_acked(&client->upload, &acked, client->wall_now_ms);
         while (hf_next_notice(&notices, &notice)) note(client, &notice);
         return HF_OK;
+    case HF_FRAME_PROBED: hf_client_probed(client, message->as.probe.number); return HF_OK;
     default: return HF_OK;
     }
 }

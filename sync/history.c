@@ -221,6 +221,7 @@ hf_status hf_store_list(hf_store *store, uint32_t type, const hf_record_id *afte
         sqlite3_bind_int64(statement, 1, last.id.type);
         hf_bind_bytes(statement, 2, last.id.bytes, from_start ? 0 : HF_RECORD_ID_SIZE);
         sqlite3_bind_int64(statement, 3, type ? type : INT32_MAX);
+        sqlite3_bind_int64(statement, 4, type ? type : HF_TYPE_FIRST_PACK);
         hf_status status = page_read(store, statement, page, &count);
         for (size_t i = 0; i < count && status == HF_OK && limit > 0; i++, limit--)
             status = visit(context, &page[i].id, page[i].scope, page[i].shown == HF_SHOWN_DELETED);
@@ -262,7 +263,7 @@ static hf_status count_rows(hf_store *store, hf_sql_id sql, uint64_t *out)
     return status;
 }
 
-static hf_status count_waiting(hf_store *store, hf_standing *out)
+hf_status hf_store_waiting(hf_store *store, hf_standing *out)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_WAITING);
     hf_bind_bytes(statement, 1, store->crypto->own_key_id, HF_HASH_SIZE);
@@ -287,5 +288,5 @@ hf_status hf_store_standing(hf_store *store, hf_standing *out)
     if (status == HF_OK) status = count_rows(store, HF_SQL_R_CONFLICT_COUNT, &out->conflicts);
     if (status == HF_OK) status = count_rows(store, HF_SQL_R_HOLE_COUNT, &out->withheld);
     /* A hub's own words are durable where they are made. */
-    return status == HF_OK && !store->is_hub ? count_waiting(store, out) : status;
+    return status == HF_OK && !store->is_hub ? hf_store_waiting(store, out) : status;
 }

@@ -278,6 +278,10 @@ static void write_short_frame(hf_buffer *out, const hf_message *message)
         write_numbers(out, HF_FRAME_PONG,
                       (uint64_t[]){message->as.ping.nonce, message->as.ping.wall_ms}, 2);
         break;
+    case HF_FRAME_PROBED:
+        write_numbers(out, HF_FRAME_PROBED,
+                      (uint64_t[]){message->as.probe.number, message->as.probe.wall_ms}, 2);
+        break;
     case HF_FRAME_BYE:
         write_numbers(out, HF_FRAME_BYE, (uint64_t[]){farewell->code, farewell->retry_after_ms}, 2);
         break;
@@ -316,8 +320,11 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
         write_list(out, &message->as.heads.heads);
         hf_write_uint(out, message->as.heads.number);
         break;
+    case HF_FRAME_ASK:
+    case HF_FRAME_LEASE: hf_lease_write(out, message); break;
     case HF_FRAME_CERTIFICATE: write_certificate(out, &message->as.certificate); break;
     case HF_FRAME_RECEIPT: write_receipt(out, &message->as.receipt); break;
+    case HF_FRAME_PROBE: hf_probe_write(out, &message->as.probe); break;
     default: write_short_frame(out, message); break;
     }
 }

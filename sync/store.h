@@ -58,4 +58,7 @@ HF_MUST_CHECK hf_status hf_store_story(hf_store *store, const hf_record_id *id,
 HF_MUST_CHECK hf_status hf_meta_get(hf_store *store, const char *key, hf_buffer *out);
 HF_MUST_CHECK hf_status hf_meta_set(hf_store *store, const char *key, hf_bytes value);
 
+/* Of `out` own_entries, waiting and oldest_waiting_ms alone: few rows, so with every probe. */
+HF_MUST_CHECK hf_status hf_store_waiting(hf_store *store, hf_standing *out);
+
 #endif

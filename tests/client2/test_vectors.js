@@ -43,6 +43,9 @@ const SHAPES = {
   RECEIPT: ({ timeMs, ...f }) => ({ ...f, time_ms: timeMs }),
   PING: ({ nonce }) => ({ nonce: nonceText(nonce) }),
   PONG: ({ nonce, wallMs }) => ({ nonce: nonceText(nonce), wall_ms: wallMs }),
+  PROBE: ({ wallMs, oldestMs, freeMib, ...f }) =>
+    ({ ...f, wall_ms: wallMs, oldest_ms: oldestMs, free_mib: freeMib }),
+  PROBED: ({ number, wallMs }) => ({ number, wall_ms: wallMs }),
   BYE: ({ code, retryAfterMs }) => ({ code, retry_after_ms: retryAfterMs }),
 };
 const run = ([index, lane, bodies]) => [index, lane, bodies.map(encode)];
