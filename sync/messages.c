@@ -481,12 +481,6 @@ static void read_receipt(hf_reader *reader, hf_message *out)
     read_list(reader, HF_RECEIPT_LOGS_MAX, &frame->logs, read_receipt_item, &item);
 }
 
-static void read_renew(hf_reader *reader, hf_message *out)
-{
-    (void)reader; /* that it came says it all */
-    (void)out;
-}
-
 static void read_certificate(hf_reader *reader, hf_message *out)
 {
     hf_certificate_frame *frame = &out->as.certificate;
@@ -560,7 +554,7 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_FEED_ACK, 1, read_feed_ack},
     {HF_FRAME_HEAD, 6, read_head},
     {HF_FRAME_HEADS, 2, read_heads},
-    {HF_FRAME_RENEW, 0, read_renew},
+    {HF_FRAME_RENEW, 0, NULL}, /* that it came says it all */
     {HF_FRAME_CERTIFICATE, 2, read_certificate},
     {HF_FRAME_ASK, 1, hf_ask_read},
     {HF_FRAME_LEASE, 1, hf_lease_read},
@@ -592,7 +586,7 @@ hf_status hf_message_read(hf_bytes raw, hf_message *out)
     const frame_kind *kind = kind_of(type);
     if (!kind && type < 128) return HF_ERR_PROTOCOL;
     if (kind && items < kind->items) return HF_ERR_PROTOCOL;
-    if (kind) kind->read(&reader, out);
+    if (kind && kind->read) kind->read(&reader, out);
     size_t known = kind ? kind->items : 0;
     if (type == HF_FRAME_HELLO && known < items) {
         read_hello_receipts(&reader, out);

@@ -95,6 +95,7 @@ static void learn_origin(sim_world *world, sim_node *node)
     assert(world->origin_count < SIM_ORIGINS_MAX);
     world->origins[world->origin_count++] = (sim_origin){.id = own->id, .node = node->index};
     memset(node->acked, 0, sizeof node->acked);
+    sim_forget_receipts(node);
 }
 
 bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot)

@@ -85,6 +85,12 @@ typedef struct sim_tail { /* where a node's feed has brought one log in one scop
     uint64_t seq;
 } sim_tail;
 
+typedef struct sim_signed { /* a receipt that was seen once */
+    hf_origin_id origin;
+    uint8_t lane;
+    uint64_t seq, time_ms;
+} sim_signed;
+
 typedef struct sim_node {
     unsigned index;
     bool exists, up, registered, revoked;
@@ -116,6 +122,8 @@ typedef struct sim_node {
     uint8_t epoch[16];
     bool epoch_known;
     uint64_t acked[SIM_LOGS]; /* of its present incarnation, as far as it was told */
+    sim_signed *receipts;     /* that it was ever seen to hold, and that stood */
+    size_t receipt_count, receipt_capacity;
     uint64_t cursor;
     uint64_t lived_wall_ms; /* the hub's: by its clock, when it last ran */
     uint64_t wall_seen_ms;  /* highest wall time given to it in this step */
@@ -306,6 +314,12 @@ void sim_tell_links(sim_world *world, const sim_node *node, const sim_dot *dot);
 
 /* ---- references.c ---- */
 void sim_check_references(sim_world *world, const hf_entry *entry); /* one not seen before */
+
+/* ---- receipts.c ---- */
+void sim_look_at_receipts(sim_world *world, sim_node *node);
+void sim_forget_receipts(sim_node *node); /* its disk was set back */
+/* Has a hub signed for all that it acknowledged to this device? */
+bool sim_all_signed(const sim_world *world, const sim_node *node);
 
 /* ---- invariants.c ---- */
 void sim_look(sim_world *world, sim_node *node); /* S3 to S6 at one replica, now */
