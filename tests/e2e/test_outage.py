@@ -1,6 +1,7 @@
 """An outage as a thing the software knows: noticed, kept, told, and accounted for to the entry."""
 import json
 
+from browser import accessible
 from world import SCOPE, equal, expect, in_sync, refused, wait_until
 
 PATIENCE = 150  # seconds: a device notices after 15, and dials again within 37 of a drill's end
@@ -159,3 +160,22 @@ def october_2019_comes_out_as_98_77_percent(world):
     expect("98.77 %" in said and "10.00 % of the charge: 29166.70 pounds" in said, said)
     equal(hub.ask(*words)["service_ms"], 745 * 3600 * 1000, "service hours")
     refused(hub, "sla", "--month", "October", code=65, says="is not a month")
+
+
+def the_recovery_page_can_be_read_by_everyone_by_day_and_by_night(world):
+    """By axe-core, which also finds where colours stand too near to each other."""
+    hub, rees = world.pair()
+    hub.kill()
+    rees.put("note", "subject=Meanwhile <b>bold</b>")
+    wait_until(lambda: _cut_off(rees), PATIENCE, "rees notices")
+    hub.start()
+    _accounted(hub, 1, 1)
+    page = world.directory / "recovery.html"
+    hub.must("outage", "report", "--out", page)
+    grounds = set()
+    for scheme in ("light", "dark"):
+        found = accessible(page, scheme, world.directory)
+        equal(found["violations"], [], f"what axe finds wrong by {scheme}")
+        expect(found["passes"] > 10, f"axe looked: {found['passes']} rules passed")
+        grounds.add(found["ground"])
+    equal(len(grounds), 2, "the page has a ground for the day and one for the night")
