@@ -37,11 +37,11 @@ typedef enum hf_planted_name {
     HF_PLANTED_STATE_NOT_WRITTEN, /* the log has an entry that the record does not show */
     HF_PLANTED_ENTRY_ABORTS,      /* an entry with the word POISON in it trips an assertion */
     /* outages */
-    HF_PLANTED_OUTAGE_NOT_KEPT,  /* hub: forgets that it was away */
-    HF_PLANTED_BEAT_ONLY_BUSY,   /* hub: gives no sign of life while nothing comes */
-    HF_PLANTED_PROBE_DROPPED,    /* hub: answers a PROBE and does not keep what it told */
-    HF_PLANTED_OUTAGE_FROM_LATE, /* edge: notes what had to wait once it is over */
-    HF_PLANTED_RECOVERY_SKIPS,   /* hub: the report leaves out what is withheld */
+    HF_PLANTED_OUTAGE_NOT_KEPT, /* hub: forgets that it was away */
+    HF_PLANTED_BEAT_ONLY_BUSY,  /* hub: gives no sign of life while nothing comes */
+    HF_PLANTED_PROBE_DROPPED,   /* hub: answers a PROBE and does not keep what it told */
+    HF_PLANTED_OUTAGE_TO_EARLY, /* edge: of what had to wait, notes only what did so at first */
+    HF_PLANTED_RECOVERY_SKIPS,  /* hub: the report leaves out what is withheld */
     HF_PLANTED_COUNT
 } hf_planted_name;
 

@@ -26,9 +26,11 @@ typedef enum sim_invariant {         /* sync.md 4.2 */
                              SIM_S15, /* every bound holds */
                              SIM_L1,  /* after the faults, all arrives everywhere in bounded time */
                              SIM_L4,  /* and without sending it over and over */
-                             SIM_LANES,  /* what is most urgent goes first */
-                             SIM_HONEST, /* honest nodes never refuse each other, and no store is
-                                            ever damaged */
+                             SIM_LANES,   /* what is most urgent goes first */
+                             SIM_HONEST,  /* honest nodes never refuse each other, and no store is
+                                             ever damaged */
+                             SIM_OUTAGES, /* what is said of an outage is what happened, to the
+                                             entry */
                              SIM_INVARIANTS
 } sim_invariant;
 
