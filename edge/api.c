@@ -3,6 +3,7 @@
  * Why "status" says one thing to do: an officer has no time for two. */
 #include "api.h"
 
+#include "sync/lease.h"
 #include "sync/render.h"
 #include "sync/report.h"
 #include "sync/validity.h"
@@ -93,6 +94,29 @@ static hf_status json_scopes(hf_call *call)
         hf_json_string(&call->json, NULL, scopes[i].name);
     }
     hf_json_end(&call->json);
+    return status;
+}
+
+static hf_status json_references(hf_call *call)
+{
+    hf_json *json = &call->json;
+    hf_store *store = call->api->store;
+    const hf_pack *pack = hf_store_pack(store);
+    uint64_t waiting;
+    hf_status status = hf_provisional_count(store, &waiting);
+    hf_json_array(json, "references");
+    for (size_t i = 0; i < hf_pack_type_count(pack) && status == HF_OK; i++) {
+        const hf_series *series = hf_pack_type_at(pack, i)->series;
+        hf_series_left left;
+        if (!series) continue;
+        status = hf_series_left_get(store, series, &left);
+        hf_json_object(json, NULL);
+        hf_json_string(json, "series", series->name);
+        hf_json_uint(json, "left", left.left);
+        hf_json_end(json);
+    }
+    hf_json_end(json);
+    hf_json_uint(json, "provisional", waiting);
     return status;
 }
 
@@ -251,6 +275,7 @@ static hf_status api_status(hf_call *call)
     json_certificate(call, &link);
     json_standing(call, &standing);
     status = json_scopes(call);
+    if (status == HF_OK) status = json_references(call);
     if (status == HF_OK)
         status = hf_report_withheld(call->api->store, true, WITHHELD_SHOWN, &call->json);
     json_next(call, &standing, &link);
@@ -263,7 +288,7 @@ static const hf_operation operations[] = {
     {"import", hf_edge_api_import},  {"delete", hf_edge_api_delete},
     {"conflicts", hf_api_conflicts}, {"resolve", hf_edge_api_resolve},
     {"history", hf_api_history},     {"status", api_status},
-    {"verify", hf_api_verify},
+    {"receipt", hf_api_receipt},     {"verify", hf_api_verify},
 };
 
 const hf_api_side hf_edge_side = {

@@ -139,15 +139,26 @@ static hf_status api_status(hf_call *call)
 }
 
 static const hf_operation operations[] = {
-    {"status", api_status},          {"devices", hf_hub_api_devices},
-    {"token", hf_hub_api_token},     {"revoke", hf_hub_api_revoke},
-    {"conflicts", hf_api_conflicts}, {"show", hf_api_get},
-    {"history", hf_api_history},     {"list", hf_api_list},
-    {"verify", hf_api_verify},       {"pack", hf_hub_api_pack},
-    {"outages", hf_hub_api_outages}, {"outage", hf_hub_api_outage},
-    {"sla", hf_hub_api_sla},         {"drill", hf_hub_api_drill},
-    {"window", hf_hub_api_window},   {"window-off", hf_hub_api_window_off},
-    {"windows", hf_hub_api_windows}, {"readiness", hf_hub_api_readiness},
+    {"status", api_status},
+    {"devices", hf_hub_api_devices},
+    {"token", hf_hub_api_token},
+    {"revoke", hf_hub_api_revoke},
+    {"conflicts", hf_api_conflicts},
+    {"show", hf_api_get},
+    {"history", hf_api_history},
+    {"list", hf_api_list},
+    {"verify", hf_api_verify},
+    {"pack", hf_hub_api_pack},
+    {"references", hf_hub_api_references},
+    {"receipt", hf_api_receipt},
+    {"outages", hf_hub_api_outages},
+    {"outage", hf_hub_api_outage},
+    {"sla", hf_hub_api_sla},
+    {"drill", hf_hub_api_drill},
+    {"window", hf_hub_api_window},
+    {"window-off", hf_hub_api_window_off},
+    {"windows", hf_hub_api_windows},
+    {"readiness", hf_hub_api_readiness},
 };
 
 const hf_api_side hf_hub_side = {

@@ -18,6 +18,7 @@ HF_MUST_CHECK hf_status hf_hub_api_devices(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_token(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_revoke(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_pack(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_references(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_outages(hf_call *call); /* api_outage.c */
 HF_MUST_CHECK hf_status hf_hub_api_outage(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_sla(hf_call *call);

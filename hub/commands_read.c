@@ -1,6 +1,8 @@
 /* commands_read.c: commands that print: show, status. */
 #include "program.h"
 
+#include "sync/report.h"
+
 #include <inttypes.h>
 
 int hf_hub_cli_show(void *context, const hf_cli_args *args)
@@ -48,4 +50,9 @@ static void show_status(const hf_show *show, const json_t *status)
 int hf_hub_cli_status(void *context, const hf_cli_args *args)
 {
     return hf_program_once(context, args, hf_request_new("status", args), show_status);
+}
+
+int hf_hub_cli_check_receipt(void *context, const hf_cli_args *args)
+{
+    return hf_program_check_receipt(context, args, hf_report_proof_text);
 }

@@ -35,9 +35,8 @@ const char *hf_request_actor(const hf_cli_args *args)
     return actor ? actor : getenv("HOLDFAST_ACTOR");
 }
 
-/* As hf_program_once, and leaves the document to the caller; NULL when there is none. */
-static int answer(hf_program *program, const hf_cli_args *args, json_t *request, hf_printer print,
-                  json_t **document)
+int hf_program_answer(hf_program *program, const hf_cli_args *args, json_t *request,
+                      hf_printer print, json_t **document)
 {
     int code = hf_program_open(program, args);
     *document = NULL;
@@ -56,7 +55,7 @@ static int answer(hf_program *program, const hf_cli_args *args, json_t *request,
 int hf_program_once(hf_program *program, const hf_cli_args *args, json_t *request, hf_printer print)
 {
     json_t *document;
-    int code = answer(program, args, request, print, &document);
+    int code = hf_program_answer(program, args, request, print, &document);
     json_decref(document);
     return code;
 }
@@ -65,7 +64,7 @@ int hf_program_checked(hf_program *program, const hf_cli_args *args, json_t *req
                        hf_printer print, int (*check)(const json_t *document))
 {
     json_t *document;
-    int code = answer(program, args, request, print, &document);
+    int code = hf_program_answer(program, args, request, print, &document);
     if (code == HF_EXIT_OK) code = check(document);
     json_decref(document);
     return code;

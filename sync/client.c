@@ -44,6 +44,7 @@ void hf_client_link_up(hf_client *client, uint64_t now_ms)
     hf_session_open(&client->session, HF_SIDE_CLIENT, now_ms);
     memset(&client->download, 0, sizeof client->download);
     hf_client_certificate_link(client);
+    hf_client_references_link(client);
     hf_client_probe_link(client);
     client->fed_acked = client->claimed = 0;
     client->postponed = false;
@@ -153,6 +154,7 @@ hf_status hf_client_turn(hf_client *client, uint64_t now_ms, uint64_t wall_ms)
     if (status == HF_OK) status = renew(client);
     if (status == HF_OK && !client->looked) status = hf_client_renew_on(client);
     if (status == HF_OK) client->looked = true;
+    if (status == HF_OK) status = hf_client_references(client);
     if (status == HF_OK) status = look_for_writes(client);
     hf_client_probe_tick(client, now_ms);
     if (status != HF_OK) hf_session_fail_status(&client->session, status, "store");
@@ -173,6 +175,7 @@ hf_status hf_client_send(hf_client *client, uint64_t now_ms, hf_bytes *message)
         status = hf_frame_seal(client->deflater, hf_buffer_bytes(&client->raw), &client->sealed);
     if (status != HF_OK) return refuse(client, status, "output");
     *message = hf_buffer_bytes(&client->sealed);
+    if (client->upload.logs) hf_upload_wired(&client->upload, message->size, now_ms);
     return HF_OK;
 }
 
@@ -187,6 +190,9 @@ uint64_t hf_client_deadline_ms(hf_client *client)
     uint64_t renewal = hf_client_renewal_at_ms(client);
     if (renewal <= client->wall_now_ms) renewal = UINT64_MAX;
     if (renewal < session) session = renewal;
+    uint64_t ask = hf_client_ask_at_ms(client);
+    if (ask > client->wall_now_ms && ask < session) session = ask;
+    if (hf_client_gives(client)) return 0;
     uint64_t probe = hf_client_probe_at_ms(client);
     if (probe > client->wall_now_ms && probe < session) session = probe;
     return head < session ? head : session;

@@ -112,7 +112,7 @@ static hf_status tell_outage(void *context, const hf_outage *outage)
     if (outage->told || outage->ended_ms == 0) return HF_OK;
     /* One may be long: then it goes alone. */
     bool full = walk->count == HF_PROBE_OUTAGES_MAX ||
-                (walk->count && walk->items.size + outage->logs.size > HF_PUSH_SIZE_MIN);
+                (walk->count && walk->items.size + outage->logs.size > HF_PACE_FRAME_MIN);
     walk->more = walk->more || full;
     if (full) return HF_OK;
     hf_write_outage(&walk->items, outage);

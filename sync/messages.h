@@ -6,6 +6,7 @@
 #ifndef HF_MESSAGES_H
 #define HF_MESSAGES_H
 
+#include "receipt.h"
 #include "apply.h"
 #include "outage.h"
 
@@ -26,6 +27,9 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_HEADS = 15,
                              HF_FRAME_RENEW = 16,
                              HF_FRAME_CERTIFICATE = 17,
+                             HF_FRAME_ASK = 36,
+                             HF_FRAME_LEASE = 37,
+                             HF_FRAME_RECEIPT = 20,
                              HF_FRAME_CREDIT = 40,
                              HF_FRAME_PING = 50,
                              HF_FRAME_PONG = 51,
@@ -89,6 +93,9 @@ typedef struct hf_hello {
     hf_cursor resume;
     uint64_t wall_ms;
     uint64_t heads; /* of this hub's, held up to this number */
+    bool wants_receipts;
+    hf_origin_id receipts_hub; /* whose receipts these are: */
+    hf_list receipts;          /* hf_next_receipted */
 } hf_hello;
 typedef struct hf_claim { /* an incarnation of the device and how far it has its logs */
     uint8_t incarnation[HF_INCARNATION_SIZE];
@@ -99,7 +106,12 @@ typedef struct hf_claimed_log {
     uint64_t seq;
     uint8_t chain[HF_HASH_SIZE];
 } hf_claimed_log;
+typedef struct hf_receipted { /* a log of the device's, and how far it has a receipt */
+    uint8_t origin, lane;
+    uint64_t seq;
+} hf_receipted;
 bool hf_next_claim(hf_list *list, hf_claim *out);
+bool hf_next_receipted(hf_list *list, hf_receipted *out);
 bool hf_next_claimed_log(hf_list *list, hf_claimed_log *out);
 
 typedef struct hf_welcome {
@@ -217,10 +229,34 @@ typedef struct hf_heads {
 bool hf_next_head(hf_list *list, hf_head_item *out);
 bool hf_next_leaf(hf_list *list, hf_head_leaf *out);
 
+typedef struct hf_receipt_frame { /* one signature, and what of it is the device's */
+    uint32_t hub;                 /* index of an ORIGIN: who signed */
+    uint8_t epoch[16];
+    uint64_t time_ms;
+    uint8_t signature[HF_SIGNATURE_SIZE];
+    hf_list logs; /* hf_next_receipt */
+} hf_receipt_frame;
+typedef struct hf_receipt_item {
+    uint8_t origin;     /* index in HELLO */
+    hf_receipt receipt; /* log and way alone: the rest is the frame's */
+} hf_receipt_item;
+bool hf_next_receipt(hf_list *list, hf_receipt_item *out);
+
 typedef struct hf_certificate_frame {
     hf_bytes certificate; /* DER; empty: none, and `text` says why */
     hf_bytes text;
 } hf_certificate_frame;
+
+typedef struct hf_asked { /* in ASK: numbers are wanted of a series */
+    hf_bytes series;
+    uint64_t last; /* of the newest block that was leased to this incarnation; 0: none */
+} hf_asked;
+typedef struct hf_leased { /* in LEASE */
+    hf_bytes series;
+    uint64_t first, last;
+} hf_leased;
+bool hf_next_asked(hf_list *list, hf_asked *out);
+bool hf_next_leased(hf_list *list, hf_leased *out);
 
 typedef struct hf_credit {
     uint8_t lane;
@@ -264,6 +300,9 @@ typedef struct hf_message {
         hf_head_item head;
         hf_heads heads;
         hf_certificate_frame certificate;
+        hf_list asked;  /* ASK: hf_next_asked */
+        hf_list leased; /* LEASE: hf_next_leased */
+        hf_receipt_frame receipt;
         hf_credit credit;
         hf_pong ping;
         hf_probe_frame probe;
@@ -289,6 +328,15 @@ void hf_write_acked(hf_buffer *out, const hf_acked *acked);
 void hf_write_notice(hf_buffer *out, const hf_notice *notice);
 void hf_write_head_item(hf_buffer *out, const hf_head_item *item);
 void hf_write_leaf(hf_buffer *out, const hf_head_leaf *leaf);
+void hf_write_asked(hf_buffer *out, const hf_asked *asked);
+void hf_write_leased(hf_buffer *out, const hf_leased *leased);
+
+/* ---- messages_lease.c: for hf_message_read and hf_message_write ---- */
+void hf_ask_read(hf_reader *reader, hf_message *out);
+void hf_lease_read(hf_reader *reader, hf_message *out);
+void hf_lease_write(hf_buffer *out, const hf_message *message);
+void hf_write_receipted(hf_buffer *out, const hf_receipted *receipted);
+void hf_write_receipt_item(hf_buffer *out, const hf_receipt_item *item);
 void hf_write_outage(hf_buffer *out, const hf_outage *outage);
 
 /* ---- messages_probe.c: for hf_message_read and hf_message_write ---- */

@@ -58,6 +58,14 @@ static const hf_field CLOCK_FIELDS[] = {
     FIELD(HF_CLOCK_QUALITY, "quality", "Clock quality", MIN, INT),
 };
 
+static const hf_field LEASE_FIELDS[] = {
+    FIELD(HF_LEASE_SERIES, "series", "Series", ONCE, TEXT),
+    FIELD(HF_LEASE_RANGE, "range", "Numbers", ONCE, ANY),
+    FIELD(HF_LEASE_HOLDER, "holder", "Holder", ONCE, BYTES),
+    FIELD(HF_LEASE_KEY_ID, "key_id", "Its key", ONCE, BYTES),
+    FIELD(HF_LEASE_GRANTED, "granted", "Leased at", ONCE, TIME),
+};
+
 static const char *const PLANNED[] = {"planned", "called_off"};
 static const hf_bytes PLANNED_VALUES[] = {
     {(const uint8_t *)"\147planned", 8},
@@ -93,6 +101,7 @@ static const hf_type SYSTEM_TYPES[] = {
     TYPE(HF_TYPE_DEVICE, "_device", "Device", DEVICE_FIELDS, &DEVICE_FIELDS[1]),
     TYPE(HF_TYPE_VERDICT, "_verdict", "Verdict", VERDICT_FIELDS, &VERDICT_FIELDS[2]),
     TYPE(HF_TYPE_CLOCK, "_clock", "Clock quality", CLOCK_FIELDS, NULL),
+    TYPE(HF_TYPE_LEASE, "_lease", "Leased numbers", LEASE_FIELDS, &LEASE_FIELDS[0]),
     TYPE(HF_TYPE_WINDOW, "_window", "Planned outage", WINDOW_FIELDS, &WINDOW_FIELDS[2]),
 };
 

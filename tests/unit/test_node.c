@@ -74,7 +74,7 @@ static void a_reconnect_resumes_and_sends_nothing_twice(void **state)
 {
     (void)state;
     pair_world *pair = pair_new(2);
-    for (int n = 0; n < 300; n++) pair_crime(pair, 0, "Before");
+    for (int n = 0; n < 200; n++) pair_crime(pair, 0, "Before"); /* no new block of numbers yet */
     for (int again = 0; again < 2; again++) { /* the first one moves the writer past its own */
         pair_wait(pair, 2 * HF_REDIAL_MIN_MS);
         pair_count_from_here(pair);
