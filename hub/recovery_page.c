@@ -368,6 +368,26 @@ static void put_absent(hf_page *page, const hf_recovery_view *view)
     hf_page_table_end(page);
 }
 
+static void put_references(hf_page *page, const hf_recovery *r)
+{
+    static const char *const heads[] = {"Series", "Numbers given", "Provisional ones given"};
+    const hf_reference_recovery *all =
+        (const hf_reference_recovery *)(const void *)r->references.data;
+    size_t count = r->references.size / sizeof *all;
+    hf_page_heading(page, "References");
+    if (count == 0) {
+        hf_page_say(page, "No leased references in use.");
+        return;
+    }
+    hf_page_table(page, "References given to records while it lasted", heads, 3);
+    for (size_t i = 0; i < count; i++) {
+        hf_page_cell(page, "%s", all[i].series);
+        hf_page_cell(page, "%" PRIu64, all[i].numbers);
+        hf_page_cell(page, "%" PRIu64, all[i].provisional);
+    }
+    hf_page_table_end(page);
+}
+
 /* ---- availability ---- */
 
 static void put_sla(hf_page *page, const hf_sla *sla)
@@ -465,8 +485,7 @@ void hf_recovery_page(const hf_recovery_view *view, bool html, hf_buffer *out)
     put_lanes(&page, r);
     put_conflicts(&page, r);
     put_absent(&page, view);
-    hf_page_heading(&page, "References");
-    hf_page_say(&page, "No leased references in use.");
+    put_references(&page, r);
     put_sla(&page, view->sla);
     put_integrity(&page, view);
     hf_page_end(&page);

@@ -45,6 +45,8 @@ def an_outage_is_accounted_for_to_the_entry_in_three_forms(world):
     equal(sum(lane["entries"] for lane in account["lanes"]), 12, "entries over all lanes")
     equal([row["name"] for row in account["not_back"]], ["absent"], "not back")
     equal(account["integrity"]["reconciles"], True, "the account adds up")
+    equal(sum(row["numbers"] + row["provisional"] for row in account["references"]), 5,
+          "references given to the five crimes")
     equal(account["reason"], "fell", "why")
     _three_forms(world, hub, account)
     absent.start()
@@ -62,7 +64,7 @@ def _three_forms(world, hub, account):
     for path in (page, text):
         said = path.read_text(encoding="utf-8")
         for words in ("Every entry is accounted for: 12 had to wait = 12 here",
-                      account["integrity"]["digest"], "No leased references in use.",
+                      account["integrity"]["digest"], "References given to records",
                       "1 device has not been back"):
             expect(words in said, f"{path.name} does not say {words!r}")
     said = page.read_text(encoding="utf-8")
