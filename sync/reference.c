@@ -5,7 +5,6 @@
 #include "reference.h"
 
 #include "draft.h"
-
 #include "lease.h"
 #include "render.h"
 #include "store_core.h"
