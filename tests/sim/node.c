@@ -211,8 +211,6 @@ static void edge_turn(sim_world *world, sim_node *node)
     if (!sim_node_alive(world, node)) return;
     bool fine = sim_status_sane(world, node, status, "turn");
     sim_outage_look(world, node);
-    sim_observe(world, node); /* what it has committed by now it may tell, and die as it tells it */
-    if (!sim_node_alive(world, node)) return;
     take_certificate(world, node);
     sim_observe(world, node); /* what it has committed by now it may tell, and die as it tells it */
     if (!sim_node_alive(world, node) || sim_over(world)) return;
