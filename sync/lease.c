@@ -9,6 +9,7 @@
 #include "ids.h"
 #include "planted.h"
 #include "reference.h"
+#include "store_core.h"
 #include "system_types.h"
 
 #include <stdio.h>

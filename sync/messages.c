@@ -496,18 +496,6 @@ static void read_credit(hf_reader *reader, hf_message *out)
     out->as.credit.bytes = read_u32(reader);
 }
 
-static void read_ping(hf_reader *reader, hf_message *out)
-{
-    out->as.ping.nonce = hf_read_uint(reader);
-    out->as.ping.wall_ms = 0;
-}
-
-static void read_pong(hf_reader *reader, hf_message *out)
-{
-    out->as.ping.nonce = hf_read_uint(reader);
-    out->as.ping.wall_ms = hf_read_uint_max(reader, INT64_MAX);
-}
-
 static void read_error(hf_reader *reader, hf_message *out)
 {
     out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
@@ -560,8 +548,8 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_LEASE, 1, hf_lease_read},
     {HF_FRAME_RECEIPT, 5, read_receipt},
     {HF_FRAME_CREDIT, 3, read_credit},
-    {HF_FRAME_PING, 1, read_ping},
-    {HF_FRAME_PONG, 2, read_pong},
+    {HF_FRAME_PING, 1, hf_ping_read},
+    {HF_FRAME_PONG, 2, hf_pong_read},
     {HF_FRAME_PROBE, 8, hf_probe_read},
     {HF_FRAME_PROBED, 2, hf_probed_read},
     {HF_FRAME_ERROR, 2, read_error},

@@ -49,11 +49,11 @@ typedef enum hf_planted_name {
     HF_PLANTED_NUMBER_TWICE,   /* device: a number that was given is not crossed out */
     HF_PLANTED_LEASED_AGAIN,   /* hub: the newest block is leased to the next who asks */
     /* outages */
-    HF_PLANTED_OUTAGE_NOT_KEPT,  /* hub: forgets that it was away */
-    HF_PLANTED_BEAT_ONLY_BUSY,   /* hub: gives no sign of life while nothing comes */
-    HF_PLANTED_PROBE_DROPPED,    /* hub: answers a PROBE and does not keep what it told */
-    HF_PLANTED_OUTAGE_FROM_LATE, /* edge: notes what had to wait once it is over */
-    HF_PLANTED_RECOVERY_SKIPS,   /* hub: the report leaves out what is withheld */
+    HF_PLANTED_OUTAGE_NOT_KEPT, /* hub: forgets that it was away */
+    HF_PLANTED_BEAT_ONLY_BUSY,  /* hub: gives no sign of life while nothing comes */
+    HF_PLANTED_PROBE_DROPPED,   /* hub: answers a PROBE and does not keep what it told */
+    HF_PLANTED_OUTAGE_TO_EARLY, /* edge: of what had to wait, notes only what did so at first */
+    HF_PLANTED_RECOVERY_SKIPS,  /* hub: the report leaves out what is withheld */
     HF_PLANTED_COUNT
 } hf_planted_name;
 

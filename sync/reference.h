@@ -7,7 +7,10 @@
 #ifndef HF_REFERENCE_H
 #define HF_REFERENCE_H
 
-#include "draft.h"
+#include "apply.h"
+#include "pack.h"
+
+typedef struct hf_drafts hf_drafts; /* draft.h, which those of the store alone include */
 
 enum { HF_REFERENCE_SIZE = 64, HF_PROVISIONAL_TAG_SIZE = 21 };
 

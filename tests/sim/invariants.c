@@ -385,6 +385,7 @@ void sim_last_judgement(sim_world *world)
         sim_look(world, &world->nodes[i]);
         if (!sim_over(world)) judge_verify(world, &world->nodes[i]);
     }
+    if (!sim_over(world)) sim_outage_judge(world);
     for (uint32_t i = 0; i < SIM_LINKS_MAX && !sim_over(world); i++) { /* L4 of those still open */
         sim_link *link = &world->links[i];
         if (!link->used) continue;

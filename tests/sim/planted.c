@@ -50,6 +50,11 @@ const sim_planted *sim_planted_table(size_t *count)
         BUG(DELETE_HIDES_EDIT),
         BUG(HLC_INFECTED),
         BUG(STATE_NOT_WRITTEN),
+        BUG(OUTAGE_NOT_KEPT),
+        BUG(BEAT_ONLY_BUSY),
+        BUG(PROBE_DROPPED),
+        BUG(OUTAGE_TO_EARLY),
+        BUG(RECOVERY_SKIPS),
     };
     *count = sizeof TABLE / sizeof *TABLE;
     return TABLE;

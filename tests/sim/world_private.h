@@ -114,6 +114,10 @@ typedef struct sim_node {
     bool set_back;         /* its disk was restored from a backup, once: it may have lost things */
     bool just_restored;    /* ... and it has not been started since */
     uint32_t link;         /* the edge's own, or SIM_LINKS_MAX */
+    uint64_t cut_since_ms; /* true time: it has known since then that it is cut off; 0: it is not */
+    /* the hub's: */
+    bool pulsed, pulse_doubt;             /* it began once; its disk or clock failed since */
+    uint64_t died_wall_ms, pulse_high_ms; /* by its clock: when it died; the highest it was shown */
     /* what has been seen of its store */
     uint32_t *feed; /* feed[position - 1]: index of the dot */
     size_t feed_count, feed_capacity;
@@ -125,9 +129,8 @@ typedef struct sim_node {
     sim_signed *receipts;     /* that it was ever seen to hold, and that stood */
     size_t receipt_count, receipt_capacity;
     uint64_t cursor;
-    uint64_t lived_wall_ms; /* the hub's: by its clock, when it last ran */
-    uint64_t wall_seen_ms;  /* highest wall time given to it in this step */
-    uint64_t turn_wall_ms;  /* wall time of its last turn */
+    uint64_t wall_seen_ms; /* highest wall time given to it in this step */
+    uint64_t turn_wall_ms; /* wall time of its last turn */
 } sim_node;
 
 typedef struct sim_message {
@@ -320,6 +323,13 @@ void sim_look_at_receipts(sim_world *world, sim_node *node);
 void sim_forget_receipts(sim_node *node); /* its disk was set back */
 /* Has a hub signed for all that it acknowledged to this device? */
 bool sim_all_signed(const sim_world *world, const sim_node *node);
+
+/* ---- outages.c ---- */
+void sim_outage_hub_dies(sim_world *world, sim_node *hub);
+void sim_outage_doubt(sim_node *node); /* what it notes of its own life may not be exact */
+void sim_outage_hub_begins(sim_world *world, sim_node *hub);
+void sim_outage_look(sim_world *world, sim_node *edge); /* after its turn */
+void sim_outage_judge(sim_world *world);                /* once settled */
 
 /* ---- invariants.c ---- */
 void sim_look(sim_world *world, sim_node *node); /* S3 to S6 at one replica, now */
