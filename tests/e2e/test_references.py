@@ -37,7 +37,7 @@ def _left(device, series="crime"):
 
 def _put(device, summary):
     saved = device.ask("put", "crime", f"summary={summary}")
-    return saved["id"], saved["reference"], saved["provisional"]
+    return saved["id"], saved["called"], saved["provisional"]
 
 
 def _shown(node, record):

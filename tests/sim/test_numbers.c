@@ -28,7 +28,7 @@ enum {
     AT_ONCE = 200, /* crimes in one transaction, at most */
     SHORT = 20 * 1000,
     LONG = 1000 * 1000,
-    MISFORTUNE = 6 /* rounds from one to the next */
+    MISFORTUNE = 6 /* at first, rounds from one to the next */
 };
 
 typedef struct bearer { /* of a number: the record's id, hashed */
@@ -228,7 +228,8 @@ static void run(fleet *f, uint64_t wanted)
 {
     for (uint64_t round = 0; f->given < wanted; round++) {
         unsigned edge = (unsigned)sim_random_below(&f->random, EDGES);
-        if (sim_random_below(&f->random, MISFORTUNE) == 0) misfortune(f, edge);
+        /* A store is checked whole when it is opened: the larger, the seldomer. */
+        if (sim_random_below(&f->random, MISFORTUNE + f->given / 2000) == 0) misfortune(f, edge);
         write_crimes(f, edge);
         look(f, edge);
         pair_run(f->pair);
