@@ -44,6 +44,7 @@ void hf_peer_reset_staged(hf_peer *peer)
         memcpy(peer->origins[i].now, peer->origins[i].durable, sizeof peer->origins[i].now);
         peer->origins[i].touched = 0;
     }
+    peer->probe = peer->probed;
     peer->notice_count = peer->notices_durable;
     peer->notices.size = peer->notices_durable_size;
 }
@@ -54,12 +55,16 @@ void hf_peer_settle(hf_peer *peer)
         hf_peer_origin *origin = &peer->origins[i];
         memcpy(origin->durable, origin->now, sizeof origin->durable);
         origin->ack_due |= origin->touched;
+        for (uint8_t lane = 0; lane < HF_LANE_COUNT && peer->wants_receipts; lane++)
+            if (origin->durable[lane].held > origin->receipted[lane])
+                hf_receipts_due(peer, i, lane);
         origin->touched = 0;
     }
     peer->settled_ms = peer->hub->now_ms;
     peer->notices_durable = peer->notice_count;
     peer->notices_durable_size = peer->notices.size;
     if (peer->greeted) peer->hello_durable = true;
+    if (peer->probe) peer->probed = peer->probe;
     hf_peer_wake(peer);
 }
 
@@ -188,11 +193,13 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     switch (message->type) {
     case HF_FRAME_HELLO: *queue = true; return hf_peer_find_certificate(peer);
     case HF_FRAME_PUSH: *queue = true; return on_push(peer, &message->as.push);
-    case HF_FRAME_HEAD: *queue = true; return HF_OK;
+    case HF_FRAME_HEAD:
+    case HF_FRAME_PROBE: *queue = true; return HF_OK;
     case HF_FRAME_FEED_ACK: return on_feed_ack(peer, message, now_ms);
     case HF_FRAME_VECTOR: return on_vector(peer, &message->as.vector, raw);
     case HF_FRAME_START: return on_start(peer, &message->as.start);
     case HF_FRAME_RENEW: return hf_peer_on_renew(peer, now_ms);
+    case HF_FRAME_ASK: return hf_peer_on_ask(peer, raw);
     default: return HF_OK; /* nothing, or a PONG: we ask only to hear that they live */
     }
 }

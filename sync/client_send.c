@@ -137,6 +137,8 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
         hf_client_write_renew(client);
         return HF_OK;
     }
+    if (hf_client_ask_at_ms(client) <= now_ms) return hf_client_write_ask(client);
+    if (hf_client_probe_due(client, now_ms)) return hf_client_write_probe(client, now_ms);
     if (download->phase == HF_PHASE_FEED && applied_position(client) > client->fed_acked) {
         write_feed_ack(client, applied_position(client));
         return HF_OK;

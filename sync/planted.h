@@ -25,7 +25,11 @@ typedef enum hf_planted_name {
     HF_PLANTED_DROP_ENTRY,                /* hub: a pushed entry is passed over */
     HF_PLANTED_EXPIRED_FED,               /* hub: an expired certificate's session is fed on */
     HF_PLANTED_NEVER_RENEWED,             /* client: the expired device never asks */
+    HF_PLANTED_RECEIPT_UNCHECKED, /* hub signs another root; client: keeps what it is told */
+    HF_PLANTED_RECEIPT_ONCE,      /* hub: one whose link went before its receipt gets none */
     /* store */
+    HF_PLANTED_RECEIPT_THINNED,   /* the receipt goes that alone covers what came before */
+    HF_PLANTED_NO_FALL_BACK,      /* what a hub lost still counts as being there */
     HF_PLANTED_GUARD_IGNORED,     /* a restored copy goes on under its old name */
     HF_PLANTED_REUSED_SEQ,        /* a new entry takes the last one's seq */
     HF_PLANTED_NO_FSYNC,          /* a commit does not wait for the disk */
@@ -40,6 +44,18 @@ typedef enum hf_planted_name {
     HF_PLANTED_HLC_INFECTED,      /* a peer's clock pulls ours as far as it likes */
     HF_PLANTED_STATE_NOT_WRITTEN, /* the log has an entry that the record does not show */
     HF_PLANTED_ENTRY_ABORTS,      /* an entry with the word POISON in it trips an assertion */
+    /* leased references */
+    HF_PLANTED_BLOCK_OUTLIVES,      /* device: a new incarnation uses the old one's numbers */
+    HF_PLANTED_NUMBER_TWICE,        /* device: a number that was given is not crossed out */
+    HF_PLANTED_LEASED_AGAIN,        /* hub: the newest block is leased to the next who asks */
+    HF_PLANTED_LEASES_FORGOTTEN,    /* hub: restored, it goes on where it thinks that it was */
+    HF_PLANTED_LEASE_BEFORE_COMMIT, /* hub: a block is told of before it is on disk */
+    /* outages */
+    HF_PLANTED_OUTAGE_NOT_KEPT,  /* hub: forgets that it was away */
+    HF_PLANTED_BEAT_ONLY_BUSY,   /* hub: gives no sign of life while nothing comes */
+    HF_PLANTED_PROBE_DROPPED,    /* hub: answers a PROBE and does not keep what it told */
+    HF_PLANTED_OUTAGE_FROM_LATE, /* edge: notes what had to wait once it is over */
+    HF_PLANTED_RECOVERY_SKIPS,   /* hub: the report leaves out what is withheld */
     HF_PLANTED_COUNT
 } hf_planted_name;
 

@@ -36,22 +36,26 @@ export const FRAMES = {
   HEADS: [15, 'heads', 'number'],
   RENEW: [16],
   CERTIFICATE: [17, 'certificate', 'text'],
+  ASK: [36, 'series'],
+  LEASE: [37, 'blocks'],
+  RECEIPT: [20, 'hub', 'epoch', 'timeMs', 'signature', 'logs'],
   CREDIT: [40, 'lane', 'entries', 'bytes'],
   PING: [50, 'nonce'],
   PONG: [51, 'nonce', 'wallMs'],
+  PROBE: [52, 'number', 'wallMs', 'waiting', 'oldestMs', 'freeMib', 'pack', 'outages', 'windows'],
+  PROBED: [53, 'number', 'wallMs'],
   ERROR: [62, 'code', 'text'],
   BYE: [63, 'code', 'retryAfterMs'],
 };
-// One more item that may follow, and that we read but do not send: when it was made.
-const TIMED = ['ACK', 'FEED_ACK'];
+const MAY_FOLLOW = { HELLO: ['receipts'], ACK: ['at'], FEED_ACK: ['at'] }; // and may be left out
 const BY_NUMBER = new Map(Object.entries(FRAMES).map(([name, [number, ...items]]) =>
   [number, { name, items }]));
 
 // { type: 'START', position, chain } -> the frame's bytes
 export function writeFrame(frame) {
   const [number, ...items] = FRAMES[frame.type];
-  const timed = frame.at === undefined ? [] : [frame.at];
-  return encode([number, ...items.map((item) => frame[item]), ...timed]);
+  const more = (MAY_FOLLOW[frame.type] ?? []).filter((item) => frame[item] !== undefined);
+  return encode([number, ...items.concat(more).map((item) => frame[item])]);
 }
 
 function must(isSo, text) {
@@ -116,11 +120,9 @@ export function readMessage(message) {
   const shape = BY_NUMBER.get(frame[0]);
   if (!shape && frame[0] >= UNKNOWN_IGNORED_FROM) return null;
   must(shape && frame.length > shape.items.length, `frame ${frame[0]} is unknown or too short`);
-  const timed = TIMED.includes(shape.name) ? frame.slice(1 + shape.items.length).slice(0, 1) : [];
-  must(timed.every((at) => isUint(at) && at < 2 ** 32), 'a time that is none');
+  const named = shape.items.concat(MAY_FOLLOW[shape.name] ?? []);
   return Object.fromEntries([['type', shape.name],
-    ...shape.items.map((item, at) => [item, frame[at + 1]]),
-    ...timed.map((at) => ['at', at])]);
+    ...named.slice(0, frame.length - 1).map((item, at) => [item, frame[at + 1]])]);
 }
 
 function squeeze(bytes) {
