@@ -22,8 +22,8 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     hub->peers_max = options->peers_max;
     hub->authority = options->authority;
     hub->position = hf_feed_position(store);
-    hub->paced_at_ms = UINT64_MAX;
     hub->receipts_at_ms = UINT64_MAX;
+    hub->paced_at_ms = UINT64_MAX;
     for (hub->bucket_count = 1; hub->bucket_count < hub->peers_max;) hub->bucket_count *= 2;
     hub->buckets = calloc(hub->bucket_count, sizeof *hub->buckets);
     (void)snprintf(hub->implementation, sizeof hub->implementation, "%s", options->implementation);
@@ -200,9 +200,9 @@ void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     hf_backlog_drop(hub, peer);
     leave_ready(hub, peer);
     hf_peer_forget_renewal(peer);
-    hf_fanout_drop(hub, peer);
     hf_peer_forget_ask(peer);
     hf_receipts_forget(peer);
+    hf_fanout_drop(hub, peer);
     if (peer->previous)
         peer->previous->next = peer->next;
     else
@@ -345,11 +345,11 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
     if (hub->renewals > 0 || hub->leasings > 0) return hub->retry_at_ms;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
-    if (hub->paced_at_ms < due_ms) due_ms = hub->paced_at_ms;
     uint64_t receipts_ms = hf_receipts_deadline_ms(hub);
     if (receipts_ms < due_ms) due_ms = receipts_ms;
     uint64_t pulse_ms = hf_pulse_deadline_ms(hub);
     if (pulse_ms < due_ms) due_ms = pulse_ms;
+    if (hub->paced_at_ms < due_ms) due_ms = hub->paced_at_ms;
     return due_ms < hub->retry_at_ms ? hub->retry_at_ms : due_ms;
 }
 

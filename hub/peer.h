@@ -91,7 +91,7 @@ struct hf_peer {
     char implementation[48]; /* as HELLO said */
     uint64_t probe, probed;  /* newest PROBE in the batch; durable, so it may be answered */
     uint64_t told_at_ms;     /* monotonic: when what it told of itself was last written down */
-    bool told_waiting;       /* ... and something of it waited then */
+    bool told_synced;        /* ... and it was in sync then */
 
     hf_fed fed;
     uint64_t announced; /* WELCOME's position */

@@ -112,12 +112,13 @@ enum {
     HF_PING_AFTER_MS = 30 * 1000,    /* silence before we ask */
     HF_FAREWELL_MS = 5 * 1000,       /* an ERROR or BYE not sent by then is given up */
     HF_REDIAL_MIN_MS = 1000,         /* full jitter between 0 and min << tries, capped: */
-    HF_REDIAL_MAX_MS = 5 * 60 * 1000,
-    HF_TURN_ALONE_MS = 100,              /* that while */
-    HF_RENEW_RETRY_MS = 10 * 60 * 1000,  /* a renewal came to nothing: the device asks again */
-    HF_RENEW_AGAIN_MS = 5 * 60 * 1000,   /* RENEW sooner than this in one session: ERROR 104 */
-    HF_STORE_RETRY_MS = 1000,            /* after a failed commit, before a hub tries unasked */
-    HF_HEAD_INTERVAL_MS = 250,           /* at most one signed head per log in this time ... */
+    HF_REDIAL_MAX_MS = 60 * 1000,    /* ... so that no custody record waits for longer */
+    HF_REDIAL_REFUSED_MS = 5 * 60 * 1000, /* after what only a person can change */
+    HF_TURN_ALONE_MS = 100,               /* that while */
+    HF_RENEW_RETRY_MS = 10 * 60 * 1000,   /* a renewal came to nothing: the device asks again */
+    HF_RENEW_AGAIN_MS = 5 * 60 * 1000,    /* RENEW sooner than this in one session: ERROR 104 */
+    HF_STORE_RETRY_MS = 1000,             /* after a failed commit, before a hub tries unasked */
+    HF_HEAD_INTERVAL_MS = 250,            /* at most one signed head per log in this time ... */
     HF_HEAD_INTERVAL_MAX_MS = 10 * 1000, /* ... and on the thinnest link not less often than this */
     HF_RECEIPT_INTERVAL_MS = 1000,       /* at most one signature under receipts in this time ... */
     HF_RECEIPT_GATHER_MS = 100, /* ... and not sooner: so that acks go first, and many wait */
@@ -144,7 +145,7 @@ enum {
     HF_PACK_LABEL_MAX = 64,   /* labels and codes: bytes */
     HF_PACK_SCALE_MAX = 9,    /* digits after the point of a decimal */
 
-    /* Leased references: protocol.md 10. */
+    /* Leased references: protocol.md 11. */
     HF_SERIES_MAX = 32,               /* series in one pack, so in one ASK; more: ERROR 103 */
     HF_SERIES_FORMAT_MAX = 32,        /* bytes of a reference's format */
     HF_SERIES_BLOCK_MIN = 2,          /* numbers leased at a time: half of them is some */

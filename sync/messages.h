@@ -342,6 +342,8 @@ void hf_write_receipt_item(hf_buffer *out, const hf_receipt_item *item);
 void hf_write_outage(hf_buffer *out, const hf_outage *outage);
 
 /* ---- messages_probe.c: for hf_message_read and hf_message_write ---- */
+void hf_ping_read(hf_reader *reader, hf_message *out);
+void hf_pong_read(hf_reader *reader, hf_message *out);
 void hf_probe_read(hf_reader *reader, hf_message *out);
 void hf_probed_read(hf_reader *reader, hf_message *out);
 void hf_probe_write(hf_buffer *out, const hf_probe_frame *probe);

@@ -1,7 +1,20 @@
-/* messages_probe.c: PROBE and PROBED, and the outages that a device tells of in the one. */
+/* messages_probe.c: is the peer there, and does it save? PING and PONG; PROBE and PROBED, and the
+ * outages that a device tells of in the one. */
 #include "messages.h"
 
 #include <string.h>
+
+void hf_ping_read(hf_reader *reader, hf_message *out)
+{
+    out->as.ping.nonce = hf_read_uint(reader);
+    out->as.ping.wall_ms = 0;
+}
+
+void hf_pong_read(hf_reader *reader, hf_message *out)
+{
+    out->as.ping.nonce = hf_read_uint(reader);
+    out->as.ping.wall_ms = hf_read_uint_max(reader, INT64_MAX);
+}
 
 static size_t read_count(hf_reader *reader, size_t max)
 {

@@ -21,7 +21,9 @@ enum {
     SIM_SCOPES = 5, /* that devices are granted from */
     SIM_ORIGINS_MAX = 512,
     SIM_RECORDS_MAX = 160,
-    SIM_LOGS = HF_LANE_COUNT
+    SIM_LOGS = HF_LANE_COUNT,
+    SIM_REFERENCE_SIZE = 48,
+    SIM_BLOCK = 4 /* numbers leased at a time: so that devices run dry */
 };
 
 enum { SIM_SECOND = 1000, SIM_MINUTE = 60 * SIM_SECOND };
@@ -83,6 +85,12 @@ typedef struct sim_tail { /* where a node's feed has brought one log in one scop
     uint64_t seq;
 } sim_tail;
 
+typedef struct sim_signed { /* a receipt that was seen once */
+    hf_origin_id origin;
+    uint8_t lane;
+    uint64_t seq, time_ms;
+} sim_signed;
+
 typedef struct sim_node {
     unsigned index;
     bool exists, up, registered, revoked;
@@ -106,6 +114,10 @@ typedef struct sim_node {
     bool set_back;         /* its disk was restored from a backup, once: it may have lost things */
     bool just_restored;    /* ... and it has not been started since */
     uint32_t link;         /* the edge's own, or SIM_LINKS_MAX */
+    uint64_t cut_since_ms; /* true time: it has known since then that it is cut off; 0: it is not */
+    /* the hub's: */
+    bool pulsed, pulse_doubt;             /* it began once; its disk or clock failed since */
+    uint64_t died_wall_ms, pulse_high_ms; /* by its clock: when it died; the highest it was shown */
     /* what has been seen of its store */
     uint32_t *feed; /* feed[position - 1]: index of the dot */
     size_t feed_count, feed_capacity;
@@ -114,10 +126,11 @@ typedef struct sim_node {
     uint8_t epoch[16];
     bool epoch_known;
     uint64_t acked[SIM_LOGS]; /* of its present incarnation, as far as it was told */
+    sim_signed *receipts;     /* that it was ever seen to hold, and that stood */
+    size_t receipt_count, receipt_capacity;
     uint64_t cursor;
-    uint64_t lived_wall_ms; /* the hub's: by its clock, when it last ran */
-    uint64_t wall_seen_ms;  /* highest wall time given to it in this step */
-    uint64_t turn_wall_ms;  /* wall time of its last turn */
+    uint64_t wall_seen_ms; /* highest wall time given to it in this step */
+    uint64_t turn_wall_ms; /* wall time of its last turn */
 } sim_node;
 
 typedef struct sim_message {
@@ -174,6 +187,11 @@ typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a me
     uint64_t certificate_ms; /* life of a device's certificate; 0: as good as for ever */
 } sim_swarm;
 
+typedef struct sim_reference { /* what a record is called by; or where a lease begins */
+    char text[SIM_REFERENCE_SIZE];
+    hf_record_id record;
+} sim_reference;
+
 typedef struct sim_world {
     const sim_options *options;
     sim_result *result;
@@ -201,6 +219,8 @@ typedef struct sim_world {
     uint32_t record_scopes[SIM_RECORDS_MAX];
     size_t record_count;
     uint8_t epochs[SIM_NODES_MAX][16];
+    sim_reference *references;
+    size_t reference_count, reference_capacity;
 } sim_world;
 
 /* ---- world.c ---- */
@@ -294,6 +314,22 @@ bool sim_may_write(const sim_node *node, uint32_t scope);
 void sim_observe_free(sim_world *world);
 /* Sessions that last will have to carry this entry: L4. */
 void sim_tell_links(sim_world *world, const sim_node *node, const sim_dot *dot);
+
+/* ---- references.c ---- */
+void sim_check_references(sim_world *world, const hf_entry *entry); /* one not seen before */
+
+/* ---- receipts.c ---- */
+void sim_look_at_receipts(sim_world *world, sim_node *node);
+void sim_forget_receipts(sim_node *node); /* its disk was set back */
+/* Has a hub signed for all that it acknowledged to this device? */
+bool sim_all_signed(const sim_world *world, const sim_node *node);
+
+/* ---- outages.c ---- */
+void sim_outage_hub_dies(sim_world *world, sim_node *hub);
+void sim_outage_doubt(sim_node *node); /* what it notes of its own life may not be exact */
+void sim_outage_hub_begins(sim_world *world, sim_node *hub);
+void sim_outage_look(sim_world *world, sim_node *edge); /* after its turn */
+void sim_outage_judge(sim_world *world);                /* once settled */
 
 /* ---- invariants.c ---- */
 void sim_look(sim_world *world, sim_node *node); /* S3 to S6 at one replica, now */
