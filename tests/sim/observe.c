@@ -232,7 +232,7 @@ static void check_stamp(sim_world *world, sim_node *node, const sim_dot *dot)
 }
 
 /* What the hub takes from a device's log: allowed, or withheld; and in its turn. */
-static void check_taken(sim_world *world, sim_dot *dot, const hf_entry *entry)
+static void check_taken(sim_world *world, sim_dot *dot, const hf_entry *entry, bool again)
 {
     const sim_node *author = &world->nodes[dot->author];
     dot->hub_position = entry->position;
@@ -242,7 +242,7 @@ static void check_taken(sim_world *world, sim_dot *dot, const hf_entry *entry)
     if (!sim_may_write(author, dot->scope) && !dot->withheld)
         sim_break(world, SIM_S14, "the hub lets %s count, in scope %u, which %s may not write",
                   name_of(world, &dot->dot).text, dot->scope, author->name);
-    sim_lanes_taken(world, dot);
+    if (!again) sim_lanes_taken(world, dot); /* else by what link it came nobody knows any more */
 }
 
 typedef struct observation {
@@ -296,7 +296,7 @@ static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry, boo
     dot->held |= bit;
     check_step(world, node, dot);
     if (dot->author == node->index && fresh && !seen->again) check_stamp(world, node, dot);
-    if (node->index == SIM_HUB && unheard) check_taken(world, dot, entry);
+    if (node->index == SIM_HUB && unheard) check_taken(world, dot, entry, seen->again);
     if (unheard) sim_tell_links(world, node, dot);
     if (node->index == SIM_HUB || dot->author == node->index || !unheard) return;
     sim_checked(world, SIM_S14);
