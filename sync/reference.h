@@ -3,7 +3,7 @@
  * A reference is told to a victim on a doorstep where there is no network, so it must be right at
  * once and for good: the device takes it, in the transaction of the record itself, from numbers
  * that are its own. When they have run out it gives a provisional one, which no other can make, and
- * which stays among the record's aliases when the number comes. protocol.md 10. */
+ * which stays among the record's aliases when the number comes. protocol.md 11. */
 #ifndef HF_REFERENCE_H
 #define HF_REFERENCE_H
 

@@ -37,11 +37,15 @@ const char *hf_store_problem(const hf_store *store)
     return store->problem;
 }
 
-/* The first damage found is the one told of: what comes after may follow from it. */
+/* The first damage found is the one told of: what comes after may follow from it. SQLite quotes
+ * what it read, which may be anything now: a byte that is no letter is a question mark. */
 hf_status hf_store_damaged(hf_store *store, const char *what)
 {
     if (!store->damaged) (void)snprintf(store->damage, sizeof store->damage, "%s", what);
-    for (char *end; (end = strchr(store->damage, '\n')) != NULL;) *end = ' ';
+    for (char *at = store->damage; *at; at++) {
+        if (*at == '\n') *at = ' ';
+        if (*at < 0x20 || *at > 0x7e) *at = '?';
+    }
     store->damaged = true;
     return hf_store_say(store, HF_ERR_CORRUPT,
                         "The store %s is damaged: %s. Nothing more is written to it. What a hub "

@@ -46,6 +46,7 @@ void sim_node_free(sim_node *node)
     sim_disk_free(node->disk);
     free(node->feed);
     free(node->tails);
+    sim_forget_receipts(node);
 }
 
 uint64_t sim_node_now(const sim_world *world, const sim_node *node)
