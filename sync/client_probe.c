@@ -95,7 +95,7 @@ void hf_client_has_news(hf_client *client)
 {
     client->probing.news = true;
     client->probing.told_up_to_ms = 0; /* the probe that is out knows nothing of it */
-    client->probing.due_ms = 0; /* with the next turn, or the next link */
+    client->probing.due_ms = 0;        /* with the next turn, or the next link */
 }
 
 /* ---- PROBE ---- */
