@@ -94,7 +94,8 @@ uint64_t hf_client_probe_took_ms(const hf_client *client, uint64_t number, uint6
 void hf_client_has_news(hf_client *client)
 {
     client->probing.news = true;
-    client->probing.due_ms = 0; /* with the next turn, or the next link */
+    client->probing.told_up_to_ms = 0; /* the probe that is out knows nothing of it */
+    client->probing.due_ms = 0;        /* with the next turn, or the next link */
 }
 
 /* ---- PROBE ---- */

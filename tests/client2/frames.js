@@ -122,11 +122,11 @@ export function readMessage(message) {
   if (!shape && frame[0] >= UNKNOWN_IGNORED_FROM) return null;
   must(shape && frame.length > shape.items.length, `frame ${frame[0]} is unknown or too short`);
   const named = shape.items.concat(MAY_FOLLOW[shape.name] ?? []);
-  const message = Object.fromEntries([['type', shape.name],
+  const found = Object.fromEntries([['type', shape.name],
     ...named.slice(0, frame.length - 1).map((item, at) => [item, frame[at + 1]])]);
-  must(message.at === undefined || (isUint(message.at) && message.at < 2 ** 32),
+  must(found.at === undefined || (isUint(found.at) && found.at < 2 ** 32),
     'a time that is none');
-  return message;
+  return found;
 }
 
 function squeeze(bytes) {
