@@ -4,6 +4,7 @@
  * are served by the same few lines, and a slow one holds nothing but its own place. */
 #include "fanout.h"
 
+#include "snapshots.h"
 #include "vectors.h"
 
 #include "sync/planted.h"
@@ -294,6 +295,7 @@ hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer)
         status = hf_vectors_write(hub, peer);
         if (status == HF_OK && hub->raw.size == 0 && peer->wanted_count > 0)
             status = write_origin(hub, peer);
+        if (status == HF_OK && hub->raw.size == 0) status = hf_snapshots_write(hub, peer);
     } else {
         status = feed(hub, peer);
         if (status == HF_OK && hub->raw.size == 0 && peer->at_end) status = heads(hub, peer);

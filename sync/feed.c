@@ -31,6 +31,20 @@ hf_status hf_feed_chain_at(hf_store *store, uint64_t position, uint8_t out[16])
     return status;
 }
 
+hf_status hf_feed_size_at(hf_store *store, uint64_t position, uint32_t *scope, size_t *size)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_ENTRY_SIZE);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)position);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && !row) return HF_ERR_NOT_FOUND;
+    if (status != HF_OK) return status;
+    *scope = (uint32_t)sqlite3_column_int64(statement, 0);
+    *size = (size_t)sqlite3_column_int64(statement, 1);
+    sqlite3_reset(statement);
+    return HF_OK;
+}
+
 void hf_scope_set_hash(const hf_crypto *crypto, const uint32_t *scopes, size_t count,
                        uint8_t out[16])
 {

@@ -344,6 +344,8 @@ static void read_hello(hf_reader *reader, hf_message *out)
     read_resume(reader, hello);
     hello->wall_ms = hf_read_uint(reader);
     hello->heads = read_seq(reader);
+    hf_reader ahead = *reader; /* an item that not every client has: read again with the rest */
+    hello->capabilities = hf_reader_kind(&ahead) == HF_KIND_UINT ? hf_read_uint(&ahead) : 0;
     if (hello->protocol_min > hello->protocol_max || hello->origins.count == 0)
         hf_reader_fail(reader, HF_ERR_PROTOCOL);
 }
@@ -362,7 +364,7 @@ static void read_welcome(hf_reader *reader, hf_message *out)
     read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &welcome->yours, read_yours, &yours);
     hf_scope_item scope;
     read_list(reader, HF_SCOPES_MAX, &welcome->scopes, read_scope_item, &scope);
-    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_EXPIRED);
+    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_SNAPSHOT);
     read_tuple(reader, 2);
     welcome->window_entries = read_u32(reader);
     welcome->window_bytes = read_u32(reader);
@@ -535,6 +537,9 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_HEADS, 2, read_heads},
     {HF_FRAME_RENEW, 0, read_renew},
     {HF_FRAME_CERTIFICATE, 2, read_certificate},
+    {HF_FRAME_OFFER, 3, hf_read_offer},
+    {HF_FRAME_WANT, 1, hf_read_want},
+    {HF_FRAME_CHUNK, 3, hf_read_chunk},
     {HF_FRAME_CREDIT, 3, read_credit},
     {HF_FRAME_PING, 1, read_ping},
     {HF_FRAME_PONG, 2, read_pong},

@@ -118,7 +118,7 @@ void hf_write_leaf(hf_buffer *out, const hf_head_leaf *leaf)
 
 static void write_hello(hf_buffer *out, const hf_hello *hello)
 {
-    begin(out, HF_FRAME_HELLO, 9);
+    begin(out, HF_FRAME_HELLO, hello->capabilities ? 10 : 9);
     hf_write_uint(out, hello->protocol_min);
     hf_write_uint(out, hello->protocol_max);
     hf_write_text(out, (const char *)hello->implementation.data, hello->implementation.size);
@@ -136,6 +136,7 @@ static void write_hello(hf_buffer *out, const hf_hello *hello)
     }
     hf_write_uint(out, hello->wall_ms);
     hf_write_uint(out, hello->heads);
+    if (hello->capabilities) hf_write_uint(out, hello->capabilities);
 }
 
 static void write_welcome(hf_buffer *out, const hf_welcome *welcome)
@@ -281,6 +282,9 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
         hf_write_uint(out, message->as.heads.number);
         break;
     case HF_FRAME_CERTIFICATE: write_certificate(out, &message->as.certificate); break;
+    case HF_FRAME_OFFER:
+    case HF_FRAME_WANT:
+    case HF_FRAME_CHUNK: hf_write_snapshot_frame(out, message); break;
     default: write_short_frame(out, message); break;
     }
 }
