@@ -117,7 +117,7 @@ static hf_status feed_item(void *context, const hf_feed_item *item)
     return walk->hub->runs.bodies.status;
 }
 
-static size_t skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX])
+size_t hf_fanout_skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX])
 {
     size_t count = 0;
     for (size_t i = 0; i < peer->origin_count; i++)
@@ -156,7 +156,7 @@ static hf_status read_feed(hf_hub *hub, hf_peer *peer, uint64_t *reached, uint8_
                            .scopes = peer->scopes,
                            .scope_count = peer->scope_count,
                            .skip = skip,
-                           .skip_count = skipped(peer, skip),
+                           .skip_count = hf_fanout_skipped(peer, skip),
                            .limit = HF_FEED_READ_MAX,
                            .bytes = HF_FRAME_TARGET_SIZE};
     return hf_feed_read_scopes(hub->store, &query, feed_item, &walk, reached, chain);

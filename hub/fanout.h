@@ -11,4 +11,7 @@ void hf_fanout_wake(hf_hub *hub, bool all);
  * hub->raw, which stays empty when there is none. */
 HF_MUST_CHECK hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer);
 
+/* Origins whose entries the peer has: they are not fed to it. */
+size_t hf_fanout_skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX]);
+
 #endif

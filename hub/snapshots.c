@@ -5,6 +5,8 @@
  * the snapshot before is not packed again. */
 #include "snapshots.h"
 
+#include "fanout.h"
+
 #include "sync/planted.h"
 
 #include <assert.h>
@@ -405,13 +407,17 @@ static hf_status feed_is_shorter(hf_hub *hub, const hf_peer *peer, size_t bytes,
     uint64_t end = hf_feed_position(hub->store), from = peer->snapshot_from, sampled = 0;
     *shorter = false;
     if (from == 0) return HF_OK; /* a new one: all that there is, and more */
+    int64_t skip[HF_HELLO_ORIGINS_MAX];
+    hf_feed_query query = {.scopes = peer->scopes,
+                           .scope_count = peer->scope_count,
+                           .skip = skip,
+                           .skip_count = hf_fanout_skipped(peer, skip)};
     uint64_t step = (end - from) / SAMPLES + 1, looked = 0;
     for (uint64_t at = from + 1; at <= end; at += step, looked++) {
-        uint32_t scope;
         size_t size;
-        hf_status status = hf_feed_size_at(hub->store, at, &scope, &size);
+        hf_status status = hf_feed_size_at(hub->store, at, &query, &size);
         if (status != HF_OK) return status;
-        if (hf_peer_holds(peer, scope)) sampled += size;
+        sampled += size;
     }
     uint64_t feed = looked ? sampled / looked * (end - from) / HF_SNAPSHOT_FEED_RATIO : 0;
     *shorter = feed < bytes;

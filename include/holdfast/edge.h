@@ -66,6 +66,8 @@ typedef struct hf_edge_status {
     uint64_t last_sync_wall_ms; /* last time in sync, hub time; 0 never */
     int64_t clock_offset_ms;    /* hub's clock minus ours; 0 until known */
     bool clock_known;
+    bool fetching;                    /* a snapshot is on its way ... */
+    uint32_t parts_here, parts_count; /* ... of which so many parts are here; of 0: it is made */
     char certificate_problem[160]; /* why ours is not renewed though it is time; "" */
     char last_error[160];          /* why the last link ended; "" when it did not */
 } hf_edge_status;

@@ -121,6 +121,7 @@ hf_record_id hf_view_id(const hf_view *view);
 uint32_t hf_view_scope(const hf_view *view);
 bool hf_view_deleted(const hf_view *view);        /* hidden: a delete covers all that is live */
 bool hf_view_edited_deleted(const hf_view *view); /* shown: edited while it was deleted elsewhere */
+bool hf_view_from_snapshot(const hf_view *view);  /* it began before what is held of its history */
 size_t hf_view_field_count(const hf_view *view);
 const hf_field_view *hf_view_field(const hf_view *view, size_t index); /* ascending by number */
 
