@@ -1,16 +1,16 @@
 /* chunk.c: records as a snapshot has them: protocol.md 4, "Snapshots".
  *
  * Why a form of its own: a record's row goes by this store's small numbers, which no other replica
- * shares; and what differs from record to record (ids, prefixes) stands apart here, where it does
- * not break up what deflate could make small. The same state gives the same bytes wherever it is
- * written, so a chunk is known by its hash. */
+ * shares; and deflate makes more of like beside like: ids, prefixes and the values of each field
+ * stand together here. The same state gives the same bytes wherever it is written, so a chunk is
+ * known by its hash. */
 #include "store_core.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KIND_RECORDS = 2, ITEMS = 6, DOT_ITEMS = 4, DOTS_LOOKED_BACK = 4 };
+enum { KIND_RECORDS = 2, ITEMS = 7, DOT_ITEMS = 4, COLUMN_ITEMS = 3, DOTS_LOOKED_BACK = 4 };
 
 /* ---- writing: the logs that the chunk's dots are of ---- */
 
@@ -53,6 +53,63 @@ static hf_status log_of(hf_store *store, hf_chunk *chunk, const hf_dot *dot, hf_
     return HF_OK;
 }
 
+/* ---- writing: values, field by field ---- */
+
+static int column_compare(const hf_chunk_column *column, uint32_t type, uint32_t field)
+{
+    if (column->type != type) return column->type < type ? -1 : 1;
+    return column->field < field ? -1 : column->field > field;
+}
+
+static hf_status column_insert(hf_chunk *chunk, size_t at, uint32_t type, uint32_t field)
+{
+    if (chunk->column_count == chunk->column_capacity) {
+        size_t capacity = chunk->column_capacity ? chunk->column_capacity * 2 : 32;
+        hf_chunk_column *columns = realloc(chunk->columns, capacity * sizeof *columns);
+        if (!columns) return HF_ERR_NOMEM;
+        chunk->columns = columns;
+        chunk->column_capacity = capacity;
+    }
+    memmove(&chunk->columns[at + 1], &chunk->columns[at],
+            (chunk->column_count - at) * sizeof *chunk->columns);
+    chunk->columns[at] = (hf_chunk_column){.type = type, .field = field};
+    chunk->column_count++;
+    return HF_OK;
+}
+
+/* Fields ascend in a record: the next value's column is mostly the next one. */
+static hf_status add_value(hf_chunk *chunk, uint32_t type, uint32_t field, hf_bytes value)
+{
+    size_t at = chunk->column_at;
+    if (at >= chunk->column_count || column_compare(&chunk->columns[at], type, field) > 0) at = 0;
+    while (at < chunk->column_count && column_compare(&chunk->columns[at], type, field) < 0) at++;
+    if (at == chunk->column_count || column_compare(&chunk->columns[at], type, field) > 0) {
+        hf_status status = column_insert(chunk, at, type, field);
+        if (status != HF_OK) return status;
+    }
+    chunk->column_at = at;
+    chunk->values_size += value.size;
+    hf_write_raw(&chunk->columns[at].values, value);
+    return chunk->columns[at].values.status;
+}
+
+static void write_columns(hf_chunk *chunk, hf_buffer *raw)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < chunk->column_count; i++)
+        if (chunk->columns[i].values.size) used++;
+    hf_write_array(raw, used * COLUMN_ITEMS);
+    for (size_t i = 0; i < chunk->column_count; i++) {
+        hf_chunk_column *column = &chunk->columns[i];
+        if (column->values.size == 0) continue;
+        hf_write_uint(raw, column->type);
+        hf_write_uint(raw, column->field);
+        hf_write_bytes(raw, column->values.data, column->values.size);
+        hf_buffer_clear(&column->values);
+    }
+    chunk->values_size = 0;
+}
+
 /* ---- writing: one record ---- */
 
 typedef struct dot_list { /* the entries that this record's writes are of */
@@ -93,17 +150,17 @@ static hf_status dot_index(hf_store *store, hf_chunk *chunk, dot_list *list, con
 static size_t written(const hf_chunk *chunk)
 {
     return chunk->logs.size + chunk->ids.size + chunk->prefixes.size + chunk->records.size +
-           chunk->dots.size + chunk->fields.size;
+           chunk->dots.size + chunk->fields.size + chunk->values_size;
 }
 
-/* A field of one write, its entry the first of the record's, is its number and the value. */
+/* A field of one write, its entry the first of the record's, is its number alone. */
 static bool is_plain(const hf_cell *cell, size_t index)
 {
     return cell->live_count == 1 && cell->pending_count == 0 && index == 0 &&
            cell->live[0].at.dot.ordinal == 0;
 }
 
-static hf_status add_plain(hf_store *store, hf_chunk *chunk, dot_list *list,
+static hf_status add_plain(hf_store *store, hf_chunk *chunk, dot_list *list, uint32_t type,
                            const hf_record_field *field, bool *plain)
 {
     size_t index = 1;
@@ -115,15 +172,15 @@ static hf_status add_plain(hf_store *store, hf_chunk *chunk, dot_list *list,
     if (status != HF_OK || !is_plain(cell, index)) return status;
     *plain = true;
     hf_write_uint(&chunk->fields, field->number);
-    hf_write_raw(&chunk->fields, cell->live[0].value);
-    return HF_OK;
+    return add_value(chunk, type, field->number, cell->live[0].value);
 }
 
 /* Live writes from place->live on, as far as they fit; and, with the first of them, what is
  * pending. */
 static hf_status add_field(hf_store *store, hf_chunk *chunk, dot_list *list,
-                           const hf_record_field *field, size_t size, hf_chunk_place *place)
+                           const hf_record *record, size_t size, hf_chunk_place *place)
 {
+    const hf_record_field *field = &record->fields[place->field];
     const hf_cell *cell = &field->cell;
     size_t first = place->live, count = cell->live_count - first, index, taken = 0;
     size_t pending = first == 0 ? cell->pending_count : 0;
@@ -136,10 +193,11 @@ static hf_status add_field(hf_store *store, hf_chunk *chunk, dot_list *list,
         status = dot_index(store, chunk, list, &write->at, write, &index);
         hf_write_uint(&live, index);
         hf_write_uint(&live, write->at.dot.ordinal);
-        hf_write_raw(&live, write->value);
+        if (status == HF_OK)
+            status = add_value(chunk, record->id.type, field->number, write->value);
     }
     hf_write_int(&chunk->fields, -1 - (int64_t)field->number);
-    hf_write_array(&chunk->fields, taken * 3);
+    hf_write_array(&chunk->fields, taken * 2);
     hf_write_raw(&chunk->fields, hf_buffer_bytes(&live));
     hf_write_array(&chunk->fields, pending * 2);
     for (size_t i = 0; i < pending && status == HF_OK; i++) {
@@ -162,10 +220,11 @@ static hf_status add_fields(hf_store *store, hf_chunk *chunk, const hf_record *r
         if (begun > 0 && written(chunk) >= size) return HF_OK;
         hf_status status = HF_OK;
         if (field->cell.live_count + field->cell.pending_count > 0) {
-            if (place->live == 0) status = add_plain(store, chunk, list, field, &plain);
+            if (place->live == 0)
+                status = add_plain(store, chunk, list, record->id.type, field, &plain);
             if (status == HF_OK && !plain)
-                status = add_field(store, chunk, list, field, size, place);
-            *items += plain ? 2 : 3;
+                status = add_field(store, chunk, list, record, size, place);
+            *items += plain ? 1 : 3;
         }
         if (status != HF_OK) return status;
         if (!plain && place->live < field->cell.live_count) return HF_OK;
@@ -213,6 +272,7 @@ void hf_chunk_end(hf_chunk *chunk, hf_buffer *raw)
     hf_write_raw(raw, hf_buffer_bytes(&chunk->logs));
     hf_write_bytes(raw, chunk->ids.data, chunk->ids.size);
     hf_write_bytes(raw, chunk->prefixes.data, chunk->prefixes.size);
+    write_columns(chunk, raw);
     hf_write_array(raw, chunk->record_count);
     hf_write_raw(raw, hf_buffer_bytes(&chunk->records));
     hf_buffer_clear(&chunk->logs);
@@ -232,6 +292,8 @@ void hf_chunk_free(hf_chunk *chunk)
     hf_buffer_free(&chunk->records);
     hf_buffer_free(&chunk->dots);
     hf_buffer_free(&chunk->fields);
+    for (size_t i = 0; i < chunk->column_count; i++) hf_buffer_free(&chunk->columns[i].values);
+    free(chunk->columns);
     free(chunk->table);
     *chunk = (hf_chunk){0};
 }
@@ -255,10 +317,17 @@ typedef struct read_log {
     uint64_t seq;
 } read_log;
 
+typedef struct read_column {
+    uint32_t type, field;
+    hf_reader values;
+} read_column;
+
 typedef struct reading {
     hf_store *store;
-    uint32_t scope;
+    uint32_t scope, type; /* type: of the record being read */
     hf_reader reader;
+    read_column *columns;
+    size_t column_count, column_at;
     read_log *logs;
     size_t log_count;
     hf_bytes ids, prefixes; /* what is left of them */
@@ -284,6 +353,44 @@ static hf_status read_logs(reading *in)
         in->logs[in->log_count++] = (read_log){.origin = row, .lane = lane};
     }
     return in->reader.status;
+}
+
+static hf_status read_columns(reading *in)
+{
+    size_t count = hf_read_array(&in->reader, (size_t)(in->reader.end - in->reader.at));
+    if (count % COLUMN_ITEMS) hf_reader_fail(&in->reader, HF_ERR_PROTOCOL);
+    count /= COLUMN_ITEMS;
+    in->columns = calloc(count + 1, sizeof *in->columns);
+    if (!in->columns) return HF_ERR_NOMEM;
+    for (size_t i = 0; i < count && in->reader.status == HF_OK; i++) {
+        read_column *column = &in->columns[in->column_count++];
+        column->type = (uint32_t)hf_read_uint_max(&in->reader, UINT16_MAX);
+        column->field = (uint32_t)hf_read_uint_max(&in->reader, UINT16_MAX);
+        column->values = hf_reader_open(hf_read_bytes(&in->reader));
+        bool ascends = i == 0 || column[-1].type < column->type ||
+                       (column[-1].type == column->type && column[-1].field < column->field);
+        if (!ascends) return HF_ERR_PROTOCOL;
+    }
+    return in->reader.status;
+}
+
+/* The column of a field of the record being read; its values are taken in the order of records. */
+static hf_reader *column_of(reading *in, uint32_t field)
+{
+    for (size_t looked = 0; looked < in->column_count; looked++) {
+        read_column *column = &in->columns[in->column_at];
+        if (column->type == in->type && column->field == field) return &column->values;
+        in->column_at = (in->column_at + 1) % in->column_count;
+    }
+    return NULL;
+}
+
+static hf_status columns_end(const reading *in)
+{
+    hf_status status = HF_OK;
+    for (size_t i = 0; i < in->column_count && status == HF_OK; i++)
+        status = hf_reader_end(&in->columns[i].values);
+    return status;
 }
 
 static bool take_bytes(hf_bytes *from, uint8_t *out, size_t size)
@@ -332,21 +439,23 @@ static const hf_live *read_dot(reading *in)
     return in->reader.status == HF_OK ? &in->dots[index] : &none;
 }
 
-static hf_status read_value(reading *in, hf_live *live)
+static hf_status read_value(hf_reader *values, hf_live *live)
 {
-    live->value = hf_read_item(&in->reader);
+    live->value = hf_read_item(values);
     if (live->value.size > HF_VALUE_SIZE_MAX) return HF_ERR_LIMIT;
-    return in->reader.status;
+    return values->status;
 }
 
-static hf_status read_live(reading *in, hf_cell *cell, bool plain)
+static hf_status read_live(reading *in, hf_cell *cell, uint32_t field, bool plain)
 {
     size_t count = 1;
     if (!plain) {
         count = hf_read_array(&in->reader, (size_t)(in->reader.end - in->reader.at));
-        if (count % 3) hf_reader_fail(&in->reader, HF_ERR_PROTOCOL);
-        count /= 3;
+        if (count % 2) hf_reader_fail(&in->reader, HF_ERR_PROTOCOL);
+        count /= 2;
     }
+    hf_reader *values = count ? column_of(in, field) : NULL;
+    if (count && !values) return HF_ERR_PROTOCOL;
     cell->live = count ? calloc(count, sizeof *cell->live) : NULL;
     if (count && !cell->live) return HF_ERR_NOMEM;
     cell->live_capacity = count;
@@ -355,7 +464,7 @@ static hf_status read_live(reading *in, hf_cell *cell, bool plain)
         if (plain && in->dot_count == 0) return HF_ERR_PROTOCOL;
         *live = plain ? in->dots[0] : *read_dot(in);
         if (!plain) live->at.dot.ordinal = (uint32_t)hf_read_uint_max(&in->reader, UINT32_MAX);
-        hf_status status = read_value(in, live);
+        hf_status status = read_value(values, live);
         if (status != HF_OK) return status;
         /* Ascending, as cells are: so none stands twice. */
         if (i > 0 && hf_dot_compare(&live[-1].at.dot, &live->at.dot) >= 0) return HF_ERR_PROTOCOL;
@@ -390,7 +499,7 @@ static hf_status read_pending(reading *in, hf_cell *cell)
 static hf_status read_field(reading *in, hf_record *record, size_t *left, int64_t *last)
 {
     bool plain = hf_reader_kind(&in->reader) == HF_KIND_UINT;
-    size_t items = plain ? 2 : 3;
+    size_t items = plain ? 1 : 3;
     int64_t number = hf_read_int(&in->reader);
     if (!plain) number = -1 - number;
     if (*left < items || number <= *last || number > UINT16_MAX) return HF_ERR_PROTOCOL;
@@ -399,7 +508,7 @@ static hf_status read_field(reading *in, hf_record *record, size_t *left, int64_
     *last = number;
     hf_record_field *field;
     hf_status status = hf_record_field_at(record, (uint32_t)number, &field);
-    if (status == HF_OK) status = read_live(in, &field->cell, plain);
+    if (status == HF_OK) status = read_live(in, &field->cell, (uint32_t)number, plain);
     if (status == HF_OK && !plain) status = read_pending(in, &field->cell);
     return status;
 }
@@ -409,6 +518,7 @@ static hf_status read_record(reading *in, hf_record *record)
     if (hf_read_array(&in->reader, 3) != 3) return HF_ERR_PROTOCOL;
     record->scope = in->scope;
     record->id.type = (uint32_t)hf_read_uint_max(&in->reader, UINT16_MAX);
+    in->type = record->id.type;
     if (record->id.type == 0 || !take_bytes(&in->ids, record->id.bytes, HF_RECORD_ID_SIZE))
         return HF_ERR_PROTOCOL;
     hf_status status = read_dots(in);
@@ -428,6 +538,7 @@ static hf_status read_all(reading *in, hf_chunk_visitor visit, void *context)
     hf_status status = read_logs(in);
     in->ids = hf_read_bytes(&in->reader);
     in->prefixes = hf_read_bytes(&in->reader);
+    if (status == HF_OK) status = read_columns(in);
     size_t count = hf_read_array(&in->reader, (size_t)(in->reader.end - in->reader.at));
     for (size_t i = 0; i < count && status == HF_OK; i++) {
         hf_record record = {.no = 0};
@@ -436,6 +547,7 @@ static hf_status read_all(reading *in, hf_chunk_visitor visit, void *context)
         hf_record_clear(&record);
     }
     if (status == HF_OK) status = hf_reader_end(&in->reader);
+    if (status == HF_OK) status = columns_end(in);
     return status == HF_OK && in->ids.size + in->prefixes.size > 0 ? HF_ERR_PROTOCOL : status;
 }
 
@@ -445,5 +557,6 @@ hf_status hf_chunk_read(hf_store *store, hf_bytes raw, hf_chunk_visitor visit, v
     hf_status status = read_all(&in, visit, context);
     free(in.logs);
     free(in.dots);
+    free(in.columns);
     return status;
 }

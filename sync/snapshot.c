@@ -474,7 +474,13 @@ hf_status hf_making_step(hf_making *making, bool *done)
         making->logs_done = logs_done;
         return status;
     }
-    if (!making->records_done) status = walk(making);
+    /* One transaction: else each row would take and leave the file's lock. */
+    if (!making->records_done)
+        status = hf_sql_run(making->store, hf_sql(making->store, HF_SQL_BEGIN_READING));
+    if (!making->records_done && status == HF_OK) {
+        status = walk(making);
+        hf_store_undo(making->store);
+    }
     *done = status == HF_OK && making->records_done;
     return status;
 }

@@ -346,9 +346,15 @@ typedef struct hf_chunk_log {
     uint32_t index;
     uint64_t seq; /* of the last dot of it that was written */
 } hf_chunk_log;
+typedef struct hf_chunk_column { /* the values of one field, one after the other */
+    uint32_t type, field;
+    hf_buffer values;
+} hf_chunk_column;
 typedef struct hf_chunk { /* being written; zero-initialise */
     uint32_t scope;
     hf_buffer logs, ids, prefixes, records;
+    hf_chunk_column *columns; /* ascending; those of former chunks stay, empty */
+    size_t column_count, column_capacity, column_at, values_size;
     size_t log_count, record_count, size;
     hf_chunk_log *table; /* open addressing, by log */
     size_t table_size;   /* a power of two, or 0 */
