@@ -108,7 +108,7 @@ struct hf_peer {
     uint64_t snapshot_turn;                 /* in which it began to wait */
     uint64_t snapshot_from, offer_position; /* HELLO's place; where the feed goes on */
     uint8_t offer_chain[16];
-    unsigned offers; /* that its WANTs made us make again */
+    uint32_t offers; /* made to it in this session */
     struct {
         uint8_t hash[HF_HASH_SIZE];
         uint32_t sent;

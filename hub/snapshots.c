@@ -394,7 +394,10 @@ bool hf_snapshots_suit(hf_hub *hub, const hf_hello *hello, hf_resume_verdict ver
     uint64_t end = hf_feed_position(hub->store), from = hello->resume.position;
     if (!(hello->capabilities & HF_TAKES_SNAPSHOTS)) return false;
     if (verdict != HF_RESUME && verdict != HF_VECTORS) return false;
-    if (hello->capabilities & HF_NEEDS_SNAPSHOT) return true;
+    static const hf_origin_id nobody;
+    bool fetching = hello->capabilities & HF_HAS_CHUNKS &&
+                    memcmp(&hello->resume.hub, &nobody, sizeof nobody) == 0;
+    if (fetching || hello->capabilities & HF_NEEDS_SNAPSHOT) return true;
     if (verdict != HF_RESUME) return false; /* what it holds is not known: its vectors tell */
     if (!hello->resuming) return end >= hub->snapshots->behind_min;
     return end - from >= hub->snapshots->behind_min &&
@@ -483,6 +486,7 @@ static hf_status write_offer(hf_hub *hub, hf_peer *peer)
         hf_buffer_clear(&hub->items);
     }
     hf_message message = {.type = HF_FRAME_OFFER};
+    message.as.offer.number = ++peer->offers;
     message.as.offer.position = offer.position;
     if (status == HF_OK)
         status = hf_feed_chain_at(hub->store, offer.position, message.as.offer.chain);
@@ -521,7 +525,7 @@ void hf_snapshots_wait(hf_peer *peer)
 /* What it asks for is not kept any more, or never was for it: it is told what there is. */
 static hf_status offer_again(hf_peer *peer)
 {
-    if (++peer->offers > OFFERS_MAX) {
+    if (peer->offers >= OFFERS_MAX) {
         hf_session_bye(&peer->session, HF_CODE_BUSY, HF_REDIAL_MIN_MS);
         hf_peer_wake(peer);
         return HF_OK;
@@ -532,10 +536,10 @@ static hf_status offer_again(hf_peer *peer)
 
 hf_status hf_snapshots_on_want(hf_peer *peer, const hf_chunk_frame *want)
 {
-    /* One that crossed with a new OFFER is about the old one. */
-    if (peer->snapshot == HF_PEER_SNAPSHOT_WAITS || peer->snapshot == HF_PEER_SNAPSHOT_DUE)
-        return HF_OK;
-    if (peer->fed != HF_FED_VECTORS || !peer->offered ||
+    bool offered = peer->snapshot == HF_PEER_SNAPSHOT_OFFERED;
+    bool crossed = want->offer < peer->offers || (want->offer == peer->offers && !offered);
+    if (peer->offers > 0 && peer->fed == HF_FED_VECTORS && crossed) return HF_OK;
+    if (peer->fed != HF_FED_VECTORS || !peer->offered || want->offer != peer->offers ||
         peer->want_count == HF_SNAPSHOT_WANTS_MAX) {
         hf_session_fail(&peer->session, HF_CODE_TURN, "WANT out of turn");
         return HF_ERR_PROTOCOL;

@@ -220,7 +220,9 @@ static hf_status place_known(arrival *in, hf_applied_entry *out)
     if (status == HF_OK)
         status = hf_hole_chain(store, in->log, in->entry.seq, chain, &was_hole);
     if (status != HF_OK) return status;
-    if (had && !was_hole) { /* its effect came with a snapshot: it must not come twice */
+    /* What a snapshot brought of it must not come twice: its effect, or that it is a hole. */
+    bool emptied = in->entry.erased_count == in->entry.part_count;
+    if (had && (!was_hole || emptied)) {
         out->what = HF_APPLIED_KNOWN;
         return HF_OK;
     }

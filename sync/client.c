@@ -137,7 +137,7 @@ static hf_status ask_anew(hf_client *client)
     hf_status status = hf_snapshot_is_outdated(client->store, &outdated);
     if (status != HF_OK || !outdated) return status;
     client->fetch.outdated_told = true;
-    hf_session_bye(&client->session, HF_CODE_GAP, 0);
+    hf_session_bye(&client->session, HF_CODE_BUSY, 0);
     return HF_OK;
 }
 

@@ -45,6 +45,7 @@ typedef struct hf_fetch { /* a snapshot on its way: client_snapshot.c */
     hf_chunk_name *chunks; /* as offered */
     uint8_t *states, *tries;
     size_t count, staged;
+    uint32_t offer;
     uint64_t position; /* where the feed goes on after it */
     uint8_t chain[16];
     size_t asked[HF_SNAPSHOT_WANTS_MAX]; /* in the order in which they will come */

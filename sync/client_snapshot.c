@@ -46,7 +46,8 @@ hf_status hf_client_capabilities(hf_client *client, uint64_t *out)
     hf_status status = hf_snapshot_is_outdated(client->store, &outdated);
     if (status == HF_OK) status = hf_meta_get(client->store, META_FETCHING, &fetching);
     *out = HF_TAKES_SNAPSHOTS;
-    if (outdated || fetching.size > 0) *out += HF_NEEDS_SNAPSHOT;
+    if (fetching.size > 0) *out += HF_HAS_CHUNKS;
+    if (outdated) *out += HF_NEEDS_SNAPSHOT;
     hf_buffer_free(&fetching);
     return status;
 }
@@ -103,6 +104,7 @@ static hf_status take_scopes(hf_client *client, const hf_offer *offer)
     hf_status status = HF_OK;
     for (hf_list walk = offer->scopes; status == HF_OK && hf_next_offered(&walk, &scope);)
         status = take_scope(client, &scope);
+    fetch->offer = offer->number;
     fetch->position = offer->position;
     memcpy(fetch->chain, offer->chain, sizeof fetch->chain);
     return status;
@@ -188,6 +190,7 @@ static hf_status load(hf_client *client, hf_batch *batch)
     download->cursor_moved = true;
     download->phase = HF_PHASE_START;
     download->heads = 0; /* they are told again: chains are known, heads were not among them */
+    fetch->outdated_told = false; /* of the next one that is, it is told again */
     forget(fetch);
     return hf_client_expect_snapshot(client, false);
 }
@@ -214,6 +217,7 @@ void hf_client_write_want(hf_client *client)
     while (at < fetch->count && fetch->states[at] != HF_CHUNK_NEEDED) at++;
     if (at == fetch->count) return;
     hf_message message = {.type = HF_FRAME_WANT};
+    message.as.chunk.offer = fetch->offer;
     memcpy(message.as.chunk.hash, fetch->chunks[at].hash, HF_HASH_SIZE);
     hf_message_write(&client->raw, &message);
     fetch->states[at] = HF_CHUNK_ASKED;

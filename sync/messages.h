@@ -83,7 +83,8 @@ typedef struct hf_list {
 
 enum { /* HELLO's capabilities, a sum */
        HF_TAKES_SNAPSHOTS = 8,
-       HF_NEEDS_SNAPSHOT = 16 /* has part of one, or state that only another can put right */
+       HF_HAS_CHUNKS = 16,     /* was promised one, and has not loaded it */
+       HF_NEEDS_SNAPSHOT = 32  /* has state that only another can put right */
 };
 
 typedef struct hf_hello {
@@ -230,6 +231,7 @@ typedef struct hf_certificate_frame {
 } hf_certificate_frame;
 
 typedef struct hf_offer { /* a snapshot of some scopes, and where the feed goes on after it */
+    uint32_t number; /* from 1, in this session */
     uint64_t position;
     uint8_t chain[16];
     hf_list scopes; /* hf_next_offered, ascending; none: there is no snapshot to be had */
@@ -241,7 +243,8 @@ typedef struct hf_offered_scope {
 /* As hf_next_ functions do; a chunk's scope is the caller's to fill in. */
 bool hf_next_offered(hf_list *list, hf_offered_scope *out);
 bool hf_next_chunk(hf_list *list, hf_chunk_name *out);
-typedef struct hf_chunk_frame { /* WANT (hash only) and CHUNK */
+typedef struct hf_chunk_frame { /* WANT (offer and hash) and CHUNK (without offer) */
+    uint32_t offer;
     uint8_t hash[HF_HASH_SIZE];
     uint32_t offset;
     hf_bytes bytes;

@@ -46,6 +46,7 @@ void hf_read_offer(hf_reader *reader, hf_message *out)
 {
     hf_offer *offer = &out->as.offer;
     size_t total = 0;
+    offer->number = (uint32_t)hf_read_uint_max(reader, UINT32_MAX);
     offer->position = hf_read_uint_max(reader, INT64_MAX);
     hf_read_bytes_exact(reader, offer->chain, sizeof offer->chain);
     offer->scopes.count = hf_read_array(reader, SIZE_MAX);
@@ -64,6 +65,7 @@ void hf_read_offer(hf_reader *reader, hf_message *out)
 
 void hf_read_want(hf_reader *reader, hf_message *out)
 {
+    out->as.chunk.offer = (uint32_t)hf_read_uint_max(reader, UINT32_MAX);
     hf_read_bytes_exact(reader, out->as.chunk.hash, HF_HASH_SIZE);
 }
 
@@ -118,15 +120,19 @@ void hf_write_snapshot_frame(hf_buffer *out, const hf_message *message)
 {
     const hf_offer *offer = &message->as.offer;
     const hf_chunk_frame *chunk = &message->as.chunk;
-    hf_write_array(out, message->type == HF_FRAME_WANT ? 2 : 4);
+    hf_write_array(out, message->type == HF_FRAME_OFFER  ? 5
+                        : message->type == HF_FRAME_WANT ? 3
+                                                         : 4);
     hf_write_uint(out, message->type);
     if (message->type == HF_FRAME_OFFER) {
+        hf_write_uint(out, offer->number);
         hf_write_uint(out, offer->position);
         hf_write_bytes(out, offer->chain, sizeof offer->chain);
         hf_write_array(out, offer->scopes.count);
         hf_write_raw(out, offer->scopes.items);
         return;
     }
+    if (message->type == HF_FRAME_WANT) hf_write_uint(out, chunk->offer);
     hf_write_bytes(out, chunk->hash, HF_HASH_SIZE);
     if (message->type == HF_FRAME_WANT) return;
     hf_write_uint(out, chunk->offset);

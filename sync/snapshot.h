@@ -52,6 +52,10 @@ HF_MUST_CHECK hf_status hf_staged_keep(hf_batch *batch, const hf_chunk_name *chu
  * again); HF_ERR_DENIED (it does not go with what is held: another branch, or less). */
 HF_MUST_CHECK hf_status hf_snapshot_load(hf_batch *batch, hf_deflater *deflater,
                                          const hf_chunk_name *chunks, size_t count);
+/* Each log of which a snapshot stands for the beginning, up to item->seq in `scope`. */
+typedef hf_status (*hf_base_visitor)(void *context, uint32_t scope, const hf_vector_item *item);
+HF_MUST_CHECK hf_status hf_snapshot_each_base(hf_store *store, hf_base_visitor visit,
+                                              void *context);
 /* A verdict spoke of what a snapshot brought: until another is loaded, records are not as the
  * hub's. */
 HF_MUST_CHECK hf_status hf_snapshot_is_outdated(hf_store *store, bool *outdated);

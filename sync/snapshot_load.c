@@ -95,6 +95,29 @@ hf_status hf_snapshot_is_outdated(hf_store *store, bool *outdated)
     return status;
 }
 
+hf_status hf_snapshot_each_base(hf_store *store, hf_base_visitor visit, void *context)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_BASES);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    while (status == HF_OK && row) {
+        int64_t log = sqlite3_column_int64(statement, 1);
+        const hf_origin_row *origin = hf_origin_by_no(store, log / 8);
+        if (!origin) status = HF_ERR_CORRUPT;
+        if (status != HF_OK) break;
+        hf_vector_item item = {.origin_no = origin->no,
+                               .origin = origin->id,
+                               .lane = (uint8_t)(log % 8),
+                               .seq = (uint64_t)sqlite3_column_int64(statement, 2)};
+        status = hf_column_exact(store, statement, 3, item.chain, HF_HASH_SIZE);
+        if (status == HF_OK)
+            status = visit(context, (uint32_t)sqlite3_column_int64(statement, 0), &item);
+        if (status == HF_OK) status = hf_sql_row(store, statement, &row);
+    }
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
 hf_status hf_record_refold_based(hf_store *store)
 {
     int64_t after = 0;

@@ -40,6 +40,11 @@ const sim_planted *sim_planted_table(size_t *count)
         BUG(DELETE_HIDES_EDIT),
         BUG(HLC_INFECTED),
         BUG(STATE_NOT_WRITTEN),
+        BUG(SNAPSHOT_NOT_ONE_MOMENT),
+        BUG(SNAPSHOT_NO_PENDING),
+        BUG(SNAPSHOT_LATE_PLACE),
+        BUG(SNAPSHOT_OWN_FORGOTTEN),
+        BUG(SNAPSHOT_HALF),
     };
     *count = sizeof TABLE / sizeof *TABLE;
     return TABLE;

@@ -12,6 +12,7 @@
 #include "sim_vfs.h"
 #include "sync/apply.h"
 #include "sync/codec.h"
+#include "sync/snapshot.h"
 #include "world.h"
 
 enum {
@@ -58,6 +59,7 @@ typedef struct sim_dot {
     hf_hlc hlc;
     unsigned author;       /* node */
     uint64_t held;         /* a bit for each node that has it in its feed */
+    uint64_t based;        /* ... and for each that has its effect, by a snapshot, and not it */
     uint64_t hollow;       /* of these, those that have only its hashes */
     uint64_t hub_position; /* 0: not there */
     uint64_t opened_at;    /* hub position when it came to count again; 0 never */
@@ -114,6 +116,7 @@ typedef struct sim_node {
     bool epoch_known;
     uint64_t acked[SIM_LOGS]; /* of its present incarnation, as far as it was told */
     uint64_t cursor;
+    uint64_t based; /* sum of what its snapshots stand for */
     uint64_t wall_seen_ms; /* highest wall time given to it in this step */
     uint64_t turn_wall_ms; /* wall time of its last turn */
 } sim_node;
@@ -157,6 +160,7 @@ typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a me
     uint32_t power_cut, cut_per_message, half_open, ghost, refuse, swallow, rogue, forge,
         unknown_type;
     uint32_t delay_ms, edges_slow;
+    uint32_t snapshot_behind, snapshot_chunk; /* as the hub's options have them */
     bool bulky, bulky_now, revokes, early_sends;
     uint64_t certificate_ms; /* life of a device's certificate; 0: as good as for ever */
 } sim_swarm;
@@ -266,6 +270,7 @@ void sim_observe(sim_world *world, sim_node *node);
 void sim_observe_again(sim_world *world, sim_node *node);
 bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot);
 bool sim_may_write(const sim_node *node, uint32_t scope);
+bool sim_outdated(const sim_node *node); /* it waits for a snapshot, and says so */
 void sim_observe_free(sim_world *world);
 /* Sessions that last will have to carry this entry: L4. */
 void sim_tell_links(sim_world *world, const sim_node *node, const sim_dot *dot);

@@ -345,6 +345,7 @@ static void say_want(pair_world *pair, size_t edge, const uint8_t hash[HF_HASH_S
 {
     hf_buffer raw = {0};
     hf_message message = {.type = HF_FRAME_WANT};
+    message.as.chunk.offer = (uint32_t)offered;
     memcpy(message.as.chunk.hash, hash, HF_HASH_SIZE);
     hf_message_write(&raw, &message);
     (void)pair_say(pair, edge, &raw);
