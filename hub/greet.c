@@ -104,9 +104,8 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
     if (writing->behind) peer->verdict = HF_BEHIND;
     if (writing->forked) peer->verdict = HF_FORKED;
     if (hf_snapshots_suit(peer->hub, hello, peer->verdict)) {
-        peer->snapshot_from = peer->verdict == HF_RESUME && hello->resuming
-                                  ? hello->resume.position
-                                  : 0;
+        peer->snapshot_from =
+            peer->verdict == HF_RESUME && hello->resuming ? hello->resume.position : 0;
         peer->snapshot_needed = hello->capabilities & HF_NEEDS_SNAPSHOT;
         peer->verdict = HF_SNAPSHOT;
         hf_snapshots_wait(peer);

@@ -154,8 +154,7 @@ static hf_status on_start(hf_peer *peer, const hf_start *start)
                     memcmp(start->chain, peer->announced_chain, sizeof start->chain) == 0;
     bool loaded = peer->offered && start->position == peer->offer_position &&
                   memcmp(start->chain, peer->offer_chain, sizeof start->chain) == 0;
-    if (!welcomed && !loaded)
-        return out_of_turn(peer, "START from another position than we told");
+    if (!welcomed && !loaded) return out_of_turn(peer, "START from another position than we told");
     peer->fed = HF_FED_FEED;
     peer->snapshot = HF_PEER_SNAPSHOT_NOT;
     peer->want_count = 0;

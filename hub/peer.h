@@ -114,7 +114,7 @@ struct hf_peer {
         uint32_t sent;
     } wants[HF_SNAPSHOT_WANTS_MAX];
     size_t want_count;
-    unsigned budget;       /* frames it may still send in the turn `budget_turn` */
+    unsigned budget; /* frames it may still send in the turn `budget_turn` */
     uint64_t budget_turn;
 };
 

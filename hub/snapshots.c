@@ -344,8 +344,7 @@ static hf_status look_at_waiting(hf_hub *hub)
     for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {
         if (peer->snapshot != HF_PEER_SNAPSHOT_WAITS || !hf_session_live(&peer->session)) continue;
         size_t before = count;
-        if (count < HF_SNAPSHOT_SCOPES_AT_ONCE)
-            status = add_missing(hub, peer, missing, &count);
+        if (count < HF_SNAPSHOT_SCOPES_AT_ONCE) status = add_missing(hub, peer, missing, &count);
         bool ready = count == before && count < HF_SNAPSHOT_SCOPES_AT_ONCE;
         if (ready) peer->snapshot = HF_PEER_SNAPSHOT_DUE;
         if (ready) hf_peer_wake(peer);

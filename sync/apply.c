@@ -217,8 +217,7 @@ static hf_status place_known(arrival *in, hf_applied_entry *out)
     bool ours = reason != 0 && memcmp(hash, in->hash, HF_HASH_SIZE) == 0, had, was_hole;
     uint8_t chain[HF_HASH_SIZE];
     status = hf_in_base(store, in->entry.scope, in->log, in->entry.seq, &had);
-    if (status == HF_OK)
-        status = hf_hole_chain(store, in->log, in->entry.seq, chain, &was_hole);
+    if (status == HF_OK) status = hf_hole_chain(store, in->log, in->entry.seq, chain, &was_hole);
     if (status != HF_OK) return status;
     /* What a snapshot brought of it must not come twice: its effect, or that it is a hole. */
     bool emptied = in->entry.erased_count == in->entry.part_count;

@@ -422,8 +422,7 @@ static hf_status read_dots(reading *in)
         log->seq += (uint64_t)hf_read_int(&in->reader);
         in->hlc += (uint64_t)hf_read_int(&in->reader);
         *dot = (hf_live){.hlc = in->hlc, .quality = (uint8_t)hf_read_uint_max(&in->reader, 3)};
-        dot->at.dot =
-            (hf_dot){.origin = log->origin->id, .lane = log->lane, .seq = log->seq};
+        dot->at.dot = (hf_dot){.origin = log->origin->id, .lane = log->lane, .seq = log->seq};
         bool whole = take_bytes(&in->prefixes, dot->at.prefix, HF_PREFIX_SIZE);
         if (!whole || log->seq == 0 || log->seq > INT64_MAX || in->hlc > INT64_MAX)
             return HF_ERR_PROTOCOL;
@@ -531,8 +530,7 @@ static hf_status read_record(reading *in, hf_record *record)
 
 static hf_status read_all(reading *in, hf_chunk_visitor visit, void *context)
 {
-    if (hf_read_array(&in->reader, ITEMS) != ITEMS ||
-        hf_read_uint(&in->reader) != KIND_RECORDS)
+    if (hf_read_array(&in->reader, ITEMS) != ITEMS || hf_read_uint(&in->reader) != KIND_RECORDS)
         return HF_ERR_PROTOCOL;
     in->scope = (uint32_t)hf_read_uint_max(&in->reader, INT32_MAX);
     hf_status status = read_logs(in);

@@ -41,7 +41,7 @@ typedef struct hf_download {
 } hf_download;
 
 typedef enum hf_chunk_state { HF_CHUNK_NEEDED = 0, HF_CHUNK_ASKED, HF_CHUNK_STAGED } hf_chunk_state;
-typedef struct hf_fetch { /* a snapshot on its way: client_snapshot.c */
+typedef struct hf_fetch {  /* a snapshot on its way: client_snapshot.c */
     hf_chunk_name *chunks; /* as offered */
     uint8_t *states, *tries;
     size_t count, staged;

@@ -163,8 +163,7 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
         .wall_ms = client->wall_ms + (now_ms - client->wall_now_ms),
         .heads = stored.heads,
     };
-    if (status == HF_OK)
-        status = hf_client_capabilities(client, &message.as.hello.capabilities);
+    if (status == HF_OK) status = hf_client_capabilities(client, &message.as.hello.capabilities);
     if (status == HF_OK) hf_message_write(&client->raw, &message);
     hf_buffer_free(&walk.logs);
     hf_buffer_free(&walk.claims);

@@ -277,8 +277,7 @@ hf_status hf_client_on_chunk(hf_client *client, hf_batch *batch, const hf_chunk_
         return out_of_turn(client, HF_FRAME_CHUNK);
     size_t at = fetch->asked[0];
     const hf_chunk_name *name = &fetch->chunks[at];
-    if (memcmp(chunk->hash, name->hash, HF_HASH_SIZE) != 0 ||
-        chunk->offset != fetch->packed.size ||
+    if (memcmp(chunk->hash, name->hash, HF_HASH_SIZE) != 0 || chunk->offset != fetch->packed.size ||
         chunk->bytes.size > name->packed_size - fetch->packed.size)
         return out_of_turn(client, HF_FRAME_CHUNK);
     hf_write_raw(&fetch->packed, chunk->bytes);

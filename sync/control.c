@@ -572,7 +572,7 @@ static hf_status fold_clock(hf_store *store, const hf_record *record, bool whole
 
 /* ---- one record changed ---- */
 
-static hf_status fold_control(hf_store *store, const hf_record_id *id, bool loaded)
+hf_status hf_control_fold(hf_store *store, const hf_record_id *id, bool loaded)
 {
     hf_record record;
     hf_status status = hf_record_load(store, id, true, &record);
@@ -589,14 +589,4 @@ static hf_status fold_control(hf_store *store, const hf_record_id *id, bool load
     }
     hf_record_clear(&record);
     return status;
-}
-
-hf_status hf_control_fold(hf_store *store, const hf_record_id *id)
-{
-    return fold_control(store, id, false);
-}
-
-hf_status hf_control_loaded(hf_store *store, const hf_record_id *id)
-{
-    return fold_control(store, id, true);
 }

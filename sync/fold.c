@@ -269,7 +269,7 @@ hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *en
     if (status == HF_OK && !begins) status = note_entry(store, record.no, position);
     hf_record_clear(&record);
     bool system = part->record.type < HF_TYPE_FIRST_PACK;
-    return status == HF_OK && system ? hf_control_fold(store, &part->record) : status;
+    return status == HF_OK && system ? hf_control_fold(store, &part->record, false) : status;
 }
 
 /* ---- a record that holds too much ---- */
@@ -404,8 +404,8 @@ static hf_status rebuild_entry(hf_store *store, hf_record *record, uint64_t posi
     if (status != HF_OK || body.scope != record->scope) return status;
     bool had = false;
     if (record->basis)
-        status = hf_in_base(store, body.scope, hf_log_no(origin_no, entry.dot.lane), body.seq,
-                            &had);
+        status =
+            hf_in_base(store, body.scope, hf_log_no(origin_no, entry.dot.lane), body.seq, &had);
     if (status != HF_OK || had) return status;
     fold_entry facts = {.body = &body, .origin = entry.dot.origin, .lane = entry.dot.lane};
     status = hf_entry_hash(store->crypto, &facts.origin, facts.lane, &body, facts.hash);

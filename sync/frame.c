@@ -19,7 +19,7 @@ enum {
     Z_ITEMS = 3,          /* after the type: dictionary, raw length, deflate */
     C_ITEMS = 5,          /* dictionary, raw length, stream length, deflate, plain */
     OVERHEAD_MAX = 24,    /* bytes of either that are not deflate or plain: 1 + 2 + 1 + 4 * 5 */
-    CHUNK_LEVEL = 6, /* of a snapshot */
+    CHUNK_LEVEL = 6,      /* of a snapshot */
     DEFLATE_LEVEL = 3,    /* lazy matching costs 0.4 us a record and saves 2 bytes of it */
     DEFLATE_WINDOW = -15, /* 32 KiB, raw: CBOR has the length, TLS has the checksum */
     DEFLATE_MEMORY = 8    /* zlib's default */

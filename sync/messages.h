@@ -83,8 +83,8 @@ typedef struct hf_list {
 
 enum { /* HELLO's capabilities, a sum */
        HF_TAKES_SNAPSHOTS = 8,
-       HF_HAS_CHUNKS = 16,     /* was promised one, and has not loaded it */
-       HF_NEEDS_SNAPSHOT = 32  /* has state that only another can put right */
+       HF_HAS_CHUNKS = 16,    /* was promised one, and has not loaded it */
+       HF_NEEDS_SNAPSHOT = 32 /* has state that only another can put right */
 };
 
 typedef struct hf_hello {
@@ -95,7 +95,7 @@ typedef struct hf_hello {
     bool resuming; /* false: resume is null on the wire */
     hf_cursor resume;
     uint64_t wall_ms;
-    uint64_t heads; /* of this hub's, held up to this number */
+    uint64_t heads;        /* of this hub's, held up to this number */
     uint64_t capabilities; /* 0 where HELLO ends before it */
 } hf_hello;
 typedef struct hf_claim { /* an incarnation of the device and how far it has its logs */
@@ -231,7 +231,7 @@ typedef struct hf_certificate_frame {
 } hf_certificate_frame;
 
 typedef struct hf_offer { /* a snapshot of some scopes, and where the feed goes on after it */
-    uint32_t number; /* from 1, in this session */
+    uint32_t number;      /* from 1, in this session */
     uint64_t position;
     uint8_t chain[16];
     hf_list scopes; /* hf_next_offered, ascending; none: there is no snapshot to be had */

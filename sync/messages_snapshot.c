@@ -39,7 +39,8 @@ static void read_scope(hf_reader *reader, hf_offered_scope *out, size_t *total)
         read_chunk_name(reader, &chunk);
     }
     *total += out->chunks.count;
-    out->chunks.items = (hf_bytes){start, reader->status == HF_OK ? (size_t)(reader->at - start) : 0};
+    out->chunks.items =
+        (hf_bytes){start, reader->status == HF_OK ? (size_t)(reader->at - start) : 0};
 }
 
 void hf_read_offer(hf_reader *reader, hf_message *out)

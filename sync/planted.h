@@ -39,11 +39,11 @@ typedef enum hf_planted_name {
     HF_PLANTED_SNAPSHOT_NOT_ONE_MOMENT, /* hub: a record that changes while it is made is not put
                                            aside */
     HF_PLANTED_SNAPSHOT_NO_PENDING,     /* hub: what was overwritten before it came is left out */
-    HF_PLANTED_SNAPSHOT_LATE_PLACE,     /* hub: the feed goes on from where it is, not from the cut */
-    HF_PLANTED_SNAPSHOT_OWN_FORGOTTEN,  /* client: own entries not in it are not folded again */
-    HF_PLANTED_SNAPSHOT_UNCHECKED,      /* client: a chunk is taken whatever its hash */
-    HF_PLANTED_SNAPSHOT_HALF,           /* client: shown with a chunk missing */
-    HF_PLANTED_ENTRY_ABORTS,      /* an entry with the word POISON in it trips an assertion */
+    HF_PLANTED_SNAPSHOT_LATE_PLACE, /* hub: the feed goes on from where it is, not from the cut */
+    HF_PLANTED_SNAPSHOT_OWN_FORGOTTEN, /* client: own entries not in it are not folded again */
+    HF_PLANTED_SNAPSHOT_UNCHECKED,     /* client: a chunk is taken whatever its hash */
+    HF_PLANTED_SNAPSHOT_HALF,          /* client: shown with a chunk missing */
+    HF_PLANTED_ENTRY_ABORTS,           /* an entry with the word POISON in it trips an assertion */
     HF_PLANTED_COUNT
 } hf_planted_name;
 

@@ -74,8 +74,7 @@ static hf_status grow(void **items, size_t count, size_t *capacity, size_t size)
 
 static hf_status add_log(scope_making *in, const hf_vector_item *item)
 {
-    hf_status status =
-        grow((void **)&in->logs, in->log_count, &in->log_capacity, sizeof *in->logs);
+    hf_status status = grow((void **)&in->logs, in->log_count, &in->log_capacity, sizeof *in->logs);
     if (status == HF_OK) in->logs[in->log_count++] = *item;
     return status;
 }
@@ -273,8 +272,7 @@ static hf_status emit(hf_making *making, scope_making *in)
     hf_buffer_clear(&making->raw);
     hf_chunk_end(&in->chunk, &making->raw);
     if (making->raw.status != HF_OK) return making->raw.status;
-    return making->options.sink(making->options.context, in->scope,
-                                hf_buffer_bytes(&making->raw));
+    return making->options.sink(making->options.context, in->scope, hf_buffer_bytes(&making->raw));
 }
 
 /* Where one chunk ends goes by the ids in it and not by what came before, so that one record more
@@ -297,8 +295,8 @@ static hf_status add_record(hf_making *making, scope_making *in, const hf_record
             (begins && ends_before(making, in, record)))
             status = emit(making, in);
         if (status == HF_OK)
-            status = hf_chunk_add(making->store, &in->chunk, record, making->options.chunk_size,
-                                  &place);
+            status =
+                hf_chunk_add(making->store, &in->chunk, record, making->options.chunk_size, &place);
     }
     return status;
 }
@@ -458,8 +456,7 @@ static hf_status write_logs(hf_making *making, bool *done)
     if (status == HF_OK) status = making->raw.status;
     hf_buffer_free(&logs);
     if (status != HF_OK) return status;
-    return making->options.sink(making->options.context, in->scope,
-                                hf_buffer_bytes(&making->raw));
+    return making->options.sink(making->options.context, in->scope, hf_buffer_bytes(&making->raw));
 }
 
 hf_status hf_making_step(hf_making *making, bool *done)

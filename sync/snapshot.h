@@ -41,8 +41,7 @@ typedef struct hf_chunk_name {
 /* Keeps one packed chunk until its snapshot is whole. */
 HF_MUST_CHECK hf_status hf_staged_put(hf_batch *batch, const uint8_t hash[HF_HASH_SIZE],
                                       hf_bytes packed);
-HF_MUST_CHECK hf_status hf_staged_has(hf_store *store, const uint8_t hash[HF_HASH_SIZE],
-                                      bool *has);
+HF_MUST_CHECK hf_status hf_staged_has(hf_store *store, const uint8_t hash[HF_HASH_SIZE], bool *has);
 /* Drops what is staged and not among these, which may be none. */
 HF_MUST_CHECK hf_status hf_staged_keep(hf_batch *batch, const hf_chunk_name *chunks, size_t count);
 /* Puts the snapshot in place of what is held of its scopes, and folds again what is held and is

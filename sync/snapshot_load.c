@@ -1,9 +1,9 @@
 /* snapshot_load.c: a snapshot in place of what was held of its scopes, in one transaction.
  *
  * Why staged first: a link dies, a battery is empty, and what came must not have to come again; but
- * nobody may be shown half of a custody record. Chunks wait beside the tables until the last one is
- * here. What this device holds and the snapshot does not (its own entries that no hub has) is folded
- * again on top, by the same lines as ever. */
+ * nobody may be shown half a record. Chunks wait beside the tables until the last one is
+ * here. What this device holds and the snapshot does not (its own entries that no hub has) is
+ * folded again on top, by the same lines as ever. */
 #include "store_core.h"
 
 #include "hlc.h"
@@ -280,8 +280,7 @@ static hf_status read_hole(loading *in, hf_reader *reader, int64_t log)
     return status;
 }
 
-static hf_status set_log(loading *in, int64_t log, uint64_t seq,
-                         const uint8_t chain[HF_HASH_SIZE])
+static hf_status set_log(loading *in, int64_t log, uint64_t seq, const uint8_t chain[HF_HASH_SIZE])
 {
     if (log == in->log) return HF_OK; /* more holes of the same */
     in->log = log;
@@ -408,8 +407,7 @@ static hf_status load_chunk(loading *in, hf_bytes raw)
     (void)hf_read_array(&reader, SIZE_MAX);
     uint64_t kind = hf_read_uint(&reader);
     if (reader.status != HF_OK) return HF_ERR_PROTOCOL;
-    return kind == KIND_LOGS ? load_logs(in, raw)
-                             : hf_chunk_read(in->store, raw, load_record, in);
+    return kind == KIND_LOGS ? load_logs(in, raw) : hf_chunk_read(in->store, raw, load_record, in);
 }
 
 /* ---- what is held and not in the snapshot ---- */
@@ -448,8 +446,7 @@ static hf_status rejoin_entry(loading *in, int64_t log, const hf_entry *entry)
 }
 
 /* The next entry of the log after what the vector has, copied: folding reads other entries. */
-static hf_status next_held(loading *in, int64_t log, uint64_t after, hf_buffer *copy,
-                           hf_entry *out)
+static hf_status next_held(loading *in, int64_t log, uint64_t after, hf_buffer *copy, hf_entry *out)
 {
     int64_t origin_no;
     sqlite3_stmt *statement = hf_sql(in->store, HF_SQL_REJOIN);
@@ -508,7 +505,7 @@ static hf_status load_control(loading *in)
         id.type = (uint32_t)type;
         status = hf_column_exact(in->store, statement, 1, id.bytes, HF_RECORD_ID_SIZE);
         sqlite3_reset(statement);
-        if (status == HF_OK) status = hf_control_loaded(in->store, &id);
+        if (status == HF_OK) status = hf_control_fold(in->store, &id, true);
     }
     return status;
 }
@@ -558,7 +555,6 @@ hf_status hf_snapshot_load(hf_batch *batch, hf_deflater *deflater, const hf_chun
     hf_buffer_free(&raw);
     free(in.held);
     if (status == HF_OK) status = hf_staged_keep(batch, NULL, 0);
-    if (status == HF_OK)
-        status = hf_meta_set(batch->store, META_OUTDATED, (hf_bytes){NULL, 0});
+    if (status == HF_OK) status = hf_meta_set(batch->store, META_OUTDATED, (hf_bytes){NULL, 0});
     return status;
 }

@@ -207,14 +207,14 @@ typedef struct hf_record_field {
 typedef enum hf_record_basis { /* what a record is folded from, beside the entries that are held */
                                HF_BASIS_NONE = 0,
                                HF_BASIS_STATE = 1, /* it is as a snapshot had it */
-                               HF_BASIS_KEPT = 2 /* it has changed since: `record_base` has it */
+                               HF_BASIS_KEPT = 2   /* it has changed since: `record_base` has it */
 } hf_record_basis;
 typedef struct hf_record { /* a record being folded */
     int64_t no;            /* 0: not yet stored */
     hf_record_id id;
     uint32_t scope;
     bool deleted, edited_deleted;
-    uint64_t first;          /* position of the entry that began it; 0: a snapshot did */
+    uint64_t first; /* position of the entry that began it; 0: a snapshot did */
     hf_record_basis basis;
     hf_record_field *fields; /* ascending by number */
     size_t field_count, field_capacity;
@@ -393,10 +393,9 @@ HF_MUST_CHECK hf_status hf_record_refold_based(hf_store *store);
 HF_MUST_CHECK hf_status hf_snapshot_outdate(hf_store *store);
 
 /* ---- control.c ---- */
-/* The same for a record that a snapshot brought, which has the verdicts' effect in it already. */
-HF_MUST_CHECK hf_status hf_control_loaded(hf_store *store, const hf_record_id *id);
-/* A record of a system type changed in the open batch: brings its table up to date. */
-HF_MUST_CHECK hf_status hf_control_fold(hf_store *store, const hf_record_id *id);
+/* A record of a system type changed in the open batch: brings its table up to date. `loaded`: it
+ * came in a snapshot, which has in it already what it says of other entries. */
+HF_MUST_CHECK hf_status hf_control_fold(hf_store *store, const hf_record_id *id, bool loaded);
 HF_MUST_CHECK hf_status hf_pack_load(hf_store *store); /* newest `_pack` held becomes the pack */
 HF_MUST_CHECK hf_status hf_may_write(hf_store *store, uint32_t scope, bool *may);
 HF_MUST_CHECK hf_status hf_clock_caps_load(hf_store *store); /* at open */

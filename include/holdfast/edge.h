@@ -68,8 +68,8 @@ typedef struct hf_edge_status {
     bool clock_known;
     bool fetching;                    /* a snapshot is on its way ... */
     uint32_t parts_here, parts_count; /* ... of which so many parts are here; of 0: it is made */
-    char certificate_problem[160]; /* why ours is not renewed though it is time; "" */
-    char last_error[160];          /* why the last link ended; "" when it did not */
+    char certificate_problem[160];    /* why ours is not renewed though it is time; "" */
+    char last_error[160];             /* why the last link ended; "" when it did not */
 } hf_edge_status;
 void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out);
 /* When our own certificate holds; zeros when there is none. */

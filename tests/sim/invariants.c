@@ -332,7 +332,8 @@ static void judge_arrival(sim_world *world, const sim_node *node)
     const char *what;
     const sim_dot *dot = outstanding(world, node, &what);
     if (sim_outdated(node))
-        sim_break(world, SIM_L1, "%s still waits for a snapshot to put a verdict right", node->name);
+        sim_break(world, SIM_L1, "%s still waits for a snapshot to put a verdict right",
+                  node->name);
     if (!dot) return;
     hf_edge_status status;
     hf_edge_status_get(node->edge, &status);

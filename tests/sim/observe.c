@@ -131,7 +131,7 @@ static hf_status on_hole(void *context, const hf_hole *hole)
     return HF_OK;
 }
 
-static sim_tail *tail_of(sim_node *node, const sim_dot *dot, uint32_t origin)
+sim_tail *sim_tail_of(sim_node *node, const sim_dot *dot, uint32_t origin)
 {
     for (size_t i = 0; i < node->tail_count; i++) {
         sim_tail *tail = &node->tails[i];
@@ -152,7 +152,7 @@ static void check_step(sim_world *world, sim_node *node, const sim_dot *dot)
 {
     size_t origin;
     (void)sim_origin_node(world, &dot->dot.origin, &origin);
-    sim_tail *tail = tail_of(node, dot, (uint32_t)origin);
+    sim_tail *tail = sim_tail_of(node, dot, (uint32_t)origin);
     sim_checked(world, SIM_S5);
     if (dot->dot.seq <= tail->seq) {
         if (!dot->opened_at)
@@ -367,69 +367,6 @@ static hf_status on_entry(void *context, const hf_entry *entry)
     return sim_over(world) ? HF_ERR_INPUT : HF_OK;
 }
 
-/* ---- what a snapshot brought ---- */
-
-bool sim_outdated(const sim_node *node)
-{
-    bool outdated = false;
-    return hf_snapshot_is_outdated(node->store, &outdated) == HF_OK && outdated;
-}
-
-static hf_status add_based(void *context, uint32_t scope, const hf_vector_item *item)
-{
-    (void)scope;
-    *(uint64_t *)context += item->seq + 1;
-    return HF_OK;
-}
-
-/* Its effect is here; whether it is one of those that are stepped over, the holes say. */
-static void take_based(observation *seen, sim_dot *dot)
-{
-    uint64_t bit = 1ull << seen->node->index;
-    hole_search search = {.dot = &dot->dot, .seq = dot->dot.seq};
-    if (dot->held & bit && !(dot->based & bit)) return; /* it has the entry itself */
-    if (hf_hole_each(seen->node->store, on_hole, &search) != HF_OK) return;
-    dot->held |= bit;
-    dot->based |= bit;
-    dot->hollow = search.found ? dot->hollow | bit : dot->hollow & ~bit;
-    sim_checked(seen->world, SIM_S14);
-    if (!sim_may_hold(seen->world, seen->node, dot))
-        sim_break(seen->world, SIM_S14, "%s has a snapshot with %s of scope %u in it",
-                  seen->node->name, name_of(seen->world, &dot->dot).text, dot->scope);
-}
-
-static hf_status on_base(void *context, uint32_t scope, const hf_vector_item *item)
-{
-    observation *seen = context;
-    sim_world *world = seen->world;
-    size_t origin, known = 0;
-    (void)sim_origin_node(world, &item->origin, &origin);
-    for (size_t i = 0; i < world->dot_count && !sim_over(world); i++) {
-        sim_dot *dot = &world->dots[i];
-        if (dot->scope != scope || dot->dot.lane != item->lane || dot->dot.seq > item->seq ||
-            memcmp(dot->dot.origin.bytes, item->origin.bytes, HF_ORIGIN_SIZE) != 0)
-            continue;
-        sim_tail *tail = tail_of(seen->node, dot, (uint32_t)origin);
-        if (tail->seq < item->seq) tail->seq = item->seq;
-        if (dot->dot.seq == item->seq) known++;
-        take_based(seen, dot);
-    }
-    sim_checked(world, SIM_S5);
-    if (!known && !sim_over(world))
-        sim_break(world, SIM_S5, "%s has a snapshot up to an entry that nobody wrote",
-                  seen->node->name);
-    return HF_OK;
-}
-
-static void observe_bases(observation *seen)
-{
-    uint64_t based = 0;
-    sim_node *node = seen->node;
-    if (hf_snapshot_each_base(node->store, add_based, &based) != HF_OK || based == node->based)
-        return;
-    if (hf_snapshot_each_base(node->store, on_base, seen) == HF_OK) node->based = based;
-}
-
 /* Reads the feed from `after` to its end; false when the store could not, or the world is over. */
 static bool read_feed(observation *seen, uint64_t after)
 {
@@ -549,7 +486,7 @@ static void observe(sim_world *world, sim_node *node)
         if (wall > node->wall_seen_ms) node->wall_seen_ms = wall;
     }
     observation seen = {.world = world, .node = node};
-    if (node->edge) observe_bases(&seen);
+    if (node->edge) sim_observe_bases(world, node);
     if (!sim_node_alive(world, node) || sim_over(world)) return;
     if (!read_feed(&seen, node->feed_count)) return;
     if (node->hub) {
@@ -586,7 +523,7 @@ static void observe_again(sim_world *world, sim_node *node)
     node->just_restored = false;
     observation seen = {.world = world, .node = node, .again = true};
     size_t had = node->feed_count;
-    if (node->edge) observe_bases(&seen);
+    if (node->edge) sim_observe_bases(world, node);
     if (!sim_node_alive(world, node) || sim_over(world)) return;
     if (!read_feed(&seen, 0)) return;
     sim_checked(world, SIM_S1);

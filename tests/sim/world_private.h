@@ -116,7 +116,7 @@ typedef struct sim_node {
     bool epoch_known;
     uint64_t acked[SIM_LOGS]; /* of its present incarnation, as far as it was told */
     uint64_t cursor;
-    uint64_t based; /* sum of what its snapshots stand for */
+    uint64_t based;        /* sum of what its snapshots stand for */
     uint64_t wall_seen_ms; /* highest wall time given to it in this step */
     uint64_t turn_wall_ms; /* wall time of its last turn */
 } sim_node;
@@ -270,10 +270,17 @@ void sim_observe(sim_world *world, sim_node *node);
 void sim_observe_again(sim_world *world, sim_node *node);
 bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot);
 bool sim_may_write(const sim_node *node, uint32_t scope);
-bool sim_outdated(const sim_node *node); /* it waits for a snapshot, and says so */
 void sim_observe_free(sim_world *world);
 /* Sessions that last will have to carry this entry: L4. */
 void sim_tell_links(sim_world *world, const sim_node *node, const sim_dot *dot);
+
+/* Where the node's feed has brought one log in one scope; made when it is new. */
+sim_tail *sim_tail_of(sim_node *node, const sim_dot *dot, uint32_t origin);
+
+/* ---- based.c ---- */
+/* Learns what the node's snapshots stand for, if that has changed. */
+void sim_observe_bases(sim_world *world, sim_node *node);
+bool sim_outdated(const sim_node *node); /* it waits for another one, and says so */
 
 /* ---- invariants.c ---- */
 void sim_look(sim_world *world, sim_node *node); /* S3 to S6 at one replica, now */

@@ -33,9 +33,11 @@ hf_status pair_try_open(pair_world *pair, pair_node *node)
                                 .is_hub = is_hub};
     hf_status status = hf_store_open(&options, &node->store, problem, sizeof problem);
     if (status != HF_OK && !pair->faults) print_error("%s: %s\n", node->name, problem);
-    hf_hub_options hub = {
-        .implementation = "test hub", .peers_max = PAIR_EDGES_MAX, .authority = &pair->authority,
-        .snapshot_behind_min = pair->behind_min, .snapshot_chunk_size = pair->chunk_size};
+    hf_hub_options hub = {.implementation = "test hub",
+                          .peers_max = PAIR_EDGES_MAX,
+                          .authority = &pair->authority,
+                          .snapshot_behind_min = pair->behind_min,
+                          .snapshot_chunk_size = pair->chunk_size};
     hf_edge_options edge = {.implementation = "test edge"};
     if (status == HF_OK)
         status = is_hub ? hf_hub_new(node->store, &hub, &pair->hub)

@@ -41,11 +41,11 @@ struct pair_world {
     bool disk_is_full;      /* at the edges, for new certificates */
     size_t edge_count;
     uint64_t now_ms;
-    const char *folder; /* stores are real files in it; NULL: on disks in memory */
+    const char *folder;              /* stores are real files in it; NULL: on disks in memory */
     uint32_t behind_min, chunk_size; /* as hf_hub_options has them, of a hub that is opened next */
-    hf_ending ending;   /* how the last daemons ended, as the next ones are told */
-    bool faults;        /* memory and disks may fail: that ends a link, as in the programs */
-    uint32_t troubles;  /* ... and these statuses came of it, a bit for each */
+    hf_ending ending;                /* how the last daemons ended, as the next ones are told */
+    bool faults;       /* memory and disks may fail: that ends a link, as in the programs */
+    uint32_t troubles; /* ... and these statuses came of it, a bit for each */
     pair_tap tap;
     void *context;
     size_t frames[2][64]; /* by way and type, since pair_count_from */

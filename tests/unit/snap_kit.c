@@ -17,9 +17,8 @@ static hf_status on_chunk(void *context, uint32_t scope, hf_bytes raw)
     assert_int_equal(hf_packer_begin(s->packer, raw), HF_OK);
     while (!done) assert_int_equal(hf_packer_step(s->packer, 4096, &done, &packed), HF_OK);
     hf_write_raw(&s->packed[at], packed);
-    s->names[at] = (hf_chunk_name){.scope = scope,
-                                   .raw_size = (uint32_t)raw.size,
-                                   .packed_size = (uint32_t)packed.size};
+    s->names[at] = (hf_chunk_name){
+        .scope = scope, .raw_size = (uint32_t)raw.size, .packed_size = (uint32_t)packed.size};
     hf_chunk_hash(hf_store_crypto(s->store), raw, s->names[at].hash);
     return HF_OK;
 }

@@ -1,4 +1,5 @@
-/* snap_kit.h: a snapshot carried from store to store by hand, with no session between. For tests. */
+/* snap_kit.h: a snapshot carried from store to store by hand, with no session between. For tests.
+ */
 #ifndef HF_TEST_SNAP_KIT_H
 #define HF_TEST_SNAP_KIT_H
 

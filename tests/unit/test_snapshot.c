@@ -99,7 +99,8 @@ static void later_writes_merge_as_if_all_were_held(void **state)
     assert_int_equal(kit_live(&k->edges[2], &id, KIT_MO), 1);
 }
 
-/* An overwriting entry may come before what it overwrites; that must not be forgotten on the way. */
+/* An overwriting entry may come before what it overwrites; that must not be forgotten on the way.
+ */
 static void what_was_overwritten_before_it_came_stays_so(void **state)
 {
     kit *k = *state;
@@ -136,7 +137,8 @@ static void large_sets_and_long_logs_are_cut_over_chunks(void **state)
     for (uint32_t i = 0; i < 100; i++) kit_add(k, &k->edges[0], &id, KIT_SUSPECTS, kit_ref(k, i));
     for (int i = 0; i < 150; i++) {
         char line[128];
-        snprintf(line, sizeof line, "line %d: he was seen at the corner, and again at the bridge", i);
+        snprintf(line, sizeof line, "line %d: he was seen at the corner, and again at the bridge",
+                 i);
         kit_add(k, &k->edges[0], &id, KIT_LOG, kit_text(k, line));
     }
     for (int i = 0; i < 30; i++) (void)kit_crime(k, &k->edges[1], "another");

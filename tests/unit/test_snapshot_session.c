@@ -28,7 +28,10 @@ static void crime_in(pair_world *pair, const char *name)
     assert_int_equal(hf_scope_by_name(pair->hub_node.store, name, &scope), HF_OK);
     assert_int_equal(hf_txn_begin(pair->nodes[0].store, &author, &txn), HF_OK);
     assert_int_equal(hf_txn_new_id(txn, 16, &id), HF_OK);
-    hf_change change = {.record = id, .scope = scope, .field = 27, .kind = HF_CHANGE_SET,
+    hf_change change = {.record = id,
+                        .scope = scope,
+                        .field = 27,
+                        .kind = HF_CHANGE_SET,
                         .value = hf_buffer_bytes(&value)};
     assert_int_equal(hf_txn_change(txn, &change), HF_OK);
     assert_int_equal(hf_txn_commit(txn, NULL, NULL), HF_OK);
@@ -38,8 +41,8 @@ static void crime_in(pair_world *pair, const char *name)
 /* A hub that makes small snapshots early, and has something in two. */
 static pair_world *world(size_t edges)
 {
-    pair_world *pair = pair_new_with(
-        &(pair_options){.edge_count = edges, .scopes = SCOPES, .scope_count = 2});
+    pair_world *pair =
+        pair_new_with(&(pair_options){.edge_count = edges, .scopes = SCOPES, .scope_count = 2});
     pair_shut(pair, &pair->hub_node);
     pair->behind_min = 20;
     pair->chunk_size = 1024;
@@ -61,8 +64,8 @@ static hf_edge_status status_of(pair_world *pair, size_t edge)
 static int64_t number(pair_world *pair, size_t edge, const char *sql)
 {
     sqlite3_stmt *statement;
-    assert_int_equal(
-        sqlite3_prepare_v2(pair->nodes[edge].store->db, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(pair->nodes[edge].store->db, sql, -1, &statement, NULL),
+                     SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     int64_t value = sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
