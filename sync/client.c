@@ -34,8 +34,6 @@ void hf_client_free(hf_client *client)
     hf_buffer_free(&client->items);
     hf_buffer_free(&client->sealed);
     hf_buffer_free(&client->certificate.next);
-    hf_buffer_free(&client->fetch.packed);
-    hf_buffer_free(&client->fetch.raw);
     free(client->known);
     free(client);
 }

@@ -26,7 +26,8 @@ static void forget(hf_fetch *fetch)
     fetch->chunks = NULL;
     fetch->states = fetch->tries = NULL;
     fetch->count = fetch->staged = fetch->asked_count = 0;
-    hf_buffer_clear(&fetch->packed);
+    hf_buffer_free(&fetch->packed); /* a device keeps no megabytes for what it needs once a year */
+    hf_buffer_free(&fetch->raw);
 }
 
 void hf_client_fetch_drop(hf_client *client)

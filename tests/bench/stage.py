@@ -101,12 +101,6 @@ class Round:
         self.nodes.append(node)
         return node
 
-    def empty(self, name):
-        """A device loses what it holds, but for its keys."""
-        for path in (self.directory / name).iterdir():
-            if ".db" in path.name:
-                path.unlink()
-
     def __enter__(self):
         return self
 

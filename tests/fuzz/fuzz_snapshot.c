@@ -37,6 +37,7 @@ void fuzz_one(const uint8_t *data, size_t size)
     hf_status status = deflater ? HF_OK : hf_deflater_new(&deflater);
     if (status == HF_OK && !packer) status = hf_packer_new(&packer);
     assert(status == HF_OK);
+    fuzz_count_from_here();
     if (size == 0) return;
     hf_bytes raw = {data, size}, packed = packed_of(packer, raw);
     hf_chunk_name name = {.scope = pair_scope(world->pair), .raw_size = (uint32_t)size};
