@@ -43,6 +43,12 @@ static void read_scope(hf_reader *reader, hf_offered_scope *out, size_t *total)
         (hf_bytes){start, reader->status == HF_OK ? (size_t)(reader->at - start) : 0};
 }
 
+/* HELLO's tenth item. */
+void hf_capabilities_read(hf_reader *reader, hf_message *out)
+{
+    out->as.hello.capabilities = hf_read_uint(reader);
+}
+
 void hf_read_offer(hf_reader *reader, hf_message *out)
 {
     hf_offer *offer = &out->as.offer;

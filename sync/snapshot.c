@@ -47,7 +47,7 @@ struct hf_making {
 
 void hf_chunk_hash(const hf_crypto *crypto, hf_bytes raw, uint8_t out[HF_HASH_SIZE])
 {
-    static const uint8_t tag = 0x0d;
+    static const uint8_t tag = 0x0f;
     hf_bytes pieces[] = {{&tag, 1}, raw};
     crypto->hash(crypto->context, pieces, 2, out);
 }

@@ -201,6 +201,7 @@ static hf_status clear_records(loading *in)
     hf_status status = run_scope(in, HF_SQL_SCOPE_ELEMENTS_CLEAR);
     if (status == HF_OK) status = run_scope(in, HF_SQL_SCOPE_CONFLICTS_CLEAR);
     if (status == HF_OK) status = run_scope(in, HF_SQL_SCOPE_BASES_CLEAR);
+    if (status == HF_OK) status = run_scope(in, HF_SQL_SCOPE_PROVISIONALS_CLEAR);
     if (status == HF_OK) status = empty.status;
     if (status == HF_OK) {
         sqlite3_stmt *statement = hf_sql(in->store, HF_SQL_SCOPE_RECORDS_CLEAR);
@@ -368,7 +369,7 @@ static hf_status join(loading *in, hf_record *record)
     for (size_t i = 0; i < record->field_count && status == HF_OK; i++)
         status = move_field(&stored, &record->fields[i]);
     stored.basis = HF_BASIS_STATE;
-    if (status == HF_OK) status = hf_record_settle(in->store, &stored);
+    if (status == HF_OK) status = hf_record_settle(in->store, &stored, true);
     in->last.no = stored.no;
     hf_record_clear(&stored);
     return status;
@@ -396,7 +397,7 @@ static hf_status load_record(void *context, hf_record *record)
     if (record->id.type < HF_TYPE_FIRST_PACK) in->has_system = true;
     if (order == 0 || in->held_count > 0) return join(in, record);
     record->basis = HF_BASIS_STATE;
-    status = hf_record_settle(in->store, record);
+    status = hf_record_settle(in->store, record, true);
     in->last.no = record->no;
     return status;
 }

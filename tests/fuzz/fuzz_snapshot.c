@@ -1,5 +1,5 @@
-/* fuzz_snapshot.c: any bytes at all as a chunk of a snapshot: refused whole, or loaded, and then the
- * store still adds up. */
+/* fuzz_snapshot.c: any bytes at all as a chunk of a snapshot: refused whole, or loaded, and then
+ * the store still adds up. */
 #include "harness.h"
 #include "mutate.h"
 #include "world.h"

@@ -92,6 +92,8 @@ static hf_status open_store(sim_world *world, sim_node *node, char *problem, siz
                               .snapshot_behind_min = world->swarm.snapshot_behind,
                               .snapshot_chunk_size = world->swarm.snapshot_chunk};
         status = hf_hub_new(node->store, &hub, &node->hub);
+        if (status == HF_OK)
+            status = hf_hub_begin(node->hub, sim_node_now(world, node), sim_node_wall(world, node));
     } else if (status == HF_OK) {
         hf_edge_options edge = {.implementation = "sim"};
         status = hf_edge_new(node->store, &edge, &node->edge);
