@@ -184,7 +184,6 @@ static hf_status add_field(hf_store *store, hf_chunk *chunk, dot_list *list,
     const hf_cell *cell = &field->cell;
     size_t first = place->live, count = cell->live_count - first, index, taken = 0;
     size_t pending = first == 0 ? cell->pending_count : 0;
-    if (HF_PLANTED(SNAPSHOT_NO_PENDING)) pending = 0;
     hf_buffer live = {0};
     hf_status status = HF_OK;
     for (; taken < count && status == HF_OK; taken++) {

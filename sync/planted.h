@@ -57,8 +57,8 @@ typedef enum hf_planted_name {
     HF_PLANTED_OUTAGE_FROM_LATE, /* edge: notes what had to wait once it is over */
     HF_PLANTED_RECOVERY_SKIPS,   /* hub: the report leaves out what is withheld */
     /* snapshots */
-    HF_PLANTED_SNAPSHOT_NOT_ONE_MOMENT, /* hub: what changes while it is made is not put aside */
-    HF_PLANTED_SNAPSHOT_NO_PENDING,     /* hub: what was overwritten before it came is left out */
+    HF_PLANTED_SNAPSHOT_NO_HOLES,   /* client: what is withheld counts, as a snapshot has it */
+    HF_PLANTED_SNAPSHOT_NOT_ANEW,   /* client: shows what a verdict took back of a snapshot */
     HF_PLANTED_SNAPSHOT_LATE_PLACE, /* hub: the feed goes on from where it is, not from the cut */
     HF_PLANTED_SNAPSHOT_OWN_FORGOTTEN, /* client: own entries not in it are not folded again */
     HF_PLANTED_SNAPSHOT_HALF,          /* client: shown with a chunk missing */

@@ -259,7 +259,7 @@ hf_status hf_making_keep(hf_store *store, const hf_record *record)
     if (making->records_done || record->no > making->newest) return HF_OK;
     if (!scope_of(making, record->scope) || key_compare(&key, &making->walked) <= 0) return HF_OK;
     if (making->kept_size && kept_slot(making, record->no)->no) return HF_OK;
-    hf_status status = HF_PLANTED(SNAPSHOT_NOT_ONE_MOMENT) ? HF_OK : put_aside(making, record->no);
+    hf_status status = put_aside(making, record->no);
     /* Short of memory it is the snapshot that is given up, not what a device has written. */
     if (status == HF_ERR_NOMEM) making->failed = status;
     return status == HF_ERR_NOMEM ? HF_OK : status;

@@ -83,6 +83,7 @@ hf_status hf_in_base(hf_store *store, uint32_t scope, int64_t log, uint64_t seq,
 hf_status hf_snapshot_outdate(hf_store *store)
 {
     static const uint8_t yes = 1;
+    if (HF_PLANTED(SNAPSHOT_NOT_ANEW)) return HF_OK;
     return hf_meta_set(store, META_OUTDATED, (hf_bytes){&yes, 1});
 }
 
@@ -266,6 +267,7 @@ static hf_status read_hole(loading *in, hf_reader *reader, int64_t log)
         hf_read_null(reader);
     if (reader->status != HF_OK) return reader->status;
     if (pseq >= seq || reason == 0 || text.size > HF_TEXT_MAX) return HF_ERR_PROTOCOL;
+    if (HF_PLANTED(SNAPSHOT_NO_HOLES)) return HF_OK;
     sqlite3_stmt *statement = hf_sql(in->store, HF_SQL_HOLE_LOAD);
     sqlite3_bind_int64(statement, 1, log);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)seq);
