@@ -61,6 +61,14 @@ static void json_link(hf_call *call, const hf_edge_status *link)
     else
         hf_json_null(json, "dials_in_ms");
     hf_json_string(json, "last_error", link->last_error);
+    if (link->fetching) {
+        hf_json_object(json, "snapshot");
+        hf_json_uint(json, "parts", link->parts_here);
+        hf_json_uint(json, "of", link->parts_count);
+        hf_json_end(json);
+    } else {
+        hf_json_null(json, "snapshot");
+    }
     hf_json_time(json, "last_sync", link->last_sync_wall_ms);
     hf_json_object(json, "clock");
     hf_json_bool(json, "known", link->clock_known);

@@ -65,6 +65,12 @@ static void show_link(const hf_show *show, const json_t *status)
         fputs("Daemon     not running\n", show->out);
     fprintf(show->out, "Hub        %s: %s", hf_show_text(status, "hub"),
             running ? link_words(hf_show_text(status, "link")) : "not connected");
+    const json_t *snapshot = json_object_get(status, "snapshot");
+    if (json_is_object(snapshot) && hf_show_number(snapshot, "of") > 0)
+        fprintf(show->out, ", receiving a snapshot: %" PRIu64 " of %" PRIu64 " parts",
+                hf_show_number(snapshot, "parts"), hf_show_number(snapshot, "of"));
+    else if (json_is_object(snapshot))
+        fputs(", a snapshot is being made", show->out);
     if (*error && strcmp(hf_show_text(status, "link"), "down") == 0) {
         fputs(" (", show->out);
         hf_cli_text(show->out, error);

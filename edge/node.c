@@ -297,6 +297,10 @@ void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out)
     out->redial_at_ms = edge->linked ? 0 : edge->redial_at_ms;
     out->last_sync_wall_ms = edge->synced_wall_ms;
     hf_hub_time heard = hf_client_hub_time(edge->client);
+    size_t here, count;
+    out->fetching = edge->linked && hf_client_fetching(edge->client, &here, &count);
+    if (out->fetching) out->parts_here = (uint32_t)here;
+    if (out->fetching) out->parts_count = (uint32_t)count;
     out->clock_known = heard.known || edge->stored_known;
     uint64_t true_ms;
     uint8_t quality;

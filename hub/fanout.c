@@ -4,6 +4,7 @@
  * are served by the same few lines, and a slow one holds nothing but its own place. */
 #include "fanout.h"
 
+#include "snapshots.h"
 #include "vectors.h"
 
 #include "sync/planted.h"
@@ -116,7 +117,7 @@ static hf_status feed_item(void *context, const hf_feed_item *item)
     return walk->hub->runs.bodies.status;
 }
 
-static size_t skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX])
+size_t hf_fanout_skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX])
 {
     size_t count = 0;
     for (size_t i = 0; i < peer->origin_count; i++)
@@ -196,7 +197,7 @@ static hf_status read_feed(hf_hub *hub, hf_peer *peer, uint64_t *reached, uint8_
                            .scopes = peer->scopes,
                            .scope_count = peer->scope_count,
                            .skip = skip,
-                           .skip_count = skipped(peer, skip),
+                           .skip_count = hf_fanout_skipped(peer, skip),
                            .limit = HF_FEED_READ_MAX,
                            .bytes = hf_pace_frame(&peer->pace)};
     return hf_feed_read_scopes(hub->store, &query, feed_item, &walk, reached, chain);
@@ -346,6 +347,7 @@ hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
         status = hf_vectors_write(hub, peer);
         if (status == HF_OK && hub->raw.size == 0 && peer->wanted_count > 0)
             status = write_origin(hub, peer);
+        if (status == HF_OK && hub->raw.size == 0) status = hf_snapshots_write(hub, peer);
     } else {
         status = feed(hub, peer, now_ms);
         if (status == HF_OK && hub->raw.size == 0 && peer->at_end) status = heads(hub, peer);

@@ -16,5 +16,7 @@ void hf_fanout_wired(hf_peer *peer, size_t wire, uint64_t now_ms);
 /* Wakes those whose link has carried what it had. */
 void hf_fanout_wake_paced(hf_hub *hub);
 void hf_fanout_drop(hf_hub *hub, hf_peer *peer); /* its link is gone */
+/* Origins whose entries the peer has: they are not fed to it. */
+size_t hf_fanout_skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX]);
 
 #endif

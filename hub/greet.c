@@ -1,6 +1,8 @@
 /* greet.c: what a device says it has against what we hold: HELLO, the verdict, WELCOME. */
 #include "peer.h"
 
+#include "snapshots.h"
+
 #include "sync/control.h"
 #include "sync/planted.h"
 #include "sync/validity.h"
@@ -102,8 +104,16 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
     if (!hf_validity_holds(peer->valid, peer->hub->wall_ms)) peer->verdict = HF_EXPIRED;
     if (writing->behind) peer->verdict = HF_BEHIND;
     if (writing->forked) peer->verdict = HF_FORKED;
+    if (hf_snapshots_suit(peer->hub, hello, peer->verdict)) {
+        peer->snapshot_from =
+            peer->verdict == HF_RESUME && hello->resuming ? hello->resume.position : 0;
+        peer->snapshot_needed = hello->capabilities & HF_NEEDS_SNAPSHOT;
+        peer->verdict = HF_SNAPSHOT;
+        hf_snapshots_wait(peer);
+    }
     bool resumes = peer->verdict == HF_RESUME;
-    peer->fed = resumes ? HF_FED_FEED : peer->verdict == HF_VECTORS ? HF_FED_VECTORS : HF_FED_NOT;
+    bool asks = peer->verdict == HF_VECTORS || peer->verdict == HF_SNAPSHOT;
+    peer->fed = resumes ? HF_FED_FEED : asks ? HF_FED_VECTORS : HF_FED_NOT;
     uint64_t position = resumes && hello->resuming ? hello->resume.position : 0;
     peer->scanned = peer->told = peer->acked = position;
     if (HF_PLANTED(RESYNC_FROM_ZERO)) peer->scanned = 0;

@@ -5,6 +5,7 @@
 #include "backlog.h"
 #include "fanout.h"
 #include "ingest.h"
+#include "snapshots.h"
 
 #include "sync/control.h"
 
@@ -28,6 +29,7 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     hub->buckets = calloc(hub->bucket_count, sizeof *hub->buckets);
     (void)snprintf(hub->implementation, sizeof hub->implementation, "%s", options->implementation);
     hf_status status = hub->buckets ? hf_deflater_new(&hub->deflater) : HF_ERR_NOMEM;
+    if (status == HF_OK) status = hf_snapshots_new(hub, options, &hub->snapshots);
     if (status == HF_OK) status = hf_pulse_load(hub);
     if (status != HF_OK) {
         hf_hub_free(hub);
@@ -41,6 +43,7 @@ void hf_hub_free(hf_hub *hub)
 {
     if (!hub) return;
     while (hub->peers) hf_hub_link_down(hub, hub->peers, hub->now_ms);
+    hf_snapshots_free(hub->snapshots);
     hf_deflater_free(hub->deflater);
     hf_buffer_free(&hub->inflated);
     hf_buffer_free(&hub->raw);
@@ -283,6 +286,7 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     if (status == HF_OK) status = hf_pulse_turn(hub);
     bool moved = hf_feed_position(hub->store) != hub->position;
     if (moved || hub->heads_taken != heads_before) hf_fanout_wake(hub, wrote_outside);
+    if (status == HF_OK) hf_snapshots_turn(hub);
     wake_starved(hub);
     hf_fanout_wake_paced(hub);
     hub->retry_at_ms = status == HF_OK ? 0 : now_ms + HF_STORE_RETRY_MS;
@@ -321,13 +325,14 @@ hf_status hf_hub_send(hf_hub *hub, hf_peer *peer, uint64_t now_ms, hf_bytes *mes
 {
     *message = (hf_bytes){NULL, 0};
     hf_buffer_clear(&hub->raw);
+    hub->plain = false;
     hf_status status = write_frame(hub, peer, now_ms);
     if (status == HF_OK) status = hub->raw.status;
     if (status == HF_OK && hub->raw.size == 0) return HF_OK;
-    if (status == HF_OK)
+    if (status == HF_OK && !hub->plain)
         status = hf_frame_seal(hub->deflater, hf_buffer_bytes(&hub->raw), &hub->sealed);
     if (status != HF_OK) return refuse(peer, status, "output");
-    *message = hf_buffer_bytes(&hub->sealed);
+    *message = hf_buffer_bytes(hub->plain ? &hub->raw : &hub->sealed);
     hf_fanout_wired(peer, message->size, now_ms);
     return HF_OK;
 }
@@ -342,7 +347,7 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
 {
     if (hub->postponed_until_ms) return hub->postponed_until_ms;
     if (hub->starved || hub->inbox.count > 0 || hub->backlog.count > 0) return 0;
-    if (hub->renewals > 0 || hub->leasings > 0) return hub->retry_at_ms;
+    if (hub->renewals > 0 || hub->leasings > 0 || hf_snapshots_busy(hub)) return hub->retry_at_ms;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
     uint64_t receipts_ms = hf_receipts_deadline_ms(hub);

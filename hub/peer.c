@@ -2,6 +2,10 @@
  */
 #include "peer.h"
 
+#include "snapshots.h"
+
+#include "sync/planted.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -156,12 +160,18 @@ static hf_status on_vector(hf_peer *peer, const hf_vector *vector, hf_bytes raw)
 static hf_status on_start(hf_peer *peer, const hf_start *start)
 {
     if (peer->fed != HF_FED_VECTORS || peer->vector.size > 0) return out_of_turn(peer, "START");
-    if (start->position != peer->announced ||
-        memcmp(start->chain, peer->announced_chain, sizeof start->chain) != 0)
-        return out_of_turn(peer, "START from another position than WELCOME's");
+    bool welcomed = start->position == peer->announced &&
+                    memcmp(start->chain, peer->announced_chain, sizeof start->chain) == 0;
+    bool loaded = peer->offered && start->position == peer->offer_position &&
+                  memcmp(start->chain, peer->offer_chain, sizeof start->chain) == 0;
+    if (!welcomed && !loaded) return out_of_turn(peer, "START from another position than we told");
     peer->fed = HF_FED_FEED;
+    peer->snapshot = HF_PEER_SNAPSHOT_NOT;
+    peer->want_count = 0;
     hf_pace_open(&peer->pace); /* what went before is behind us: the device has stored it */
     peer->scanned = peer->told = peer->acked = start->position;
+    if (HF_PLANTED(SNAPSHOT_LATE_PLACE) && loaded)
+        peer->scanned = hf_feed_position(peer->hub->store);
     hf_peer_wake(peer);
     return HF_OK;
 }
@@ -198,6 +208,7 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     case HF_FRAME_FEED_ACK: return on_feed_ack(peer, message, now_ms);
     case HF_FRAME_VECTOR: return on_vector(peer, &message->as.vector, raw);
     case HF_FRAME_START: return on_start(peer, &message->as.start);
+    case HF_FRAME_WANT: return hf_snapshots_on_want(peer, &message->as.chunk);
     case HF_FRAME_RENEW: return hf_peer_on_renew(peer, now_ms);
     case HF_FRAME_ASK: return hf_peer_on_ask(peer, raw);
     default: return HF_OK; /* nothing, or a PONG: we ask only to hear that they live */

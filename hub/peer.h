@@ -38,6 +38,16 @@ typedef enum hf_renewal {
     HF_RENEWAL_DUE     /* on disk: CERTIFICATE may be said */
 } hf_renewal;
 
+typedef enum hf_peer_snapshot {
+    HF_PEER_SNAPSHOT_NOT,      /* it is fed */
+    HF_PEER_SNAPSHOT_WAITS,    /* one is being made */
+    HF_PEER_SNAPSHOT_DUE,      /* OFFER is */
+    HF_PEER_SNAPSHOT_NONE_DUE, /* ... that says there is none */
+    HF_PEER_SNAPSHOT_OFFERED
+} hf_peer_snapshot;
+
+typedef struct hf_snapshots hf_snapshots; /* snapshots.h */
+
 enum { HF_PEER_WANTED_MAX = 8 };
 
 struct hf_peer {
@@ -114,7 +124,18 @@ struct hf_peer {
     hf_buffer vector;      /* the VECTOR being answered, raw; empty: none */
     hf_log_name vector_at; /* answered up to here */
     uint64_t vector_seq;   /* ... and in the log after it, up to this seq; 0: not begun */
-    unsigned budget;       /* frames it may still send in the turn `budget_turn` */
+    hf_peer_snapshot snapshot;
+    bool snapshot_needed, offered;
+    uint64_t snapshot_turn;                 /* in which it began to wait */
+    uint64_t snapshot_from, offer_position; /* HELLO's place; where the feed goes on */
+    uint8_t offer_chain[16];
+    uint32_t offers; /* made to it in this session */
+    struct {
+        uint8_t hash[HF_HASH_SIZE];
+        uint32_t sent;
+    } wants[HF_SNAPSHOT_WANTS_MAX];
+    size_t want_count;
+    unsigned budget; /* frames it may still send in the turn `budget_turn` */
     uint64_t budget_turn;
 };
 
@@ -176,6 +197,8 @@ struct hf_hub {
     uint64_t own_head_seq, own_head_at_ms; /* newest head over our own control log */
     bool starved;                          /* some peer ran out of budget: turn again soon */
     uint64_t postponed_until_ms;           /* planted mistakes only: what came waits; 0: not */
+    hf_snapshots *snapshots;
+    bool plain; /* what is in `raw` is packed already */
     hf_deflater *deflater;
     hf_buffer inflated, raw, items, sealed, bytes; /* lent to whoever is being served */
     hf_runs runs;

@@ -275,6 +275,10 @@ void hf_show_history(const hf_show *show, const json_t *document)
         hf_rows_add(&rows, hf_show_text(write, "reason"));
     }
     hf_rows_print(&rows, show->out);
+    if (json_is_false(json_object_get(document, "complete")))
+        fputs("What was written before this device received a snapshot is not held here, but for "
+              "its own\nwrites; the hub has it: holdfast-hub show --history ID\n",
+              show->out);
 }
 
 /* ---- withheld, verify ---- */
@@ -309,6 +313,12 @@ void hf_show_verify(const hf_show *show, const json_t *document)
                 "%" PRIu64 " log%s more behind its last signed head; that is normal "
                 "until the next one.\n",
                 unproved, unproved == 1 ? " has" : "s have");
+    uint64_t based = hf_show_number(document, "from_snapshot");
+    if (based)
+        fprintf(show->out,
+                "%" PRIu64 " record%s received in a snapshot: what was written before it can be "
+                "checked at the hub only.\n",
+                based, based == 1 ? " was" : "s were");
     uint64_t receipts = hf_show_number(document, "receipts");
     if (receipts) fprintf(show->out, "Checked %" PRIu64 " receipts by hubs.\n", receipts);
     if (faults == 0) {

@@ -219,7 +219,17 @@ static hf_status place_known(arrival *in, hf_applied_entry *out)
     uint8_t hash[HF_HASH_SIZE];
     status = hf_hole_get(store, in->log, in->entry.seq, &reason, hash);
     if (status != HF_OK) return status;
-    bool ours = reason != 0 && memcmp(hash, in->hash, HF_HASH_SIZE) == 0;
+    bool ours = reason != 0 && memcmp(hash, in->hash, HF_HASH_SIZE) == 0, had, was_hole;
+    uint8_t chain[HF_HASH_SIZE];
+    status = hf_in_base(store, in->entry.scope, in->log, in->entry.seq, &had);
+    if (status == HF_OK) status = hf_hole_chain(store, in->log, in->entry.seq, chain, &was_hole);
+    if (status != HF_OK) return status;
+    /* What a snapshot brought of it must not come twice: its effect, or that it is a hole. */
+    bool emptied = in->entry.erased_count == in->entry.part_count;
+    if (had && (!was_hole || emptied)) {
+        out->what = HF_APPLIED_KNOWN;
+        return HF_OK;
+    }
     out->what = ours ? HF_APPLIED_NEW : HF_APPLIED_FORK;
     in->late = ours;
     in->judged = ours && reason != HF_HOLE_AWAITED;
@@ -284,7 +294,10 @@ static hf_status chain_late(arrival *in, uint8_t chain[HF_HASH_SIZE])
 {
     hf_store *store = in->batch->store;
     uint64_t seq;
-    hf_status status = chain_below(in, &seq, chain);
+    bool known;
+    hf_status status = hf_hole_chain(store, in->log, in->entry.seq, chain, &known);
+    if (status != HF_OK || known) return status;
+    status = chain_below(in, &seq, chain);
     while (status == HF_OK && seq != in->entry.seq) {
         uint8_t hash[HF_HASH_SIZE];
         status = hf_hole_next(store, in->log, in->entry.scope, &seq, hash);

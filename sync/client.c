@@ -57,6 +57,7 @@ void hf_client_link_down(hf_client *client)
     hf_session_close(&client->session);
     hf_inbox_drop(&client->inbox, NULL);
     hf_upload_free(&client->upload);
+    hf_client_fetch_drop(client);
     client->known_count = 0;
     client->own_count = 0;
 }
@@ -131,6 +132,19 @@ static hf_status renew(hf_client *client)
     return HF_OK;
 }
 
+/* What a verdict took back of a snapshot only another one can put right: it is asked for in HELLO,
+ * once. */
+static hf_status ask_anew(hf_client *client)
+{
+    bool outdated;
+    if (client->fetch.outdated_told || client->download.phase != HF_PHASE_FEED) return HF_OK;
+    hf_status status = hf_snapshot_is_outdated(client->store, &outdated);
+    if (status != HF_OK || !outdated) return status;
+    client->fetch.outdated_told = true;
+    hf_session_bye(&client->session, HF_CODE_BUSY, 0);
+    return HF_OK;
+}
+
 /* The mistake behind HF_PLANTED_FEED_ACK_BEFORE_COMMIT: true when this turn only acknowledges. */
 static bool acks_too_soon(hf_client *client)
 {
@@ -150,8 +164,10 @@ hf_status hf_client_turn(hf_client *client, uint64_t now_ms, uint64_t wall_ms)
     client->wall_ms = wall_ms;
     hf_session_tick(&client->session, now_ms);
     if (acks_too_soon(client)) return HF_OK;
-    hf_status status = client->inbox.count ? hf_client_apply(client) : HF_OK;
+    bool came = client->inbox.count > 0;
+    hf_status status = came ? hf_client_apply(client) : HF_OK;
     if (status == HF_OK) status = renew(client);
+    if (status == HF_OK && came) status = ask_anew(client);
     if (status == HF_OK && !client->looked) status = hf_client_renew_on(client);
     if (status == HF_OK) client->looked = true;
     if (status == HF_OK) status = hf_client_references(client);

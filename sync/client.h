@@ -29,6 +29,9 @@ bool hf_client_uploaded(const hf_client *client);  /* all of ours, acknowledged 
 /* A log of ours of which this hub holds more than was told here before: the newest that it holds
  * durably. False: no news. */
 bool hf_client_next_receipt(hf_client *client, hf_dot *out);
+/* A snapshot is on its way: `staged` of its chunks are here, of `count`; 0 of 0 while it is made.
+ * False: none is. */
+bool hf_client_fetching(const hf_client *client, size_t *staged, size_t *count);
 /* The newest sentence about an entry of ours that the hub withholds; "" when there is none. */
 const char *hf_client_notice(const hf_client *client);
 /* The hub refuses our log as it stands (behind, fork): a new incarnation writes since. */

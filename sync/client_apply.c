@@ -155,22 +155,20 @@ static bool same_end(const hf_log_name *a, const hf_log_name *b)
     return a->set == b->set && (!a->set || hf_log_name_compare(a, b) == 0);
 }
 
-static hf_status next_pass(hf_client *client)
+static hf_status next_pass(hf_client *client, hf_batch *batch)
 {
     hf_download *download = &client->download;
     download->scope_at = 0;
+    (void)hf_client_next_scope(download); /* there was one, or no VECTOR was out */
     if (download->gap && ++download->pass >= HF_VECTOR_PASSES_MAX)
         return bad(client, HF_CODE_GAP,
                    "gaps remain after passes over the vectors:", download->pass);
-    if (!download->gap) {
-        download->phase = HF_PHASE_START; /* all up to the cursor is in this batch or before it */
-        download->cursor_moved = true;
-    }
+    bool gap = download->gap;
     download->gap = false;
-    return HF_OK;
+    return gap ? HF_OK : hf_client_vectors_done(client, batch);
 }
 
-static hf_status on_vector_done(hf_client *client, const hf_vector_done *done)
+static hf_status on_vector_done(hf_client *client, hf_batch *batch, const hf_vector_done *done)
 {
     hf_download *download = &client->download;
     if (download->phase != HF_PHASE_VECTORS || !download->asked ||
@@ -179,8 +177,8 @@ static hf_status on_vector_done(hf_client *client, const hf_vector_done *done)
     download->asked = false;
     download->from = done->to;
     if (done->to.set) return HF_OK;
-    if (++download->scope_at < download->scope_count) return HF_OK;
-    return next_pass(client);
+    download->scope_at++;
+    return hf_client_next_scope(download) ? HF_OK : next_pass(client, batch);
 }
 
 /* ---- acknowledgements and heads ---- */
@@ -273,10 +271,12 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_WELCOME: return hf_client_on_welcome(client, batch, &message->as.welcome);
     case HF_FRAME_ORIGIN: return on_origin(client, &message->as.origin);
     case HF_FRAME_ENTRIES: return on_entries(client, batch, &message->as.feed);
-    case HF_FRAME_VECTOR_DONE: return on_vector_done(client, &message->as.done);
+    case HF_FRAME_VECTOR_DONE: return on_vector_done(client, batch, &message->as.done);
     case HF_FRAME_FEED: return on_feed(client, batch, &message->as.feed);
     case HF_FRAME_HEADS: return on_heads(client, batch, &message->as.heads);
     case HF_FRAME_ACK: return on_ack(client, batch, &message->as.ack);
+    case HF_FRAME_OFFER: return hf_client_on_offer(client, batch, &message->as.offer);
+    case HF_FRAME_CHUNK: return hf_client_on_chunk(client, batch, &message->as.chunk);
     case HF_FRAME_RECEIPT: return on_receipt(client, batch, &message->as.receipt);
     case HF_FRAME_CERTIFICATE: return hf_client_on_certificate(client, &message->as.certificate);
     case HF_FRAME_LEASE: return hf_client_on_lease(client, batch, &message->as.leased);

@@ -10,6 +10,8 @@
 typedef enum hf_phase {
     HF_PHASE_WAITING, /* no WELCOME yet */
     HF_PHASE_VECTORS, /* asking scope by scope for what we lack */
+    HF_PHASE_OFFER,   /* a snapshot is being made for us */
+    HF_PHASE_FETCH,   /* chunk by chunk; its other scopes were asked for before */
     HF_PHASE_START,   /* nothing is lacking: START is to be sent */
     HF_PHASE_FEED,
     HF_PHASE_EXPIRED, /* nothing is sent to us until our certificate is renewed */
@@ -27,6 +29,7 @@ typedef struct hf_download {
     uint64_t announced; /* WELCOME's position: there we are caught up */
     uint32_t scopes[HF_SCOPES_MAX];
     size_t scope_count, scope_at; /* scope_at: being asked for */
+    bool offered[HF_SCOPES_MAX];  /* that scope comes in the snapshot: it is not asked for */
     unsigned pass;
     bool gap;             /* an entry stood behind a hole that we do not know yet: one more pass */
     bool asked;           /* a VECTOR is out */
@@ -36,6 +39,23 @@ typedef struct hf_download {
     uint64_t heads_up[HF_LANE_COUNT]; /* newest heads of ours that this hub holds */
     bool heads_up_moved;
 } hf_download;
+
+typedef enum hf_chunk_state { HF_CHUNK_NEEDED = 0, HF_CHUNK_ASKED, HF_CHUNK_STAGED } hf_chunk_state;
+typedef struct hf_fetch {  /* a snapshot on its way: client_snapshot.c */
+    hf_chunk_name *chunks; /* as offered */
+    uint8_t *states, *tries;
+    size_t count, staged;
+    uint32_t offer;
+    uint64_t position; /* where the feed goes on after it */
+    uint8_t chain[16];
+    size_t asked[HF_SNAPSHOT_WANTS_MAX]; /* in the order in which they will come */
+    size_t asked_count;
+    hf_buffer packed; /* what came of the first of them */
+    hf_buffer raw;
+    bool refused; /* one did not go with what is held: no other is asked for by this process */
+    bool rotten;  /* what is staged is not as it was: all of it is fetched again */
+    bool outdated_told;
+} hf_fetch;
 
 typedef struct hf_own_certificate {
     bool looked;        /* `valid` is that of the one in the crypto table */
@@ -85,6 +105,7 @@ struct hf_client {
     hf_probing probing;
 
     hf_download download;
+    hf_fetch fetch;
     hf_known *known; /* ascending by index */
     size_t known_count, known_capacity;
     uint64_t fed_acked; /* position of our last FEED_ACK */
@@ -108,6 +129,22 @@ struct hf_client {
 HF_MUST_CHECK hf_status hf_client_apply(hf_client *client);
 /* Unix time as the hub tells it, where it has: what is written must not follow a wrong clock. */
 uint64_t hf_client_true_ms(const hf_client *client);
+
+/* ---- client_snapshot.c ---- */
+void hf_client_fetch_drop(hf_client *client); /* the link is gone; what is staged stays */
+/* What HELLO says we can do and need. */
+HF_MUST_CHECK hf_status hf_client_capabilities(hf_client *client, uint64_t *out);
+/* WELCOME promised an OFFER, or not: remembered until it is loaded. */
+HF_MUST_CHECK hf_status hf_client_expect_snapshot(hf_client *client, bool expected);
+HF_MUST_CHECK hf_status hf_client_on_offer(hf_client *client, hf_batch *batch,
+                                           const hf_offer *offer);
+HF_MUST_CHECK hf_status hf_client_on_chunk(hf_client *client, hf_batch *batch,
+                                           const hf_chunk_frame *chunk);
+/* The scopes that are not in the snapshot are here: on with it, or with the feed. */
+HF_MUST_CHECK hf_status hf_client_vectors_done(hf_client *client, hf_batch *batch);
+/* The next scope to be asked for by its vector, from scope_at on; false: none. */
+bool hf_client_next_scope(hf_download *download);
+void hf_client_write_want(hf_client *client); /* nothing to ask for: writes nothing */
 
 /* ---- client_send.c ---- */
 /* Writes the next frame of ours into client->raw; empty when there is none. */

@@ -187,6 +187,7 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
         .receipts_hub = client->resume.hub,
         .receipts = {hf_buffer_bytes(&receipts), receipt_count},
     };
+    if (status == HF_OK) status = hf_client_capabilities(client, &message.as.hello.capabilities);
     if (status == HF_OK) hf_message_write(&client->raw, &message);
     hf_buffer_free(&walk.logs);
     hf_buffer_free(&walk.claims);
@@ -364,6 +365,11 @@ static hf_status place_by_verdict(hf_client *client, const hf_welcome *welcome)
         download->cursor.position = welcome->position;
         memcpy(download->cursor.chain, welcome->chain, sizeof welcome->chain);
         return HF_OK;
+    case HF_SNAPSHOT:
+        download->phase = HF_PHASE_OFFER; /* and these, should there be none */
+        download->cursor.position = welcome->position;
+        memcpy(download->cursor.chain, welcome->chain, sizeof welcome->chain);
+        return HF_OK;
     case HF_EXPIRED:
         download->phase = HF_PHASE_EXPIRED;
         return heads_get(client, &download->cursor, download);
@@ -385,6 +391,8 @@ hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch, const hf_welc
     download->verdict = (hf_resume_verdict)welcome->verdict;
     hf_status status = take_scopes(client, batch, welcome);
     if (status == HF_OK) status = place_by_verdict(client, welcome);
+    if (status == HF_OK && download->phase != HF_PHASE_EXPIRED)
+        status = hf_client_expect_snapshot(client, download->phase == HF_PHASE_OFFER);
     if (status == HF_OK && download->phase != HF_PHASE_RENEW)
         status = take_yours(client, batch, welcome);
     if (status == HF_OK)

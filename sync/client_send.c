@@ -148,6 +148,10 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
         return HF_OK;
     }
     if (download->phase == HF_PHASE_VECTORS && !download->asked) return write_vector(client);
+    if (download->phase == HF_PHASE_FETCH) {
+        hf_client_write_want(client);
+        if (client->raw.size > 0) return HF_OK;
+    }
     size_t log;
     if (hf_upload_head_due(&client->upload, now_ms, &log)) return write_head(client, log, now_ms);
     return client->upload.logs ? write_push(client, now_ms) : HF_OK;

@@ -420,10 +420,11 @@ static hf_status entry_stand(hf_store *store, uint64_t position, uint32_t withhe
 static hf_status judge_held(hf_store *store, const hf_entry *entry, hf_hole_row *hole)
 {
     uint64_t position = entry->position;
-    bool changes = (entry->withheld != 0) != (hole->reason != 0);
+    bool changes = (entry->withheld != 0) != (hole->reason != 0), had;
     hf_entry_body body;
     uint8_t hash[HF_HASH_SIZE];
-    hf_status status = hf_entry_parse(entry->body, &body);
+    hf_status status = hf_in_base(store, hole->scope, hole->log, hole->seq, &had);
+    if (status == HF_OK) status = hf_entry_parse(entry->body, &body);
     if (status == HF_OK)
         status = hf_entry_hash(store->crypto, &entry->dot.origin, entry->dot.lane, &body, hash);
     if (status != HF_OK) return status;
@@ -438,6 +439,7 @@ static hf_status judge_held(hf_store *store, const hf_entry *entry, hf_hole_row 
         status = hf_hole_set(store, hole);
     else if (status == HF_OK)
         status = hf_hole_delete(store, hole->log, hole->seq);
+    if (status == HF_OK && changes && had && hole->reason) status = hf_snapshot_outdate(store);
     return status == HF_OK && changes ? hf_record_refold_entry(store, position) : status;
 }
 
@@ -445,8 +447,18 @@ static hf_status judge_held(hf_store *store, const hf_entry *entry, hf_hole_row 
  */
 static hf_status judge_absent(hf_store *store, hf_hole_row *hole)
 {
+    bool had;
+    uint32_t reason;
+    uint8_t hash[HF_HASH_SIZE];
+    hf_status status = hf_in_base(store, hole->scope, hole->log, hole->seq, &had);
+    if (status == HF_OK) status = hf_hole_get(store, hole->log, hole->seq, &reason, hash);
+    if (status == HF_OK && had && reason == 0) { /* a snapshot brought its effect */
+        if (hole->reason == 0) return HF_OK;
+        status = hf_snapshot_outdate(store);
+    }
+    if (status != HF_OK) return status;
     if (hole->reason == 0) hole->reason = HF_HOLE_AWAITED;
-    hf_status status = hf_hole_set(store, hole);
+    status = hf_hole_set(store, hole);
     return status == HF_OK ? hf_vector_step(store, hole->log, hole->scope) : status;
 }
 
@@ -530,7 +542,8 @@ static hf_status refold_range(hf_store *store, int64_t log, uint64_t first, uint
     }
 }
 
-static hf_status fold_clock(hf_store *store, const hf_record *record)
+/* `whole`: what a snapshot brought has the lower quality already. */
+static hf_status fold_clock(hf_store *store, const hf_record *record, bool whole)
 {
     hf_origin_id id;
     fields f = {.store = store, .record = record};
@@ -555,12 +568,13 @@ static hf_status fold_clock(hf_store *store, const hf_record *record)
     sqlite3_bind_int64(statement, 4, (sqlite3_int64)quality);
     status = hf_sql_run(store, statement);
     store->clock_caps = true;
-    return status == HF_OK ? refold_range(store, log, first, last) : status;
+    if (status == HF_OK) status = refold_range(store, log, first, last);
+    return status == HF_OK && !whole ? hf_record_refold_based(store) : status;
 }
 
 /* ---- one record changed ---- */
 
-hf_status hf_control_fold(hf_store *store, const hf_record_id *id)
+hf_status hf_control_fold(hf_store *store, const hf_record_id *id, bool loaded)
 {
     hf_record record;
     hf_status status = hf_record_load(store, id, true, &record);
@@ -569,8 +583,10 @@ hf_status hf_control_fold(hf_store *store, const hf_record_id *id)
     case HF_TYPE_DEVICE: status = fold_device(store, &record); break;
     case HF_TYPE_SCOPE: status = fold_scope(store, &record); break;
     case HF_TYPE_PACK: store->pack_changed = true; break;
-    case HF_TYPE_VERDICT: status = fold_verdict(store, &record); break;
-    case HF_TYPE_CLOCK: status = fold_clock(store, &record); break;
+    case HF_TYPE_VERDICT:
+        if (!loaded) status = fold_verdict(store, &record); /* the snapshot has its holes itself */
+        break;
+    case HF_TYPE_CLOCK: status = fold_clock(store, &record, loaded); break;
     case HF_TYPE_LEASE: status = hf_lease_fold(store, &record); break;
     default: break; /* a system type of a later version: kept, not understood */
     }

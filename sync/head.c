@@ -409,9 +409,11 @@ hf_status hf_batch_head(hf_batch *batch, const hf_head *head)
     return status == HF_ERR_NOT_FOUND ? HF_ERR_PROTOCOL : status;
 }
 
+/* HF_ERR_NOT_FOUND: it covers less than a snapshot stands for, where no chain is known. */
 static hf_status check_leaf(hf_store *store, const hf_origin_row *origin, const hf_head *head,
                             hf_head_leaf *leaf)
 {
+    bool had = false;
     uint8_t root[HF_HASH_SIZE];
     hf_vector_slot *slot;
     int64_t log = hf_log_no(origin->no, head->lane);
@@ -422,7 +424,11 @@ static hf_status check_leaf(hf_store *store, const hf_origin_row *origin, const 
         memcpy(leaf->chain, slot->chain, HF_HASH_SIZE);
     else
         status = hf_log_chain_through(store, log, leaf->seq, leaf->chain);
-    if (status == HF_ERR_NOT_FOUND) return HF_ERR_PROTOCOL; /* no entry of ours: another branch */
+    if (status == HF_ERR_NOT_FOUND) { /* no entry of ours: another branch, if not that */
+        status = hf_in_base(store, leaf->scope, log, leaf->seq, &had);
+        if (status == HF_OK) status = had ? HF_ERR_NOT_FOUND : HF_ERR_PROTOCOL;
+        return status;
+    }
     if (status == HF_OK) status = hf_head_leaf_root(store->crypto, leaf, root);
     if (status == HF_OK && memcmp(root, head->root, HF_HASH_SIZE) != 0)
         status = hf_store_say(store, HF_ERR_PROTOCOL, "A signed head does not match the log.");
@@ -444,6 +450,7 @@ hf_status hf_batch_head_relayed(hf_batch *batch, const hf_head *head, const hf_h
         checked[i] = leaves[i];
         status = check_leaf(store, origin, head, &checked[i]);
     }
+    if (status == HF_ERR_NOT_FOUND) return HF_OK; /* a later head will cover more */
     if (status == HF_OK) status = hf_head_check(store, head);
     if (status == HF_OK) status = head_store(store, log, head, checked, leaf_count);
     return status == HF_ERR_NOT_FOUND ? HF_ERR_PROTOCOL : status;

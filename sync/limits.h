@@ -27,6 +27,22 @@ enum {
     HF_INBOX_BYTES_MAX = 8 * 1024 * 1024,      /* received, not yet applied: per session */
     HF_HUB_INBOX_BYTES_MAX = 64 * 1024 * 1024, /* the same, all sessions: ERROR 400, come back */
 
+    /* Snapshots: hit by a peer, closes the session; hit by what a hub holds, none is offered. */
+    HF_SNAPSHOT_CHUNK_SIZE = 1024 * 1024, /* raw bytes that we aim at; no less than half */
+    HF_SNAPSHOT_CHUNK_MAX = 1280 * 1024,  /* raw: a value and its record's citations more */
+    HF_SNAPSHOT_CHUNKS_MAX = 2048,        /* in one offer, over all its scopes */
+    HF_SNAPSHOT_SCOPES_AT_ONCE = 16,      /* made in one walk; others wait for the next */
+    HF_SNAPSHOT_PIECE_SIZE = 64 * 1024,   /* of a packed chunk in one CHUNK frame */
+    HF_SNAPSHOT_WANTS_MAX = 2,            /* chunks asked for and not all sent, per session */
+    HF_SNAPSHOT_TRIES_MAX = 2,            /* at one hub, of a chunk with a wrong hash */
+    HF_SNAPSHOT_CACHE_BYTES = 128 * 1024 * 1024, /* packed, kept by a hub; above: none is offered */
+    HF_SNAPSHOT_WALK_MAX = 256,                  /* records that a hub looks at for one in a turn */
+    HF_SNAPSHOT_PACK_BYTES = 64 * 1024,          /* raw bytes that it packs in a turn: some 5 ms */
+    HF_SNAPSHOT_BEHIND_MIN = 4096, /* positions that a device lacks to be offered one */
+    HF_SNAPSHOT_BEHIND_SHARE = 4,  /* ... and 1 of this many of all there are */
+    HF_SNAPSHOT_FEED_RATIO = 3,    /* what bodies shrink by on the wire: the rule's guess */
+    HF_SNAPSHOT_AGE_MAX = 20000,   /* positions behind which a cached one is made anew */
+
     /* Entry: at a peer, ERROR 103; at our own writer, HF_ERR_LIMIT before anything is written. */
     HF_ENTRY_SIZE_MAX = 64 * 1024, /* body bytes */
     HF_ENTRY_OPS_MAX = 256,        /* operations over all parts */
@@ -161,6 +177,10 @@ enum {
 #define HF_REFERENCE_MAX 999999999999ll
 
 _Static_assert(HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX < HF_FRAME_SIZE_MAX, "a full frame fits");
+_Static_assert(HF_SNAPSHOT_CHUNK_SIZE + HF_VALUE_SIZE_MAX + HF_RECORD_DOTS_MAX * 64 <
+                   HF_SNAPSHOT_CHUNK_MAX,
+               "what a chunk is above its aim by");
+_Static_assert(HF_SNAPSHOT_CHUNKS_MAX * 64 < HF_FRAME_SIZE_MAX, "an offer is one frame");
 _Static_assert(HF_FRAME_SIZE_MAX < HF_FRAME_INFLATED_MAX, "an uncompressed frame is legal");
 _Static_assert(HF_VALUE_SIZE_MAX < HF_ENTRY_SIZE_MAX, "one value fits in an entry");
 _Static_assert(1 << HF_HEAD_PATH_MAX >= HF_LOG_SCOPES_MAX, "every leaf has its way to the root");

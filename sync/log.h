@@ -51,6 +51,7 @@ typedef struct hf_hole {
     uint64_t pseq;
     uint32_t reason;
     bool held; /* we have the entry's body */
+    uint8_t hash[HF_HASH_SIZE];
     char text[256];
 } hf_hole;
 typedef hf_status (*hf_hole_visitor)(void *context, const hf_hole *hole);

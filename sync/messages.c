@@ -365,7 +365,7 @@ static void read_welcome(hf_reader *reader, hf_message *out)
     read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &welcome->yours, read_yours, &yours);
     hf_scope_item scope;
     read_list(reader, HF_SCOPES_MAX, &welcome->scopes, read_scope_item, &scope);
-    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_EXPIRED);
+    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_SNAPSHOT);
     read_tuple(reader, 2);
     welcome->window_entries = read_u32(reader);
     welcome->window_bytes = read_u32(reader);
@@ -544,6 +544,9 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_HEADS, 2, read_heads},
     {HF_FRAME_RENEW, 0, NULL}, /* that it came says it all */
     {HF_FRAME_CERTIFICATE, 2, read_certificate},
+    {HF_FRAME_OFFER, 4, hf_read_offer},
+    {HF_FRAME_WANT, 2, hf_read_want},
+    {HF_FRAME_CHUNK, 3, hf_read_chunk},
     {HF_FRAME_ASK, 1, hf_ask_read},
     {HF_FRAME_LEASE, 1, hf_lease_read},
     {HF_FRAME_RECEIPT, 5, read_receipt},
@@ -576,10 +579,8 @@ hf_status hf_message_read(hf_bytes raw, hf_message *out)
     if (kind && items < kind->items) return HF_ERR_PROTOCOL;
     if (kind && kind->read) kind->read(&reader, out);
     size_t known = kind ? kind->items : 0;
-    if (type == HF_FRAME_HELLO && known < items) {
-        read_hello_receipts(&reader, out);
-        known++;
-    }
+    if (type == HF_FRAME_HELLO && known++ < items) read_hello_receipts(&reader, out);
+    if (type == HF_FRAME_HELLO && known++ < items) hf_capabilities_read(&reader, out);
     out->timed =
         kind && known < items && (kind->type == HF_FRAME_ACK || kind->type == HF_FRAME_FEED_ACK);
     if (out->timed) {

@@ -9,6 +9,7 @@
 #include "receipt.h"
 #include "apply.h"
 #include "outage.h"
+#include "snapshot.h"
 
 typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_NONE = 0, /* of an unknown type that may be ignored */
@@ -27,6 +28,9 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_HEADS = 15,
                              HF_FRAME_RENEW = 16,
                              HF_FRAME_CERTIFICATE = 17,
+                             HF_FRAME_OFFER = 30,
+                             HF_FRAME_WANT = 31,
+                             HF_FRAME_CHUNK = 32,
                              HF_FRAME_ASK = 36,
                              HF_FRAME_LEASE = 37,
                              HF_FRAME_RECEIPT = 20,
@@ -44,7 +48,8 @@ typedef enum hf_resume_verdict { /* WELCOME's verdict: wire format */
                                  HF_VECTORS = 1,
                                  HF_BEHIND = 2,
                                  HF_FORKED = 3,
-                                 HF_EXPIRED = 4 /* upload and RENEW only */
+                                 HF_EXPIRED = 4, /* upload and RENEW only */
+                                 HF_SNAPSHOT = 5 /* an OFFER follows; else as HF_VECTORS */
 } hf_resume_verdict;
 
 enum {
@@ -84,6 +89,12 @@ typedef struct hf_list {
     size_t count;
 } hf_list;
 
+enum { /* HELLO's capabilities, a sum */
+       HF_TAKES_SNAPSHOTS = 8,
+       HF_HAS_CHUNKS = 16,    /* was promised one, and has not loaded it */
+       HF_NEEDS_SNAPSHOT = 32 /* has state that only another can put right */
+};
+
 typedef struct hf_hello {
     uint32_t protocol_min, protocol_max;
     hf_bytes implementation; /* text */
@@ -96,6 +107,7 @@ typedef struct hf_hello {
     bool wants_receipts;
     hf_origin_id receipts_hub; /* whose receipts these are: */
     hf_list receipts;          /* hf_next_receipted */
+    uint64_t capabilities;     /* 0 where HELLO ends before it */
 } hf_hello;
 typedef struct hf_claim { /* an incarnation of the device and how far it has its logs */
     uint8_t incarnation[HF_INCARNATION_SIZE];
@@ -247,6 +259,25 @@ typedef struct hf_certificate_frame {
     hf_bytes text;
 } hf_certificate_frame;
 
+typedef struct hf_offer { /* a snapshot of some scopes, and where the feed goes on after it */
+    uint32_t number;      /* from 1, in this session */
+    uint64_t position;
+    uint8_t chain[16];
+    hf_list scopes; /* hf_next_offered, ascending; none: there is no snapshot to be had */
+} hf_offer;
+typedef struct hf_offered_scope {
+    uint32_t scope;
+    hf_list chunks; /* hf_next_chunk: of logs, then of records */
+} hf_offered_scope;
+/* As hf_next_ functions do; a chunk's scope is the caller's to fill in. */
+bool hf_next_offered(hf_list *list, hf_offered_scope *out);
+bool hf_next_chunk(hf_list *list, hf_chunk_name *out);
+typedef struct hf_chunk_frame { /* WANT (offer and hash) and CHUNK (without offer) */
+    uint32_t offer;
+    uint8_t hash[HF_HASH_SIZE];
+    uint32_t offset;
+    hf_bytes bytes;
+} hf_chunk_frame;
 typedef struct hf_asked { /* in ASK: numbers are wanted of a series */
     hf_bytes series;
     uint64_t last; /* of the newest block that was leased to this incarnation; 0: none */
@@ -302,6 +333,8 @@ typedef struct hf_message {
         hf_head_item head;
         hf_heads heads;
         hf_certificate_frame certificate;
+        hf_offer offer;
+        hf_chunk_frame chunk;
         hf_list asked;  /* ASK: hf_next_asked */
         hf_list leased; /* LEASE: hf_next_leased */
         hf_receipt_frame receipt;
@@ -330,6 +363,15 @@ void hf_write_acked(hf_buffer *out, const hf_acked *acked);
 void hf_write_notice(hf_buffer *out, const hf_notice *notice);
 void hf_write_head_item(hf_buffer *out, const hf_head_item *item);
 void hf_write_leaf(hf_buffer *out, const hf_head_leaf *leaf);
+void hf_write_offered_scope(hf_buffer *out, const hf_offered_scope *scope);
+void hf_write_chunk_name(hf_buffer *out, const hf_chunk_name *chunk);
+
+/* messages_snapshot.c, for messages.c and messages_write.c alone: what is behind a frame's type. */
+void hf_capabilities_read(hf_reader *reader, hf_message *out);
+void hf_read_offer(hf_reader *reader, hf_message *out);
+void hf_read_want(hf_reader *reader, hf_message *out);
+void hf_read_chunk(hf_reader *reader, hf_message *out);
+void hf_write_snapshot_frame(hf_buffer *out, const hf_message *message);
 void hf_write_asked(hf_buffer *out, const hf_asked *asked);
 void hf_write_leased(hf_buffer *out, const hf_leased *leased);
 

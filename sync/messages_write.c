@@ -150,7 +150,8 @@ static void write_receipt(hf_buffer *out, const hf_receipt_frame *frame)
 
 static void write_hello(hf_buffer *out, const hf_hello *hello)
 {
-    begin(out, HF_FRAME_HELLO, hello->wants_receipts ? 10 : 9);
+    bool more = hello->wants_receipts || hello->capabilities;
+    begin(out, HF_FRAME_HELLO, hello->capabilities ? 11 : more ? 10 : 9);
     hf_write_uint(out, hello->protocol_min);
     hf_write_uint(out, hello->protocol_max);
     hf_write_text(out, (const char *)hello->implementation.data, hello->implementation.size);
@@ -168,10 +169,14 @@ static void write_hello(hf_buffer *out, const hf_hello *hello)
     }
     hf_write_uint(out, hello->wall_ms);
     hf_write_uint(out, hello->heads);
-    if (!hello->wants_receipts) return;
-    hf_write_array(out, 2);
-    hf_write_bytes(out, hello->receipts_hub.bytes, HF_ORIGIN_SIZE);
-    write_list(out, &hello->receipts);
+    if (hello->wants_receipts) {
+        hf_write_array(out, 2);
+        hf_write_bytes(out, hello->receipts_hub.bytes, HF_ORIGIN_SIZE);
+        write_list(out, &hello->receipts);
+    } else if (more) {
+        hf_write_null(out);
+    }
+    if (hello->capabilities) hf_write_uint(out, hello->capabilities);
 }
 
 static void write_welcome(hf_buffer *out, const hf_welcome *welcome)
@@ -327,6 +332,9 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
     case HF_FRAME_ASK:
     case HF_FRAME_LEASE: hf_lease_write(out, message); break;
     case HF_FRAME_CERTIFICATE: write_certificate(out, &message->as.certificate); break;
+    case HF_FRAME_OFFER:
+    case HF_FRAME_WANT:
+    case HF_FRAME_CHUNK: hf_write_snapshot_frame(out, message); break;
     case HF_FRAME_RECEIPT: write_receipt(out, &message->as.receipt); break;
     case HF_FRAME_PROBE: hf_probe_write(out, &message->as.probe); break;
     default: write_short_frame(out, message); break;

@@ -54,6 +54,12 @@ typedef enum hf_planted_name {
     HF_PLANTED_PROBE_DROPPED,   /* hub: answers a PROBE and does not keep what it told */
     HF_PLANTED_OUTAGE_TO_EARLY, /* edge: of what had to wait, notes only what did so at first */
     HF_PLANTED_RECOVERY_SKIPS,  /* hub: the report leaves out what is withheld */
+    /* snapshots */
+    HF_PLANTED_SNAPSHOT_NO_HOLES,   /* client: what is withheld counts, as a snapshot has it */
+    HF_PLANTED_SNAPSHOT_NOT_ANEW,   /* client: shows what a verdict took back of a snapshot */
+    HF_PLANTED_SNAPSHOT_LATE_PLACE, /* hub: the feed goes on from where it is, not from the cut */
+    HF_PLANTED_SNAPSHOT_OWN_FORGOTTEN, /* client: own entries not in it are not folded again */
+    HF_PLANTED_SNAPSHOT_HALF,          /* client: shown with a chunk missing */
     HF_PLANTED_COUNT
 } hf_planted_name;
 

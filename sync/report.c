@@ -448,6 +448,7 @@ hf_status hf_report_history(hf_store *store, const hf_record_id *id, uint32_t fi
     hf_status status = hf_store_get(store, id, &view);
     if (status != HF_OK) return status;
     status = hf_report_heading(json, store, view);
+    hf_json_bool(json, "complete", !hf_view_from_snapshot(view));
     hf_view_free(view);
     history_walk walk = {.store = store, .json = json, .id = id};
     hf_json_array(json, "writes");
@@ -515,6 +516,7 @@ hf_status hf_report_verify(hf_store *store, const hf_verify_report *report, hf_j
     hf_json_uint(json, "chains", report->chains);
     hf_json_uint(json, "heads", report->heads);
     hf_json_uint(json, "heads_unproved", report->heads_unproved);
+    hf_json_uint(json, "from_snapshot", report->from_snapshot);
     hf_json_uint(json, "receipts", report->receipts);
     hf_json_uint(json, "faults", report->faults);
     hf_json_string(json, "first_fault", report->first_fault);

@@ -17,7 +17,13 @@ CREATE INDEX vector_scope ON vector(scope);
 CREATE TABLE hole(              -- vector.c: dots stepped over; held = we have the entry's body
     log INTEGER NOT NULL, seq INTEGER NOT NULL, scope INTEGER NOT NULL, pseq INTEGER NOT NULL,
     hash BLOB NOT NULL, reason INTEGER NOT NULL, text TEXT NOT NULL,
+    chain BLOB,                 -- at this dot, if a snapshot told: what is before is not held
     PRIMARY KEY(log, seq)) WITHOUT ROWID;
+
+CREATE TABLE base(              -- snapshot_load.c: up to here state was had without its entries
+    scope INTEGER NOT NULL, log INTEGER NOT NULL, seq INTEGER NOT NULL, chain BLOB NOT NULL,
+    position INTEGER NOT NULL,  -- of our feed: what came or was opened behind it is not in it
+    PRIMARY KEY(log, scope)) WITHOUT ROWID;
 
 CREATE TABLE entry(             -- apply.c: every entry, verbatim, in the order it came
     position INTEGER PRIMARY KEY, log INTEGER NOT NULL, seq INTEGER NOT NULL,
@@ -30,10 +36,14 @@ CREATE INDEX entry_opened ON entry(opened) WHERE opened IS NOT NULL;
 CREATE TABLE record(            -- record.c: the fold of its live writes
     no INTEGER PRIMARY KEY, type INTEGER NOT NULL, id BLOB NOT NULL, scope INTEGER NOT NULL,
     deleted INTEGER NOT NULL, position INTEGER NOT NULL,
-    first INTEGER NOT NULL,     -- position of the entry that it began with
-    state BLOB NOT NULL);       -- state (sealed)
+    first INTEGER NOT NULL,     -- position of the entry that it began with; 0: not held
+    state BLOB NOT NULL,        -- state (sealed)
+    base INTEGER NOT NULL);     -- 0: folded from entries alone; 1: as a snapshot had it; 2: see below
 CREATE UNIQUE INDEX record_id ON record(type, id, scope); -- a record lives in one scope
 CREATE INDEX record_deleted ON record(type) WHERE deleted=1; -- few; counted without the others
+
+CREATE TABLE record_base(       -- record.c: what a snapshot had of a record that has changed since
+    record INTEGER PRIMARY KEY, state BLOB NOT NULL); -- a chunk of this one record (sealed)
 
 CREATE TABLE record_entry(      -- fold.c: which further entries touch a record, for history and refolding
     record INTEGER NOT NULL, position INTEGER NOT NULL,
@@ -53,6 +63,9 @@ CREATE TABLE head(              -- head.c: newest signed head of each log, with 
     log INTEGER PRIMARY KEY, number INTEGER NOT NULL UNIQUE, position INTEGER NOT NULL,
     seq INTEGER NOT NULL, hlc INTEGER NOT NULL, root BLOB NOT NULL, signature BLOB NOT NULL,
     leaves BLOB NOT NULL);
+
+CREATE TABLE staged(            -- snapshot_load.c: chunks of a snapshot that is not whole yet
+    hash BLOB NOT NULL UNIQUE, packed BLOB NOT NULL);
 
 CREATE TABLE cursor(            -- apply.c: how far we are in a hub's feed
     hub BLOB PRIMARY KEY, epoch BLOB NOT NULL, position INTEGER NOT NULL, chain BLOB NOT NULL,

@@ -27,6 +27,9 @@ typedef struct hf_hub_options {
     const char *implementation;
     uint32_t peers_max;            /* more are told to come back later */
     const hf_authority *authority; /* renews certificates; NULL: this hub cannot. Outlives it */
+    /* 0: as in limits.h. Smaller ones are for tests: entries that a device lacks before a snapshot
+     * is made for it, and raw bytes of a chunk. */
+    uint32_t snapshot_behind_min, snapshot_chunk_size;
 } hf_hub_options;
 
 HF_MUST_CHECK hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **out);

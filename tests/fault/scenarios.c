@@ -374,6 +374,32 @@ static void judge_renewed(fault_world *world)
     }
 }
 
+/* ---- a device that lost its disk is given a snapshot, in many parts ---- */
+
+static void prepare_new_disk(fault_world *world)
+{
+    pair_world *pair = world->pair;
+    pair_node *hub = world_node(world, WORLD_HUB), *other = world_node(world, WORLD_OTHER);
+    pair->behind_min = 1;
+    pair->chunk_size = 512;
+    pair_shut(pair, hub);
+    pair_open(pair, hub);
+    pair_shut(pair, other);
+    sim_disk_wipe(other->disk);
+    pair_open(pair, other);
+    pair->behind_min = pair->chunk_size = 0;
+}
+
+static void judge_loaded(fault_world *world)
+{
+    for (int i = 0; i < WORLD_NODES; i++) world_expect_whole(world, i);
+    world_settle(world);
+    for (int i = 0; i < WORLD_NODES; i++) world_expect_whole(world, i);
+    assert_true(world_has(world, WORLD_OTHER, &world->conflict));
+    assert_true(world_has(world, WORLD_OTHER, &world->edited));
+    assert_true(pair_equal(world->pair));
+}
+
 /* ---- a record at its limit ---- */
 
 static stray one_more(const fault_world *world, uint32_t who)
@@ -692,6 +718,7 @@ const fault_scenario *fault_scenarios(size_t *count)
         {"session", ALL, ALL, NULL, run_session, judge_session, 0, false},
         {"number", ALL, ALL, prepare_dry, run_session, judge_numbered, 0, false},
         {"renew", ALL, ALL, prepare_due, run_session, judge_renewed, 0, false},
+        {"snapshot", ALL, ALL, prepare_new_disk, run_session, judge_loaded, 0, false},
         {"crowd", 0, HUB, prepare_crowded, run_crowd, judge_hub, 0, true},
         {"register", HUB, HUB, NULL, run_register, judge_register, 0, false},
         {"judge", HUB, HUB, NULL, run_judge, judge_judge, 0, false},

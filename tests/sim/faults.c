@@ -54,6 +54,11 @@ void sim_swarm_draw(sim_world *world)
     s->bulky = sim_random_chance(&random, 40);
     s->revokes = sim_random_chance(&random, 200);
     s->early_sends = sim_random_chance(&random, 500);
+    sim_random snapshots = sim_random_from(world->options->seed, 78);
+    s->snapshot_behind = UINT32_MAX;
+    if (sim_random_chance(&snapshots, 700))
+        s->snapshot_behind = (uint32_t)sim_random_between(&snapshots, 5, 60);
+    s->snapshot_chunk = (uint32_t)sim_random_between(&snapshots, 256, 8192);
     s->certificate_ms = sometimes(&random, 400, 10 * SIM_MINUTE, 150 * SIM_MINUTE);
 }
 

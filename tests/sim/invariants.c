@@ -25,13 +25,16 @@ static void shuffle(sim_random *random, uint32_t *items, size_t count)
 
 static model *model_of(sim_world *world, const sim_node *node)
 {
-    uint32_t *order = malloc((node->feed_count + 1) * sizeof *order);
+    size_t count = node->feed_count;
+    uint32_t *order = malloc((count + world->dot_count + 1) * sizeof *order);
     model *m = model_new(hf_store_pack(node->store));
     assert(order && m);
     memcpy(order, node->feed, node->feed_count * sizeof *order);
-    shuffle(&world->random, order, node->feed_count);
+    for (size_t i = 0; i < world->dot_count; i++) /* by what it was told they came to */
+        if (world->dots[i].based >> node->index & 1) order[count++] = (uint32_t)i;
+    shuffle(&world->random, order, count);
     bool ok = true;
-    for (size_t i = 0; i < node->feed_count && ok; i++) {
+    for (size_t i = 0; i < count && ok; i++) {
         const sim_dot *dot = &world->dots[order[i]];
         if (dot->hollow >> node->index & 1) continue; /* hashes say nothing about any record */
         ok = model_add(m, &dot->dot.origin, dot->dot.lane, (hf_bytes){dot->body, dot->size});
@@ -254,7 +257,7 @@ static void compare_digests(sim_world *world, const sim_node *a, const sim_node 
 void sim_look(sim_world *world, sim_node *node)
 {
     sim_observe_again(world, node);
-    if (!node->up || sim_over(world)) return;
+    if (!node->up || sim_over(world) || sim_outdated(node)) return;
     model *m = model_of(world, node);
     if (!m) return;
     size_t count;
@@ -267,6 +270,7 @@ void sim_look(sim_world *world, sim_node *node)
     for (unsigned i = 0; i < world->node_count && !sim_over(world); i++) {
         sim_node *other = &world->nodes[i];
         if (other == node || !other->up || sim_disk_killed(node->disk)) continue;
+        if (sim_outdated(other)) continue;
         compare_digests(world, node, other);
         (void)sim_node_alive(world, other);
     }
@@ -311,6 +315,7 @@ bool sim_settled(sim_world *world)
         if (!takes_part(node)) continue;
         if (!node->up) return false;
         const sim_dot *dot = outstanding(world, node, &what);
+        if (sim_outdated(node)) return false;
         if (dot && dot->hollow >> i & 1)
             sim_observe_again(world, node); /* it may have come since */
         if (dot && (!node->up || outstanding(world, node, &what))) return false;
@@ -330,6 +335,9 @@ static void judge_arrival(sim_world *world, const sim_node *node)
     const sim_dot *dot = outstanding(world, node, &what);
     if (!dot && !sim_all_signed(world, node))
         sim_break(world, SIM_RECEIPT, "%s has no receipt for all that was acknowledged",
+                  node->name);
+    if (sim_outdated(node))
+        sim_break(world, SIM_L1, "%s still waits for a snapshot to put a verdict right",
                   node->name);
     if (!dot) return;
     hf_edge_status status;

@@ -144,6 +144,7 @@ static void count_missing(sim_world *world, sim_link *link)
 {
     const sim_node *edge = &world->nodes[link->node];
     uint64_t edge_bit = 1ull << edge->index, hub_bit = 1ull << SIM_HUB;
+    bool outdated = sim_outdated(edge);
     for (size_t i = 0; i < world->dot_count; i++) {
         const sim_dot *dot = &world->dots[i];
         bool up = (dot->held & edge_bit) && !(dot->held & hub_bit);
@@ -152,6 +153,7 @@ static void count_missing(sim_world *world, sim_link *link)
          * not. */
         bool again =
             edge->set_back && dot->author == edge->index && dot->hub_position > edge->cursor;
+        again |= outdated; /* all of it, in a snapshot */
         bool down = (dot->held & hub_bit) && (!whole || again) && sim_may_hold(world, edge, dot);
         if (!up && !down) continue;
         link->missing += dot->size;

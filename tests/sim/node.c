@@ -88,8 +88,11 @@ static hf_status open_store(sim_world *world, sim_node *node, char *problem, siz
                                 .ending = HF_ENDING_QUIET};
     hf_status status = hf_store_open(&options, &node->store, problem, size);
     if (status == HF_OK && node->index == SIM_HUB) {
-        hf_hub_options hub = {
-            .implementation = "sim", .peers_max = SIM_LINKS_MAX, .authority = &world->authority};
+        hf_hub_options hub = {.implementation = "sim",
+                              .peers_max = SIM_LINKS_MAX,
+                              .authority = &world->authority,
+                              .snapshot_behind_min = world->swarm.snapshot_behind,
+                              .snapshot_chunk_size = world->swarm.snapshot_chunk};
         status = hf_hub_new(node->store, &hub, &node->hub);
         if (status == HF_OK)
             status = hf_hub_begin(node->hub, sim_node_now(world, node), sim_node_wall(world, node));

@@ -133,7 +133,7 @@ static hf_status on_hole(void *context, const hf_hole *hole)
     return HF_OK;
 }
 
-static sim_tail *tail_of(sim_node *node, const sim_dot *dot, uint32_t origin)
+sim_tail *sim_tail_of(sim_node *node, const sim_dot *dot, uint32_t origin)
 {
     for (size_t i = 0; i < node->tail_count; i++) {
         sim_tail *tail = &node->tails[i];
@@ -154,7 +154,7 @@ static void check_step(sim_world *world, sim_node *node, const sim_dot *dot)
 {
     size_t origin;
     (void)sim_origin_node(world, &dot->dot.origin, &origin);
-    sim_tail *tail = tail_of(node, dot, (uint32_t)origin);
+    sim_tail *tail = sim_tail_of(node, dot, (uint32_t)origin);
     sim_checked(world, SIM_S5);
     if (dot->dot.seq <= tail->seq) {
         if (!dot->opened_at)
@@ -294,6 +294,7 @@ static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry, boo
     uint64_t bit = 1ull << node->index;
     bool unheard = !(dot->held & bit);
     dot->held |= bit;
+    dot->based &= ~bit;
     check_step(world, node, dot);
     if (dot->author == node->index && fresh && !seen->again) check_stamp(world, node, dot);
     if (node->index == SIM_HUB && unheard) check_taken(world, dot, entry, seen->again);
@@ -468,6 +469,8 @@ static void observe(sim_world *world, sim_node *node)
         if (wall > node->wall_seen_ms) node->wall_seen_ms = wall;
     }
     observation seen = {.world = world, .node = node};
+    if (node->edge) sim_observe_bases(world, node);
+    if (!sim_node_alive(world, node) || sim_over(world)) return;
     if (!read_feed(&seen, node->feed_count)) return;
     if (node->hub) {
         hf_status status = hf_hub_peers(node->hub, on_peer, world);
@@ -488,8 +491,10 @@ static void forget_feed(sim_world *world, sim_node *node)
         if (dot->held & bit && !(dot->held & 1)) dot->excused = true;
         dot->held &= ~bit;
         dot->hollow &= ~bit;
+        dot->based &= ~bit;
     }
     node->feed_count = node->tail_count = 0;
+    node->based = 0;
     node->cursor = 0;
     memset(node->acked, 0, sizeof node->acked);
 }
@@ -501,6 +506,8 @@ static void observe_again(sim_world *world, sim_node *node)
     node->just_restored = false;
     observation seen = {.world = world, .node = node, .again = true};
     size_t had = node->feed_count;
+    if (node->edge) sim_observe_bases(world, node);
+    if (!sim_node_alive(world, node) || sim_over(world)) return;
     if (!read_feed(&seen, 0)) return;
     sim_checked(world, SIM_S1);
     if (seen.at < had)

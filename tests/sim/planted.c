@@ -55,6 +55,11 @@ const sim_planted *sim_planted_table(size_t *count)
         BUG(PROBE_DROPPED),
         BUG(OUTAGE_TO_EARLY),
         BUG(RECOVERY_SKIPS),
+        BUG(SNAPSHOT_NO_HOLES),
+        BUG(SNAPSHOT_NOT_ANEW),
+        BUG(SNAPSHOT_LATE_PLACE),
+        BUG(SNAPSHOT_OWN_FORGOTTEN),
+        BUG(SNAPSHOT_HALF),
     };
     *count = sizeof TABLE / sizeof *TABLE;
     return TABLE;

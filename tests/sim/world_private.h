@@ -12,6 +12,7 @@
 #include "sim_vfs.h"
 #include "sync/apply.h"
 #include "sync/codec.h"
+#include "sync/snapshot.h"
 #include "world.h"
 
 enum {
@@ -61,6 +62,7 @@ typedef struct sim_dot {
     hf_hlc hlc;
     unsigned author;       /* node */
     uint64_t held;         /* a bit for each node that has it in its feed */
+    uint64_t based;        /* ... and for each that has its effect, by a snapshot, and not it */
     uint64_t hollow;       /* of these, those that have only its hashes */
     uint64_t hub_position; /* 0: not there */
     uint64_t opened_at;    /* hub position when it came to count again; 0 never */
@@ -129,6 +131,7 @@ typedef struct sim_node {
     sim_signed *receipts;     /* that it was ever seen to hold, and that stood */
     size_t receipt_count, receipt_capacity;
     uint64_t cursor;
+    uint64_t based;        /* sum of what its snapshots stand for */
     uint64_t wall_seen_ms; /* highest wall time given to it in this step */
     uint64_t turn_wall_ms; /* wall time of its last turn */
 } sim_node;
@@ -183,6 +186,7 @@ typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a me
     uint32_t power_cut, cut_per_message, half_open, ghost, refuse, swallow, rogue, forge,
         unknown_type;
     uint32_t delay_ms, edges_slow;
+    uint32_t snapshot_behind, snapshot_chunk; /* as the hub's options have them */
     bool bulky, bulky_now, revokes, early_sends;
     uint64_t certificate_ms; /* life of a device's certificate; 0: as good as for ever */
 } sim_swarm;
@@ -330,6 +334,14 @@ void sim_outage_doubt(sim_node *node); /* what it notes of its own life may not 
 void sim_outage_hub_begins(sim_world *world, sim_node *hub);
 void sim_outage_look(sim_world *world, sim_node *edge); /* after its turn */
 void sim_outage_judge(sim_world *world);                /* once settled */
+
+/* Where the node's feed has brought one log in one scope; made when it is new. */
+sim_tail *sim_tail_of(sim_node *node, const sim_dot *dot, uint32_t origin);
+
+/* ---- based.c ---- */
+/* Learns what the node's snapshots stand for, if that has changed. */
+void sim_observe_bases(sim_world *world, sim_node *node);
+bool sim_outdated(const sim_node *node); /* it waits for another one, and says so */
 
 /* ---- invariants.c ---- */
 void sim_look(sim_world *world, sim_node *node); /* S3 to S6 at one replica, now */

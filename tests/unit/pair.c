@@ -33,8 +33,11 @@ hf_status pair_try_open(pair_world *pair, pair_node *node)
                                 .is_hub = is_hub};
     hf_status status = hf_store_open(&options, &node->store, problem, sizeof problem);
     if (status != HF_OK && !pair->faults) print_error("%s: %s\n", node->name, problem);
-    hf_hub_options hub = {
-        .implementation = "test hub", .peers_max = PAIR_EDGES_MAX, .authority = &pair->authority};
+    hf_hub_options hub = {.implementation = "test hub",
+                          .peers_max = PAIR_EDGES_MAX,
+                          .authority = &pair->authority,
+                          .snapshot_behind_min = pair->behind_min,
+                          .snapshot_chunk_size = pair->chunk_size};
     hf_edge_options edge = {.implementation = "test edge"};
     if (status == HF_OK)
         status = is_hub ? hf_hub_new(node->store, &hub, &pair->hub)
@@ -169,6 +172,15 @@ void pair_power_cut(pair_world *pair, pair_node *node)
     pair_open(pair, node);
 }
 
+void pair_new_disk(pair_world *pair, pair_node *node)
+{
+    pair_shut(pair, node);
+    sim_disk_free(node->disk);
+    node->disk = sim_disk_new(node->name, 7);
+    assert_non_null(node->disk);
+    pair_open(pair, node);
+}
+
 void pair_free(pair_world *pair)
 {
     for (size_t i = 0; i < pair->edge_count; i++) pair_shut(pair, &pair->nodes[i]);
@@ -281,7 +293,7 @@ static bool step(pair_world *pair)
     (void)fine(pair, hf_hub_turn(pair->hub, pair->now_ms, pair_wall_ms(pair)));
     for (hf_peer *peer; (peer = hf_hub_next_ready(pair->hub)) != NULL;)
         any |= pump_down(pair, peer);
-    return any;
+    return any || hf_hub_deadline_ms(pair->hub) == 0; /* it has more to do, and says nothing yet */
 }
 
 void pair_step(pair_world *pair)

@@ -245,6 +245,34 @@ static json_t *origin_json(const hf_origin_frame *origin)
                      "certificate", hex_of(origin->certificate));
 }
 
+static json_t *offer_json(const hf_offer *offer)
+{
+    json_t *scopes = json_array();
+    hf_offered_scope scope;
+    hf_chunk_name chunk;
+    for (hf_list list = offer->scopes; hf_next_offered(&list, &scope);) {
+        json_t *chunks = json_array();
+        while (hf_next_chunk(&scope.chunks, &chunk))
+            json_array_append_new(chunks,
+                                  json_pack("[o,o,o]", HEX(chunk.hash), number(chunk.raw_size),
+                                            number(chunk.packed_size)));
+        json_array_append_new(scopes, json_pack("[o,o]", number(scope.scope), chunks));
+    }
+    return json_pack("{s:s,s:o,s:o,s:o,s:o}", "type", "OFFER", "number", number(offer->number),
+                     "position", number(offer->position), "chain", HEX(offer->chain), "scopes",
+                     scopes);
+}
+
+static json_t *chunk_json(const hf_message *message)
+{
+    const hf_chunk_frame *chunk = &message->as.chunk;
+    if (message->type == HF_FRAME_WANT)
+        return json_pack("{s:s,s:o,s:o}", "type", "WANT", "offer", number(chunk->offer), "hash",
+                         HEX(chunk->hash));
+    return json_pack("{s:s,s:o,s:o,s:o}", "type", "CHUNK", "hash", HEX(chunk->hash), "offset",
+                     number(chunk->offset), "bytes", hex_of(chunk->bytes));
+}
+
 static json_t *asked_json(const hf_message *message)
 {
     json_t *items = json_array();
@@ -318,6 +346,9 @@ static json_t *untimed_json(const hf_message *message)
         json_object_set_new(head, "type", json_string("HEAD"));
         return head;
     case HF_FRAME_HEADS: return heads_json(&message->as.heads);
+    case HF_FRAME_OFFER: return offer_json(&message->as.offer);
+    case HF_FRAME_WANT:
+    case HF_FRAME_CHUNK: return chunk_json(message);
     case HF_FRAME_ASK: return asked_json(message);
     case HF_FRAME_LEASE: return leased_json(message);
     case HF_FRAME_RECEIPT: return receipt_json(&message->as.receipt);
