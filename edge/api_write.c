@@ -180,7 +180,7 @@ static void json_reference(write_run *run, const hf_series *series)
     const hf_field_view *shown = is_given ? number : aliases;
     if (shown && shown->value_count > 0) {
         hf_reader reader = hf_reader_open(shown->values[0].value);
-        hf_json_text(json, "reference", hf_read_text(&reader));
+        hf_json_text(json, "called", hf_read_text(&reader));
         hf_json_bool(json, "provisional", !is_given);
     }
     hf_view_free(view);

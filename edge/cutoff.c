@@ -20,7 +20,8 @@ typedef struct log_walk {
     bool closing;
 } log_walk;
 
-static uint64_t waited_from(const hf_cutoff *cutoff, const hf_outage_log *wanted)
+/* The log as it was when it began: acknowledged up to `from`, written up to `to`. */
+static hf_outage_log at_first(const hf_cutoff *cutoff, const hf_outage_log *wanted)
 {
     size_t count;
     hf_outage_log log;
@@ -28,8 +29,10 @@ static uint64_t waited_from(const hf_cutoff *cutoff, const hf_outage_log *wanted
     for (size_t i = 0; i < count && hf_outage_next_log(&reader, &log); i++)
         if (log.lane == wanted->lane &&
             memcmp(&log.origin, &wanted->origin, sizeof log.origin) == 0)
-            return log.from;
-    return 0; /* it began while we were cut off: a new name after a restore */
+            return log;
+    log = *wanted; /* it began while we were cut off: a new name after a restore */
+    log.from = log.to = 0;
+    return log;
 }
 
 static hf_status on_log(void *context, const hf_log_state *state)
@@ -37,8 +40,8 @@ static hf_status on_log(void *context, const hf_log_state *state)
     log_walk *walk = context;
     if (state->lane == HF_LANE_CONTROL || walk->count == HF_OUTAGE_LOGS_MAX) return HF_OK;
     hf_outage_log log = {.origin = walk->origin->id, .lane = state->lane, .from = state->acked};
-    if (walk->closing && !HF_PLANTED(OUTAGE_FROM_LATE)) log.from = waited_from(walk->cutoff, &log);
-    log.to = state->seq;
+    if (walk->closing) log = at_first(walk->cutoff, &log);
+    if (!walk->closing || !HF_PLANTED(OUTAGE_TO_EARLY)) log.to = state->seq;
     if (walk->closing && log.from >= log.to) return HF_OK;
     hf_write_outage_log(&walk->items, &log);
     walk->count++;
@@ -102,14 +105,23 @@ static void note_contact(hf_cutoff *cutoff, const hf_contact *contact)
     cutoff->quality = contact->quality;
 }
 
+static hf_status take_free(void *context, const hf_outage *outage)
+{
+    hf_outage *wanted = context;
+    if (outage->last_ms == wanted->last_ms) wanted->last_ms++; /* they come in ascending order */
+    return HF_OK;
+}
+
 static hf_status begin(hf_cutoff *cutoff, const hf_contact *contact)
 {
     hf_outage outage = {
         .last_ms = cutoff->contact_true_ms, .reason = contact->reason, .quality = cutoff->quality};
-    outage.noticed_ms = outage.last_ms + (contact->now_ms - cutoff->contact_ms);
     memcpy(outage.seer, hf_store_own_origin(cutoff->store)->key_id, sizeof outage.seer);
+    /* A clock that stood still gives two outages one moment, and so one name. */
+    hf_status status = hf_outage_each(cutoff->store, outage.seer, 0, take_free, &outage);
+    outage.noticed_ms = outage.last_ms + (contact->now_ms - cutoff->contact_ms);
     hf_buffer_clear(&cutoff->logs);
-    hf_status status = read_logs(cutoff, false, &cutoff->logs);
+    if (status == HF_OK) status = read_logs(cutoff, false, &cutoff->logs);
     outage.logs = hf_buffer_bytes(&cutoff->logs);
     if (status == HF_OK) status = hf_outage_put(cutoff->store, &outage);
     if (status != HF_OK) {

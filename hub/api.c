@@ -82,9 +82,9 @@ static void contact_words(hf_call *call, const hf_standing *standing, const hub_
         used = snprintf(words, size, "Not cut off since %s (away for %s then). ", last, lasted);
     }
     (void)snprintf(words + used, size - (size_t)used,
-                   "%llu device%s away, %llu entr%s last known to wait on devices; the %llu here "
-                   "are safe on this disk.",
-                   away, away == 1 ? " is" : "s are", waiting, waiting == 1 ? "y was" : "ies were",
+                   "%llu device%s away, with %llu entr%s when last heard of; the %llu here are "
+                   "safe on this disk.",
+                   away, away == 1 ? " is" : "s are", waiting, waiting == 1 ? "y" : "ies",
                    (unsigned long long)standing->entries);
 }
 

@@ -33,7 +33,7 @@ typedef struct hub_contact {      /* of a hub with its devices */
     uint64_t ended_ms, lasted_ms; /* its last time */
     bool drill;
     char unit[64];
-    uint64_t away, waiting; /* devices; entries, as they last told */
+    uint64_t away, waiting; /* devices; entries on those, as they last told */
 } hub_contact;
 HF_MUST_CHECK hf_status hf_hub_contact(hf_call *call, hub_contact *out);
 

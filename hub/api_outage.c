@@ -77,7 +77,7 @@ hf_status hf_hub_contact(hf_call *call, hub_contact *out)
     }
     for (size_t i = 0; i < episodes.party_count; i++) {
         out->away += !episodes.parties[i].connected;
-        out->waiting += episodes.parties[i].told.waiting;
+        if (!episodes.parties[i].connected) out->waiting += episodes.parties[i].told.waiting;
     }
     hf_episodes_free(&episodes);
     return HF_OK;

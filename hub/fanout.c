@@ -125,9 +125,48 @@ size_t hf_fanout_skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX]
     return count;
 }
 
-static bool window_open(const hf_peer *peer)
+/* It is woken when its link has carried what it has. */
+static void wait_for_link(hf_hub *hub, hf_peer *peer)
 {
-    if (!hf_pace_open_for(&peer->pace, peer->pace.in_flight)) return false;
+    uint64_t due_ms = hf_pace_due_ms(&peer->pace);
+    if (due_ms == UINT64_MAX || peer->paced_at_ms) return;
+    peer->paced_at_ms = due_ms ? due_ms : 1;
+    peer->next_paced = hub->paced;
+    hub->paced = peer;
+    if (due_ms < hub->paced_at_ms) hub->paced_at_ms = due_ms;
+}
+
+void hf_fanout_wake_paced(hf_hub *hub)
+{
+    if (hub->now_ms < hub->paced_at_ms) return;
+    hub->paced_at_ms = UINT64_MAX;
+    for (hf_peer **at = &hub->paced; *at;) {
+        hf_peer *peer = *at;
+        if (peer->paced_at_ms <= hub->now_ms) {
+            *at = peer->next_paced;
+            peer->paced_at_ms = 0;
+            hf_peer_wake(peer);
+            continue;
+        }
+        if (peer->paced_at_ms < hub->paced_at_ms) hub->paced_at_ms = peer->paced_at_ms;
+        at = &peer->next_paced;
+    }
+}
+
+void hf_fanout_drop(hf_hub *hub, hf_peer *peer)
+{
+    hf_peer **at = &hub->paced;
+    while (peer->paced_at_ms && *at != peer) at = &(*at)->next_paced;
+    if (peer->paced_at_ms) *at = peer->next_paced;
+    peer->paced_at_ms = 0;
+}
+
+static bool window_open(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
+{
+    if (!hf_pace_open_for(&peer->pace, peer->pace.in_flight, now_ms)) {
+        wait_for_link(hub, peer);
+        return false;
+    }
     return peer->flight_count < HF_FEED_FRAMES_MAX &&
            peer->flight_bytes + HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX <= HF_FEED_WINDOW_BYTES;
 }
@@ -164,12 +203,13 @@ static hf_status read_feed(hf_hub *hub, hf_peer *peer, uint64_t *reached, uint8_
     return hf_feed_read_scopes(hub->store, &query, feed_item, &walk, reached, chain);
 }
 
-static hf_status feed(hf_hub *hub, hf_peer *peer)
+static hf_status feed(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
 {
     uint64_t end = hf_feed_position(hub->store);
     for (int reads = 0; reads < READS_PER_FRAME; reads++) {
         bool lags = peer->scanned - peer->told >= HF_FEED_LAG_MAX;
-        if (!window_open(peer) || (peer->scanned >= end && peer->at_end && !lags)) return HF_OK;
+        if (peer->scanned >= end && peer->at_end && !lags) return HF_OK;
+        if (!window_open(hub, peer, now_ms)) return HF_OK;
         uint64_t reached;
         uint8_t chain[16];
         hf_status status = read_feed(hub, peer, &reached, chain);
@@ -283,7 +323,7 @@ void hf_fanout_wired(hf_peer *peer, size_t wire, uint64_t now_ms)
             hf_pace_sent(&peer->pace, peer->flights[newest].bytes, wire, now_ms);
 }
 
-hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer)
+hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
 {
     if (peer->session.state != HF_SESSION_OPEN || peer->fed == HF_FED_NOT) return HF_OK;
     /* All that others wrote goes through here: past its certificate's end a device gets none. */
@@ -309,7 +349,7 @@ hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer)
             status = write_origin(hub, peer);
         if (status == HF_OK && hub->raw.size == 0) status = hf_snapshots_write(hub, peer);
     } else {
-        status = feed(hub, peer);
+        status = feed(hub, peer, now_ms);
         if (status == HF_OK && hub->raw.size == 0 && peer->at_end) status = heads(hub, peer);
     }
     if (status == HF_OK && hub->raw.size > 0) peer->budget--;

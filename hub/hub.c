@@ -24,6 +24,7 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     hub->authority = options->authority;
     hub->position = hf_feed_position(store);
     hub->receipts_at_ms = UINT64_MAX;
+    hub->paced_at_ms = UINT64_MAX;
     for (hub->bucket_count = 1; hub->bucket_count < hub->peers_max;) hub->bucket_count *= 2;
     hub->buckets = calloc(hub->bucket_count, sizeof *hub->buckets);
     (void)snprintf(hub->implementation, sizeof hub->implementation, "%s", options->implementation);
@@ -204,6 +205,7 @@ void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     hf_peer_forget_renewal(peer);
     hf_peer_forget_ask(peer);
     hf_receipts_forget(peer);
+    hf_fanout_drop(hub, peer);
     if (peer->previous)
         peer->previous->next = peer->next;
     else
@@ -286,6 +288,7 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     if (moved || hub->heads_taken != heads_before) hf_fanout_wake(hub, wrote_outside);
     if (status == HF_OK) hf_snapshots_turn(hub);
     wake_starved(hub);
+    hf_fanout_wake_paced(hub);
     hub->retry_at_ms = status == HF_OK ? 0 : now_ms + HF_STORE_RETRY_MS;
     return status;
 }
@@ -315,7 +318,7 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     if (hub->raw.size == 0) hf_peer_write_certificate(peer, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_lease(peer, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_receipt(peer, &hub->raw);
-    return hub->raw.size > 0 ? HF_OK : hf_fanout_write(hub, peer);
+    return hub->raw.size > 0 ? HF_OK : hf_fanout_write(hub, peer, now_ms);
 }
 
 hf_status hf_hub_send(hf_hub *hub, hf_peer *peer, uint64_t now_ms, hf_bytes *message)
@@ -351,6 +354,7 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
     if (receipts_ms < due_ms) due_ms = receipts_ms;
     uint64_t pulse_ms = hf_pulse_deadline_ms(hub);
     if (pulse_ms < due_ms) due_ms = pulse_ms;
+    if (hub->paced_at_ms < due_ms) due_ms = hub->paced_at_ms;
     return due_ms < hub->retry_at_ms ? hub->retry_at_ms : due_ms;
 }
 

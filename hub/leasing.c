@@ -1,4 +1,4 @@
-/* leasing.c: a device asks for numbers, and gets a block that is its own: protocol.md 10.
+/* leasing.c: a device asks for numbers, and gets a block that is its own: protocol.md 11.
  *
  * Why not in the batch of what devices send: as with certificates, a whole force asks when it comes
  * back; so many a turn. The lease is in our log, on disk, before the device hears of it: whatever
@@ -6,7 +6,6 @@
 #include "peer.h"
 
 #include "sync/lease.h"
-#include "sync/planted.h"
 
 hf_status hf_peer_on_ask(hf_peer *peer, hf_bytes raw)
 {
@@ -55,7 +54,6 @@ static hf_status lease(hf_peer *peer, hf_batch *batch)
 
 static void settle(hf_hub *hub, bool committed)
 {
-    if (HF_PLANTED(LEASE_BEFORE_COMMIT)) committed = true;
     for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
         if (peer->leasing != HF_RENEWAL_STAGED) continue;
         peer->leasing = committed ? HF_RENEWAL_DUE : HF_RENEWAL_ASKED;
@@ -70,12 +68,12 @@ hf_status hf_leasing_turn(hf_hub *hub)
 {
     if (hub->leasings == 0) return HF_OK;
     hf_batch *batch;
-    hf_status status =
-        hf_batch_begin_own(hub->store, hub->wall_ms, HF_LEASES_PER_TURN * HF_SERIES_MAX, &batch);
+    size_t most = hub->leasings < HF_LEASES_PER_TURN ? hub->leasings : HF_LEASES_PER_TURN;
+    hf_status status = hf_batch_begin_own(hub->store, hub->wall_ms, most * HF_SERIES_MAX, &batch);
     if (status != HF_OK) return status;
     size_t count = 0;
     for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {
-        if (peer->leasing != HF_RENEWAL_ASKED || count == HF_LEASES_PER_TURN) continue;
+        if (peer->leasing != HF_RENEWAL_ASKED || count == most) continue;
         if (!hf_session_live(&peer->session)) { /* revoked since it asked, perhaps */
             hf_peer_forget_ask(peer);
             continue;

@@ -64,6 +64,7 @@ void hf_peer_settle(hf_peer *peer)
                 hf_receipts_due(peer, i, lane);
         origin->touched = 0;
     }
+    peer->settled_ms = peer->hub->now_ms;
     peer->notices_durable = peer->notice_count;
     peer->notices_durable_size = peer->notices.size;
     if (peer->greeted) peer->hello_durable = true;
@@ -107,7 +108,7 @@ void hf_peer_write_ack(hf_peer *peer, hf_buffer *raw)
     size_t count = 0;
     for (size_t i = 0; i < peer->origin_count; i++)
         count += write_acked(&peer->origins[i], (uint8_t)i, items);
-    hf_message message = {.type = HF_FRAME_ACK};
+    hf_message message = {.type = HF_FRAME_ACK, .timed = true, .at_ms = (uint32_t)peer->settled_ms};
     message.as.ack.logs = (hf_list){hf_buffer_bytes(items), count};
     message.as.ack.notices = (hf_list){hf_buffer_bytes(&peer->notices), peer->notice_count};
     hf_message_write(raw, &message);
@@ -124,14 +125,16 @@ static hf_status out_of_turn(hf_peer *peer, const char *what)
     return HF_ERR_PROTOCOL;
 }
 
-static hf_status on_feed_ack(hf_peer *peer, uint64_t position, uint64_t now_ms)
+static hf_status on_feed_ack(hf_peer *peer, const hf_message *message, uint64_t now_ms)
 {
+    uint64_t position = message->as.position;
     if (peer->fed != HF_FED_FEED || position > peer->told || position < peer->acked)
         return out_of_turn(peer, "FEED_ACK");
     peer->acked = position;
     while (peer->flight_count > 0 && peer->flights[peer->first_flight].to <= position) {
         const hf_pace_mark *mark = &peer->flights[peer->first_flight].mark;
-        if (mark->size) hf_pace_acked(&peer->pace, mark, now_ms);
+        if (mark->size)
+            hf_pace_acked(&peer->pace, mark, now_ms, message->timed ? message->at_ms : now_ms);
         peer->flight_bytes -= peer->flights[peer->first_flight].bytes;
         peer->first_flight = (peer->first_flight + 1) % HF_FEED_FRAMES_MAX;
         peer->flight_count--;
@@ -202,7 +205,7 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     case HF_FRAME_PUSH: *queue = true; return on_push(peer, &message->as.push);
     case HF_FRAME_HEAD:
     case HF_FRAME_PROBE: *queue = true; return HF_OK;
-    case HF_FRAME_FEED_ACK: return on_feed_ack(peer, message->as.position, now_ms);
+    case HF_FRAME_FEED_ACK: return on_feed_ack(peer, message, now_ms);
     case HF_FRAME_VECTOR: return on_vector(peer, &message->as.vector, raw);
     case HF_FRAME_START: return on_start(peer, &message->as.start);
     case HF_FRAME_WANT: return hf_snapshots_on_want(peer, &message->as.chunk);

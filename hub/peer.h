@@ -55,8 +55,9 @@ struct hf_peer {
     void *context;
     hf_peer *next, *previous; /* all peers */
     hf_peer *next_in_bucket;  /* of those whose keys begin alike */
-    hf_peer *next_ready;
-    bool ready, starved; /* in the list of those to be sent to; out of budget this turn */
+    hf_peer *next_ready, *next_paced;
+    uint64_t paced_at_ms; /* in the list of those whose link must carry what it has first; 0: not */
+    bool ready, starved;  /* in the list of those to be sent to; out of budget this turn */
     hf_session session;
     uint8_t key_id[HF_HASH_SIZE];
     char name[128];
@@ -74,6 +75,7 @@ struct hf_peer {
 
     uint32_t queued_entries[HF_LANE_COUNT], queued_bytes[HF_LANE_COUNT]; /* not yet applied */
     size_t queued_size;     /* memory of all its frames in backlog and inbox */
+    uint64_t settled_ms;    /* when what it sent was last committed */
     uint64_t share_turn;    /* in which the next two were counted */
     uint32_t share_used;    /* of the turn's work */
     uint64_t withheld_turn; /* the last in which an entry of it was withheld */
@@ -99,7 +101,7 @@ struct hf_peer {
     char implementation[48]; /* as HELLO said */
     uint64_t probe, probed;  /* newest PROBE in the batch; durable, so it may be answered */
     uint64_t told_at_ms;     /* monotonic: when what it told of itself was last written down */
-    bool told_waiting;       /* ... and something of it waited then */
+    bool told_synced;        /* ... and it was in sync then */
 
     hf_fed fed;
     uint64_t announced; /* WELCOME's position */
@@ -168,8 +170,10 @@ struct hf_hub {
     hf_peer **buckets;   /* peers by key: each link asks whether its device has another */
     size_t bucket_count; /* a power of two */
     hf_peer *ready_first, *ready_last;
-    hf_inbox backlog; /* what came; backlog.h says when a turn takes it into ... */
-    hf_inbox inbox;   /* ... what the present turn applies */
+    hf_peer *paced;       /* their list */
+    uint64_t paced_at_ms; /* the first of them is to be woken then; UINT64_MAX: there is none */
+    hf_inbox backlog;     /* what came; backlog.h says when a turn takes it into ... */
+    hf_inbox inbox;       /* ... what the present turn applies */
     size_t inbox_entries;
     size_t renewals;         /* peers that wait for theirs */
     size_t leasings;         /* peers that wait for numbers */

@@ -27,11 +27,17 @@ static hf_status take_outage(hf_peer *peer, hf_outage *outage)
     return HF_PLANTED(PROBE_DROPPED) ? HF_OK : hf_outage_put(store, outage);
 }
 
+static bool is_synced(const hf_peer *peer, const hf_probe_frame *probe)
+{
+    return peer->fed == HF_FED_FEED && peer->at_end && peer->acked == peer->told &&
+           probe->waiting == 0;
+}
+
 /* Ten thousand devices each say every few seconds that all is as it was. */
 static bool is_worth_writing(const hf_peer *peer, const hf_probe_frame *probe)
 {
     bool late = peer->hub->now_ms - peer->told_at_ms >= HF_TOLD_EVERY_MS;
-    return peer->told_at_ms == 0 || late || peer->told_waiting != (probe->waiting > 0);
+    return peer->told_at_ms == 0 || late || peer->told_synced != is_synced(peer, probe);
 }
 
 static hf_status take_standing(hf_peer *peer, const hf_probe_frame *probe)
@@ -40,8 +46,7 @@ static hf_status take_standing(hf_peer *peer, const hf_probe_frame *probe)
     hf_told told;
     if (!is_worth_writing(peer, probe)) return HF_OK;
     hf_status status = hf_told_get(hub->store, peer->key_id, &told);
-    bool synced = peer->fed == HF_FED_FEED && peer->at_end && peer->acked == peer->told &&
-                  probe->waiting == 0;
+    bool synced = is_synced(peer, probe);
     told.at_ms = hub->wall_ms;
     told.clock_ms = (int64_t)(probe->wall_ms - hub->wall_ms);
     told.waiting = probe->waiting;
@@ -52,7 +57,7 @@ static hf_status take_standing(hf_peer *peer, const hf_probe_frame *probe)
     memcpy(told.implementation, peer->implementation, sizeof told.implementation);
     if (status == HF_OK) status = hf_told_put(hub->store, &told);
     peer->told_at_ms = hub->now_ms ? hub->now_ms : 1;
-    peer->told_waiting = probe->waiting > 0;
+    peer->told_synced = synced;
     return status;
 }
 

@@ -189,6 +189,7 @@ static hf_status sign_all(hf_hub *hub)
         hf_peer *peer = hub->points[i].peer;
         if (peer->receipt.size == 0) write_frame(hub, peer, receipts);
         status = peer->receipt.status;
+        if (status != HF_OK) hf_buffer_free(&peer->receipt); /* half a frame */
     }
     free(receipts);
     free(nodes);

@@ -486,7 +486,7 @@ hf_status hf_recovery_compute(hf_store *store, const hf_episodes *episodes, size
 void hf_recovery_free(hf_recovery *recovery)
 {
     hf_buffer *buffers[] = {&recovery->logs,        &recovery->types.items, &recovery->forces.items,
-                            &recovery->units.items, &recovery->rules,       &recovery->absent,
-                            &recovery->sightings,   &recovery->scopes};
+                            &recovery->units.items, &recovery->rules,       &recovery->references,
+                            &recovery->absent,      &recovery->sightings,   &recovery->scopes};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) hf_buffer_free(buffers[i]);
 }

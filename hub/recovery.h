@@ -49,6 +49,11 @@ typedef struct hf_rule_recovery { /* fields of one rule, in records that the out
     uint64_t settled, chosen, open; /* by the rule alone; by a person; not yet */
 } hf_rule_recovery;
 
+typedef struct hf_reference_recovery { /* references that were given while it lasted */
+    char series[40];
+    uint64_t numbers, provisional; /* from leased blocks; where those had run out */
+} hf_reference_recovery;
+
 typedef struct hf_point {
     uint64_t wall_ms, waiting;
 } hf_point;
@@ -72,8 +77,9 @@ typedef struct hf_recovery { /* free with hf_recovery_free */
     uint64_t noticed_p50_ms, noticed_max_ms, noticed_count;
     hf_point backlog[HF_RECOVERY_POINTS];
     uint64_t backlog_max, backlog_max_ms;
-    hf_buffer rules;  /* hf_rule_recovery, by name */
-    uint64_t records; /* touched */
+    hf_buffer rules;      /* hf_rule_recovery, by name */
+    hf_buffer references; /* hf_reference_recovery */
+    uint64_t records;     /* touched */
     bool rules_partial;
     hf_buffer absent;             /* size_t, of episodes.parties: not back since it ended */
     hf_buffer sightings;          /* size_t, of episodes.sightings */

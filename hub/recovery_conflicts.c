@@ -4,6 +4,7 @@
 #include "sync/entry.h"
 #include "sync/feed.h"
 #include "sync/pack.h"
+#include "sync/reference.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +73,60 @@ static bool settles(const hf_field_view *view, hf_rule rule)
     return !view->conflict && !many && view->value_count > 1 && view->number != HF_FIELD_DELETED;
 }
 
+/* ---- references ---- */
+
+static bool had_to_wait(const hf_recovery *out, const hf_dot *dot)
+{
+    const hf_log_recovery *logs = (const hf_log_recovery *)(const void *)out->logs.data;
+    for (size_t i = 0; i < out->logs.size / sizeof *logs; i++)
+        if (logs[i].lane == dot->lane && dot->seq > logs[i].from && dot->seq <= logs[i].to &&
+            memcmp(&logs[i].origin, &dot->origin, sizeof dot->origin) == 0)
+            return true;
+    return false;
+}
+
+static hf_reference_recovery *series_of(search *s, const char *name)
+{
+    hf_buffer *all = &s->out->references;
+    size_t count = all->size / sizeof(hf_reference_recovery);
+    hf_reference_recovery *items = (hf_reference_recovery *)(void *)all->data;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(items[i].series, name) == 0) return &items[i];
+    hf_reference_recovery one = {.numbers = 0};
+    (void)snprintf(one.series, sizeof one.series, "%s", name);
+    hf_write_raw(all, (hf_bytes){(const uint8_t *)&one, sizeof one});
+    items = (hf_reference_recovery *)(void *)all->data;
+    return all->status == HF_OK ? &items[count] : NULL;
+}
+
+/* A number or a provisional one, written in an entry that had to wait. */
+static hf_status note_reference(search *s, const hf_series *series, const hf_value_view *value)
+{
+    char tag[HF_PROVISIONAL_TAG_SIZE];
+    hf_reader reader = hf_reader_open(value->value);
+    hf_bytes text = hf_read_text(&reader);
+    if (reader.status != HF_OK || !had_to_wait(s->out, &value->dot)) return HF_OK;
+    bool provisional = hf_provisional_tag(text, tag);
+    if (!provisional && hf_reference_number(series, text) == 0) return HF_OK;
+    hf_reference_recovery *of = series_of(s, series->name);
+    if (!of) return HF_ERR_NOMEM;
+    of->provisional += provisional;
+    of->numbers += !provisional;
+    return HF_OK;
+}
+
+static hf_status look_references(search *s, const hf_type *type, const hf_field_view *field)
+{
+    const hf_series *series = type ? type->series : NULL;
+    hf_status status = HF_OK;
+    if (!series ||
+        (field->number != series->field->number && field->number != series->aliases->number))
+        return HF_OK;
+    for (size_t i = 0; i < field->value_count && status == HF_OK; i++)
+        status = note_reference(s, series, &field->values[i]);
+    return status;
+}
+
 static hf_status look_settled(search *s)
 {
     const hf_pack *pack = hf_store_pack(s->store);
@@ -84,7 +139,8 @@ static hf_status look_settled(search *s)
         for (size_t j = 0; j < hf_view_field_count(view) && status == HF_OK; j++) {
             const hf_field_view *field = hf_view_field(view, j);
             hf_rule kind = hf_pack_field(pack, s->touched[i].type, field->number)->rule;
-            if (!settles(field, kind)) continue;
+            status = look_references(s, hf_pack_type(pack, s->touched[i].type), field);
+            if (!settles(field, kind) || status != HF_OK) continue;
             hf_rule_recovery *rule = rule_of(s, &s->touched[i], field->number);
             if (rule)
                 rule->settled++;

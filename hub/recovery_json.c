@@ -115,6 +115,21 @@ static void json_rules(const hf_recovery *r, hf_json *json)
     hf_json_end(json);
 }
 
+static void json_references(const hf_recovery *r, hf_json *json)
+{
+    const hf_reference_recovery *all =
+        (const hf_reference_recovery *)(const void *)r->references.data;
+    hf_json_array(json, "references");
+    for (size_t i = 0; i < r->references.size / sizeof *all; i++) {
+        hf_json_object(json, NULL);
+        hf_json_string(json, "series", all[i].series);
+        hf_json_uint(json, "numbers", all[i].numbers);
+        hf_json_uint(json, "provisional", all[i].provisional);
+        hf_json_end(json);
+    }
+    hf_json_end(json);
+}
+
 static void json_absent(const hf_recovery_view *view, hf_json *json)
 {
     const size_t *which = (const size_t *)(const void *)view->recovery->absent.data;
@@ -233,8 +248,7 @@ void hf_recovery_json(const hf_recovery_view *view, hf_json *json)
     json_lanes(r, json);
     json_rules(r, json);
     json_absent(view, json);
-    hf_json_array(json, "references");
-    hf_json_end(json);
+    json_references(r, json);
     hf_json_object(json, "availability");
     hf_sla_json(view->sla, json);
     hf_json_end(json);

@@ -153,7 +153,10 @@ static void put_intervals(hf_page *page, const hf_recovery_view *view)
         const hf_sighting *s = sighting_at(view, i);
         bool own = s->party == HF_NOBODY;
         hf_page_cell(page, "%s", seer_name(view, s));
-        hf_page_cell(page, "%s", own ? s->unit : view->episodes->parties[s->party].unit);
+        hf_page_cell(page, "%s",
+                     !own         ? view->episodes->parties[s->party].unit
+                     : s->unit[0] ? s->unit
+                                  : "-");
         hf_page_cell(page, "%s", when(s->last_ms).text);
         hf_page_cell(page, "%s", own ? "-" : lasting(s->noticed_ms - s->last_ms).text);
         hf_page_cell(page, "%s", when(s->ended_ms).text);
@@ -202,13 +205,18 @@ static void put_tally(hf_page *page, const char *title, const char *what, const 
 
 static void put_entries(hf_page *page, const hf_recovery *r)
 {
+    uint64_t untold = r->entries - r->told_entries;
     hf_page_heading(page, "What had to wait");
-    hf_page_say(page,
-                "%" PRIu64 " entries in %" PRIu64 " records. Their devices told of %" PRIu64
-                "; of %" PRIu64
-                " no device told: the times in the entries themselves say so. %" PRIu64
-                " had come before the outage, and only the answer was lost.",
-                r->entries, r->records, r->told_entries, r->entries - r->told_entries, r->earlier);
+    hf_page_say(page, "%" PRIu64 " entries; those that are here touch %" PRIu64 " records.",
+                r->entries, r->records);
+    if (untold)
+        hf_page_say(page,
+                    "Of %" PRIu64 " of them no device told: they are known by their own times.",
+                    untold);
+    if (r->earlier)
+        hf_page_say(page,
+                    "%" PRIu64 " had come before the outage began, and only the answer was lost.",
+                    r->earlier);
     if (r->entries == 0) return;
     put_tally(page, "Entries that are here, by type", "Type", &r->types);
     put_tally(page, "Entries by force", "Force", &r->forces);
@@ -247,8 +255,12 @@ static void put_backlog(hf_page *page, const hf_recovery *r)
     hf_page_curve(page, &curve);
     hf_page_say(page, "At most %" PRIu64 " entries waited, at %s.", r->backlog_max,
                 when(r->backlog_max_ms).text);
-    hf_page_table(page, "Backlog", heads, 2);
+    if (r->missing)
+        hf_page_say(page, "The %" PRIu64 " entries still out are not in it.", r->missing);
+    hf_page_table(page, "Backlog, where it changes", heads, 2);
     for (size_t i = 0; i < HF_RECOVERY_POINTS; i++) {
+        bool ends = i == 0 || i == HF_RECOVERY_POINTS - 1;
+        if (!ends && values[i] == values[i - 1] && values[i] == values[i + 1]) continue;
         hf_page_cell(page, "%s", when(r->backlog[i].wall_ms).text);
         hf_page_cell(page, "%" PRIu64, r->backlog[i].waiting);
     }
@@ -356,6 +368,26 @@ static void put_absent(hf_page *page, const hf_recovery_view *view)
     hf_page_table_end(page);
 }
 
+static void put_references(hf_page *page, const hf_recovery *r)
+{
+    static const char *const heads[] = {"Series", "Numbers given", "Provisional ones given"};
+    const hf_reference_recovery *all =
+        (const hf_reference_recovery *)(const void *)r->references.data;
+    size_t count = r->references.size / sizeof *all;
+    hf_page_heading(page, "References");
+    if (count == 0) {
+        hf_page_say(page, "No leased references in use.");
+        return;
+    }
+    hf_page_table(page, "References given to records while it lasted", heads, 3);
+    for (size_t i = 0; i < count; i++) {
+        hf_page_cell(page, "%s", all[i].series);
+        hf_page_cell(page, "%" PRIu64, all[i].numbers);
+        hf_page_cell(page, "%" PRIu64, all[i].provisional);
+    }
+    hf_page_table_end(page);
+}
+
 /* ---- availability ---- */
 
 static void put_sla(hf_page *page, const hf_sla *sla)
@@ -453,8 +485,7 @@ void hf_recovery_page(const hf_recovery_view *view, bool html, hf_buffer *out)
     put_lanes(&page, r);
     put_conflicts(&page, r);
     put_absent(&page, view);
-    hf_page_heading(&page, "References");
-    hf_page_say(&page, "No leased references in use.");
+    put_references(&page, r);
     put_sla(&page, view->sla);
     put_integrity(&page, view);
     hf_page_end(&page);

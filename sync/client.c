@@ -200,9 +200,8 @@ uint64_t hf_client_deadline_ms(hf_client *client)
     uint64_t session = hf_session_deadline_ms(&client->session);
     if (client->postponed) return 0;
     if (client->session.state != HF_SESSION_OPEN) return session;
-    /* One that was due at the last turn was offered since: it waits for the link, not for time. */
-    uint64_t head = hf_upload_deadline_ms(&client->upload);
-    if (head <= client->wall_now_ms) head = UINT64_MAX;
+    /* What was due at the last turn was offered since: it waits for the link, not for time. */
+    uint64_t upload = hf_upload_deadline_ms(&client->upload, client->wall_now_ms);
     uint64_t renewal = hf_client_renewal_at_ms(client);
     if (renewal <= client->wall_now_ms) renewal = UINT64_MAX;
     if (renewal < session) session = renewal;
@@ -211,7 +210,7 @@ uint64_t hf_client_deadline_ms(hf_client *client)
     if (hf_client_gives(client)) return 0;
     uint64_t probe = hf_client_probe_at_ms(client);
     if (probe > client->wall_now_ms && probe < session) session = probe;
-    return head < session ? head : session;
+    return upload < session ? upload : session;
 }
 
 const hf_session *hf_client_session(const hf_client *client)

@@ -335,6 +335,7 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
     hf_acked acked;
     hf_notice notice;
     hf_list logs = message->as.ack.logs, notices = message->as.ack.notices;
+    uint64_t stamp_ms;
     bool leaves = client->download.phase == HF_PHASE_RENEW;
     if (leaves && message->type != HF_FRAME_WELCOME) return HF_OK; /* it was not applied */
     switch (message->type) {
@@ -345,8 +346,9 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
         return HF_OK;
     case HF_FRAME_LEASE: hf_client_lease_settled(client); return HF_OK;
     case HF_FRAME_ACK:
+        stamp_ms = message->timed ? message->at_ms : client->wall_now_ms;
         while (hf_next_acked(&logs, &acked))
-            hf_upload_acked(&client->upload, &acked, client->wall_now_ms);
+            hf_upload_acked(&client->upload, &acked, client->wall_now_ms, stamp_ms);
         while (hf_next_notice(&notices, &notice)) note(client, &notice);
         return HF_OK;
     case HF_FRAME_PROBED: hf_client_probed(client, message->as.probe.number); return HF_OK;

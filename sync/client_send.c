@@ -27,10 +27,10 @@ static hf_status push_entry(void *context, const hf_entry *entry)
     return walk->client->items.status;
 }
 
-static hf_status write_push(hf_client *client)
+static hf_status write_push(hf_client *client, uint64_t now_ms)
 {
     push_walk walk = {.client = client};
-    if (!hf_upload_choose(&client->upload, &walk.next)) return HF_OK;
+    if (!hf_upload_choose(&client->upload, now_ms, &walk.next)) return HF_OK;
     size_t origin = walk.next.log / HF_LANE_COUNT;
     uint8_t lane = (uint8_t)(walk.next.log % HF_LANE_COUNT);
     hf_buffer_clear(&client->items);
@@ -113,7 +113,10 @@ static void write_start(hf_client *client)
 
 static void write_feed_ack(hf_client *client, uint64_t position)
 {
-    hf_message message = {.type = HF_FRAME_FEED_ACK, .as.position = position};
+    hf_message message = {.type = HF_FRAME_FEED_ACK,
+                          .timed = true,
+                          .at_ms = (uint32_t)client->wall_now_ms,
+                          .as.position = position};
     hf_message_write(&client->raw, &message);
     client->fed_acked = position;
 }
@@ -151,5 +154,5 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
     }
     size_t log;
     if (hf_upload_head_due(&client->upload, now_ms, &log)) return write_head(client, log, now_ms);
-    return client->upload.logs ? write_push(client) : HF_OK;
+    return client->upload.logs ? write_push(client, now_ms) : HF_OK;
 }

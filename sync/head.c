@@ -139,6 +139,27 @@ static hf_status base_from_head(hf_store *store, uint64_t seq, head_base *base)
     return status;
 }
 
+/* A log that was written in one scope, as most are: every entry is that scope's, and none of them
+ * need be looked at. `single` false: there are more. */
+static hf_status base_single(hf_store *store, uint64_t seq, head_base *base, bool *single)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_LOG_SCOPES);
+    sqlite3_bind_int64(statement, 1, base->log);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    *single = status == HF_OK && row && sqlite3_column_int64(statement, 0) == 1;
+    sqlite3_reset(statement);
+    if (status != HF_OK || !*single) return status;
+    statement = hf_sql(store, HF_SQL_R_HEAD_TAIL);
+    sqlite3_bind_int64(statement, 1, base->log);
+    sqlite3_bind_int64(statement, 2, 0);
+    sqlite3_bind_int64(statement, 3, INT64_MAX);
+    base->count = 0;
+    status = base_read(store, statement, base);
+    if (status == HF_OK && base->count == 1) base->scopes[0].seq = base->seq = seq;
+    return status;
+}
+
 /* At the log's tail, the usual place, the vector has the answer. Further back the entries do, from
  * the last head on. */
 static hf_status base_at(hf_store *store, int64_t log, uint64_t seq, head_base *base)
@@ -157,8 +178,11 @@ static hf_status base_at(hf_store *store, int64_t log, uint64_t seq, head_base *
         base->seq = 0;
         base->count = 0;
     }
-    if (!tail && base->seq == 0) status = base_from_head(store, seq, base);
-    if (status != HF_OK) return status;
+    bool single = false;
+    if (!tail) status = base_single(store, seq, base, &single);
+    if (status == HF_OK && !tail && !single && base->seq == 0)
+        status = base_from_head(store, seq, base);
+    if (status != HF_OK || single) return status;
     statement = hf_sql(store, tail ? HF_SQL_R_HEAD_TAIL : HF_SQL_R_HEAD_SCOPES);
     sqlite3_bind_int64(statement, 1, log);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)base->seq);

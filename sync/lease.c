@@ -9,6 +9,7 @@
 #include "ids.h"
 #include "planted.h"
 #include "reference.h"
+#include "store_core.h"
 #include "system_types.h"
 
 #include <stdio.h>
@@ -118,7 +119,7 @@ static hf_status next_free(hf_store *store, const hf_series *series, uint64_t *f
     sqlite3_bind_int64(statement, 2, store->own->no);
     status = ask_number(store, statement, &ours);
     if (status == HF_OK) status = hf_origin_each_own(store, count_own, &lives);
-    bool is_new = !ours && (last > 0 || lives > 1) && !HF_PLANTED(LEASES_FORGOTTEN);
+    bool is_new = !ours && (last > 0 || lives > 1);
     if (is_new) last = (last / HF_LEASE_SKIP + 1) * HF_LEASE_SKIP;
     if (HF_PLANTED(LEASED_AGAIN) && last > 2 * series->block) last -= series->block;
     *first = last + 1;

@@ -95,7 +95,8 @@ enum {
     /* Connections: the oldest stranger is cut to make room for the newest. */
     HF_STRANGERS_MAX = 1024,            /* connected to a hub, and not known who: in all ... */
     HF_STRANGERS_PER_ADDRESS_MAX = 256, /* ... and from one address */
-    HF_ENROL_STRANGERS_MAX = 64,        /* the same where devices enrol: nobody is known there */
+    HF_HANDSHAKES_MAX = 64, /* under way and getting done: who comes then waits to be accepted */
+    HF_ENROL_STRANGERS_MAX = 64, /* the same where devices enrol: nobody is known there */
     HF_ENROL_STRANGERS_PER_ADDRESS_MAX = 32,
     HF_KEY_SESSIONS_MAX = 4, /* of one device, one live and others ending; more: come back later */
 
@@ -117,6 +118,8 @@ enum {
     HF_TOLD_EVERY_MS = 10 * 60 * 1000, /* what a device tells of itself is written down by then */
     HF_DRILL_RETRY_MS = 30 * 1000,   /* a unit that is drilled with is told to ask again by then */
     HF_HANDSHAKE_MAX_MS = 10 * 1000, /* from connect to websocket: then a stranger is cut */
+    HF_HANDSHAKE_FRESH_MS = 1000,    /* who takes longer is no reason for others to wait */
+    HF_HANDSHAKE_FLOW_MS = 100,      /* nor is anyone, when for so long nobody got done */
     HF_ENROL_MAX_MS = 10 * 1000,     /* from connect to the end of an enrolment */
     HF_HLC_AHEAD_MAX_MS = 60 * 1000, /* how far a peer's clock may pull ours */
     HF_CLOCK_RTT_MAX_MS = 4 * 1000,  /* a slower answer does not set our clock */
@@ -125,12 +128,13 @@ enum {
     HF_PING_AFTER_MS = 30 * 1000,    /* silence before we ask */
     HF_FAREWELL_MS = 5 * 1000,       /* an ERROR or BYE not sent by then is given up */
     HF_REDIAL_MIN_MS = 1000,         /* full jitter between 0 and min << tries, capped: */
-    HF_REDIAL_MAX_MS = 5 * 60 * 1000,
-    HF_TURN_ALONE_MS = 100,              /* that while */
-    HF_RENEW_RETRY_MS = 10 * 60 * 1000,  /* a renewal came to nothing: the device asks again */
-    HF_RENEW_AGAIN_MS = 5 * 60 * 1000,   /* RENEW sooner than this in one session: ERROR 104 */
-    HF_STORE_RETRY_MS = 1000,            /* after a failed commit, before a hub tries unasked */
-    HF_HEAD_INTERVAL_MS = 250,           /* at most one signed head per log in this time ... */
+    HF_REDIAL_MAX_MS = 60 * 1000,    /* ... so that no custody record waits for longer */
+    HF_REDIAL_REFUSED_MS = 5 * 60 * 1000, /* after what only a person can change */
+    HF_TURN_ALONE_MS = 100,               /* that while */
+    HF_RENEW_RETRY_MS = 10 * 60 * 1000,   /* a renewal came to nothing: the device asks again */
+    HF_RENEW_AGAIN_MS = 5 * 60 * 1000,    /* RENEW sooner than this in one session: ERROR 104 */
+    HF_STORE_RETRY_MS = 1000,             /* after a failed commit, before a hub tries unasked */
+    HF_HEAD_INTERVAL_MS = 250,            /* at most one signed head per log in this time ... */
     HF_HEAD_INTERVAL_MAX_MS = 10 * 1000, /* ... and on the thinnest link not less often than this */
     HF_RECEIPT_INTERVAL_MS = 1000,       /* at most one signature under receipts in this time ... */
     HF_RECEIPT_GATHER_MS = 100, /* ... and not sooner: so that acks go first, and many wait */
@@ -157,7 +161,7 @@ enum {
     HF_PACK_LABEL_MAX = 64,   /* labels and codes: bytes */
     HF_PACK_SCALE_MAX = 9,    /* digits after the point of a decimal */
 
-    /* Leased references: protocol.md 10. */
+    /* Leased references: protocol.md 11. */
     HF_SERIES_MAX = 32,               /* series in one pack, so in one ASK; more: ERROR 103 */
     HF_SERIES_FORMAT_MAX = 32,        /* bytes of a reference's format */
     HF_SERIES_BLOCK_MIN = 2,          /* numbers leased at a time: half of them is some */

@@ -481,12 +481,6 @@ static void read_receipt(hf_reader *reader, hf_message *out)
     read_list(reader, HF_RECEIPT_LOGS_MAX, &frame->logs, read_receipt_item, &item);
 }
 
-static void read_renew(hf_reader *reader, hf_message *out)
-{
-    (void)reader; /* that it came says it all */
-    (void)out;
-}
-
 static void read_certificate(hf_reader *reader, hf_message *out)
 {
     hf_certificate_frame *frame = &out->as.certificate;
@@ -548,7 +542,7 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_FEED_ACK, 1, read_feed_ack},
     {HF_FRAME_HEAD, 6, read_head},
     {HF_FRAME_HEADS, 2, read_heads},
-    {HF_FRAME_RENEW, 0, read_renew},
+    {HF_FRAME_RENEW, 0, NULL}, /* that it came says it all */
     {HF_FRAME_CERTIFICATE, 2, read_certificate},
     {HF_FRAME_OFFER, 4, hf_read_offer},
     {HF_FRAME_WANT, 2, hf_read_want},
@@ -583,12 +577,18 @@ hf_status hf_message_read(hf_bytes raw, hf_message *out)
     const frame_kind *kind = kind_of(type);
     if (!kind && type < 128) return HF_ERR_PROTOCOL;
     if (kind && items < kind->items) return HF_ERR_PROTOCOL;
-    if (kind) kind->read(&reader, out);
-    size_t read = kind ? kind->items : 0;
-    if (type == HF_FRAME_HELLO && read++ < items) read_hello_receipts(&reader, out);
-    if (type == HF_FRAME_HELLO && read++ < items) hf_capabilities_read(&reader, out);
+    if (kind && kind->read) kind->read(&reader, out);
+    size_t known = kind ? kind->items : 0;
+    if (type == HF_FRAME_HELLO && known < items && ++known) read_hello_receipts(&reader, out);
+    if (type == HF_FRAME_HELLO && known < items && ++known) hf_capabilities_read(&reader, out);
+    out->timed =
+        kind && known < items && (kind->type == HF_FRAME_ACK || kind->type == HF_FRAME_FEED_ACK);
+    if (out->timed) {
+        out->at_ms = read_u32(&reader);
+        known++;
+    }
     /* What a later version adds is skipped, but is still checked to be the CBOR we speak. */
-    for (size_t i = read; i < items && reader.status == HF_OK; i++) (void)hf_read_item(&reader);
+    for (size_t i = known; i < items && reader.status == HF_OK; i++) (void)hf_read_item(&reader);
     status = hf_reader_end(&reader);
     if (status == HF_OK && kind) out->type = kind->type;
     return status;

@@ -316,7 +316,9 @@ typedef struct hf_farewell { /* ERROR and BYE */
 } hf_farewell;
 
 typedef struct hf_message {
-    uint8_t type; /* hf_frame_type; NONE: ignore it */
+    uint8_t type;   /* hf_frame_type; NONE: ignore it */
+    bool timed;     /* ACK and FEED_ACK: it says when it was made ... */
+    uint32_t at_ms; /* ... by its sender's clock, which wraps around */
     union {
         hf_hello hello;
         hf_welcome welcome;

@@ -1,4 +1,5 @@
-/* messages_probe.c: PROBE and PROBED, and the outages that a device tells of in the one. */
+/* messages_probe.c: is the peer there, and does it save? PING and PONG; PROBE and PROBED, and the
+ * outages that a device tells of in the one. */
 #include "messages.h"
 
 #include <string.h>

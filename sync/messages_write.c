@@ -273,7 +273,10 @@ static void write_short_frame(hf_buffer *out, const hf_message *message)
     const hf_farewell *farewell = &message->as.farewell;
     switch (message->type) {
     case HF_FRAME_RENEW: write_numbers(out, HF_FRAME_RENEW, NULL, 0); break;
-    case HF_FRAME_FEED_ACK: write_numbers(out, HF_FRAME_FEED_ACK, &message->as.position, 1); break;
+    case HF_FRAME_FEED_ACK:
+        write_numbers(out, HF_FRAME_FEED_ACK, (uint64_t[]){message->as.position, message->at_ms},
+                      message->timed ? 2 : 1);
+        break;
     case HF_FRAME_CREDIT:
         write_numbers(out, HF_FRAME_CREDIT,
                       (uint64_t[]){credit->lane, credit->entries, credit->bytes}, 3);
@@ -314,9 +317,10 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
     case HF_FRAME_ORIGIN: write_origin(out, &message->as.origin); break;
     case HF_FRAME_PUSH: write_push(out, &message->as.push); break;
     case HF_FRAME_ACK:
-        begin(out, HF_FRAME_ACK, 3);
+        begin(out, HF_FRAME_ACK, message->timed ? 4 : 3);
         write_list(out, &message->as.ack.logs);
         write_list(out, &message->as.ack.notices);
+        if (message->timed) hf_write_uint(out, message->at_ms);
         break;
     case HF_FRAME_FEED: write_feed(out, &message->as.feed); break;
     case HF_FRAME_HEAD: write_head(out, &message->as.head); break;

@@ -67,7 +67,7 @@ typedef struct hf_field {
 
 enum { HF_DISPUTED = 255 };
 
-/* How a type's records come by the number that people call them by: protocol.md 10. */
+/* How a type's records come by the number that people call them by: protocol.md 11. */
 typedef struct hf_series {
     const char *name;        /* a-z and _; of one type only */
     const char *format;      /* "CR/{number}/{yy}" */

@@ -45,17 +45,15 @@ typedef enum hf_planted_name {
     HF_PLANTED_STATE_NOT_WRITTEN, /* the log has an entry that the record does not show */
     HF_PLANTED_ENTRY_ABORTS,      /* an entry with the word POISON in it trips an assertion */
     /* leased references */
-    HF_PLANTED_BLOCK_OUTLIVES,      /* device: a new incarnation uses the old one's numbers */
-    HF_PLANTED_NUMBER_TWICE,        /* device: a number that was given is not crossed out */
-    HF_PLANTED_LEASED_AGAIN,        /* hub: the newest block is leased to the next who asks */
-    HF_PLANTED_LEASES_FORGOTTEN,    /* hub: restored, it goes on where it thinks that it was */
-    HF_PLANTED_LEASE_BEFORE_COMMIT, /* hub: a block is told of before it is on disk */
+    HF_PLANTED_BLOCK_OUTLIVES, /* device: a new incarnation uses the old one's numbers */
+    HF_PLANTED_NUMBER_TWICE,   /* device: a number that was given is not crossed out */
+    HF_PLANTED_LEASED_AGAIN,   /* hub: the newest block is leased to the next who asks */
     /* outages */
-    HF_PLANTED_OUTAGE_NOT_KEPT,  /* hub: forgets that it was away */
-    HF_PLANTED_BEAT_ONLY_BUSY,   /* hub: gives no sign of life while nothing comes */
-    HF_PLANTED_PROBE_DROPPED,    /* hub: answers a PROBE and does not keep what it told */
-    HF_PLANTED_OUTAGE_FROM_LATE, /* edge: notes what had to wait once it is over */
-    HF_PLANTED_RECOVERY_SKIPS,   /* hub: the report leaves out what is withheld */
+    HF_PLANTED_OUTAGE_NOT_KEPT, /* hub: forgets that it was away */
+    HF_PLANTED_BEAT_ONLY_BUSY,  /* hub: gives no sign of life while nothing comes */
+    HF_PLANTED_PROBE_DROPPED,   /* hub: answers a PROBE and does not keep what it told */
+    HF_PLANTED_OUTAGE_TO_EARLY, /* edge: of what had to wait, notes only what did so at first */
+    HF_PLANTED_RECOVERY_SKIPS,  /* hub: the report leaves out what is withheld */
     /* snapshots */
     HF_PLANTED_SNAPSHOT_NO_HOLES,   /* client: what is withheld counts, as a snapshot has it */
     HF_PLANTED_SNAPSHOT_NOT_ANEW,   /* client: shows what a verdict took back of a snapshot */

@@ -200,7 +200,8 @@ static hf_status row_drop(hf_store *store, int64_t log, const hf_receipt *receip
 }
 
 /* The last two of this hub's that stand are A and B, and C comes. Where C is still close to A, in
- * entries and in time, B says nothing that anyone needs: a proof by C is short, and not late. */
+ * entries and in time, B says nothing that anyone needs: a proof by C is short, and not late. While
+ * the hub's clock is being set, all are kept. */
 static hf_status thin(hf_store *store, int64_t log, const hf_receipt *next)
 {
     hf_receipt last[2];
@@ -216,7 +217,8 @@ static hf_status thin(hf_store *store, int64_t log, const hf_receipt *next)
     }
     if (statement) sqlite3_reset(statement);
     if (status != HF_OK || count < 2) return status;
-    bool near = next->seq - last[1].seq <= HF_RECEIPT_APART &&
+    bool in_order = last[1].time_ms <= last[0].time_ms && last[0].time_ms <= next->time_ms;
+    bool near = in_order && next->seq - last[1].seq <= HF_RECEIPT_APART &&
                 next->time_ms < last[1].time_ms + HF_RECEIPT_APART_MS;
     if (HF_PLANTED(RECEIPT_THINNED)) return row_drop(store, log, &last[1]);
     return near ? row_drop(store, log, &last[0]) : HF_OK;
@@ -255,6 +257,13 @@ hf_status hf_batch_receipt(hf_batch *batch, const hf_receipt *receipt)
 
 /* ---- falling back ---- */
 
+/* There is one centre: what it has not, its former lives have lost. */
+static bool is_centre(hf_store *store, const hf_origin_id *hub)
+{
+    const hf_origin_row *row = hf_origin_by_id(store, hub);
+    return row && row->is_hub;
+}
+
 static hf_status undo_one(hf_batch *batch, int64_t log, const hf_origin_id *hub, uint64_t durable,
                           bool *more)
 {
@@ -263,6 +272,7 @@ static hf_status undo_one(hf_batch *batch, int64_t log, const hf_origin_id *hub,
     sqlite3_bind_int64(statement, 1, log);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)durable);
     hf_bind_bytes(statement, 3, hub->bytes, HF_ORIGIN_SIZE);
+    sqlite3_bind_int(statement, 4, is_centre(store, hub));
     hf_receipt receipt;
     hf_status status = row_take(store, statement, &receipt, more);
     if (status != HF_OK || !*more) return status;
@@ -275,12 +285,12 @@ hf_status hf_batch_fall_back(hf_batch *batch, const hf_origin_id *hub, const hf_
 {
     hf_store *store = batch->store;
     int64_t log = hf_log_no(origin->no, lane);
-    if (HF_PLANTED(NO_FALL_BACK)) return HF_OK;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_ACK_LOWER);
     hf_bind_bytes(statement, 1, hub->bytes, HF_ORIGIN_SIZE);
     sqlite3_bind_int64(statement, 2, log);
     sqlite3_bind_int64(statement, 3, (sqlite3_int64)durable);
     sqlite3_bind_int64(statement, 4, (sqlite3_int64)central);
+    sqlite3_bind_int(statement, 5, is_centre(store, hub));
     hf_status status = hf_sql_run(store, statement);
     batch->acks_changed = true;
     bool more = true;

@@ -43,7 +43,8 @@ HF_MUST_CHECK hf_status hf_receipt_check(hf_store *store, const hf_receipt *rece
  * are held as a proof of any entry needs, and no more. */
 HF_MUST_CHECK hf_status hf_batch_receipt(hf_batch *batch, const hf_receipt *receipt);
 /* The hub said: this far, and no further, though it once said more: what it acknowledged and signed
- * beyond is marked, and no longer counts. */
+ * beyond is marked, and no longer counts. So is what other lives of the centre did, when `hub` is
+ * known to be the centre. */
 HF_MUST_CHECK hf_status hf_batch_fall_back(hf_batch *batch, const hf_origin_id *hub,
                                            const hf_origin_row *origin, uint8_t lane,
                                            uint64_t durable, uint64_t central);

@@ -4,6 +4,7 @@
  * given since. It writes under a new name, and the numbers of the old one are nobody's any more. */
 #include "reference.h"
 
+#include "draft.h"
 #include "lease.h"
 #include "render.h"
 #include "store_core.h"

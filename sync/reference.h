@@ -3,11 +3,14 @@
  * A reference is told to a victim on a doorstep where there is no network, so it must be right at
  * once and for good: the device takes it, in the transaction of the record itself, from numbers
  * that are its own. When they have run out it gives a provisional one, which no other can make, and
- * which stays among the record's aliases when the number comes. protocol.md 10. */
+ * which stays among the record's aliases when the number comes. protocol.md 11. */
 #ifndef HF_REFERENCE_H
 #define HF_REFERENCE_H
 
-#include "draft.h"
+#include "apply.h"
+#include "pack.h"
+
+typedef struct hf_drafts hf_drafts; /* draft.h, which those of the store alone include */
 
 enum { HF_REFERENCE_SIZE = 64, HF_PROVISIONAL_TAG_SIZE = 21 };
 

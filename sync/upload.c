@@ -86,12 +86,12 @@ static bool floor_due(const hf_upload *upload)
     return upload->owed >= hf_pace_quarter(&upload->pace);
 }
 
-bool hf_upload_choose(const hf_upload *upload, hf_upload_next *out)
+bool hf_upload_choose(const hf_upload *upload, uint64_t now_ms, hf_upload_next *out)
 {
     if (upload->flight_count == HF_PUSHES_MAX) return false;
     uint8_t first = first_lane(upload, out);
     if (first == HF_LANE_COUNT) return false;
-    if (floor_due(upload) && hf_pace_open_for(&upload->pace, upload->pace.in_flight)) {
+    if (floor_due(upload) && hf_pace_open_for(&upload->pace, upload->pace.in_flight, now_ms)) {
         hf_upload_next below;
         if (floor_lane(upload, first, &below) < HF_LANE_COUNT) {
             *out = below;
@@ -100,7 +100,7 @@ bool hf_upload_choose(const hf_upload *upload, hf_upload_next *out)
     }
     uint64_t ahead = 0;
     for (uint8_t lane = 0; lane <= first; lane++) ahead += upload->lanes[lane].wire;
-    return hf_pace_open_for(&upload->pace, ahead);
+    return hf_pace_open_for(&upload->pace, ahead, now_ms);
 }
 
 void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entries, size_t bytes)
@@ -147,7 +147,7 @@ void hf_upload_wired(hf_upload *upload, size_t wire, uint64_t now_ms)
 }
 
 /* Takes off every flight of `log` up to `seq`, keeping the others in order. */
-static void land(hf_upload *upload, size_t log, uint64_t seq, uint64_t now_ms)
+static void land(hf_upload *upload, size_t log, uint64_t seq, uint64_t now_ms, uint64_t stamp_ms)
 {
     size_t kept = 0;
     uint8_t lane = (uint8_t)(log % HF_LANE_COUNT);
@@ -157,7 +157,7 @@ static void land(hf_upload *upload, size_t log, uint64_t seq, uint64_t now_ms)
             upload->lanes[lane].entries -= flight.entries;
             upload->lanes[lane].bytes -= flight.bytes;
             upload->lanes[lane].wire -= flight.mark.size;
-            if (flight.mark.size) hf_pace_acked(&upload->pace, &flight.mark, now_ms);
+            if (flight.mark.size) hf_pace_acked(&upload->pace, &flight.mark, now_ms, stamp_ms);
         } else {
             upload->flights[(upload->first + kept++) % HF_PUSHES_MAX] = flight;
         }
@@ -172,14 +172,14 @@ bool hf_upload_admits(const hf_upload *upload, const hf_acked *acked)
     return acked->durable <= log->sent && acked->head <= log->head_sent;
 }
 
-void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms)
+void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms, uint64_t stamp_ms)
 {
     assert(hf_upload_admits(upload, acked));
     size_t index = (size_t)acked->origin * HF_LANE_COUNT + acked->lane;
     hf_upload_log *log = &upload->logs[index];
     if (acked->durable > log->durable) log->durable = acked->durable;
     if (acked->head > log->head_durable) log->head_durable = acked->head;
-    land(upload, index, log->durable, now_ms);
+    land(upload, index, log->durable, now_ms, stamp_ms);
 }
 
 /* Heads take no more of a thin link than the lanes' floor. */
@@ -214,12 +214,17 @@ void hf_upload_head_sent(hf_upload *upload, size_t log, uint64_t now_ms)
     upload->logs[log].head_at_ms = now_ms ? now_ms : 1;
 }
 
-uint64_t hf_upload_deadline_ms(const hf_upload *upload)
+uint64_t hf_upload_deadline_ms(const hf_upload *upload, uint64_t now_ms)
 {
+    hf_upload_next next;
     uint64_t deadline = UINT64_MAX;
-    for (size_t i = 0; i < HF_LANE_COUNT && upload->logs; i++)
-        if (head_time(upload, &upload->logs[i]) < deadline)
-            deadline = head_time(upload, &upload->logs[i]);
+    if (!upload->logs) return deadline;
+    if (first_lane(upload, &next) < HF_LANE_COUNT) deadline = hf_pace_due_ms(&upload->pace);
+    if (deadline <= now_ms) deadline = UINT64_MAX;
+    for (size_t i = 0; i < HF_LANE_COUNT; i++) {
+        uint64_t head_ms = head_time(upload, &upload->logs[i]);
+        if (head_ms > now_ms && head_ms < deadline) deadline = head_ms;
+    }
     return deadline;
 }
 

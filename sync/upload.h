@@ -56,19 +56,22 @@ void hf_upload_window(hf_upload *upload, uint8_t lane, uint32_t entries, uint32_
 /* What the next PUSH should hold. False: nothing may go now. The most urgent lane that has
  * something goes; of HF_LANE_FLOOR bytes one goes to the others that have, in turn, so that none
  * waits for ever. */
-bool hf_upload_choose(const hf_upload *upload, hf_upload_next *out);
+bool hf_upload_choose(const hf_upload *upload, uint64_t now_ms, hf_upload_next *out);
 void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entries, size_t bytes);
 /* A frame went out as so many bytes: the PUSH of the last hf_upload_sent, or any other. */
 void hf_upload_wired(hf_upload *upload, size_t wire, uint64_t now_ms);
 /* Could the hub have said this? False: it acknowledges what we never sent. */
 bool hf_upload_admits(const hf_upload *upload, const hf_acked *acked);
-void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms); /* admitted */
+/* ... which it may. `stamp_ms`: as hf_pace_acked has it. */
+void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms, uint64_t stamp_ms);
 
 /* Does a log of origin 0 owe a signed head now? Right after the PUSH it covers, at the log's end or
  * every HF_HEAD_INTERVAL_MS. */
 bool hf_upload_head_due(const hf_upload *upload, uint64_t now_ms, size_t *log);
 void hf_upload_head_sent(hf_upload *upload, size_t log, uint64_t now_ms);
-uint64_t hf_upload_deadline_ms(const hf_upload *upload); /* of the next head; UINT64_MAX: none */
+/* When the next head is due, or bulk that the link's pace holds back: the first such time after
+ * `now_ms`, for what was due before waits for the link; UINT64_MAX: none. */
+uint64_t hf_upload_deadline_ms(const hf_upload *upload, uint64_t now_ms);
 
 /* A log of which the hub holds more than was told here before. False: none. */
 bool hf_upload_news(hf_upload *upload, size_t *log);

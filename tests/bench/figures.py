@@ -53,6 +53,7 @@ def figures():
         Figure("reconnect_full_ms", "ms", less=True),
         Figure("live_p50", "ms", 1.5, less=True),
         Figure("live_p99", "ms", 8, less=True),
+        Figure("urgent_p99_slow_link_s", "s", 2, less=True),
         Figure("idle_connection", "KiB", 48, less=True),
         Figure("idle_connection_10k", "KiB", 48, less=True),
         Figure("storm_10k_s", "s", less=True),

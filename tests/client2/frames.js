@@ -50,7 +50,8 @@ export const FRAMES = {
   ERROR: [62, 'code', 'text'],
   BYE: [63, 'code', 'retryAfterMs'],
 };
-const MAY_FOLLOW = { HELLO: ['receipts'] }; // and may be left out
+// And may be left out; `at` we read but do not send: when it was made.
+const MAY_FOLLOW = { HELLO: ['receipts'], ACK: ['at'], FEED_ACK: ['at'] };
 const BY_NUMBER = new Map(Object.entries(FRAMES).map(([name, [number, ...items]]) =>
   [number, { name, items }]));
 
@@ -124,8 +125,11 @@ export function readMessage(message) {
   if (!shape && frame[0] >= UNKNOWN_IGNORED_FROM) return null;
   must(shape && frame.length > shape.items.length, `frame ${frame[0]} is unknown or too short`);
   const named = shape.items.concat(MAY_FOLLOW[shape.name] ?? []);
-  return Object.fromEntries([['type', shape.name],
+  const message = Object.fromEntries([['type', shape.name],
     ...named.slice(0, frame.length - 1).map((item, at) => [item, frame[at + 1]])]);
+  must(message.at === undefined || (isUint(message.at) && message.at < 2 ** 32),
+    'a time that is none');
+  return message;
 }
 
 function squeeze(bytes) {

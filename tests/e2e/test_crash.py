@@ -236,7 +236,7 @@ def an_entry_that_ends_the_hub_is_withheld_and_everyone_else_goes_on(world):
     hub.saw(r" entry-blamed entry=\S+/3/2 ", 0)
     after = okafor.put("crime", "summary=written by another")
     in_sync(hub, rees, okafor)
-    seen = [write["withheld"] for write in rees.ask("history", poison)["writes"]]
+    seen = [write["withheld"] for write in rees.ask("history", poison, "summary")["writes"]]
     equal(seen, [{"code": 606, "why": "applying it ended the program"}], "what its author sees")
     expect("606" in rees.ask("status")["last_error"], "its author's status does not say why")
     listed = {row["id"] for row in hub.ask("list", "crime")["records"]}

@@ -108,7 +108,7 @@ def a_damaged_store_is_read_but_not_served(world):
     expect(b"MARKED BY" in content, "the summary does not stand in the file")
     store.write_bytes(content.replace(b"MARKED BY", b"MARKED by"))
     seen = {field["field"]: field["value"] for field in rees.ask("get", first)["fields"]}
-    equal(seen, {"summary": "sound"}, "a record that is sound")
+    equal(seen.get("summary"), "sound", "a record that is sound")
     refused(rees, "get", last, code=65, says="damaged")
     refused(rees, "put", "crime", "summary=new", code=65, says="safe")
     code, out, _ = rees.command("verify", "--json")

@@ -1,6 +1,7 @@
 """An outage as a thing the software knows: noticed, kept, told, and accounted for to the entry."""
 import json
 
+from browser import accessible
 from world import SCOPE, equal, expect, in_sync, refused, wait_until
 
 PATIENCE = 150  # seconds: a device notices after 15, and dials again within 37 of a drill's end
@@ -44,6 +45,8 @@ def an_outage_is_accounted_for_to_the_entry_in_three_forms(world):
     equal(sum(lane["entries"] for lane in account["lanes"]), 12, "entries over all lanes")
     equal([row["name"] for row in account["not_back"]], ["absent"], "not back")
     equal(account["integrity"]["reconciles"], True, "the account adds up")
+    equal(sum(row["numbers"] + row["provisional"] for row in account["references"]), 5,
+          "references given to the five crimes")
     equal(account["reason"], "fell", "why")
     _three_forms(world, hub, account)
     absent.start()
@@ -61,7 +64,7 @@ def _three_forms(world, hub, account):
     for path in (page, text):
         said = path.read_text(encoding="utf-8")
         for words in ("Every entry is accounted for: 12 had to wait = 12 here",
-                      account["integrity"]["digest"], "No leased references in use.",
+                      account["integrity"]["digest"], "References given to records",
                       "1 device has not been back"):
             expect(words in said, f"{path.name} does not say {words!r}")
     said = page.read_text(encoding="utf-8")
@@ -159,3 +162,22 @@ def october_2019_comes_out_as_98_77_percent(world):
     expect("98.77 %" in said and "10.00 % of the charge: 29166.70 pounds" in said, said)
     equal(hub.ask(*words)["service_ms"], 745 * 3600 * 1000, "service hours")
     refused(hub, "sla", "--month", "October", code=65, says="is not a month")
+
+
+def the_recovery_page_can_be_read_by_everyone_by_day_and_by_night(world):
+    """By axe-core, which also finds where colours stand too near to each other."""
+    hub, rees = world.pair()
+    hub.kill()
+    rees.put("note", "subject=Meanwhile <b>bold</b>")
+    wait_until(lambda: _cut_off(rees), PATIENCE, "rees notices")
+    hub.start()
+    _accounted(hub, 1, 1)
+    page = world.directory / "recovery.html"
+    hub.must("outage", "report", "--out", page)
+    grounds = set()
+    for scheme in ("light", "dark"):
+        found = accessible(page, scheme, world.directory)
+        equal(found["violations"], [], f"what axe finds wrong by {scheme}")
+        expect(found["passes"] > 10, f"axe looked: {found['passes']} rules passed")
+        grounds.add(found["ground"])
+    equal(len(grounds), 2, "the page has a ground for the day and one for the night")

@@ -6,6 +6,7 @@
 #include "hub/api.h"
 #include "sync/control.h"
 #include "sync/feed.h"
+#include "sync/lease.h"
 #include "sync/log.h"
 #include "sync/messages.h"
 
@@ -19,7 +20,7 @@
 
 #include "stray.h"
 
-enum { CRIME = 16, NOTE = 20, SUMMARY = 27, LOG = 28, SUBJECT = 1 };
+enum { CRIME = 16, NOTE = 20, SUMMARY = 27, LOG = 28, SUBJECT = 1, REF = 1, OTHER_REFS = 34 };
 
 static hf_store *store_of(fault_world *world, int node)
 {
@@ -153,6 +154,27 @@ static void run_put(fault_world *world)
     end(&w);
 }
 
+/* As many numbers are gone as there are records that bear one. */
+static void expect_numbers(fault_world *world, size_t made)
+{
+    hf_store *store = store_of(world, WORLD_EDGE);
+    hf_series_left left;
+    const hf_series *series = hf_pack_type(hf_store_pack(store), CRIME)->series;
+    assert_int_equal(hf_series_left_get(store, series, &left), HF_OK);
+    char found[512], other[512];
+    hf_record_id next = pair_crime(world->pair, 0, "the next");
+    world_values(world, WORLD_EDGE, &next, REF, found);
+    unsigned number = 0;
+    assert_int_equal(sscanf(found, "CR/%u/", &number), 1);
+    assert_int_equal(left.last - left.left + 1, number);
+    for (size_t i = 0; i < made; i++) {
+        if (world->made[i].type != CRIME) continue;
+        world_values(world, WORLD_EDGE, &world->made[i], REF, other);
+        assert_memory_equal(other, "CR/", 3);
+        assert_string_not_equal(found, other);
+    }
+}
+
 static void judge_put(fault_world *world)
 {
     char found[512];
@@ -163,6 +185,7 @@ static void judge_put(fault_world *world)
     size_t there = 0;
     for (size_t i = 0; i < WORLD_PUT; i++) there += world_has(world, WORLD_EDGE, &world->made[i]);
     assert_true(there == 0 || there == WORLD_PUT);
+    expect_numbers(world, there);
     if (there == 0) {
         assert_int_not_equal(world->said, HF_OK);
         return;
@@ -289,6 +312,42 @@ static void judge_session(fault_world *world)
         assert_true(log.seq >= world->acked[lane]); /* said to be at the hub, and is */
     }
     world_expect_converges(world);
+}
+
+/* Under a new name it has no numbers: two crimes begin without, then some are leased and given. */
+static void prepare_dry(fault_world *world)
+{
+    assert_int_equal(hf_store_new_incarnation(store_of(world, WORLD_EDGE)), HF_OK);
+    for (size_t i = 0; i < 2; i++) world->made[i] = pair_crime(world->pair, 0, "no number left");
+}
+
+static hf_status on_shared(void *context, const hf_record_id *first, const hf_record_id *second,
+                           hf_bytes text)
+{
+    (void)context;
+    (void)first;
+    (void)second;
+    fail_msg("two records are called %.*s", (int)text.size, (const char *)text.data);
+    return HF_OK;
+}
+
+static void judge_numbered(fault_world *world)
+{
+    char found[512], alias[512];
+    for (int i = 0; i < WORLD_NODES; i++) world_expect_base_records(world, i);
+    world_expect_converges(world);
+    pair_wait(world->pair, 3 * HF_ASK_AGAIN_MS);
+    hf_store *hub = store_of(world, WORLD_HUB);
+    for (size_t i = 0; i < 2; i++) {
+        world_values(world, WORLD_HUB, &world->made[i], REF, found);
+        world_values(world, WORLD_HUB, &world->made[i], OTHER_REFS, alias);
+        assert_memory_equal(found, "CR/", 3);
+        assert_ptr_equal(strchr(found, '\n'), found + strlen(found) - 1); /* one, and no more */
+        assert_memory_equal(alias, "PROV-", 5);
+    }
+    const hf_series *series = hf_pack_type(hf_store_pack(hub), CRIME)->series;
+    assert_int_equal(hf_references_shared(hub, series, on_shared, NULL), HF_OK);
+    for (int i = 0; i < WORLD_NODES; i++) world_expect_whole(world, i);
 }
 
 /* The device's certificate is due: asked for, issued, put on record, taken, and shown. */
@@ -657,6 +716,7 @@ const fault_scenario *fault_scenarios(size_t *count)
         {"delete", EDGE, EDGE, NULL, run_delete, judge_delete, 0, false},
         {"apply", HUB, HUB, NULL, run_apply, judge_apply, 0, false},
         {"session", ALL, ALL, NULL, run_session, judge_session, 0, false},
+        {"number", ALL, ALL, prepare_dry, run_session, judge_numbered, 0, false},
         {"renew", ALL, ALL, prepare_due, run_session, judge_renewed, 0, false},
         {"snapshot", ALL, ALL, prepare_new_disk, run_session, judge_loaded, 0, false},
         {"crowd", 0, HUB, prepare_crowded, run_crowd, judge_hub, 0, true},

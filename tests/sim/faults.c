@@ -130,6 +130,7 @@ static void shift_clock(sim_world *world, sim_node *node)
 {
     sim_random *random = &world->random;
     world->result->counts.clock++;
+    sim_outage_doubt(node);
     switch (sim_random_below(random, 5)) {
     case 0: node->skew_ms = 3 * YEAR_MS; break;
     case 1: node->skew_ms = -3 * YEAR_MS; break;
@@ -194,6 +195,7 @@ void sim_on_relief(sim_world *world, uint32_t index, uint32_t what)
     case FAULT_CLOCK:
         node->skew_ms = 0;
         node->frozen_at_ms = 0;
+        sim_outage_doubt(node);
         break;
     case FAULT_PARTITION:
         for (unsigned i = 1; i < world->node_count; i++)
@@ -215,6 +217,7 @@ void sim_calm(sim_world *world)
         sim_node *node = &world->nodes[i];
         node->cut_off = false;
         node->frozen_at_ms = 0;
+        sim_outage_doubt(node);
         sim_disk_set_room(node->disk, UINT64_MAX);
         sim_disk_kill_at(node->disk, 0);
         sim_disk_fail_at(node->disk, 0, 0);

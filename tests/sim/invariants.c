@@ -266,6 +266,7 @@ void sim_look(sim_world *world, sim_node *node)
         compare_record(world, node, &records[i]);
     if (!sim_over(world) && !sim_disk_killed(node->disk)) compare_conflicts(world, node, m);
     model_free(m);
+    if (!sim_over(world) && !sim_disk_killed(node->disk)) sim_look_at_receipts(world, node);
     for (unsigned i = 0; i < world->node_count && !sim_over(world); i++) {
         sim_node *other = &world->nodes[i];
         if (other == node || !other->up || sim_disk_killed(node->disk)) continue;
@@ -318,6 +319,7 @@ bool sim_settled(sim_world *world)
         if (dot && dot->hollow >> i & 1)
             sim_observe_again(world, node); /* it may have come since */
         if (dot && (!node->up || outstanding(world, node, &what))) return false;
+        if (!sim_all_signed(world, node)) return false;
     }
     return true;
 }
@@ -333,6 +335,9 @@ static void judge_arrival(sim_world *world, const sim_node *node)
     const sim_dot *dot = outstanding(world, node, &what);
     if (sim_outdated(node))
         sim_break(world, SIM_L1, "%s still waits for a snapshot to put a verdict right",
+                  node->name);
+    if (!dot && !sim_all_signed(world, node))
+        sim_break(world, SIM_RECEIPT, "%s has no receipt for all that was acknowledged",
                   node->name);
     if (!dot) return;
     hf_edge_status status;
@@ -388,6 +393,7 @@ void sim_last_judgement(sim_world *world)
         sim_look(world, &world->nodes[i]);
         if (!sim_over(world)) judge_verify(world, &world->nodes[i]);
     }
+    if (!sim_over(world)) sim_outage_judge(world);
     for (uint32_t i = 0; i < SIM_LINKS_MAX && !sim_over(world); i++) { /* L4 of those still open */
         sim_link *link = &world->links[i];
         if (!link->used) continue;

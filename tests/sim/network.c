@@ -37,6 +37,35 @@ static sim_link *link_of(sim_world *world, uint32_t index, uint32_t what)
     return link->used && link->generation == what >> 1 ? link : NULL;
 }
 
+/* Bytes per millisecond, and how far away: what a phone in a village, in a town and on a desk has.
+ */
+typedef struct profile {
+    size_t rate;
+    uint32_t delay_ms;
+} profile;
+
+static const profile PROFILES[] = {{5, 500}, {15, 300}, {125, 60}, {5000, 2}};
+enum { PROFILE_SLOWEST, PROFILES_SLOW = 3, PROFILE_FAST = PROFILES_SLOW };
+
+/* What the world says of its links; else slow or not, and how far as it falls. */
+static void link_shape(const sim_world *world, sim_node *edge, sim_link *link)
+{
+    static const size_t ROOMS[] = {2 * 1024, 64 * 1024, SIZE_MAX};
+    if (world->thin) {
+        const profile *shape = &PROFILES[edge->index == 1 ? PROFILE_SLOWEST : PROFILE_FAST];
+        link->rate = shape->rate;
+        link->delay_ms = shape->delay_ms;
+        link->room = ROOMS[1 + sim_random_below(&edge->random, 2)];
+        return;
+    }
+    bool slow = !world->calm && sim_random_chance(&edge->random, world->swarm.edges_slow);
+    size_t which = slow ? (size_t)sim_random_below(&edge->random, PROFILES_SLOW) : PROFILE_FAST;
+    uint32_t delay_ms = slow ? 3 * PROFILES[which].delay_ms : world->swarm.delay_ms;
+    link->rate = PROFILES[which].rate;
+    link->delay_ms = 1 + sim_random_below(&edge->random, delay_ms);
+    link->room = ROOMS[sim_random_below(&edge->random, 3)];
+}
+
 static sim_link *link_new(sim_world *world, sim_node *edge)
 {
     for (uint32_t i = 0; i < SIM_LINKS_MAX; i++) {
@@ -44,11 +73,7 @@ static sim_link *link_new(sim_world *world, sim_node *edge)
         if (link->used) continue;
         uint32_t generation = (link->generation + 1) & INT32_MAX;
         *link = (sim_link){.used = true, .generation = generation, .node = edge->index};
-        bool slow = !world->calm && sim_random_chance(&edge->random, world->swarm.edges_slow);
-        link->delay_ms = 1 + sim_random_below(&edge->random, slow ? 1500 : world->swarm.delay_ms);
-        link->rate = slow ? 5 : 5000;
-        static const size_t ROOMS[] = {2 * 1024, 64 * 1024, SIZE_MAX};
-        link->room = ROOMS[sim_random_below(&edge->random, 3)];
+        link_shape(world, edge, link);
         link->opened_ms = world->now_ms;
         return link;
     }
@@ -322,11 +347,10 @@ static void queue_message(sim_world *world, sim_link *link, unsigned way_number,
     assert(m);
     *m = (sim_message){.size = message.size};
     memcpy(m->data, message.data, message.size);
-    uint64_t start = way->last_at > world->now_ms ? way->last_at : world->now_ms;
-    uint64_t jitter = sim_random_below(&edge->random, link->delay_ms / 4 + 1);
-    m->at = start + message.size / link->rate;
-    if (m->at < world->now_ms + link->delay_ms + jitter)
-        m->at = world->now_ms + link->delay_ms + jitter;
+    uint64_t jitter = world->thin ? 0 : sim_random_below(&edge->random, link->delay_ms / 4 + 1);
+    m->at = world->now_ms + link->delay_ms + jitter; /* its first byte; then all of it */
+    if (m->at < way->last_at) m->at = way->last_at;
+    m->at += (message.size + HF_PACE_OVERHEAD) / link->rate;
     way->last_at = m->at;
     *(way->last ? &way->last->next : &way->first) = m;
     way->last = m;

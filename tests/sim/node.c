@@ -46,6 +46,7 @@ void sim_node_free(sim_node *node)
     sim_disk_free(node->disk);
     free(node->feed);
     free(node->tails);
+    sim_forget_receipts(node);
 }
 
 uint64_t sim_node_now(const sim_world *world, const sim_node *node)
@@ -66,6 +67,7 @@ bool sim_status_sane(sim_world *world, sim_node *node, hf_status status, const c
     if (sim_disk_killed(node->disk)) return false;
     sim_checked(world, SIM_HONEST);
     if (status == HF_OK) return true;
+    sim_outage_doubt(node);
     sim_say(world, "%s: %s: %s (%s)", node->name, doing, hf_status_name(status),
             node->store ? hf_store_problem(node->store) : "");
     bool excused = status == HF_ERR_IO || status == HF_ERR_FULL;
@@ -123,6 +125,8 @@ void sim_node_start(sim_world *world, sim_node *node)
         return;
     }
     node->up = true;
+    if (node->hub) sim_outage_hub_begins(world, node);
+    node->cut_since_ms = 0;
     node->wall_seen_ms = 0;
     sim_observe_again(world, node);
     if (sim_node_alive(world, node)) sim_node_wake(world, node, world->now_ms);
@@ -132,6 +136,7 @@ void sim_node_crash(sim_world *world, sim_node *node, bool power_cut)
 {
     if (!node->up) return;
     world->result->counts.kill++;
+    if (node->index == SIM_HUB) sim_outage_hub_dies(world, node);
     sim_say(world, "%s dies%s", node->name, power_cut ? " by a power cut" : "");
     sim_trace(world, 0xdead, node->index);
     for (uint32_t i = 0; i < SIM_LINKS_MAX; i++) {
@@ -209,7 +214,10 @@ static void edge_turn(sim_world *world, sim_node *node)
     hf_status status = hf_edge_turn(node->edge, now, sim_node_wall(world, node));
     if (!sim_node_alive(world, node)) return;
     bool fine = sim_status_sane(world, node, status, "turn");
+    sim_outage_look(world, node);
     take_certificate(world, node);
+    sim_observe(world, node); /* what it has committed by now it may tell, and die as it tells it */
+    if (!sim_node_alive(world, node) || sim_over(world)) return;
     if (link && link->edge_end) sim_pump(world, link, SIM_UP);
     if (!sim_node_alive(world, node)) return;
     if (link && link->edge_end && (!fine || hf_edge_wants_close(node->edge)))
@@ -225,6 +233,8 @@ static void hub_turn(sim_world *world, sim_node *node)
             if (world->links[i].used && world->links[i].peer)
                 sim_pump(world, &world->links[i], SIM_DOWN);
     if (!sim_node_alive(world, node)) return;
+    if (sim_node_wall(world, node) > node->pulse_high_ms)
+        node->pulse_high_ms = sim_node_wall(world, node);
     node->turn_wall_ms = sim_node_wall(world, node); /* until here it went by its last turn's */
     hf_status status = hf_hub_turn(node->hub, now, node->turn_wall_ms);
     if (!sim_node_alive(world, node)) return;

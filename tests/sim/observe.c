@@ -73,6 +73,7 @@ void sim_observe_free(sim_world *world)
     for (size_t i = 0; i < world->dot_count; i++) free(world->dots[i].body);
     free(world->dots);
     free(world->dot_table);
+    free(world->references);
 }
 
 unsigned sim_origin_node(const sim_world *world, const hf_origin_id *origin, size_t *index)
@@ -94,6 +95,7 @@ static void learn_origin(sim_world *world, sim_node *node)
     assert(world->origin_count < SIM_ORIGINS_MAX);
     world->origins[world->origin_count++] = (sim_origin){.id = own->id, .node = node->index};
     memset(node->acked, 0, sizeof node->acked);
+    sim_forget_receipts(node);
 }
 
 bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot)
@@ -229,16 +231,8 @@ static void check_stamp(sim_world *world, sim_node *node, const sim_dot *dot)
                   name_of(world, &dot->dot).text, (long long)(stamp - node->wall_seen_ms));
 }
 
-static unsigned links_of(const sim_world *world, const sim_node *node)
-{
-    unsigned count = 0;
-    for (uint32_t i = 0; i < SIM_LINKS_MAX; i++)
-        if (world->links[i].used && world->links[i].node == node->index) count++;
-    return count;
-}
-
-/* What the hub takes from a device's log: allowed, or withheld; and most urgent first. */
-static void check_taken(sim_world *world, sim_dot *dot, const hf_entry *entry)
+/* What the hub takes from a device's log: allowed, or withheld; and in its turn. */
+static void check_taken(sim_world *world, sim_dot *dot, const hf_entry *entry, bool again)
 {
     const sim_node *author = &world->nodes[dot->author];
     dot->hub_position = entry->position;
@@ -248,20 +242,7 @@ static void check_taken(sim_world *world, sim_dot *dot, const hf_entry *entry)
     if (!sim_may_write(author, dot->scope) && !dot->withheld)
         sim_break(world, SIM_S14, "the hub lets %s count, in scope %u, which %s may not write",
                   name_of(world, &dot->dot).text, dot->scope, author->name);
-    bool overtaken = world->swarm.bulky_now || world->swarm.swallow; /* windows full, frames lost */
-    if (overtaken || author->link >= SIM_LINKS_MAX || links_of(world, author) > 1) return;
-    sim_checked(world, SIM_LANES);
-    for (size_t i = 0; i < world->dot_count; i++) {
-        const sim_dot *other = &world->dots[i];
-        if (other->dot.lane >= dot->dot.lane || other->held & 1 ||
-            memcmp(other->dot.origin.bytes, dot->dot.origin.bytes, HF_ORIGIN_SIZE) != 0 ||
-            !(other->held & 1ull << author->index) ||
-            other->created_ms >= world->links[author->link].opened_ms)
-            continue;
-        sim_break(world, SIM_LANES, "%s came to the hub while the more urgent %s waited",
-                  name_of(world, &dot->dot).text, name_of(world, &other->dot).text);
-        return;
-    }
+    if (!again) sim_lanes_taken(world, dot); /* else by what link it came nobody knows any more */
 }
 
 typedef struct observation {
@@ -316,7 +297,7 @@ static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry, boo
     dot->based &= ~bit;
     check_step(world, node, dot);
     if (dot->author == node->index && fresh && !seen->again) check_stamp(world, node, dot);
-    if (node->index == SIM_HUB && unheard) check_taken(world, dot, entry);
+    if (node->index == SIM_HUB && unheard) check_taken(world, dot, entry, seen->again);
     if (unheard) sim_tell_links(world, node, dot);
     if (node->index == SIM_HUB || dot->author == node->index || !unheard) return;
     sim_checked(world, SIM_S14);
@@ -350,7 +331,8 @@ static hf_status on_entry(void *context, const hf_entry *entry)
     bool fresh = !dot;
     if (dot) check_content(world, node, dot, entry);
     if (dot && node->index == SIM_HUB && dot->held & 1) follow_verdict(node, dot, entry);
-    if (!dot) dot = add_dot(world, entry);
+    if (fresh) dot = add_dot(world, entry);
+    if (fresh) sim_check_references(world, entry);
     if (sim_over(world)) return HF_ERR_INPUT; /* only to stop */
     uint32_t index = (uint32_t)(dot - world->dots);
     if (seen->again && seen->at <= node->feed_count) {
@@ -452,6 +434,7 @@ static hf_status on_peer(void *context, const hf_peer_status *peer)
     for (unsigned i = 1; i < world->node_count; i++) {
         const sim_node *node = &world->nodes[i];
         if (memcmp(node->crypto.table.own_key_id, peer->key_id, HF_HASH_SIZE) != 0) continue;
+        if (!node->up) continue; /* it may have died as it told: judged once it is back */
         sim_checked(world, SIM_S7);
         if (peer->fed_position > node->cursor && !node->set_back)
             sim_break(world, SIM_S7, "the hub believes %s has its feed to %llu; it has it to %llu",

@@ -19,6 +19,9 @@ const sim_planted *sim_planted_table(size_t *count)
         BUG(WRONG_FOLD_LAST),
         BUG(LOST_HOLE),
         BUG(REUSED_SEQ),
+        BUG(BLOCK_OUTLIVES),
+        BUG(NUMBER_TWICE),
+        BUG(LEASED_AGAIN),
         BUG(CURSOR_BEFORE_DATA),
         BUG(FEED_SKIPS_FILTERED),
         BUG(FEED_ACK_BEFORE_COMMIT),
@@ -35,6 +38,9 @@ const sim_planted *sim_planted_table(size_t *count)
         BUG(DROP_ENTRY),
         BUG(EXPIRED_FED),
         BUG(NEVER_RENEWED),
+        BUG(RECEIPT_UNCHECKED),
+        BUG(RECEIPT_ONCE),
+        BUG(RECEIPT_THINNED),
         BUG(GUARD_IGNORED),
         BUG(NO_FSYNC),
         BUG(PENDING_FORGOTTEN),
@@ -49,6 +55,11 @@ const sim_planted *sim_planted_table(size_t *count)
         BUG(SNAPSHOT_LATE_PLACE),
         BUG(SNAPSHOT_OWN_FORGOTTEN),
         BUG(SNAPSHOT_HALF),
+        BUG(OUTAGE_NOT_KEPT),
+        BUG(BEAT_ONLY_BUSY),
+        BUG(PROBE_DROPPED),
+        BUG(OUTAGE_TO_EARLY),
+        BUG(RECOVERY_SKIPS),
     };
     *count = sizeof TABLE / sizeof *TABLE;
     return TABLE;

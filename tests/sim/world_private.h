@@ -1,7 +1,7 @@
 /* world_private.h: the world's insides, shared by the files that play its parts:
  * world.c (time), node.c (processes), network.c and meddle.c (links), people.c and forge.c
  * (writes), operators.c (the hub's), faults.c (bad luck), observe.c and invariants.c (what must
- * hold). */
+ * hold), thin.c (a thin link that bulk fills). */
 #ifndef SIM_WORLD_PRIVATE_H
 #define SIM_WORLD_PRIVATE_H
 
@@ -22,7 +22,9 @@ enum {
     SIM_SCOPES = 5, /* that devices are granted from */
     SIM_ORIGINS_MAX = 512,
     SIM_RECORDS_MAX = 160,
-    SIM_LOGS = HF_LANE_COUNT
+    SIM_LOGS = HF_LANE_COUNT,
+    SIM_REFERENCE_SIZE = 48,
+    SIM_BLOCK = 4 /* numbers leased at a time: so that devices run dry */
 };
 
 enum { SIM_SECOND = 1000, SIM_MINUTE = 60 * SIM_SECOND };
@@ -38,7 +40,8 @@ typedef enum sim_event_kind {
     SIM_OPERATE, /* an operator acts at the hub */
     SIM_FAULT,   /* something goes wrong */
     SIM_RELIEF,  /* something comes right */
-    SIM_LOOK     /* a replica is compared with the model */
+    SIM_LOOK,    /* a replica is compared with the model */
+    SIM_THIN     /* what happens in a world with a thin link: thin.c */
 } sim_event_kind;
 
 typedef struct sim_event {
@@ -84,6 +87,12 @@ typedef struct sim_tail { /* where a node's feed has brought one log in one scop
     uint64_t seq;
 } sim_tail;
 
+typedef struct sim_signed { /* a receipt that was seen once */
+    hf_origin_id origin;
+    uint8_t lane;
+    uint64_t seq, time_ms;
+} sim_signed;
+
 typedef struct sim_node {
     unsigned index;
     bool exists, up, registered, revoked;
@@ -107,6 +116,10 @@ typedef struct sim_node {
     bool set_back;         /* its disk was restored from a backup, once: it may have lost things */
     bool just_restored;    /* ... and it has not been started since */
     uint32_t link;         /* the edge's own, or SIM_LINKS_MAX */
+    uint64_t cut_since_ms; /* true time: it has known since then that it is cut off; 0: it is not */
+    /* the hub's: */
+    bool pulsed, pulse_doubt;             /* it began once; its disk or clock failed since */
+    uint64_t died_wall_ms, pulse_high_ms; /* by its clock: when it died; the highest it was shown */
     /* what has been seen of its store */
     uint32_t *feed; /* feed[position - 1]: index of the dot */
     size_t feed_count, feed_capacity;
@@ -115,11 +128,12 @@ typedef struct sim_node {
     uint8_t epoch[16];
     bool epoch_known;
     uint64_t acked[SIM_LOGS]; /* of its present incarnation, as far as it was told */
+    sim_signed *receipts;     /* that it was ever seen to hold, and that stood */
+    size_t receipt_count, receipt_capacity;
     uint64_t cursor;
-    uint64_t based;         /* sum of what its snapshots stand for */
-    uint64_t lived_wall_ms; /* the hub's: by its clock, when it last ran */
-    uint64_t wall_seen_ms;  /* highest wall time given to it in this step */
-    uint64_t turn_wall_ms;  /* wall time of its last turn */
+    uint64_t based;        /* sum of what its snapshots stand for */
+    uint64_t wall_seen_ms; /* highest wall time given to it in this step */
+    uint64_t turn_wall_ms; /* wall time of its last turn */
 } sim_node;
 
 typedef struct sim_message {
@@ -153,7 +167,18 @@ typedef struct sim_link {
     size_t room; /* in flight per way, before the sender must wait */
     uint64_t opened_ms;
     uint64_t missing, missing_count; /* body bytes and entries that either side lacked */
+    uint64_t taken, floor;           /* body bytes that came up; of these, before their turn */
+    uint64_t floor_largest;          /* of one entry among these */
 } sim_link;
+
+enum { SIM_THIN_MS = 300 * SIM_SECOND, SIM_URGENT_MAX = 512 };
+typedef struct sim_thin { /* what is counted in a world with a thin link */
+    uint32_t took_ms[SIM_URGENT_MAX];
+    size_t urgent_count;
+    uint64_t waiting;                   /* urgent entries that are not at the hub yet */
+    uint64_t lane_bytes[HF_LANE_COUNT]; /* at the hub since the link was made anew */
+    uint64_t began_ms;                  /* when that was; 0: not yet */
+} sim_thin;
 
 typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a mean wait; 0: never */
     uint64_t kill_ms, io_ms, full_ms, clock_ms, partition_ms, cut_ms, restore_ms, operate_ms;
@@ -166,6 +191,11 @@ typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a me
     uint64_t certificate_ms; /* life of a device's certificate; 0: as good as for ever */
 } sim_swarm;
 
+typedef struct sim_reference { /* what a record is called by; or where a lease begins */
+    char text[SIM_REFERENCE_SIZE];
+    hf_record_id record;
+} sim_reference;
+
 typedef struct sim_world {
     const sim_options *options;
     sim_result *result;
@@ -174,7 +204,9 @@ typedef struct sim_world {
     hf_authority authority; /* the hub's CA */
     uint32_t hot_fields;    /* which fields of each type people mostly write: a seed for it */
     uint64_t now_ms;
-    bool calm;         /* the faults are over */
+    bool calm; /* the faults are over */
+    bool thin; /* not of faults, but of one thin link */
+    sim_thin on_thin;
     sim_event *events; /* a heap: earliest first */
     size_t event_count, event_capacity;
     uint64_t event_order;
@@ -191,6 +223,8 @@ typedef struct sim_world {
     uint32_t record_scopes[SIM_RECORDS_MAX];
     size_t record_count;
     uint8_t epochs[SIM_NODES_MAX][16];
+    sim_reference *references;
+    size_t reference_count, reference_capacity;
 } sim_world;
 
 /* ---- world.c ---- */
@@ -244,6 +278,16 @@ bool sim_meddle(sim_world *world, sim_node *edge, hf_bytes *message, hf_buffer *
 
 /* ---- people.c ---- */
 void sim_on_write(sim_world *world, sim_node *edge);
+/* A new record of this type in the first scope granted, with a text that does not deflate. */
+void sim_write_text(sim_world *world, sim_node *edge, uint32_t type, size_t size);
+
+/* ---- thin.c ---- */
+bool sim_is_thin(const sim_options *options);
+void sim_thin_plan(sim_world *world);
+void sim_on_thin(sim_world *world, uint32_t what);
+void sim_thin_judge(sim_world *world);
+/* The hub has it from its author: was it its turn? */
+void sim_lanes_taken(sim_world *world, const sim_dot *dot);
 
 /* ---- forge.c ---- */
 /* Writes an entry that cites another's write with a guessed hash. False: nothing was written. */
@@ -282,6 +326,21 @@ sim_tail *sim_tail_of(sim_node *node, const sim_dot *dot, uint32_t origin);
 /* Learns what the node's snapshots stand for, if that has changed. */
 void sim_observe_bases(sim_world *world, sim_node *node);
 bool sim_outdated(const sim_node *node); /* it waits for another one, and says so */
+/* ---- references.c ---- */
+void sim_check_references(sim_world *world, const hf_entry *entry); /* one not seen before */
+
+/* ---- receipts.c ---- */
+void sim_look_at_receipts(sim_world *world, sim_node *node);
+void sim_forget_receipts(sim_node *node); /* its disk was set back */
+/* Has a hub signed for all that it acknowledged to this device? */
+bool sim_all_signed(const sim_world *world, const sim_node *node);
+
+/* ---- outages.c ---- */
+void sim_outage_hub_dies(sim_world *world, sim_node *hub);
+void sim_outage_doubt(sim_node *node); /* what it notes of its own life may not be exact */
+void sim_outage_hub_begins(sim_world *world, sim_node *hub);
+void sim_outage_look(sim_world *world, sim_node *edge); /* after its turn */
+void sim_outage_judge(sim_world *world);                /* once settled */
 
 /* ---- invariants.c ---- */
 void sim_look(sim_world *world, sim_node *node); /* S3 to S6 at one replica, now */

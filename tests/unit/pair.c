@@ -125,8 +125,10 @@ pair_world *pair_new_with(const pair_options *options)
         pair_node *node = &pair->nodes[i];
         node_init(node, name, false);
         if (options->life_ms) certify(pair, node);
+        const char *const own[] = {node->name};
         assert_int_equal(hf_hub_register(pair->hub, node->crypto.table.own_key_id, name, "Avon",
-                                         "Central", options->scopes, options->scope_count,
+                                         "Central", options->apart ? own : options->scopes,
+                                         options->apart ? 1 : options->scope_count,
                                          node->crypto.table.own_certificate, pair_wall_ms(pair)),
                          HF_OK);
         pair_open(pair, &pair->nodes[i]);

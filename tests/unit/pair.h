@@ -63,6 +63,7 @@ typedef struct pair_options {
     size_t edge_count;
     const char *const *scopes; /* that every edge may write in */
     size_t scope_count;
+    bool apart;         /* each writes in a scope of its own, named as it is */
     const char *folder; /* as pair_world's */
     uint64_t life_ms;   /* as pair_new_certified's; 0: each has a certificate without end */
 } pair_options;

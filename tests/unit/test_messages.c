@@ -328,7 +328,7 @@ static json_t *small_json(const hf_message *message)
     }
 }
 
-static json_t *message_json(const hf_message *message)
+static json_t *untimed_json(const hf_message *message)
 {
     json_t *head;
     switch (message->type) {
@@ -354,6 +354,13 @@ static json_t *message_json(const hf_message *message)
     case HF_FRAME_RECEIPT: return receipt_json(&message->as.receipt);
     default: return small_json(message);
     }
+}
+
+static json_t *message_json(const hf_message *message)
+{
+    json_t *out = untimed_json(message);
+    if (message->timed) json_object_set_new(out, "at", number(message->at_ms));
+    return out;
 }
 
 /* ---- the vectors ---- */
@@ -460,6 +467,8 @@ static void check_more(const vector_case *one)
     more[size++] = 0x07;
     assert_int_equal(hf_message_read((hf_bytes){more, size}, &message), HF_OK);
     json_t *read = message_json(&message);
+    /* In an ACK it is the time, which is one more item already. */
+    if (!json_object_get(one->frame, "at")) (void)json_object_del(read, "at");
     assert_true(json_equal(read, one->frame));
     json_decref(read);
     more[0] = (uint8_t)(one->raw.data[0] - 1); /* one item too few: trailing bytes, or no room */

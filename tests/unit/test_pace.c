@@ -10,11 +10,13 @@
 #include <cmocka.h>
 
 enum { FLIGHTS_MAX = 4096, SECOND_MS = 1000 };
+#define PEERS_CLOCK 4294960000u /* ahead of ours by this; it wraps around on its way */
 
 typedef struct slow_link {
     hf_pace pace;
     uint64_t now_ms, free_us; /* when the last byte given to it is through */
     uint32_t bytes_per_s, round_trip_ms;
+    uint64_t answer_ms; /* of the round trip; the rest is the way there */
     struct {
         hf_pace_mark mark;
         uint64_t back_ms;
@@ -32,6 +34,7 @@ static slow_link *link_new(uint32_t bytes_per_s, uint32_t round_trip_ms)
     l->now_ms = 123456;
     l->bytes_per_s = bytes_per_s;
     l->round_trip_ms = round_trip_ms;
+    l->answer_ms = round_trip_ms / 2;
     return l;
 }
 
@@ -54,10 +57,17 @@ static void saturate(slow_link *l, uint64_t ms)
     uint64_t until_ms = l->now_ms + ms;
     l->carried = l->longest_wait_ms = 0;
     while (l->now_ms < until_ms) {
-        while (hf_pace_open_for(&l->pace, l->pace.in_flight)) put(l, hf_pace_frame(&l->pace));
+        while (hf_pace_open_for(&l->pace, l->pace.in_flight, l->now_ms))
+            put(l, hf_pace_frame(&l->pace));
+        uint64_t due_ms = hf_pace_due_ms(&l->pace);
+        if (due_ms < l->flights[l->first].back_ms) {
+            l->now_ms = due_ms;
+            continue;
+        }
         l->now_ms = l->flights[l->first].back_ms;
         l->carried += l->flights[l->first].mark.size;
-        hf_pace_acked(&l->pace, &l->flights[l->first].mark, l->now_ms);
+        hf_pace_acked(&l->pace, &l->flights[l->first].mark, l->now_ms,
+                      PEERS_CLOCK + l->now_ms - l->answer_ms);
         l->first = (l->first + 1) % FLIGHTS_MAX;
         l->count--;
     }
@@ -158,13 +168,14 @@ static void a_quiet_hour_does_not_slow_the_link_down(void **state)
     uint32_t rate = l->pace.rate;
     while (l->count) { /* the last of it */
         l->now_ms = l->flights[l->first].back_ms;
-        hf_pace_acked(&l->pace, &l->flights[l->first].mark, l->now_ms);
+        hf_pace_acked(&l->pace, &l->flights[l->first].mark, l->now_ms,
+                      PEERS_CLOCK + l->now_ms - l->answer_ms);
         l->first = (l->first + 1) % FLIGHTS_MAX;
         l->count--;
     }
     for (int i = 0; i < 1000; i++, l->now_ms += 3600) {
         hf_pace_mark mark = hf_pace_sent(&l->pace, 200, 200, l->now_ms);
-        hf_pace_acked(&l->pace, &mark, l->now_ms + 102);
+        hf_pace_acked(&l->pace, &mark, l->now_ms + 102, PEERS_CLOCK + l->now_ms + 52);
     }
     assert_true(l->pace.rate >= rate / 10 * 9);
     free(l);

@@ -293,6 +293,36 @@ static void a_receipt_that_a_rollback_undid_falls_back(void **state)
     pair_free(pair);
 }
 
+/* A hub that was set back may begin a new life: what its former one held, and it does not, is not
+ * there, whoever acknowledged it. */
+static void a_new_life_of_the_hub_speaks_for_the_old_one(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(1);
+    hf_receipt receipt;
+    hf_batch *batch;
+    hf_buffer certificate = {0};
+    const hf_origin_row *next, *hub = hf_store_own_origin(pair->hub_node.store);
+    static const uint8_t life[HF_INCARNATION_SIZE] = {9};
+    for (int n = 0; n < 3; n++) pair_crime(pair, 0, "Three of them");
+    pair_wait(pair, 2 * SECOND_MS);
+    hf_store *store = store_of(pair, 0);
+    assert_int_equal(acked(pair, 0), 3);
+    assert_int_equal(hf_origin_certificate(pair->hub_node.store, hub->no, &certificate), HF_OK);
+    assert_int_equal(hf_batch_begin(store, pair_wall_ms(pair), &batch), HF_OK);
+    assert_int_equal(
+        hf_origin_learn(store, hub->key_id, life, hf_buffer_bytes(&certificate), &next), HF_OK);
+    assert_int_equal(
+        hf_batch_fall_back(batch, &next->id, hf_store_own_origin(store), HF_LANE_CRIME, 2, 2),
+        HF_OK);
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+    assert_int_equal(acked(pair, 0), 2);
+    assert_false(covering(pair, 0, 3, false, &receipt));
+    assert_true(covering(pair, 0, 3, true, &receipt));
+    hf_buffer_free(&certificate);
+    pair_free(pair);
+}
+
 /* A hub that knows nothing of the log at all does not name it in WELCOME. */
 static void a_log_that_the_hub_lost_whole_falls_back_too(void **state)
 {
@@ -330,6 +360,7 @@ int main(void)
         cmocka_unit_test(a_receipt_that_is_not_true_is_refused),
         cmocka_unit_test(receipts_that_stand_close_give_way_to_the_next),
         cmocka_unit_test(a_receipt_that_a_rollback_undid_falls_back),
+        cmocka_unit_test(a_new_life_of_the_hub_speaks_for_the_old_one),
         cmocka_unit_test(a_log_that_the_hub_lost_whole_falls_back_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

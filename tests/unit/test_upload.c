@@ -32,15 +32,15 @@ static void urgent_lane_goes_first(void **state)
     hf_upload_next next;
     upload.logs[index_of(0, HF_LANE_REST)].last = 1000;
     upload.logs[index_of(1, HF_LANE_CRIME)].last = 1000;
-    assert_true(hf_upload_choose(&upload, &next));
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
     assert_int_equal(next.log, index_of(1, HF_LANE_CRIME));
     hf_upload_sent(&upload, next.log, 10, 10, 1000);
     upload.logs[index_of(0, HF_LANE_RISK)].last = 1;
-    assert_true(hf_upload_choose(&upload, &next));
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
     assert_int_equal(next.log, index_of(0, HF_LANE_RISK));
     assert_int_equal(next.after, 0);
     hf_upload_sent(&upload, next.log, 1, 1, 100);
-    assert_true(hf_upload_choose(&upload, &next));
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
     assert_int_equal(next.log, index_of(1, HF_LANE_CRIME)); /* the rest waits still */
     assert_int_equal(next.after, 10);
     hf_upload_free(&upload);
@@ -53,7 +53,7 @@ static void a_lane_whose_bytes_are_closed_waits(void **state)
     hf_upload_next next;
     upload.logs[index_of(0, HF_LANE_CRIME)].last = 10;
     hf_upload_window(&upload, HF_LANE_CRIME, 10, 0);
-    assert_false(hf_upload_choose(&upload, &next));
+    assert_false(hf_upload_choose(&upload, T0_MS, &next));
     hf_upload_free(&upload);
 }
 
@@ -66,11 +66,11 @@ static void frames_without_an_answer_are_bounded(void **state)
     size_t log = index_of(0, HF_LANE_CRIME);
     upload.logs[log].last = 100000;
     uint64_t seq = 0;
-    while (hf_upload_choose(&upload, &next)) hf_upload_sent(&upload, log, ++seq, 1, 10);
+    while (hf_upload_choose(&upload, T0_MS, &next)) hf_upload_sent(&upload, log, ++seq, 1, 10);
     assert_int_equal(seq, HF_PUSHES_MAX);
     hf_acked acked = {.lane = HF_LANE_CRIME, .durable = 1};
-    hf_upload_acked(&upload, &acked, T0_MS + 10);
-    assert_true(hf_upload_choose(&upload, &next));
+    hf_upload_acked(&upload, &acked, T0_MS + 10, T0_MS + 10);
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
     hf_upload_free(&upload);
 }
 
@@ -82,7 +82,7 @@ static void a_full_lane_does_not_hold_up_another(void **state)
     upload.logs[index_of(0, HF_LANE_RISK)].last = 10;
     upload.logs[index_of(0, HF_LANE_REST)].last = 10;
     hf_upload_window(&upload, HF_LANE_RISK, 0, 0); /* the hub closed it */
-    assert_true(hf_upload_choose(&upload, &next));
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
     assert_int_equal(next.log, index_of(0, HF_LANE_REST));
     hf_upload_free(&upload);
 }
@@ -96,7 +96,7 @@ static void never_more_unacknowledged_than_the_window(void **state)
     upload.logs[log].last = 100000;
     hf_upload_window(&upload, HF_LANE_CRIME, 300, 1024 * 1024);
     uint64_t seq = 0;
-    while (hf_upload_choose(&upload, &next)) {
+    while (hf_upload_choose(&upload, T0_MS, &next)) {
         assert_int_equal(next.after, seq);
         uint32_t entries = next.entries < 100 ? next.entries : 100;
         seq += entries;
@@ -105,9 +105,9 @@ static void never_more_unacknowledged_than_the_window(void **state)
     assert_int_equal(seq, 300);
     hf_acked acked = {.lane = HF_LANE_CRIME, .durable = 150};
     assert_true(hf_upload_admits(&upload, &acked));
-    hf_upload_acked(&upload, &acked, T0_MS + 10);
+    hf_upload_acked(&upload, &acked, T0_MS + 10, T0_MS + 10);
     /* 150 is inside the second frame: only the first is out of the way. */
-    assert_true(hf_upload_choose(&upload, &next));
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
     assert_int_equal(next.entries, 100);
     hf_upload_free(&upload);
 }
@@ -119,9 +119,9 @@ static void one_entry_may_always_go(void **state)
     hf_upload_next next;
     upload.logs[index_of(0, HF_LANE_CRIME)].last = 5;
     hf_upload_window(&upload, HF_LANE_CRIME, 10, 1); /* below any entry's size */
-    assert_true(hf_upload_choose(&upload, &next));
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
     hf_upload_sent(&upload, next.log, 1, 1, 500);
-    assert_false(hf_upload_choose(&upload, &next));
+    assert_false(hf_upload_choose(&upload, T0_MS, &next));
     hf_upload_free(&upload);
 }
 
@@ -151,17 +151,17 @@ static void a_full_link_has_room_for_what_is_urgent(void **state)
     size_t bulk = index_of(0, HF_LANE_CRIME), risk = index_of(0, HF_LANE_RISK);
     upload.logs[bulk].last = 100000;
     uint64_t now_ms = T0_MS;
-    while (hf_upload_choose(&upload, &next)) {
+    while (hf_upload_choose(&upload, T0_MS, &next)) {
         hf_upload_sent(&upload, bulk, upload.logs[bulk].sent + 1, 1, next.bytes);
         hf_upload_wired(&upload, next.bytes, now_ms);
     }
     assert_in_range(upload.pace.in_flight, HF_PACE_START, 2 * HF_PACE_START);
     upload.logs[risk].last = 100;
-    assert_true(hf_upload_choose(&upload, &next));
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
     assert_int_equal(next.log, risk);
     hf_upload_sent(&upload, risk, 1, 1, HF_PACE_START);
     hf_upload_wired(&upload, HF_PACE_START, now_ms);
-    assert_false(hf_upload_choose(&upload, &next)); /* it has had its own quarter second */
+    assert_false(hf_upload_choose(&upload, T0_MS, &next)); /* it has had its own quarter second */
     hf_upload_free(&upload);
 }
 
@@ -175,14 +175,14 @@ static void the_lowest_lane_is_never_starved(void **state)
     for (uint8_t lane = 1; lane < HF_LANE_COUNT; lane++)
         upload.logs[index_of(0, lane)].last = 100000;
     for (int i = 0; i < 4000; i++) {
-        assert_true(hf_upload_choose(&upload, &next));
+        assert_true(hf_upload_choose(&upload, T0_MS, &next));
         uint8_t lane = (uint8_t)(next.log % HF_LANE_COUNT);
         uint64_t seq = next.after + 1;
         hf_upload_sent(&upload, next.log, seq, 1, 1000);
         hf_upload_wired(&upload, 1000, now_ms);
         now_ms += 200;
         hf_acked acked = {.lane = lane, .durable = seq};
-        hf_upload_acked(&upload, &acked, now_ms);
+        hf_upload_acked(&upload, &acked, now_ms, now_ms);
         bytes[lane] += 1000;
     }
     assert_in_range(bytes[HF_LANE_RISK], 3750 * 1000, 3850 * 1000);
@@ -199,7 +199,7 @@ static void every_tail_gets_its_head_in_time(void **state)
     size_t log = index_of(0, HF_LANE_CRIME), due;
     upload.logs[log].last = 3;
     assert_false(hf_upload_head_due(&upload, T0_MS, &due)); /* nothing is on the wire */
-    assert_int_equal(hf_upload_deadline_ms(&upload), UINT64_MAX);
+    assert_int_equal(hf_upload_deadline_ms(&upload, T0_MS), UINT64_MAX);
     hf_upload_sent(&upload, log, 1, 1, 10);
     assert_true(hf_upload_head_due(&upload, T0_MS, &due));
     assert_int_equal(due, log);
@@ -207,11 +207,11 @@ static void every_tail_gets_its_head_in_time(void **state)
     assert_false(hf_upload_head_due(&upload, T0_MS, &due));
     hf_upload_sent(&upload, log, 3, 2, 20);
     assert_false(hf_upload_head_due(&upload, T0_MS + HF_HEAD_INTERVAL_MS - 1, &due));
-    assert_int_equal(hf_upload_deadline_ms(&upload), T0_MS + HF_HEAD_INTERVAL_MS);
+    assert_int_equal(hf_upload_deadline_ms(&upload, T0_MS), T0_MS + HF_HEAD_INTERVAL_MS);
     assert_true(hf_upload_head_due(&upload, T0_MS + HF_HEAD_INTERVAL_MS, &due));
     hf_upload_head_sent(&upload, log, T0_MS + HF_HEAD_INTERVAL_MS);
     assert_int_equal(upload.logs[log].head_sent, 3);
-    assert_int_equal(hf_upload_deadline_ms(&upload), UINT64_MAX);
+    assert_int_equal(hf_upload_deadline_ms(&upload, T0_MS), UINT64_MAX);
     hf_upload_free(&upload);
 }
 
@@ -224,9 +224,9 @@ static void a_head_sent_at_0_was_sent(void **state)
     upload.logs[log].last = upload.logs[log].sent = 1;
     hf_upload_head_sent(&upload, log, 0);
     upload.logs[log].sent = 2;
-    assert_int_equal(hf_upload_deadline_ms(&upload), 1 + HF_HEAD_INTERVAL_MS);
+    assert_int_equal(hf_upload_deadline_ms(&upload, 0), 1 + HF_HEAD_INTERVAL_MS);
     hf_upload_free(&upload);
-    assert_int_equal(hf_upload_deadline_ms(&upload), UINT64_MAX); /* and nothing owes none */
+    assert_int_equal(hf_upload_deadline_ms(&upload, T0_MS), UINT64_MAX); /* and nothing owes none */
 }
 
 int main(void)
