@@ -579,8 +579,8 @@ hf_status hf_message_read(hf_bytes raw, hf_message *out)
     if (kind && items < kind->items) return HF_ERR_PROTOCOL;
     if (kind && kind->read) kind->read(&reader, out);
     size_t known = kind ? kind->items : 0;
-    if (type == HF_FRAME_HELLO && known++ < items) read_hello_receipts(&reader, out);
-    if (type == HF_FRAME_HELLO && known++ < items) hf_capabilities_read(&reader, out);
+    if (type == HF_FRAME_HELLO && known < items && ++known) read_hello_receipts(&reader, out);
+    if (type == HF_FRAME_HELLO && known < items && ++known) hf_capabilities_read(&reader, out);
     out->timed =
         kind && known < items && (kind->type == HF_FRAME_ACK || kind->type == HF_FRAME_FEED_ACK);
     if (out->timed) {

@@ -4,18 +4,6 @@
 
 #include <string.h>
 
-void hf_ping_read(hf_reader *reader, hf_message *out)
-{
-    out->as.ping.nonce = hf_read_uint(reader);
-    out->as.ping.wall_ms = 0;
-}
-
-void hf_pong_read(hf_reader *reader, hf_message *out)
-{
-    out->as.ping.nonce = hf_read_uint(reader);
-    out->as.ping.wall_ms = hf_read_uint_max(reader, INT64_MAX);
-}
-
 static size_t read_count(hf_reader *reader, size_t max)
 {
     size_t count = hf_read_array(reader, SIZE_MAX);
