@@ -60,6 +60,18 @@ static hf_list list_between(const uint8_t *start, const hf_reader *reader, size_
     return (hf_list){.items = {start, (size_t)(reader->at - start)}, .count = count};
 }
 
+void hf_ping_read(hf_reader *reader, hf_message *out)
+{
+    out->as.ping.nonce = hf_read_uint(reader);
+    out->as.ping.wall_ms = 0;
+}
+
+void hf_pong_read(hf_reader *reader, hf_message *out)
+{
+    out->as.ping.nonce = hf_read_uint(reader);
+    out->as.ping.wall_ms = hf_read_uint_max(reader, INT64_MAX);
+}
+
 void hf_probe_read(hf_reader *reader, hf_message *out)
 {
     hf_probe_frame *probe = &out->as.probe;
