@@ -26,6 +26,10 @@ static const hf_cli_option revoke_options[] = {
     {"actor", "NAME", "who acts (or HOLDFAST_ACTOR)"},
     HF_CLI_OPTIONS_END,
 };
+static const hf_cli_option passphrase_options[] = {
+    {"passphrase-file", "FILE", "its first line is the recovery passphrase; else standard input"},
+    HF_CLI_OPTIONS_END,
+};
 static const hf_cli_option show_options[] = {{"history", NULL, "every value each field ever had"},
                                              HF_CLI_OPTIONS_END};
 
@@ -65,6 +69,16 @@ static const hf_cli_command commands[] = {
     {"pack", "FILE", "publish a compiled pack to every device", "holdfast-hub pack police.cbor",
      "The pack compiler makes the file from JSON and checks that it converges.", NULL, 1, 1,
      hf_hub_cli_pack},
+    {"backup", "FILE", "copy the hub while it runs: its store, and its keys under a passphrase",
+     "holdfast-hub backup /media/safe/hub-0400.backup --passphrase-file passphrase.txt",
+     "As of one moment; devices are not kept waiting. FILE is made whole or not at all, and never\n"
+     "replaced. Who has it and the passphrase can be the hub: keep them apart.",
+     passphrase_options, 1, 1, hf_hub_cli_backup},
+    {"restore", "FILE", "put a hub back from a backup, where no store stands",
+     "holdfast-hub restore /media/safe/hub-0400.backup --passphrase-file passphrase.txt",
+     "Replaces nothing. The hub begins a new epoch under a new name, and devices bring back what\n"
+     "came after the backup by themselves; \"refill\" shows how far that is.",
+     passphrase_options, 1, 1, hf_hub_cli_restore},
 };
 
 const hf_cli_program hf_hub_cli = {

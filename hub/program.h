@@ -45,5 +45,7 @@ int hf_hub_cli_revoke(void *context, const hf_cli_args *args);
 int hf_hub_cli_pack(void *context, const hf_cli_args *args);
 int hf_hub_cli_show(void *context, const hf_cli_args *args); /* commands_read.c */
 int hf_hub_cli_status(void *context, const hf_cli_args *args);
+int hf_hub_cli_backup(void *context, const hf_cli_args *args); /* commands_recovery.c */
+int hf_hub_cli_restore(void *context, const hf_cli_args *args);
 
 #endif

@@ -102,6 +102,8 @@ hf_status hf_batch_commit(hf_batch *batch)
         return status;
     }
     batch_free(batch);
+    /* What cannot be added beside the store now is added after the next commit, or at open. */
+    (void)!hf_fence_follow(store);
     /* It is durable, whatever comes of this: a pack that the disk does not give now is asked for
      * again after the next commit. */
     if (store->pack_changed && hf_pack_load(store) == HF_OK) store->pack_changed = false;

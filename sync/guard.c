@@ -123,7 +123,9 @@ hf_status hf_guard_check(hf_store *store)
     uint64_t reserved = get64(file + AT_RESERVED);
     if (!agree) {
         reserved = 0;
-        status = hf_origin_mint(store);
+        if (store->is_hub && store->own) status = hf_fence_doubt(store);
+        if (status == HF_OK && store->is_hub && store->own) status = hf_epoch_renew(store);
+        if (status == HF_OK) status = hf_origin_mint(store);
     }
     put64(store->guard + AT_COUNTER, counter);
     if (status == HF_OK) status = guard_roll(store, reserved);
