@@ -60,6 +60,23 @@ static hf_status write_head(hf_client *client, size_t log, uint64_t now_ms)
     return HF_OK;
 }
 
+/* ---- REFILL ---- */
+
+/* Answers the first wish, or the first for a hub's own log: what it decided goes before all else.
+ */
+static hf_status write_refill(hf_client *client, bool control_only)
+{
+    for (size_t i = 0; i < client->wish_count; i++) {
+        hf_wish wish = client->wishes[i];
+        if (control_only && wish.lane != HF_LANE_CONTROL) continue;
+        memmove(&client->wishes[i], &client->wishes[i + 1],
+                (--client->wish_count - i) * sizeof wish);
+        return hf_refill_answer(client->store, &wish, &client->items, &client->hashes,
+                                &client->raw);
+    }
+    return HF_OK;
+}
+
 /* ---- VECTOR and START ---- */
 
 typedef struct vector_walk {
@@ -145,5 +162,9 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
     if (download->phase == HF_PHASE_VECTORS && !download->asked) return write_vector(client);
     size_t log;
     if (hf_upload_head_due(&client->upload, now_ms, &log)) return write_head(client, log, now_ms);
-    return client->upload.logs ? write_push(client, now_ms) : HF_OK;
+    hf_status status = write_refill(client, true);
+    if (status == HF_OK && client->raw.size == 0 && client->upload.logs)
+        status = write_push(client, now_ms);
+    if (status == HF_OK && client->raw.size == 0) status = write_refill(client, false);
+    return status;
 }

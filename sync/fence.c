@@ -272,8 +272,7 @@ static hf_status decide(reading *in, bool doubted)
     if (doubted) return wait_set(store, known ? 0 : WAIT);
     if (!in->restored) return HF_OK;
     /* Nobody had noticed that the store lost its tail: its positions and seqs may be known. */
-    hf_status status = hf_epoch_renew(store);
-    return status == HF_OK ? hf_store_new_incarnation(store) : status;
+    return hf_store_new_life(store);
 }
 
 hf_status hf_fence_check(hf_store *store)

@@ -145,3 +145,9 @@ hf_status hf_store_new_incarnation(hf_store *store)
     if (status == HF_OK) status = guard_roll(store, HF_SEQ_RESERVE);
     return status;
 }
+
+hf_status hf_store_new_life(hf_store *store)
+{
+    hf_status status = hf_epoch_renew(store);
+    return status == HF_OK ? hf_store_new_incarnation(store) : status;
+}

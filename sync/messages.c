@@ -243,6 +243,16 @@ static bool read_run(hf_reader *reader, void *out)
     return run->bodies.count > 0;
 }
 
+static bool read_origin_id(hf_reader *reader, void *out)
+{
+    hf_read_bytes_exact(reader, ((hf_origin_id *)out)->bytes, HF_ORIGIN_SIZE);
+    return true;
+}
+
+bool hf_next_origin_id(hf_list *list, hf_origin_id *out)
+{
+    return list_next(list, read_origin_id, out);
+}
 bool hf_next_claim(hf_list *list, hf_claim *out)
 {
     return list_next(list, read_claim, out);
@@ -362,14 +372,33 @@ static void read_welcome(hf_reader *reader, hf_message *out)
     read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &welcome->yours, read_yours, &yours);
     hf_scope_item scope;
     read_list(reader, HF_SCOPES_MAX, &welcome->scopes, read_scope_item, &scope);
-    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_EXPIRED);
+    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_REFILLING);
     read_tuple(reader, 2);
     welcome->window_entries = read_u32(reader);
     welcome->window_bytes = read_u32(reader);
     welcome->pack_version = read_u32(reader);
+    welcome->former = (hf_list){.count = 0};
     int64_t last = -1;
     for (hf_list walk = welcome->scopes; hf_next_scope(&walk, &scope); last = scope.number)
         if ((int64_t)scope.number <= last) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+}
+
+static void read_former(hf_reader *reader, hf_message *out)
+{
+    hf_origin_id id;
+    read_list(reader, HF_FORMER_MAX, &out->as.welcome.former, read_origin_id, &id);
+}
+
+static void read_want(hf_reader *reader, hf_message *out)
+{
+    hf_held held;
+    out->as.want.scope = read_u32(reader);
+    read_list(reader, HF_WANT_LOGS_MAX, &out->as.want.logs, read_held, &held);
+}
+
+static void read_refill(hf_reader *reader, hf_message *out)
+{
+    hf_read_refill(reader, &out->as.refill);
 }
 
 static void read_vector(hf_reader *reader, hf_message *out)
@@ -517,29 +546,32 @@ static void read_bye(hf_reader *reader, hf_message *out)
 typedef struct frame_kind {
     uint8_t type, items; /* items after the type; more may follow */
     void (*read)(hf_reader *reader, hf_message *out);
+    void (*more)(hf_reader *reader, hf_message *out); /* the next item, where there is one */
 } frame_kind;
 
 static const frame_kind KINDS[] = {
-    {HF_FRAME_HELLO, 8, read_hello},
-    {HF_FRAME_WELCOME, 12, read_welcome},
-    {HF_FRAME_VECTOR, 4, read_vector},
-    {HF_FRAME_ENTRIES, 1, read_entries},
-    {HF_FRAME_VECTOR_DONE, 2, read_vector_done},
-    {HF_FRAME_START, 2, read_start},
-    {HF_FRAME_ORIGIN, 4, read_origin},
-    {HF_FRAME_PUSH, 3, read_push},
-    {HF_FRAME_ACK, 2, read_ack},
-    {HF_FRAME_FEED, 4, read_feed},
-    {HF_FRAME_FEED_ACK, 1, read_feed_ack},
-    {HF_FRAME_HEAD, 6, read_head},
-    {HF_FRAME_HEADS, 2, read_heads},
-    {HF_FRAME_RENEW, 0, read_renew},
-    {HF_FRAME_CERTIFICATE, 2, read_certificate},
-    {HF_FRAME_CREDIT, 3, read_credit},
-    {HF_FRAME_PING, 1, read_ping},
-    {HF_FRAME_PONG, 2, read_pong},
-    {HF_FRAME_ERROR, 2, read_error},
-    {HF_FRAME_BYE, 2, read_bye},
+    {HF_FRAME_HELLO, 8, read_hello, NULL},
+    {HF_FRAME_WELCOME, 12, read_welcome, read_former},
+    {HF_FRAME_VECTOR, 4, read_vector, NULL},
+    {HF_FRAME_ENTRIES, 1, read_entries, NULL},
+    {HF_FRAME_VECTOR_DONE, 2, read_vector_done, NULL},
+    {HF_FRAME_START, 2, read_start, NULL},
+    {HF_FRAME_ORIGIN, 4, read_origin, NULL},
+    {HF_FRAME_WANT, 2, read_want, NULL},
+    {HF_FRAME_REFILL, 6, read_refill, NULL},
+    {HF_FRAME_PUSH, 3, read_push, NULL},
+    {HF_FRAME_ACK, 2, read_ack, NULL},
+    {HF_FRAME_FEED, 4, read_feed, NULL},
+    {HF_FRAME_FEED_ACK, 1, read_feed_ack, NULL},
+    {HF_FRAME_HEAD, 6, read_head, NULL},
+    {HF_FRAME_HEADS, 2, read_heads, NULL},
+    {HF_FRAME_RENEW, 0, read_renew, NULL},
+    {HF_FRAME_CERTIFICATE, 2, read_certificate, NULL},
+    {HF_FRAME_CREDIT, 3, read_credit, NULL},
+    {HF_FRAME_PING, 1, read_ping, NULL},
+    {HF_FRAME_PONG, 2, read_pong, NULL},
+    {HF_FRAME_ERROR, 2, read_error, NULL},
+    {HF_FRAME_BYE, 2, read_bye, NULL},
 };
 
 static const frame_kind *kind_of(uint64_t type)
@@ -561,9 +593,13 @@ hf_status hf_message_read(hf_bytes raw, hf_message *out)
     if (!kind && type < 128) return HF_ERR_PROTOCOL;
     if (kind && items < kind->items) return HF_ERR_PROTOCOL;
     if (kind) kind->read(&reader, out);
+    size_t done = kind ? kind->items : 0;
+    if (kind && kind->more && items > done && reader.status == HF_OK) {
+        kind->more(&reader, out);
+        done++;
+    }
     /* What a later version adds is skipped, but is still checked to be the CBOR we speak. */
-    for (size_t i = kind ? kind->items : 0; i < items && reader.status == HF_OK; i++)
-        (void)hf_read_item(&reader);
+    for (size_t i = done; i < items && reader.status == HF_OK; i++) (void)hf_read_item(&reader);
     status = hf_reader_end(&reader);
     if (status == HF_OK && kind) out->type = kind->type;
     return status;

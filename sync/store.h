@@ -50,6 +50,8 @@ void hf_origin_make_id(const hf_crypto *crypto, const uint8_t key_id[HF_HASH_SIZ
  * more of our log than we do, or another branch (protocol.md 4). */
 HF_MUST_CHECK hf_status hf_store_new_incarnation(hf_store *store);
 
+/* As a hub that learns that it was set back: a new epoch and a new incarnation. */
+HF_MUST_CHECK hf_status hf_store_new_life(hf_store *store);
 /* As a hub that was set back, and cannot know which of its control entries it lacks: it takes what
  * devices bring and hands nothing out, until someone accepts that what is not here is lost. */
 bool hf_store_control_waits(const hf_store *store);

@@ -313,6 +313,11 @@ HF_MUST_CHECK hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, ui
 HF_MUST_CHECK hf_status hf_write_changes(hf_batch *batch, const hf_author *author,
                                          const hf_change *changes, size_t count);
 
+/* ---- coverage.c ---- */
+/* At a hub, before an entry is taken that leaves a gap in its log or has no body: from now on the
+ * log counts as held only as far as it is without gaps. */
+HF_MUST_CHECK hf_status hf_log_patch(hf_store *store, int64_t log);
+
 /* ---- feed.c ---- */
 /* As it may leave this node: withheld ones with every part erased, in `emptied`. */
 HF_MUST_CHECK hf_status hf_entry_outward(hf_store *store, hf_entry *entry, hf_buffer *emptied);
