@@ -21,6 +21,10 @@ static void json_next(hf_call *call, const hf_standing *standing, const hub_flee
         (void)snprintf(next, sizeof next,
                        "Start the hub, so that devices can reach it: "
                        "holdfast-hub run");
+    else if (hf_hub_uploads_only(hf_enroll_of(call)->hub))
+        (void)snprintf(next, sizeof next,
+                       "This hub was restored and hands nothing out, since it does not know whom "
+                       "it has revoked: holdfast-hub refill, then accept-control-loss --help");
     else if (fleet->enrolled == 0)
         (void)snprintf(next, sizeof next,
                        "Make a token for the first device: holdfast-hub token "
@@ -85,6 +89,7 @@ static hf_status api_status(hf_call *call)
     hf_json_uint(json, "conflicts", standing.conflicts);
     hf_json_uint(json, "withheld_count", standing.withheld);
     hf_json_uint(json, "pack_version", standing.pack_version);
+    hf_json_bool(json, "uploads_only", hf_hub_uploads_only(hf_enroll_of(call)->hub));
     status = json_certificate(call);
     if (status != HF_OK) return status;
     json_fleet(call, &fleet);
@@ -94,10 +99,19 @@ static hf_status api_status(hf_call *call)
 }
 
 static const hf_operation operations[] = {
-    {"status", api_status},        {"devices", hf_hub_api_devices}, {"token", hf_hub_api_token},
-    {"revoke", hf_hub_api_revoke}, {"conflicts", hf_api_conflicts}, {"show", hf_api_get},
-    {"history", hf_api_history},   {"list", hf_api_list},           {"verify", hf_api_verify},
+    {"status", api_status},
+    {"devices", hf_hub_api_devices},
+    {"token", hf_hub_api_token},
+    {"revoke", hf_hub_api_revoke},
+    {"conflicts", hf_api_conflicts},
+    {"show", hf_api_get},
+    {"history", hf_api_history},
+    {"list", hf_api_list},
+    {"verify", hf_api_verify},
     {"pack", hf_hub_api_pack},
+    {"refill", hf_hub_api_refill},
+    {"declare-lost", hf_hub_api_declare_lost},
+    {"accept-control-loss", hf_hub_api_accept_control_loss},
 };
 
 const hf_api_side hf_hub_side = {

@@ -30,6 +30,9 @@ HF_MUST_CHECK hf_status hf_hub_api_devices(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_token(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_revoke(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_pack(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_refill(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_declare_lost(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_accept_control_loss(hf_call *call);
 
 typedef struct hub_fleet { /* devices, counted; hubs are none */
     uint64_t enrolled, revoked, connected, in_sync;

@@ -26,6 +26,11 @@ static const hf_cli_option revoke_options[] = {
     {"actor", "NAME", "who acts (or HOLDFAST_ACTOR)"},
     HF_CLI_OPTIONS_END,
 };
+static const hf_cli_option decision_options[] = {
+    {"reason", "TEXT", "why; needed"},
+    {"actor", "NAME", "who decides (or HOLDFAST_ACTOR); needed"},
+    HF_CLI_OPTIONS_END,
+};
 static const hf_cli_option passphrase_options[] = {
     {"passphrase-file", "FILE", "its first line is the recovery passphrase; else standard input"},
     HF_CLI_OPTIONS_END,
@@ -79,6 +84,22 @@ static const hf_cli_command commands[] = {
      "Replaces nothing. The hub begins a new epoch under a new name, and devices bring back what\n"
      "came after the backup by themselves; \"refill\" shows how far that is.",
      passphrase_options, 1, 1, hf_hub_cli_restore},
+    {"refill", "", "what the hub lost and has not got back, and who has it", "holdfast-hub refill",
+     "Empty at a hub that never lost anything. Devices bring back what they hold by themselves.",
+     NULL, 0, 0, hf_hub_cli_refill},
+    {"declare-lost", "ORIGIN/LANE/FIRST[-LAST]", "give up entries that nobody has",
+     "holdfast-hub declare-lost 0123456789abcdef0123456789abcdef/3/17-19 --actor \"Sgt Khan\" "
+     "--reason \"burnt with its station\"",
+     "Nothing waits for them any more. Should one turn up all the same, it is taken.",
+     decision_options, 1, 1, hf_hub_cli_declare_lost},
+    {"accept-control-loss", "",
+     "serve, though it is not known whom this hub revoked since its backup",
+     "holdfast-hub accept-control-loss --actor \"Sgt Khan\" --reason \"no device was revoked in "
+     "May\"",
+     "Before: revoke again every device that you know to be lost. Devices that were enrolled "
+     "since\n"
+     "the backup need a new token.",
+     decision_options, 0, 0, hf_hub_cli_accept_control_loss},
 };
 
 const hf_cli_program hf_hub_cli = {

@@ -210,6 +210,34 @@ hf_status hf_hub_declare_lost(hf_hub *hub, const hf_dot *first, uint64_t last, c
     return status;
 }
 
+/* The newest of our former names: what it decided last is what may be lost. */
+static hf_status find_former(void *context, const hf_origin_row *origin)
+{
+    const hf_origin_row **former = context;
+    if (!origin->own && (!*former || origin->no > (*former)->no)) *former = origin;
+    return HF_OK;
+}
+
+/* Who decided it, and why, is written down before it holds: what came after in that log is given
+ * up.
+ */
+hf_status hf_hub_accept_control_loss(hf_hub *hub, const char *actor, const char *reason,
+                                     uint64_t wall_ms)
+{
+    hf_log_state log = {.seq = 0};
+    const hf_origin_row *former = NULL;
+    hf_status status = hf_origin_each_own(hub->store, find_former, &former);
+    if (status == HF_OK && former)
+        status = hf_log_state_get(hub->store, former->no, HF_LANE_CONTROL, &log);
+    hf_dot first = {.lane = HF_LANE_CONTROL, .seq = log.seq + 1};
+    if (former) first.origin = former->id;
+    if (status == HF_OK && former)
+        status = hf_hub_declare_lost(hub, &first, INT64_MAX, actor, reason, wall_ms);
+    if (status == HF_OK) status = hf_store_control_accept(hub->store);
+    if (status == HF_OK) hf_hub_part(hub);
+    return status;
+}
+
 hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor, const char *reason,
                         uint64_t wall_ms)
 {

@@ -291,13 +291,6 @@ bool hf_hub_uploads_only(const hf_hub *hub)
     return hf_store_control_waits(hub->store);
 }
 
-hf_status hf_hub_accept_control_loss(hf_hub *hub)
-{
-    hf_status status = hf_store_control_accept(hub->store);
-    if (status == HF_OK) hf_hub_part(hub);
-    return status;
-}
-
 hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
 {
     hub->now_ms = now_ms;

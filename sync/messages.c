@@ -396,11 +396,6 @@ static void read_want(hf_reader *reader, hf_message *out)
     read_list(reader, HF_WANT_LOGS_MAX, &out->as.want.logs, read_held, &held);
 }
 
-static void read_refill(hf_reader *reader, hf_message *out)
-{
-    hf_read_refill(reader, &out->as.refill);
-}
-
 static void read_vector(hf_reader *reader, hf_message *out)
 {
     hf_vector *vector = &out->as.vector;
@@ -558,7 +553,7 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_START, 2, read_start, NULL},
     {HF_FRAME_ORIGIN, 4, read_origin, NULL},
     {HF_FRAME_WANT, 2, read_want, NULL},
-    {HF_FRAME_REFILL, 6, read_refill, NULL},
+    {HF_FRAME_REFILL, 6, hf_read_refill, NULL},
     {HF_FRAME_PUSH, 3, read_push, NULL},
     {HF_FRAME_ACK, 2, read_ack, NULL},
     {HF_FRAME_FEED, 4, read_feed, NULL},
@@ -594,10 +589,9 @@ hf_status hf_message_read(hf_bytes raw, hf_message *out)
     if (kind && items < kind->items) return HF_ERR_PROTOCOL;
     if (kind) kind->read(&reader, out);
     size_t done = kind ? kind->items : 0;
-    if (kind && kind->more && items > done && reader.status == HF_OK) {
-        kind->more(&reader, out);
-        done++;
-    }
+    bool has_more = kind && kind->more && items > done && reader.status == HF_OK;
+    if (has_more) kind->more(&reader, out);
+    if (has_more) done++;
     /* What a later version adds is skipped, but is still checked to be the CBOR we speak. */
     for (size_t i = done; i < items && reader.status == HF_OK; i++) (void)hf_read_item(&reader);
     status = hf_reader_end(&reader);

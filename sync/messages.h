@@ -172,7 +172,6 @@ typedef struct hf_refill {
     hf_list bodies;
     hf_bytes hashes; /* of the entries between the last body and the leaf, one after the other */
 } hf_refill;
-void hf_read_refill(hf_reader *reader, hf_refill *out); /* messages_refill.c */
 void hf_write_refill(hf_buffer *out, const hf_refill *refill);
 
 typedef struct hf_vector_done {
@@ -292,6 +291,8 @@ typedef struct hf_message {
  * entry's body holds is left to hf_entry_parse. Borrows from `raw`.
  * Errors: HF_ERR_PROTOCOL (ERROR 101), HF_ERR_LIMIT (ERROR 103). */
 HF_MUST_CHECK hf_status hf_message_read(hf_bytes raw, hf_message *out);
+
+void hf_read_refill(hf_reader *reader, hf_message *out); /* messages_refill.c */
 
 /* Appends one frame. An allocation that failed shows in out->status. */
 void hf_message_write(hf_buffer *out, const hf_message *message);

@@ -39,8 +39,9 @@ static void read_proof(hf_reader *reader, hf_refill *out)
     if (!out->proven) hf_reader_fail(reader, HF_ERR_PROTOCOL);
 }
 
-void hf_read_refill(hf_reader *reader, hf_refill *out)
+void hf_read_refill(hf_reader *reader, hf_message *message)
 {
+    hf_refill *out = &message->as.refill;
     memset(out, 0, sizeof *out);
     hf_read_bytes_exact(reader, out->origin.bytes, HF_ORIGIN_SIZE);
     out->lane = (uint8_t)hf_read_uint_max(reader, HF_LANE_COUNT - 1);

@@ -83,7 +83,8 @@ HF_MUST_CHECK hf_status hf_hub_declare_lost(hf_hub *hub, const hf_dot *first, ui
                                             uint64_t wall_ms);
 /* A hub that was set back hands nothing out while it does not know whom it has revoked since: from
  * now on it does, and what is not known is given up. Every session begins anew. */
-HF_MUST_CHECK hf_status hf_hub_accept_control_loss(hf_hub *hub);
+HF_MUST_CHECK hf_status hf_hub_accept_control_loss(hf_hub *hub, const char *actor,
+                                                   const char *reason, uint64_t wall_ms);
 bool hf_hub_uploads_only(const hf_hub *hub);
 /* Publishes a compiled pack to every device. HF_ERR_INPUT: not newer, or would not converge. */
 HF_MUST_CHECK hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint64_t wall_ms);

@@ -385,7 +385,9 @@ a_hub_that_does_not_know_whom_it_revoked_takes_uploads_and_hands_out_nothing(voi
     pair->nodes[1].offline = false;
     pair_wait(pair, EVERYTHING_BACK_MS);
     assert_null(pair->nodes[1].peer);
-    assert_int_equal(hf_hub_accept_control_loss(pair->hub), HF_OK);
+    assert_int_equal(hf_hub_accept_control_loss(pair->hub, "Operator", "no other was revoked",
+                                                pair_wall_ms(pair)),
+                     HF_OK);
     pair->nodes[2].offline = false;
     pair_open(pair, &pair->nodes[2]);
     pair_wait(pair, EVERYTHING_BACK_MS);
