@@ -74,8 +74,9 @@ struct hf_store {
     hf_pack *pack;
     hf_origin_row **origins; /* by no - 1; rows never move */
     size_t origin_count, origin_capacity;
-    hf_origin_row **origin_table; /* by the id's first bytes, open addressing */
-    size_t origin_table_size;     /* a power of two, or 0 */
+    hf_origin_row **origin_table;            /* by the id's first bytes, open addressing */
+    size_t origin_table_size;                /* a power of two, or 0 */
+    struct hf_origin_before *origins_before; /* of the open batch: rows it changed, as they were */
     hf_origin_row *own;
     uint8_t epoch[16];
     uint64_t position; /* of the last entry in our feed */
@@ -176,7 +177,9 @@ HF_MUST_CHECK hf_status hf_origin_intern(hf_store *store, const hf_origin_id *id
                                          hf_origin_row **out);
 HF_MUST_CHECK hf_status hf_origin_mint(hf_store *store); /* a new incarnation becomes `own` */
 HF_MUST_CHECK hf_status hf_origin_own_certificate(hf_store *store); /* once enrolled */
-void hf_origins_cut(hf_store *store, size_t count); /* after a rollback: forget later ones */
+void hf_origins_settle(hf_store *store); /* what the batch learnt of them is durable */
+/* After a rollback: those past `count` are forgotten, the others are as they were. */
+void hf_origins_undo(hf_store *store, size_t count);
 static inline int64_t hf_log_no(int64_t origin_no, uint8_t lane)
 {
     return origin_no * 8 + lane;

@@ -57,14 +57,22 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return atexit(say_most);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static uint64_t time_us(const uint8_t *data, size_t size)
 {
     fuzz_count_from_here();
     fuzz_one(data, size);
-    uint64_t took_us = cpu_us() - began_us;
+    return cpu_us() - began_us;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const uint64_t allowed_us = (uint64_t)FUZZ_INPUT_MS_MAX * FUZZ_SANITIZER_FACTOR * 1000;
+    uint64_t took_us = time_us(data, size);
+    /* A virtual machine that stood still is counted as ours: a slow input is slow each time. */
+    for (int again = 0; again < 3 && took_us > allowed_us; again++) took_us = time_us(data, size);
     if (took_us > slowest_us) slowest_us = took_us;
     if (most_held > largest) largest = most_held;
-    if (took_us > (uint64_t)FUZZ_INPUT_MS_MAX * FUZZ_SANITIZER_FACTOR * 1000) {
+    if (took_us > allowed_us) {
         fprintf(stderr, "harness: ERROR: the input took %.1f ms; %d are allowed\n",
                 (double)took_us / 1000, FUZZ_INPUT_MS_MAX * FUZZ_SANITIZER_FACTOR);
         abort();

@@ -73,10 +73,13 @@ static void the_police_pack_uses_every_rule_and_reads_back(void **state)
     (void)state;
     hf_pack *pack = open_police();
     bool used[HF_RULE_STRICTEST + 1] = {false};
-    static const char *const names[] = {"crime", "person", "vehicle", "location", "note"};
+    static const char *const names[] = {
+        "crime",   "person", "vehicle",      "location",  "note",        "custody",  "incident",
+        "missing", "dash",   "intelligence", "statement", "stop_search", "property", "case"};
+    enum { TYPES = sizeof names / sizeof *names };
     assert_int_equal(hf_pack_version(pack), 1);
-    assert_int_equal(hf_pack_type_count(pack), 5);
-    for (size_t t = 0; t < 5; t++) {
+    assert_int_equal(hf_pack_type_count(pack), TYPES);
+    for (size_t t = 0; t < TYPES; t++) {
         const hf_type *type = hf_pack_type_at(pack, t);
         assert_string_equal(type->name, names[t]);
         assert_ptr_equal(hf_pack_type(pack, type->number), type);
