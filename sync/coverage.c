@@ -171,7 +171,7 @@ hf_status hf_coverage_report(hf_store *store, const uint8_t key_id[HF_HASH_SIZE]
     if (status == HF_OK) status = hf_sql_run(store, hf_sql(store, HF_SQL_COMMIT));
     if (status == HF_OK) return HF_OK;
     hf_store_undo(store);
-    hf_origins_cut(store, known);
+    hf_origins_undo(store, known);
     return status;
 }
 

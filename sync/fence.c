@@ -10,6 +10,8 @@
  * be torn by a power cut; what it held is in the store, and is written again. */
 #include "store_core.h"
 
+#include "control.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,9 +37,18 @@ bool hf_store_control_waits(const hf_store *store)
     return store->control_wait;
 }
 
+/* Scopes that were made since are not known by their numbers either, except where their entries
+ * came back: no number that may be taken is given to another scope. */
 hf_status hf_store_control_accept(hf_store *store)
 {
-    return wait_set(store, 0);
+    uint32_t number;
+    uint8_t floor[4];
+    hf_status status = hf_scope_next(store, &number);
+    if (status != HF_OK) return status;
+    number += HF_SCOPES_SKIPPED;
+    for (int i = 0; i < 4; i++) floor[i] = (uint8_t)(number >> (24 - 8 * i));
+    status = hf_meta_set(store, "scope_floor", (hf_bytes){floor, sizeof floor});
+    return status == HF_OK ? wait_set(store, 0) : status;
 }
 
 /* ---- appending ---- */

@@ -57,6 +57,7 @@ enum {
     HF_REFILL_HASHES_MAX = 3072,        /* of what follows them; a log is refilled from there on */
     HF_REFILL_ASKED_MAX = 128,          /* logs that a hub asks for at a time, of all sessions */
     HF_REFILL_AHEAD_MAX = 4096,         /* logs that one session may offer; the rest next time */
+    HF_SCOPES_SKIPPED = 100000,         /* numbers left out after a loss of control entries */
     HF_REPORTED_MAX = 64 * 1024,        /* rows kept of what devices hold and a hub lacks */
     HF_PUSHES_MAX = 512,                /* PUSH frames not yet acknowledged, per session */
     HF_PUSH_SIZE_MIN = 2 * 1024,        /* PUSH frames on the slowest link, raw */

@@ -202,7 +202,7 @@ static void a_node_without_a_pack_still_reads_who_is_enrolled(void **state)
     assert_int_equal(joined(standing, "active", "revoked"), state_of(standing, "revoked"));
     size_t count = 0;
     const hf_type *types = hf_system_types(&count);
-    assert_int_equal(count, 5);
+    assert_int_equal(count, 7);
     for (size_t t = 0; t < count; t++) {
         assert_int_equal(types[t].number, t + 1);
         assert_int_equal(types[t].lane, HF_LANE_CONTROL);
