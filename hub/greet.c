@@ -107,7 +107,8 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
     if (ours) status = hf_coverage_owes(peer->hub->store, peer->key_id, &owes);
     if (status != HF_OK) return status;
     peer->verdict = !hello->resuming || (ours && !owes) ? HF_RESUME : HF_VECTORS;
-    if (hf_store_control_waits(peer->hub->store)) peer->verdict = HF_REFILLING;
+    bool waits = hf_store_control_waits(peer->hub->store) && !HF_PLANTED(WAIT_FED);
+    if (waits) peer->verdict = HF_REFILLING;
     if (!hf_validity_holds(peer->valid, peer->hub->wall_ms)) peer->verdict = HF_EXPIRED;
     if (writing->behind) peer->verdict = HF_BEHIND;
     if (writing->forked) peer->verdict = HF_FORKED;

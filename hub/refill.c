@@ -10,7 +10,6 @@
 
 #include "sync/control.h"
 #include "sync/coverage.h"
-#include "sync/planted.h"
 #include "sync/refill.h"
 
 #include <stdlib.h>
@@ -68,7 +67,6 @@ hf_status hf_refill_look(hf_peer *peer, const hf_vector *vector)
     size_t count = 0;
     hf_held held;
     hf_status status = HF_OK;
-    if (HF_PLANTED(REFILL_FORGOTTEN)) return HF_OK;
     for (hf_list walk = vector->logs; status == HF_OK && hf_next_held(&walk, &held);) {
         uint64_t ours;
         hf_report log = {held.log.origin, held.log.lane, vector->scope, held.seq};

@@ -414,6 +414,7 @@ static void upload_from(hf_client *client, const hf_welcome *welcome)
         hf_upload_log *log =
             &client->upload.logs[(size_t)yours.origin * HF_LANE_COUNT + yours.lane];
         log->sent = log->durable = yours.durable;
+        if (HF_PLANTED(REFILL_NOT_SENT) && client->fell_back) log->sent = log->last;
         if (log->last < yours.durable) log->last = yours.durable; /* a former life, held better */
     }
     for (size_t lane = 0; lane < HF_LANE_COUNT; lane++) {

@@ -124,8 +124,10 @@ hf_status hf_guard_check(hf_store *store)
     if (!agree) {
         reserved = 0;
         if (store->is_hub && store->own) status = hf_fence_doubt(store);
-        if (status == HF_OK && store->is_hub && store->own) status = hf_epoch_renew(store);
-        if (status == HF_OK) status = hf_origin_mint(store);
+        bool renews = store->is_hub && store->own && !HF_PLANTED(EPOCH_KEPT);
+        if (status == HF_OK && renews) status = hf_epoch_renew(store);
+        bool keep = HF_PLANTED(EPOCH_KEPT) && store->is_hub && store->own;
+        if (status == HF_OK && !keep) status = hf_origin_mint(store);
     }
     put64(store->guard + AT_COUNTER, counter);
     if (status == HF_OK) status = guard_roll(store, reserved);

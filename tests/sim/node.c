@@ -205,6 +205,8 @@ static void edge_turn(sim_world *world, sim_node *node)
     if (!sim_node_alive(world, node)) return;
     bool fine = sim_status_sane(world, node, status, "turn");
     take_certificate(world, node);
+    sim_observe(world, node); /* what it has committed by now it may tell, and die as it tells it */
+    if (!sim_node_alive(world, node) || sim_over(world)) return;
     if (link && link->edge_end) sim_pump(world, link, SIM_UP);
     if (!sim_node_alive(world, node)) return;
     if (link && link->edge_end && (!fine || hf_edge_wants_close(node->edge)))

@@ -40,6 +40,12 @@ const sim_planted *sim_planted_table(size_t *count)
         BUG(DELETE_HIDES_EDIT),
         BUG(HLC_INFECTED),
         BUG(STATE_NOT_WRITTEN),
+        BUG(PATCHY_ACKED),
+        BUG(WAIT_FED),
+        BUG(RECEIPT_KEPT),
+        BUG(REFILL_NOT_SENT),
+        BUG(FENCE_IGNORED),
+        BUG(EPOCH_KEPT),
     };
     *count = sizeof TABLE / sizeof *TABLE;
     return TABLE;
