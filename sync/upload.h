@@ -53,6 +53,7 @@ void hf_upload_window(hf_upload *upload, uint8_t lane, uint32_t entries, uint32_
 bool hf_upload_choose(const hf_upload *upload, hf_upload_next *out);
 void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entries, size_t bytes,
                     uint64_t now_ms);
+void hf_upload_stop(hf_upload *upload, size_t log); /* nothing more of it can be sent */
 /* Could the hub have said this? False: it acknowledges what we never sent. */
 bool hf_upload_admits(const hf_upload *upload, const hf_acked *acked);
 void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms); /* admitted */

@@ -428,6 +428,7 @@ static void observe_cursor(sim_world *world, sim_node *node)
     bool found = false;
     hf_status status = hf_cursor_get(node->store, &world->hub_origin, &cursor, &found);
     if (!sim_node_alive(world, node) || status != HF_OK || !found) return;
+    if (!sim_is_greeted(world, node)) node->stale_cursor = cursor.position;
     if (node->stale && cursor.position == node->stale_cursor) return;
     node->stale = false;
     if (cursor.position == node->cursor) return;
