@@ -187,6 +187,35 @@ static json_t *origin_json(const hf_origin_frame *origin)
                      "certificate", hex_of(origin->certificate));
 }
 
+static json_t *want_json(const hf_want *want)
+{
+    json_t *logs = json_array();
+    hf_held held;
+    for (hf_list list = want->logs; hf_next_held(&list, &held);)
+        json_array_append_new(logs, json_pack("[o,i,o]", HEX(held.log.origin.bytes), held.log.lane,
+                                              number(held.seq)));
+    return json_pack("{s:s,s:o,s:o}", "type", "WANT", "scope", number(want->scope), "logs", logs);
+}
+
+static json_t *refill_json(const hf_refill *refill)
+{
+    const hf_head *head = &refill->head;
+    const hf_head_leaf *leaf = &refill->leaf;
+    json_t *bodies = json_array(), *path = json_array();
+    for (hf_bodies walk = hf_bodies_of_refill(refill); hf_next_body(&walk);)
+        json_array_append_new(bodies, hex_of(walk.body));
+    for (size_t i = 0; i < leaf->path_count; i++) json_array_append_new(path, HEX(leaf->path[i]));
+    json_t *proof = json_pack(
+        "[o,o,o,o,o,o,o,o,o,o,o]", HEX(refill->key_id), HEX(refill->incarnation),
+        hex_of(refill->certificate), number(head->seq), number(head->hlc), HEX(head->root),
+        HEX(head->signature), number(leaf->seq), number(leaf->index), number(leaf->count), path);
+    if (!refill->proven) json_decref(proof);
+    return json_pack("{s:s,s:o,s:i,s:o,s:o,s:o,s:o}", "type", "REFILL", "origin",
+                     HEX(refill->origin.bytes), "lane", refill->lane, "scope",
+                     number(refill->scope), "proof", refill->proven ? proof : json_null(), "bodies",
+                     bodies, "hashes", hex_of(refill->hashes));
+}
+
 static json_t *small_json(const hf_message *message)
 {
     const hf_credit *credit = &message->as.credit;
@@ -236,6 +265,8 @@ static json_t *message_json(const hf_message *message)
         json_object_set_new(head, "type", json_string("HEAD"));
         return head;
     case HF_FRAME_HEADS: return heads_json(&message->as.heads);
+    case HF_FRAME_WANT: return want_json(&message->as.want);
+    case HF_FRAME_REFILL: return refill_json(&message->as.refill);
     default: return small_json(message);
     }
 }
