@@ -19,7 +19,8 @@
 enum {
     DRAIN_MS = 2500,      /* to send what waits, after SIGTERM */
     DRAIN_CLOSE_MS = 500, /* and to say good-bye */
-    DRAIN_ROUND_MS = 50
+    DRAIN_ROUND_MS = 50,
+    ROOM_EVERY_MS = 60 * 1000
 };
 
 typedef struct edge_daemon {
@@ -32,6 +33,7 @@ typedef struct edge_daemon {
     bool dialling, ending, failed;
     bool certified_anew; /* the dialer still shows the former certificate */
     hf_buffer out;       /* the one message that waits to be written */
+    uint64_t room_at_ms; /* when the disk was last looked at */
     hf_link_state shown; /* the state that was last logged */
 } edge_daemon;
 
@@ -213,9 +215,17 @@ static void turn_failed(edge_daemon *d, hf_status status)
     hf_loop_stop(d->loop);
 }
 
+static void note_room(edge_daemon *d, uint64_t now_ms)
+{
+    if (d->room_at_ms && now_ms - d->room_at_ms < ROOM_EVERY_MS) return;
+    d->room_at_ms = now_ms ? now_ms : 1;
+    hf_edge_free_mib(d->node->edge, hf_file_free_mib(d->program->home.data));
+}
+
 static uint64_t on_turn(void *context, uint64_t now_ms)
 {
     edge_daemon *d = context;
+    note_room(d, now_ms);
     hf_status status = hf_edge_turn(d->node->edge, now_ms, hf_clock_wall_ms());
     log_receipts(d);
     take_certificate(d);

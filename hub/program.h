@@ -50,5 +50,12 @@ int hf_hub_cli_restore(void *context, const hf_cli_args *args);
 int hf_hub_cli_refill(void *context, const hf_cli_args *args); /* commands_refill.c */
 int hf_hub_cli_declare_lost(void *context, const hf_cli_args *args);
 int hf_hub_cli_accept_control_loss(void *context, const hf_cli_args *args);
+int hf_hub_cli_references(void *context, const hf_cli_args *args); /* commands_references.c */
+int hf_hub_cli_check_receipt(void *context, const hf_cli_args *args);
+int hf_hub_cli_outage(void *context, const hf_cli_args *args); /* commands_outage.c */
+int hf_hub_cli_sla(void *context, const hf_cli_args *args);
+int hf_hub_cli_drill(void *context, const hf_cli_args *args);
+int hf_hub_cli_window(void *context, const hf_cli_args *args);
+int hf_hub_cli_readiness(void *context, const hf_cli_args *args);
 
 #endif

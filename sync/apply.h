@@ -106,10 +106,6 @@ HF_MUST_CHECK hf_status hf_batch_acked(hf_batch *batch, const hf_origin_id *hub,
                                        const hf_origin_row *origin, uint8_t lane, uint64_t durable,
                                        uint64_t central);
 
-/* That hub says no more what it holds of this log: it lost some of it, or is another by now. */
-HF_MUST_CHECK hf_status hf_batch_ack_forget(hf_batch *batch, const hf_origin_id *hub,
-                                            const hf_origin_row *origin, uint8_t lane);
-
 /* Durable when HF_OK. On any error everything since hf_batch_begin is undone. Frees the batch. */
 HF_MUST_CHECK hf_status hf_batch_commit(hf_batch *batch);
 void hf_batch_rollback(hf_batch *batch); /* frees it; NULL is fine */

@@ -141,6 +141,24 @@ static hf_status resume_get(hf_client *client)
     return status;
 }
 
+/* How far this hub's receipts reach, for each log of `own`: it gives those that are lacking. */
+static hf_status receipts_get(hf_client *client, hf_buffer *items, size_t *count)
+{
+    hf_status status = HF_OK;
+    *count = 0;
+    for (size_t i = 0; i < client->own_count; i++) {
+        for (uint8_t lane = 0; lane < HF_LANE_COUNT && status == HF_OK; lane++) {
+            hf_receipted one = {.origin = (uint8_t)i, .lane = lane};
+            status = hf_receipt_newest(client->store, &client->resume.hub, client->own[i]->no, lane,
+                                       &one.seq);
+            if (status != HF_OK || one.seq == 0) continue;
+            hf_write_receipted(items, &one);
+            (*count)++;
+        }
+    }
+    return status == HF_OK ? items->status : status;
+}
+
 /* ---- HELLO ---- */
 
 hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
@@ -152,6 +170,9 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
     if (status == HF_OK) status = resume_get(client);
     hf_download stored = {.heads = 0};
     if (status == HF_OK) status = heads_get(client, &client->resume, &stored);
+    hf_buffer receipts = {0};
+    size_t receipt_count = 0;
+    if (status == HF_OK) status = receipts_get(client, &receipts, &receipt_count);
     hf_message message = {.type = HF_FRAME_HELLO};
     message.as.hello = (hf_hello){
         .protocol_min = HF_PROTOCOL,
@@ -163,10 +184,14 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
         .resume = client->resume,
         .wall_ms = client->wall_ms + (now_ms - client->wall_now_ms),
         .heads = stored.heads,
+        .wants_receipts = true,
+        .receipts_hub = client->resume.hub,
+        .receipts = {hf_buffer_bytes(&receipts), receipt_count},
     };
     if (status == HF_OK) hf_message_write(&client->raw, &message);
     hf_buffer_free(&walk.logs);
     hf_buffer_free(&walk.claims);
+    hf_buffer_free(&receipts);
     if (status != HF_OK) return status;
     client->hello_at_ms = now_ms;
     hf_session_greeted(&client->session);
@@ -236,15 +261,16 @@ static hf_status is_other_branch(hf_client *client, const hf_yours *yours, bool 
 
 /* What this hub says now is all that counts of what it ever said, under this name and its former
  * ones: it may hold less than it acknowledged, and then nobody may be shown that it holds it. */
-static hf_status forget_acks(hf_client *client, hf_batch *batch, const hf_welcome *welcome,
-                             const hf_log_state *log)
+static hf_status fall_back(hf_client *client, hf_batch *batch, const hf_welcome *welcome,
+                           const hf_yours *yours)
 {
-    const hf_origin_row *origin = hf_origin_by_no(client->store, log->origin_no);
+    const hf_origin_row *origin = client->own[yours->origin];
     hf_origin_id former;
-    if (HF_PLANTED(RECEIPT_KEPT)) return HF_OK;
-    hf_status status = hf_batch_ack_forget(batch, &welcome->hub, origin, log->lane);
+    hf_status status = hf_batch_fall_back(batch, &welcome->hub, origin, yours->lane, yours->durable,
+                                          yours->central);
     for (hf_list walk = welcome->former; status == HF_OK && hf_next_origin_id(&walk, &former);)
-        status = hf_batch_ack_forget(batch, &former, origin, log->lane);
+        status =
+            hf_batch_fall_back(batch, &former, origin, yours->lane, yours->durable, yours->central);
     return status;
 }
 
@@ -265,10 +291,10 @@ static hf_status take_one_of_yours(hf_client *client, hf_batch *batch, const hf_
     }
     if (status == HF_OK && yours->durable < log->acked)
         client->fell_back += log->acked - yours->durable;
-    if (status == HF_OK) status = forget_acks(client, batch, welcome, log);
+    if (status == HF_OK) status = fall_back(client, batch, welcome, yours);
     if (status != HF_OK || yours->durable == 0) return status;
-    return hf_batch_acked(batch, &welcome->hub, hf_origin_by_no(client->store, log->origin_no),
-                          yours->lane, yours->durable, yours->central);
+    return hf_batch_acked(batch, &welcome->hub, client->own[yours->origin], yours->lane,
+                          yours->durable, yours->central);
 }
 
 /* A log that forked was written again under a later name: there its entries wait, and not here. */

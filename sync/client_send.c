@@ -48,7 +48,7 @@ static hf_status read_push(hf_client *client, push_walk *walk)
     return HF_OK;
 }
 
-static hf_status write_push(hf_client *client, uint64_t now_ms)
+static hf_status write_push(hf_client *client)
 {
     push_walk walk = {.client = client};
     while (walk.entries == 0 && hf_upload_choose(&client->upload, &walk.next)) {
@@ -61,7 +61,7 @@ static hf_status write_push(hf_client *client, uint64_t now_ms)
                                 .lane = (uint8_t)(walk.next.log % HF_LANE_COUNT),
                                 .bodies = {hf_buffer_bytes(&client->items), walk.entries}};
     hf_message_write(&client->raw, &message);
-    hf_upload_sent(&client->upload, walk.next.log, walk.seq, walk.entries, walk.bytes, now_ms);
+    hf_upload_sent(&client->upload, walk.next.log, walk.seq, walk.entries, walk.bytes);
     return HF_OK;
 }
 
@@ -168,6 +168,8 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
         hf_client_write_renew(client);
         return HF_OK;
     }
+    if (hf_client_ask_at_ms(client) <= now_ms) return hf_client_write_ask(client);
+    if (hf_client_probe_due(client, now_ms)) return hf_client_write_probe(client, now_ms);
     if (download->phase == HF_PHASE_FEED && applied_position(client) > client->fed_acked) {
         write_feed_ack(client, applied_position(client));
         return HF_OK;
@@ -181,7 +183,7 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
     if (hf_upload_head_due(&client->upload, now_ms, &log)) return write_head(client, log, now_ms);
     hf_status status = write_refill(client, true);
     if (status == HF_OK && client->raw.size == 0 && client->upload.logs)
-        status = write_push(client, now_ms);
+        status = write_push(client);
     if (status == HF_OK && client->raw.size == 0) status = write_refill(client, false);
     return status;
 }

@@ -46,17 +46,6 @@ hf_status hf_batch_acked(hf_batch *batch, const hf_origin_id *hub, const hf_orig
     return hf_sql_run(store, statement);
 }
 
-hf_status hf_batch_ack_forget(hf_batch *batch, const hf_origin_id *hub, const hf_origin_row *origin,
-                              uint8_t lane)
-{
-    hf_store *store = batch->store;
-    sqlite3_stmt *statement = hf_sql(store, HF_SQL_ACK_FORGET);
-    hf_bind_bytes(statement, 1, hub->bytes, HF_ORIGIN_SIZE);
-    sqlite3_bind_int64(statement, 2, hf_log_no(origin->no, lane));
-    batch->acks_changed = true;
-    return hf_sql_run(store, statement);
-}
-
 /* ---- receipts that the disk gave back wrong ---- */
 
 static const char META_ACKS[] = "acks"; /* checksum over all rows of ack */

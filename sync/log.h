@@ -10,6 +10,7 @@ typedef struct hf_log_state {
     uint64_t seq;                /* last entry held; 0: none */
     uint8_t chain[HF_HASH_SIZE]; /* of that entry, in its scope */
     uint64_t acked;              /* highest seq any hub acknowledged; own logs only */
+    uint64_t central;            /* ... and that one of them said is at the centre */
 } hf_log_state;
 typedef hf_status (*hf_log_visitor)(void *context, const hf_log_state *log);
 /* The logs of one origin, ascending by lane. */
@@ -66,6 +67,9 @@ HF_MUST_CHECK hf_status hf_head_sign(hf_store *store, uint8_t lane, uint64_t seq
 HF_MUST_CHECK hf_status hf_head_leaves(hf_store *store, int64_t origin_no, uint8_t lane,
                                        uint64_t seq, hf_head_leaf leaves[HF_LOG_SCOPES_MAX],
                                        size_t *count, uint8_t root[HF_HASH_SIZE]);
+/* The root that a leaf's path leads to; HF_ERR_PROTOCOL when the path has the wrong length. */
+HF_MUST_CHECK hf_status hf_head_leaf_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
+                                          uint8_t root[HF_HASH_SIZE]);
 /* The newest accepted head of each log whose acceptance number is above `after`, in that order; and
  * their numbers. A hub passes heads on by this. */
 typedef hf_status (*hf_head_visitor)(void *context, uint64_t number, const hf_head *head,

@@ -216,6 +216,34 @@ static bool read_head_item(hf_reader *reader, void *out)
     return true;
 }
 
+static bool read_receipted(hf_reader *reader, void *out)
+{
+    hf_receipted *receipted = out;
+    read_tuple(reader, 3);
+    receipted->origin = read_own_index(reader);
+    receipted->lane = read_lane(reader);
+    receipted->seq = read_seq(reader);
+    return receipted->seq > 0;
+}
+
+static bool read_receipt_item(hf_reader *reader, void *out)
+{
+    hf_receipt_item *item = out;
+    hf_receipt *receipt = &item->receipt;
+    memset(item, 0, sizeof *item);
+    read_tuple(reader, 6);
+    item->origin = read_own_index(reader);
+    receipt->lane = read_lane(reader);
+    receipt->seq = read_seq(reader);
+    receipt->index = read_u32(reader);
+    receipt->count = read_u32(reader);
+    if (receipt->count > HF_RECEIPT_LOGS_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+    receipt->path_count = read_count(reader, HF_RECEIPT_PATH_MAX);
+    for (size_t i = 0; i < receipt->path_count; i++)
+        hf_read_bytes_exact(reader, receipt->path[i], HF_HASH_SIZE);
+    return receipt->index < receipt->count && receipt->seq > 0;
+}
+
 static bool read_body(hf_reader *reader, void *out)
 {
     (void)out;
@@ -243,16 +271,6 @@ static bool read_run(hf_reader *reader, void *out)
     return run->bodies.count > 0;
 }
 
-static bool read_origin_id(hf_reader *reader, void *out)
-{
-    hf_read_bytes_exact(reader, ((hf_origin_id *)out)->bytes, HF_ORIGIN_SIZE);
-    return true;
-}
-
-bool hf_next_origin_id(hf_list *list, hf_origin_id *out)
-{
-    return list_next(list, read_origin_id, out);
-}
 bool hf_next_claim(hf_list *list, hf_claim *out)
 {
     return list_next(list, read_claim, out);
@@ -285,43 +303,17 @@ bool hf_next_head(hf_list *list, hf_head_item *out)
 {
     return list_next(list, read_head_item, out);
 }
+bool hf_next_receipted(hf_list *list, hf_receipted *out)
+{
+    return list_next(list, read_receipted, out);
+}
+bool hf_next_receipt(hf_list *list, hf_receipt_item *out)
+{
+    return list_next(list, read_receipt_item, out);
+}
 bool hf_next_leaf(hf_list *list, hf_head_leaf *out)
 {
     return list_next(list, read_leaf, out);
-}
-
-hf_bodies hf_bodies_of_push(const hf_push *push)
-{
-    hf_bodies walk = {.reader = hf_reader_open(push->bodies.items), .left = push->bodies.count};
-    walk.origin = push->origin;
-    walk.lane = push->lane;
-    return walk;
-}
-
-hf_bodies hf_bodies_of_runs(const hf_list *runs)
-{
-    return (hf_bodies){.reader = hf_reader_open(runs->items), .runs = runs->count};
-}
-
-bool hf_next_body(hf_bodies *walk)
-{
-    if (walk->left == 0 && walk->runs > 0) {
-        read_tuple(&walk->reader, 3);
-        walk->origin = read_u32(&walk->reader);
-        walk->lane = read_lane(&walk->reader);
-        walk->left = hf_read_array(&walk->reader, SIZE_MAX);
-        walk->runs--;
-    }
-    if (walk->left == 0) return false;
-    walk->body = hf_read_item(&walk->reader);
-    walk->left--;
-    return walk->reader.status == HF_OK;
-}
-
-int hf_log_name_compare(const hf_log_name *a, const hf_log_name *b)
-{
-    int order = memcmp(a->origin.bytes, b->origin.bytes, HF_ORIGIN_SIZE);
-    return order ? order : (a->lane > b->lane) - (a->lane < b->lane);
 }
 
 /* ---- frames ---- */
@@ -345,6 +337,7 @@ static void read_resume(hf_reader *reader, hf_hello *hello)
 static void read_hello(hf_reader *reader, hf_message *out)
 {
     hf_hello *hello = &out->as.hello;
+    *hello = (hf_hello){.wants_receipts = false};
     hello->protocol_min = read_u32(reader);
     hello->protocol_max = read_u32(reader);
     hello->implementation = read_short_text(reader, HF_TEXT_MAX);
@@ -381,19 +374,6 @@ static void read_welcome(hf_reader *reader, hf_message *out)
     int64_t last = -1;
     for (hf_list walk = welcome->scopes; hf_next_scope(&walk, &scope); last = scope.number)
         if ((int64_t)scope.number <= last) hf_reader_fail(reader, HF_ERR_PROTOCOL);
-}
-
-static void read_former(hf_reader *reader, hf_message *out)
-{
-    hf_origin_id id;
-    read_list(reader, HF_FORMER_MAX, &out->as.welcome.former, read_origin_id, &id);
-}
-
-static void read_want(hf_reader *reader, hf_message *out)
-{
-    hf_held held;
-    out->as.want.scope = read_u32(reader);
-    read_list(reader, HF_WANT_LOGS_MAX, &out->as.want.logs, read_held, &held);
 }
 
 static void read_vector(hf_reader *reader, hf_message *out)
@@ -491,6 +471,17 @@ static void read_heads(hf_reader *reader, hf_message *out)
     out->as.heads.number = read_seq(reader);
 }
 
+static void read_receipt(hf_reader *reader, hf_message *out)
+{
+    hf_receipt_frame *frame = &out->as.receipt;
+    hf_receipt_item item;
+    frame->hub = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
+    hf_read_bytes_exact(reader, frame->epoch, sizeof frame->epoch);
+    frame->time_ms = hf_read_uint_max(reader, INT64_MAX);
+    hf_read_bytes_exact(reader, frame->signature, HF_SIGNATURE_SIZE);
+    read_list(reader, HF_RECEIPT_LOGS_MAX, &frame->logs, read_receipt_item, &item);
+}
+
 static void read_renew(hf_reader *reader, hf_message *out)
 {
     (void)reader; /* that it came says it all */
@@ -503,25 +494,6 @@ static void read_certificate(hf_reader *reader, hf_message *out)
     frame->certificate = hf_read_bytes(reader);
     if (frame->certificate.size > HF_CERTIFICATE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
     frame->text = read_short_text(reader, HF_TEXT_MAX);
-}
-
-static void read_credit(hf_reader *reader, hf_message *out)
-{
-    out->as.credit.lane = read_lane(reader);
-    out->as.credit.entries = read_u32(reader);
-    out->as.credit.bytes = read_u32(reader);
-}
-
-static void read_ping(hf_reader *reader, hf_message *out)
-{
-    out->as.ping.nonce = hf_read_uint(reader);
-    out->as.ping.wall_ms = 0;
-}
-
-static void read_pong(hf_reader *reader, hf_message *out)
-{
-    out->as.ping.nonce = hf_read_uint(reader);
-    out->as.ping.wall_ms = hf_read_uint_max(reader, INT64_MAX);
 }
 
 static void read_error(hf_reader *reader, hf_message *out)
@@ -538,6 +510,19 @@ static void read_bye(hf_reader *reader, hf_message *out)
     out->as.farewell.retry_after_ms = hf_read_uint_max(reader, UINT32_MAX);
 }
 
+/* HELLO's ninth item. Left out, or null: the device is sent no receipts. */
+static void read_hello_receipts(hf_reader *reader, hf_message *out)
+{
+    hf_hello *hello = &out->as.hello;
+    hf_receipted receipted;
+    hello->wants_receipts = hf_reader_kind(reader) != HF_KIND_NULL;
+    if (!hello->wants_receipts) return hf_read_null(reader);
+    read_tuple(reader, 2);
+    hf_read_bytes_exact(reader, hello->receipts_hub.bytes, HF_ORIGIN_SIZE);
+    read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &hello->receipts, read_receipted,
+              &receipted);
+}
+
 typedef struct frame_kind {
     uint8_t type, items; /* items after the type; more may follow */
     void (*read)(hf_reader *reader, hf_message *out);
@@ -545,14 +530,14 @@ typedef struct frame_kind {
 } frame_kind;
 
 static const frame_kind KINDS[] = {
-    {HF_FRAME_HELLO, 8, read_hello, NULL},
-    {HF_FRAME_WELCOME, 12, read_welcome, read_former},
+    {HF_FRAME_HELLO, 8, read_hello, read_hello_receipts},
+    {HF_FRAME_WELCOME, 12, read_welcome, hf_read_former},
     {HF_FRAME_VECTOR, 4, read_vector, NULL},
     {HF_FRAME_ENTRIES, 1, read_entries, NULL},
     {HF_FRAME_VECTOR_DONE, 2, read_vector_done, NULL},
     {HF_FRAME_START, 2, read_start, NULL},
     {HF_FRAME_ORIGIN, 4, read_origin, NULL},
-    {HF_FRAME_WANT, 2, read_want, NULL},
+    {HF_FRAME_WANT, 2, hf_read_want, NULL},
     {HF_FRAME_REFILL, 6, hf_read_refill, NULL},
     {HF_FRAME_PUSH, 3, read_push, NULL},
     {HF_FRAME_ACK, 2, read_ack, NULL},
@@ -562,9 +547,14 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_HEADS, 2, read_heads, NULL},
     {HF_FRAME_RENEW, 0, read_renew, NULL},
     {HF_FRAME_CERTIFICATE, 2, read_certificate, NULL},
-    {HF_FRAME_CREDIT, 3, read_credit, NULL},
-    {HF_FRAME_PING, 1, read_ping, NULL},
-    {HF_FRAME_PONG, 2, read_pong, NULL},
+    {HF_FRAME_ASK, 1, hf_ask_read, NULL},
+    {HF_FRAME_LEASE, 1, hf_lease_read, NULL},
+    {HF_FRAME_RECEIPT, 5, read_receipt, NULL},
+    {HF_FRAME_CREDIT, 3, hf_read_credit, NULL},
+    {HF_FRAME_PING, 1, hf_read_ping, NULL},
+    {HF_FRAME_PONG, 2, hf_read_pong, NULL},
+    {HF_FRAME_PROBE, 8, hf_probe_read, NULL},
+    {HF_FRAME_PROBED, 2, hf_probed_read, NULL},
     {HF_FRAME_ERROR, 2, read_error, NULL},
     {HF_FRAME_BYE, 2, read_bye, NULL},
 };

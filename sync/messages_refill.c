@@ -1,4 +1,4 @@
-/* messages_refill.c: the REFILL frame, both ways: protocol.md 4, Refill. */
+/* messages_refill.c: WANT and REFILL, and a hub's former names: protocol.md 4, Refill. */
 #include "messages.h"
 
 #include <string.h>
@@ -10,6 +10,58 @@ static uint64_t read_seq(hf_reader *reader)
     uint64_t seq = hf_read_uint_max(reader, INT64_MAX);
     if (seq == 0) hf_reader_fail(reader, HF_ERR_PROTOCOL);
     return seq;
+}
+
+/* Reads `count` items of at most `max` to their end; where they lie is left in `list`. */
+static void read_items(hf_reader *reader, size_t max, void (*item)(hf_reader *), hf_list *list)
+{
+    size_t count = hf_read_array(reader, SIZE_MAX);
+    if (count > max) hf_reader_fail(reader, HF_ERR_LIMIT);
+    const uint8_t *start = reader->at;
+    for (size_t i = 0; i < count && reader->status == HF_OK; i++) item(reader);
+    list->count = reader->status == HF_OK ? count : 0;
+    list->items = (hf_bytes){start, list->count ? (size_t)(reader->at - start) : 0};
+}
+
+static void former_item(hf_reader *reader)
+{
+    uint8_t id[HF_ORIGIN_SIZE];
+    hf_read_bytes_exact(reader, id, sizeof id);
+}
+
+void hf_read_former(hf_reader *reader, hf_message *out)
+{
+    read_items(reader, HF_FORMER_MAX, former_item, &out->as.welcome.former);
+}
+
+bool hf_next_origin_id(hf_list *list, hf_origin_id *out)
+{
+    if (list->count == 0) return false;
+    hf_reader reader = hf_reader_open(list->items);
+    hf_read_bytes_exact(&reader, out->bytes, HF_ORIGIN_SIZE);
+    list->items = (hf_bytes){reader.at, (size_t)(reader.end - reader.at)};
+    list->count--;
+    return reader.status == HF_OK;
+}
+
+static void want_item(hf_reader *reader)
+{
+    uint8_t origin[HF_ORIGIN_SIZE];
+    if (hf_read_array(reader, SIZE_MAX) != 3) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+    hf_read_bytes_exact(reader, origin, sizeof origin);
+    (void)hf_read_uint_max(reader, HF_LANE_COUNT - 1);
+    (void)hf_read_uint_max(reader, INT64_MAX);
+}
+
+void hf_read_want(hf_reader *reader, hf_message *out)
+{
+    out->as.want.scope = (uint32_t)hf_read_uint_max(reader, UINT32_MAX);
+    read_items(reader, HF_WANT_LOGS_MAX, want_item, &out->as.want.logs);
+}
+
+static void body_item(hf_reader *reader)
+{
+    if (hf_read_item(reader).size > HF_ENTRY_SIZE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
 }
 
 static void read_proof(hf_reader *reader, hf_refill *out)
@@ -50,13 +102,7 @@ void hf_read_refill(hf_reader *reader, hf_message *message)
     out->head.origin = out->origin;
     out->head.lane = out->lane;
     out->leaf.scope = out->scope;
-    size_t count = hf_read_array(reader, SIZE_MAX);
-    if (count > HF_REFILL_ENTRIES_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
-    const uint8_t *start = reader->at;
-    for (size_t i = 0; i < count && reader->status == HF_OK; i++)
-        if (hf_read_item(reader).size > HF_ENTRY_SIZE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
-    out->bodies.count = reader->status == HF_OK ? count : 0;
-    out->bodies.items = (hf_bytes){start, out->bodies.count ? (size_t)(reader->at - start) : 0};
+    read_items(reader, HF_REFILL_ENTRIES_MAX, body_item, &out->bodies);
     out->hashes = hf_read_bytes(reader);
     if (out->hashes.size > (size_t)HF_REFILL_HASHES_MAX * HF_HASH_SIZE)
         hf_reader_fail(reader, HF_ERR_LIMIT);
@@ -97,11 +143,4 @@ void hf_write_refill(hf_buffer *out, const hf_refill *refill)
     hf_write_array(out, refill->bodies.count);
     hf_write_raw(out, refill->bodies.items);
     hf_write_bytes(out, refill->hashes.data, refill->hashes.size);
-}
-
-hf_bodies hf_bodies_of_refill(const hf_refill *refill)
-{
-    return (hf_bodies){.reader = hf_reader_open(refill->bodies.items),
-                       .left = refill->bodies.count,
-                       .lane = refill->lane};
 }

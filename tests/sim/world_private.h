@@ -118,10 +118,11 @@ typedef struct sim_node {
     bool epoch_known;
     uint64_t acked[SIM_LOGS]; /* of its present incarnation, as far as it was told */
     uint64_t cursor;
-    bool stale;            /* the hub was set back, and has not greeted it since ... */
-    uint64_t stale_cursor; /* ... so its place is one that is no more */
-    uint64_t wall_seen_ms; /* highest wall time given to it in this step */
-    uint64_t turn_wall_ms; /* wall time of its last turn */
+    bool stale;             /* the hub was set back, and has not greeted it since ... */
+    uint64_t stale_cursor;  /* ... so its place is one that is no more */
+    uint64_t lived_wall_ms; /* the hub's: by its clock, when it last ran */
+    uint64_t wall_seen_ms;  /* highest wall time given to it in this step */
+    uint64_t turn_wall_ms;  /* wall time of its last turn */
 } sim_node;
 
 typedef struct sim_message {
