@@ -32,6 +32,7 @@ void hf_client_free(hf_client *client)
     hf_buffer_free(&client->inflated);
     hf_buffer_free(&client->raw);
     hf_buffer_free(&client->items);
+    hf_buffer_free(&client->hashes);
     hf_buffer_free(&client->sealed);
     hf_buffer_free(&client->certificate.next);
     free(client->known);
@@ -60,6 +61,7 @@ void hf_client_link_down(hf_client *client)
     hf_client_fetch_drop(client);
     client->known_count = 0;
     client->own_count = 0;
+    client->wish_count = 0;
 }
 
 static hf_status refuse(hf_client *client, hf_status status, const char *what)

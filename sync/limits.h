@@ -77,6 +77,13 @@ enum {
     HF_FEED_READ_MAX = 512,             /* entries one feed read returns */
     HF_FEED_FRAMES_MAX = 32,            /* FEED frames not yet FEED_ACKed, per session */
     HF_FEED_LAG_MAX = 1024,             /* filtered positions, and the client is told */
+    HF_REFILL_ENTRIES_MAX = 512,        /* entries in one REFILL */
+    HF_REFILL_BYTES = 64 * 1024,        /* body bytes in one; an entry may go whatever its size */
+    HF_REFILL_HASHES_MAX = 3072,        /* of what follows them; a log is refilled from there on */
+    HF_REFILL_ASKED_MAX = 128,          /* logs that a hub asks for at a time, of all sessions */
+    HF_REFILL_AHEAD_MAX = 4096,         /* logs that one session may offer; the rest next time */
+    HF_SCOPES_SKIPPED = 100000,         /* numbers left out after a loss of control entries */
+    HF_REPORTED_MAX = 64 * 1024,        /* rows kept of what devices hold and a hub lacks */
     HF_PUSHES_MAX = 512,                /* PUSH frames not yet acknowledged, per session */
     HF_PACE_AHEAD_MS = 250,        /* of bulk under way beyond what the link needs to be busy */
     HF_PACE_FRAME_MIN = 1024,      /* wire bytes of a frame on the slowest link ... */
@@ -181,6 +188,9 @@ _Static_assert(HF_SNAPSHOT_CHUNK_SIZE + HF_VALUE_SIZE_MAX + HF_RECORD_DOTS_MAX *
                    HF_SNAPSHOT_CHUNK_MAX,
                "what a chunk is above its aim by");
 _Static_assert(HF_SNAPSHOT_CHUNKS_MAX * 64 < HF_FRAME_SIZE_MAX, "an offer is one frame");
+_Static_assert(HF_REFILL_BYTES + HF_ENTRY_SIZE_MAX + HF_REFILL_HASHES_MAX * 32 + 16 * 1024 <
+                   HF_FRAME_SIZE_MAX,
+               "a full REFILL fits");
 _Static_assert(HF_FRAME_SIZE_MAX < HF_FRAME_INFLATED_MAX, "an uncompressed frame is legal");
 _Static_assert(HF_VALUE_SIZE_MAX < HF_ENTRY_SIZE_MAX, "one value fits in an entry");
 _Static_assert(1 << HF_HEAD_PATH_MAX >= HF_LOG_SCOPES_MAX, "every leaf has its way to the root");
