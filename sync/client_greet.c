@@ -4,6 +4,7 @@
 
 #include "control.h"
 #include "feed.h"
+#include "outage.h"
 #include "planted.h"
 
 #include <stdlib.h>
@@ -405,6 +406,14 @@ static hf_status place_by_verdict(hf_client *client, const hf_welcome *welcome)
     }
 }
 
+/* A hub that was set back has lost what it was told of outages, too. It is told again wherever that
+ * may be so: what it has, it has once. */
+static hf_status take_back_told(hf_client *client, const hf_welcome *welcome)
+{
+    if (welcome->verdict == HF_RESUME && client->fell_back == 0) return HF_OK;
+    return hf_outage_untold(client->store, hf_store_own_origin(client->store)->key_id);
+}
+
 hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch, const hf_welcome *welcome)
 {
     hf_download *download = &client->download;
@@ -424,6 +433,7 @@ hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch, const hf_welc
         status = hf_client_expect_snapshot(client, download->phase == HF_PHASE_OFFER);
     if (status == HF_OK && download->phase != HF_PHASE_RENEW)
         status = take_yours(client, batch, welcome);
+    if (status == HF_OK) status = take_back_told(client, welcome);
     if (status == HF_OK)
         status =
             hf_meta_set(client->store, META_HUB, (hf_bytes){welcome->hub.bytes, HF_ORIGIN_SIZE});

@@ -80,6 +80,7 @@ void sim_hub_loss(sim_world *world)
     if (how != LOSS_SILENT) lose(hub, ".guard");
     if (how == LOSS_ELSEWHERE) lose(hub, ".fence");
     hub->set_back = hub->just_restored = true;
+    sim_outage_doubt(hub); /* it can know of no life after its backup */
     world->hub_lost_ms = world->now_ms;
     world->result->counts.hub_lost++;
     sim_say(world, "the hub is set back %s", NAMES[how]);
@@ -108,6 +109,7 @@ void sim_hub_forget(sim_world *world, sim_node *hub)
     for (unsigned i = 1; i < world->node_count; i++) {
         sim_node *edge = &world->nodes[i];
         edge->stale = true;
+        sim_forget_receipts(edge);
         edge->stale_cursor = edge->cursor;
         edge->cursor = 0;
         memset(edge->acked, 0, sizeof edge->acked);
