@@ -13,6 +13,7 @@ hf_status hf_peer_on_ask(hf_peer *peer, hf_bytes raw)
         hf_session_fail(&peer->session, HF_CODE_TURN, "ASK out of turn");
         return HF_ERR_PROTOCOL;
     }
+    if (peer->verdict == HF_REFILLING) return HF_OK; /* we do not know what we leased */
     hf_buffer_clear(&peer->asked);
     hf_write_raw(&peer->asked, raw);
     if (peer->asked.status != HF_OK) return peer->asked.status;

@@ -51,6 +51,15 @@ hf_status hf_store_control_accept(hf_store *store)
     return status == HF_OK ? wait_set(store, 0) : status;
 }
 
+hf_status hf_control_was_lost(hf_store *store, bool *lost)
+{
+    hf_buffer floor = {0};
+    hf_status status = hf_meta_get(store, "scope_floor", &floor);
+    *lost = floor.size > 0;
+    hf_buffer_free(&floor);
+    return status;
+}
+
 /* ---- appending ---- */
 
 static hf_status append(hf_store *store, const uint8_t *incarnation, hf_bytes body,

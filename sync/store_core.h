@@ -160,6 +160,8 @@ HF_MUST_CHECK hf_status hf_fence_check(hf_store *store);
 HF_MUST_CHECK hf_status hf_fence_doubt(hf_store *store);
 /* After a commit: adds our own control entries that it does not hold yet. */
 HF_MUST_CHECK hf_status hf_fence_follow(hf_store *store);
+/* Was a loss of control entries ever accepted: is there something that we decided and forgot? */
+HF_MUST_CHECK hf_status hf_control_was_lost(hf_store *store, bool *lost);
 
 /* ---- poison.c ---- */
 /* At open: was something being applied when the last process fell? */
