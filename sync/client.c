@@ -135,14 +135,17 @@ static hf_status renew(hf_client *client)
 }
 
 /* What a verdict took back of a snapshot only another one can put right: it is asked for in HELLO,
- * once. */
+ * once; and once more some time after the hub's did not go with what we hold. */
 static hf_status ask_anew(hf_client *client)
 {
     bool outdated;
-    if (client->fetch.outdated_told || client->download.phase != HF_PHASE_FEED) return HF_OK;
+    hf_fetch *fetch = &client->fetch;
+    bool again = fetch->refused_until_ms && client->wall_now_ms >= fetch->refused_until_ms;
+    if ((fetch->outdated_told && !again) || client->download.phase != HF_PHASE_FEED) return HF_OK;
     hf_status status = hf_snapshot_is_outdated(client->store, &outdated);
     if (status != HF_OK || !outdated) return status;
-    client->fetch.outdated_told = true;
+    fetch->outdated_told = true;
+    fetch->refused_until_ms = 0;
     hf_session_bye(&client->session, HF_CODE_BUSY, 0);
     return HF_OK;
 }

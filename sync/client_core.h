@@ -54,8 +54,8 @@ typedef struct hf_fetch {  /* a snapshot on its way: client_snapshot.c */
     size_t asked_count;
     hf_buffer packed; /* what came of the first of them */
     hf_buffer raw;
-    bool refused; /* one did not go with what is held: no other is asked for by this process */
-    bool rotten;  /* what is staged is not as it was: all of it is fetched again */
+    uint64_t refused_until_ms; /* one did not go with what is held: until then none is asked for */
+    bool rotten;               /* what is staged is not as it was: all of it is fetched again */
     bool outdated_told;
 } hf_fetch;
 

@@ -28,13 +28,14 @@ enum {
     HF_HUB_INBOX_BYTES_MAX = 64 * 1024 * 1024, /* the same, all sessions: ERROR 400, come back */
 
     /* Snapshots: hit by a peer, closes the session; hit by what a hub holds, none is offered. */
-    HF_SNAPSHOT_CHUNK_SIZE = 1024 * 1024, /* raw bytes that we aim at; no less than half */
-    HF_SNAPSHOT_CHUNK_MAX = 1280 * 1024,  /* raw: a value and its record's citations more */
-    HF_SNAPSHOT_CHUNKS_MAX = 2048,        /* in one offer, over all its scopes */
-    HF_SNAPSHOT_SCOPES_AT_ONCE = 16,      /* made in one walk; others wait for the next */
-    HF_SNAPSHOT_PIECE_SIZE = 64 * 1024,   /* of a packed chunk in one CHUNK frame */
-    HF_SNAPSHOT_WANTS_MAX = 2,            /* chunks asked for and not all sent, per session */
-    HF_SNAPSHOT_TRIES_MAX = 2,            /* at one hub, of a chunk with a wrong hash */
+    HF_SNAPSHOT_CHUNK_SIZE = 1024 * 1024,  /* raw bytes that we aim at; no less than half */
+    HF_SNAPSHOT_CHUNK_MAX = 1280 * 1024,   /* raw: a value and its record's citations more */
+    HF_SNAPSHOT_CHUNKS_MAX = 2048,         /* in one offer, over all its scopes */
+    HF_SNAPSHOT_SCOPES_AT_ONCE = 16,       /* made in one walk; others wait for the next */
+    HF_SNAPSHOT_PIECE_SIZE = 64 * 1024,    /* of a packed chunk in one CHUNK frame */
+    HF_SNAPSHOT_WANTS_MAX = 2,             /* chunks asked for and not all sent, per session */
+    HF_SNAPSHOT_TRIES_MAX = 2,             /* at one hub, of a chunk with a wrong hash */
+    HF_SNAPSHOT_AGAIN_MS = 15 * 60 * 1000, /* the hub's did not go with what is held here */
     HF_SNAPSHOT_CACHE_BYTES = 128 * 1024 * 1024, /* packed, kept by a hub; above: none is offered */
     HF_SNAPSHOT_WALK_MAX = 256,                  /* records that a hub looks at for one in a turn */
     HF_SNAPSHOT_PACK_BYTES = 64 * 1024,          /* raw bytes that it packs in a turn: some 5 ms */
