@@ -15,6 +15,7 @@
 enum {
     STALL_STEP_MS = 5 * SIM_SECOND,
     SESSION_BYTES = 8 * 1024, /* L4: greetings, vectors and certificates of one session */
+    HUB_LIFE_BYTES = 512,     /* L4: a further name of the hub, its certificate and its heads */
     ENTRY_BYTES = 192,        /* L4: an entry's share of heads and frames, when it comes alone */
     MISSING_TIMES = 3,        /* L4's k */
     PING_BYTES = 7,           /* L4: per second of a link: a PROBE and its answer each 15 s */
@@ -106,7 +107,8 @@ static void account(sim_world *world, const sim_link *link)
     uint64_t sent = link->ways[SIM_UP].sent + link->ways[SIM_DOWN].sent;
     uint64_t life_s = (world->now_ms - link->opened_ms) / 1000;
     uint64_t bound = MISSING_TIMES * (link->missing + link->missing_count * ENTRY_BYTES) +
-                     SESSION_BYTES + life_s * PING_BYTES;
+                     SESSION_BYTES + life_s * PING_BYTES +
+                     world->result->counts.hub_lost * HUB_LIFE_BYTES;
     /* What came back empty to a hub that was set back, and was filled by its author, is fed to all
      * once more; where such entries are large, that is most of a session. */
     if (world->hub_lost_ms && world->swarm.bulky_now) return;

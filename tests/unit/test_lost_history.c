@@ -5,6 +5,7 @@
 
 #include "sync/control.h"
 #include "sync/coverage.h"
+#include "sync/outage.h"
 #include "sync/feed.h"
 
 #include <setjmp.h>
@@ -259,6 +260,44 @@ static void what_a_hub_lost_comes_back_by_itself_and_receipts_fall_back_meanwhil
     pair_free(pair);
 }
 
+static hf_status count_waited(void *context, const hf_outage *outage)
+{
+    size_t logs;
+    hf_outage_log log;
+    uint64_t *waited = context;
+    hf_reader reader = hf_outage_logs(outage->logs, &logs);
+    while (logs-- > 0 && hf_outage_next_log(&reader, &log)) *waited += log.to - log.from;
+    return HF_OK;
+}
+
+static uint64_t waited_at_hub(pair_world *pair)
+{
+    uint64_t waited = 0;
+    const uint8_t *seer = pair->nodes[0].crypto.table.own_key_id;
+    assert_int_equal(hf_outage_each(pair->hub_node.store, seer, 0, count_waited, &waited), HF_OK);
+    return waited;
+}
+
+static void what_a_hub_was_told_of_an_outage_and_lost_is_told_again(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(1);
+    sim_image *image = image_of_hub(pair, "\x01");
+    pair_wait(pair, EVERYTHING_BACK_MS);
+    pair->nodes[0].offline = true;
+    pair_cut(pair, 0);
+    for (int i = 0; i < 3; i++) pair_crime(pair, 0, "Had to wait");
+    pair_wait(pair, EVERYTHING_BACK_MS);
+    pair->nodes[0].offline = false;
+    pair_wait(pair, EVERYTHING_BACK_MS);
+    assert_int_equal(waited_at_hub(pair), 3);
+    set_back(pair, image, NULL, NULL);
+    assert_int_equal(waited_at_hub(pair), 0);
+    pair_wait(pair, EVERYTHING_BACK_MS);
+    assert_int_equal(waited_at_hub(pair), 3);
+    pair_free(pair);
+}
+
 /* Its author never comes back. */
 static void what_a_lost_device_wrote_comes_back_from_others(void **state)
 {
@@ -449,6 +488,7 @@ int main(void)
         cmocka_unit_test(an_older_record_of_its_decisions_is_not_taken_for_all_of_them),
         cmocka_unit_test(what_was_decided_is_on_disk_twice_or_is_said_to_be_missing),
         cmocka_unit_test(what_a_hub_lost_comes_back_by_itself_and_receipts_fall_back_meanwhile),
+        cmocka_unit_test(what_a_hub_was_told_of_an_outage_and_lost_is_told_again),
         cmocka_unit_test(what_a_lost_device_wrote_comes_back_from_others),
         cmocka_unit_test(what_a_device_brings_of_others_is_believed_by_their_signature_alone),
         cmocka_unit_test(a_log_that_came_back_with_gaps_is_not_acknowledged_past_them),
