@@ -86,11 +86,13 @@ enum {
     HF_SCOPES_SKIPPED = 100000,         /* numbers left out after a loss of control entries */
     HF_REPORTED_MAX = 64 * 1024,        /* rows kept of what devices hold and a hub lacks */
     HF_PUSHES_MAX = 512,                /* PUSH frames not yet acknowledged, per session */
-    HF_PACE_AHEAD_MS = 250,        /* of bulk under way beyond what the link needs to be busy */
-    HF_PACE_FRAME_MIN = 1024,      /* wire bytes of a frame on the slowest link ... */
-    HF_PACE_START = 2 * 1024,      /* ... and unacknowledged while nothing is known of it */
-    HF_PACE_ALONE = 512,           /* of the first frame on an empty link */
-    HF_PACE_OVERHEAD = 32,         /* that a frame costs on the wire beside itself */
+    HF_PACE_AHEAD_MS = 250,   /* of bulk under way beyond what the link needs to be busy */
+    HF_PACE_FRAME_MIN = 1024, /* wire bytes of a frame on the slowest link ... */
+    HF_PACE_START = 2 * 1024, /* ... and unacknowledged while nothing is known of it */
+    HF_PACE_ALONE = 512,      /* of the first frame on an empty link */
+    HF_PACE_OVERHEAD = 32,    /* that a frame costs on the wire beside itself */
+    HF_PACE_PATIENCE_MS =
+        30 * 1000,                 /* nothing is acknowledged: a further frame goes all the same */
     HF_PACE_BASE_MS = 60 * 1000,   /* a busy link's shortest round trip is measured anew */
     HF_LANE_FLOOR = 20,            /* one byte in so many goes to the lanes that must wait */
     HF_NOTICES_MAX = 64,           /* notices in one ACK; the verdicts tell them all */
