@@ -1,8 +1,5 @@
 /* renew.c: a device's next certificate, for the key that TLS proved and no other: protocol.md 9.
- *
- * Why not in the batch of what devices send: a certificate takes milliseconds to sign, and when a
- * whole force comes back from a long outage all of them ask. So many a turn, and in between the hub
- * serves everyone else. */
+ * Each takes milliseconds to sign: issuing.c says how many a turn. */
 #include "peer.h"
 
 #include "sync/control.h"
@@ -14,20 +11,12 @@
 hf_status hf_peer_on_renew(hf_peer *peer, uint64_t now_ms)
 {
     bool is_early = peer->renewal_asked_ms && now_ms - peer->renewal_asked_ms < HF_RENEW_AGAIN_MS;
-    if (peer->renewal != HF_RENEWAL_NONE || is_early) {
+    if (is_early || !hf_issue_ask(peer, HF_ISSUE_CERTIFICATE)) {
         hf_session_fail(&peer->session, HF_CODE_TURN, "RENEW out of turn");
         return HF_ERR_PROTOCOL;
     }
     peer->renewal_asked_ms = now_ms ? now_ms : 1;
-    peer->renewal = HF_RENEWAL_ASKED;
-    peer->hub->renewals++;
     return HF_OK;
-}
-
-void hf_peer_forget_renewal(hf_peer *peer)
-{
-    if (peer->renewal == HF_RENEWAL_ASKED) peer->hub->renewals--;
-    peer->renewal = HF_RENEWAL_NONE;
 }
 
 /* ---- issuing ---- */
@@ -96,46 +85,14 @@ static hf_status answer(hf_peer *peer, hf_batch *batch)
     return issue(peer, batch, &held, &record);
 }
 
-/* ---- a turn ---- */
-
-static void settle(hf_hub *hub, bool committed)
-{
-    for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
-        if (peer->renewal != HF_RENEWAL_STAGED) continue;
-        peer->renewal = committed ? HF_RENEWAL_DUE : HF_RENEWAL_ASKED;
-        if (committed) hub->renewals--;
-        if (committed) hf_peer_wake(peer);
-    }
-}
-
 hf_status hf_renew_turn(hf_hub *hub)
 {
-    if (hub->renewals == 0) return HF_OK;
-    hf_batch *batch;
-    hf_status status = hf_batch_begin_own(hub->store, hub->wall_ms, HF_RENEWALS_PER_TURN, &batch);
-    if (status != HF_OK) return status;
-    size_t count = 0;
-    for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {
-        if (peer->renewal != HF_RENEWAL_ASKED || count == HF_RENEWALS_PER_TURN) continue;
-        if (!hf_session_live(&peer->session)) { /* revoked since it asked, perhaps */
-            hf_peer_forget_renewal(peer);
-            continue;
-        }
-        peer->renewal = HF_RENEWAL_STAGED;
-        status = answer(peer, batch);
-        count++;
-    }
-    if (status == HF_OK)
-        status = hf_batch_commit(batch);
-    else
-        hf_batch_rollback(batch);
-    settle(hub, status == HF_OK);
-    return status;
+    return hf_issue_turn(hub, HF_ISSUE_CERTIFICATE, HF_RENEWALS_PER_TURN, 1, answer);
 }
 
 void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw)
 {
-    if (peer->renewal != HF_RENEWAL_DUE) return;
+    if (!hf_issue_due(peer, HF_ISSUE_CERTIFICATE)) return;
     const char *problem = peer->renewed.size ? "" : peer->renewal_problem;
     hf_message message = {.type = HF_FRAME_CERTIFICATE};
     message.as.certificate =
@@ -143,5 +100,4 @@ void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw)
                                .text = {(const uint8_t *)problem, strlen(problem)}};
     hf_message_write(raw, &message);
     hf_buffer_free(&peer->renewed);
-    peer->renewal = HF_RENEWAL_NONE;
 }

@@ -114,11 +114,12 @@ static hf_status take_body(hf_client *client, hf_batch *batch, const hf_bodies *
     if (applied.what != HF_APPLIED_GAP && applied.what != HF_APPLIED_FORK) return HF_OK;
     /* A hub that was set back gave seqs of its own a second time: what we hold stands here. */
     if (applied.what == HF_APPLIED_FORK && origin->is_hub) return HF_OK;
-    /* A former life of ours that went on elsewhere: the branch that we hold stands here. */
-    bool forked = applied.what == HF_APPLIED_FORK && is_our_key(client, origin);
-    if (!forked && is_our_key(client, origin))
-        status = hf_client_has_left(client->store, &origin->id, &forked);
-    if (forked || status != HF_OK) return status;
+    if (is_our_key(client, origin)) {
+        /* A former life of ours that went on elsewhere: the branch that we hold stands here. */
+        bool forked = applied.what == HF_APPLIED_FORK;
+        if (!forked) status = hf_client_has_left(client->store, &origin->id, &forked);
+        if (forked || status != HF_OK) return status;
+    }
     if (applied.what == HF_APPLIED_GAP && client->download.phase == HF_PHASE_VECTORS) {
         client->download.gap = true; /* its hole's verdict may be in another log: ask again */
         return HF_OK;
