@@ -77,7 +77,7 @@ static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, 
     d->dialling = d->ending = false;
     d->node->own.hub_certificate = peer->valid;
     hf_buffer_clear(&d->out);
-    hf_edge_link_up(d->node->edge, hf_clock_now_ms());
+    hf_edge_link_up(d->node->edge, NULL, hf_clock_now_ms());
     hf_log(HF_LOG_INFO, "link-up", "hub=%02x%02x%02x%02x", peer->key_id[0], peer->key_id[1],
            peer->key_id[2], peer->key_id[3]);
     *user = d;
@@ -174,7 +174,7 @@ static void log_receipts(edge_daemon *d)
 {
     hf_dot dot;
     char text[HF_DOT_TEXT_SIZE];
-    while (hf_edge_next_receipt(d->node->edge, &dot)) {
+    while (hf_edge_next_receipt(d->node->edge, &dot, NULL)) {
         hf_dot_format(&dot, text);
         hf_log(HF_LOG_INFO, "at-hub", "up-to=%s", text);
     }

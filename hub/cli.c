@@ -17,15 +17,26 @@ static hf_status authority_read(void *context, hf_bytes csr, uint8_t public_key[
     return hf_request_read(csr, public_key, size);
 }
 
-static hf_status authority_issue(void *context, hf_bytes public_key, const char *name,
-                                 uint64_t wall_ms, uint8_t *out, size_t *size)
+static hf_status authority_issue(void *context, const hf_certificate_wish *wish, uint8_t *out,
+                                 size_t *size)
 {
     const hub_node *node = context;
-    hf_issue issue = {.public_key = public_key,
-                      .name = name,
+    char hosts[HF_STATION_ADDRESSES_MAX][HF_STATION_ADDRESS_SIZE];
+    const char *names[HF_STATION_ADDRESSES_MAX];
+    uint16_t port;
+    hf_issue issue = {.public_key = wish->public_key,
+                      .name = wish->name,
                       .days = node->config.device_days,
-                      .wall_ms = wall_ms};
+                      .wall_ms = wish->wall_ms,
+                      .is_station = wish->address_count > 0,
+                      .names = names,
+                      .name_count = wish->address_count};
     if (*size < HF_CERTIFICATE_DER_MAX) return HF_ERR_LIMIT;
+    for (size_t i = 0; i < wish->address_count; i++) {
+        names[i] = hosts[i];
+        hf_status status = hf_address_split(wish->addresses[i], hosts[i], sizeof hosts[i], &port);
+        if (status != HF_OK) return status;
+    }
     return hf_ca_issue(node->ca, &issue, out, size);
 }
 

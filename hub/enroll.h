@@ -24,6 +24,8 @@ typedef struct hf_token_grant {
     const char *const *scopes; /* names; made when they are new */
     size_t scope_count;
     uint64_t lasts_ms;
+    const char *const *addresses; /* "host:port", where devices reach it: it is a station */
+    size_t address_count;
 } hf_token_grant;
 
 enum {

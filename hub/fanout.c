@@ -106,10 +106,23 @@ typedef struct feed_walk {
     hf_peer *peer;
 } feed_walk;
 
+/* It came from this station, in this session: it has it. */
+static bool was_relayed(const hf_peer *peer, const hf_feed_item *item)
+{
+    for (size_t i = 0; i < peer->relayed_durable; i++) {
+        const hf_peer_relayed *author = &peer->relayed[i];
+        if (author->origin.no != item->origin_no) continue;
+        uint64_t sent = author->sent[item->entry.dot.lane];
+        return item->entry.dot.seq <= sent || (sent && HF_PLANTED(RELAY_SKIPS_FEED));
+    }
+    return false;
+}
+
 static hf_status feed_item(void *context, const hf_feed_item *item)
 {
     feed_walk *walk = context;
     if (HF_PLANTED(FEED_SKIPS_FILTERED) && item->entry.dot.seq % 16 == 15) return HF_OK;
+    if (was_relayed(walk->peer, item)) return HF_OK;
     if (!hf_fanout_named(walk->peer, item->origin_no) || walk->peer->wanted_count > 0) return HF_OK;
     hf_runs_add(&walk->hub->runs, (uint32_t)item->origin_no, item->entry.dot.lane,
                 item->entry.body);

@@ -13,6 +13,8 @@
 #include "sync/log.h"
 #include "sync/session.h"
 
+typedef struct hf_upstream hf_upstream; /* upstream.h */
+
 typedef struct hf_peer_log {
     uint64_t held; /* we have the log up to here */
     uint64_t head; /* newest signed head taken in this session; 0: none */
@@ -25,6 +27,12 @@ typedef struct hf_peer_origin { /* one of the incarnations that HELLO named, by 
     hf_peer_log now[HF_LANE_COUNT];     /* with what the open batch adds */
     hf_peer_log durable[HF_LANE_COUNT]; /* committed: what may be said */
 } hf_peer_origin;
+
+typedef struct hf_peer_relayed { /* one of the authors that a station named: relayed.c */
+    hf_peer_origin origin;
+    uint64_t sent[HF_LANE_COUNT]; /* the station has the log up to here: not fed to it */
+    uint8_t blocked;              /* a bit for each lane: refused once in this session */
+} hf_peer_relayed;
 
 typedef enum hf_fed { HF_FED_NOT, HF_FED_VECTORS, HF_FED_FEED } hf_fed;
 
@@ -56,6 +64,9 @@ struct hf_peer {
 
     hf_peer_origin *origins;
     size_t origin_count;
+    bool is_station;
+    hf_peer_relayed *relayed; /* by the station's index, from HF_HELLO_ORIGINS_MAX on */
+    size_t relayed_count, relayed_durable, relayed_capacity;
     bool greeted, hello_durable; /* HELLO is applied; and committed, so WELCOME is due */
     hf_resume_verdict verdict;
 
@@ -106,6 +117,7 @@ typedef struct hf_scope_list {
 struct hf_hub {
     hf_store *store;
     const hf_authority *authority; /* NULL: no certificate is renewed here */
+    hf_upstream *upstream;         /* NULL: this is the centre */
     char implementation[HF_TEXT_MAX + 1];
     uint32_t peers_max, peer_count;
     hf_peer *peers;
@@ -129,7 +141,9 @@ struct hf_hub {
     uint64_t heads_woken;     /* ... when peers were last woken */
     uint64_t own_head_seq, own_head_at_ms; /* newest head over our own control log */
     bool starved;                          /* some peer ran out of budget: turn again soon */
-    uint64_t postponed_until_ms;           /* planted mistakes only: what came waits; 0: not */
+    uint64_t refused;            /* relayed entries, or heads of them, that were not true */
+    char refusal[200];           /* the newest of these */
+    uint64_t postponed_until_ms; /* planted mistakes only: what came waits; 0: not */
     hf_deflater *deflater;
     hf_buffer inflated, raw, items, sealed, bytes; /* lent to whoever is being served */
     hf_runs runs;
@@ -144,6 +158,12 @@ bool hf_peer_holds(const hf_peer *peer, uint32_t scope);
 HF_MUST_CHECK hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw,
                                          uint64_t now_ms, bool *queue);
 void hf_peer_write_ack(hf_peer *peer, hf_buffer *raw);
+/* How far the centre has a log of which we hold up to `held`. */
+HF_MUST_CHECK hf_status hf_peer_central(hf_hub *hub, int64_t origin_no, uint8_t lane, uint64_t held,
+                                        uint64_t *out);
+
+/* ---- devices.c ---- */
+void hf_peer_revoked(hf_peer *peer); /* its session ends */
 
 /* ---- renew.c ---- */
 HF_MUST_CHECK hf_status hf_peer_on_renew(hf_peer *peer, uint64_t now_ms);

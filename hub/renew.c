@@ -56,13 +56,21 @@ static hf_status issue(hf_peer *peer, hf_batch *batch, const hf_certificate *hel
     uint8_t der[HF_CERTIFICATE_MAX];
     size_t size = sizeof der;
     const hf_authority *authority = peer->hub->authority;
-    const hf_bytes key = {held->public_key, held->public_key_size};
+    hf_device device;
+    const char *addresses[HF_STATION_ADDRESSES_MAX];
     hf_buffer_clear(&peer->renewed);
     peer->renewal_problem = "this hub does not issue certificates";
     if (!authority) return HF_OK;
     peer->renewal_problem = "the hub's certificate authority failed: its operator must look at it";
-    hf_status status =
-        authority->issue(authority->context, key, peer->name, peer->hub->wall_ms, der, &size);
+    hf_status status = hf_device_by_key(peer->hub->store, peer->key_id, &device);
+    if (status != HF_OK) return status;
+    for (size_t i = 0; i < device.address_count; i++) addresses[i] = device.addresses[i];
+    hf_certificate_wish wish = {.public_key = {held->public_key, held->public_key_size},
+                                .name = peer->name,
+                                .wall_ms = peer->hub->wall_ms,
+                                .addresses = addresses,
+                                .address_count = device.address_count};
+    status = authority->issue(authority->context, &wish, der, &size);
     if (status != HF_OK) return HF_OK;
     peer->renewal_problem = "";
     hf_write_raw(&peer->renewed, (hf_bytes){der, size});

@@ -93,9 +93,11 @@ static void add_value(hf_rows *rows, const json_t *value)
     free(dumped);
 }
 
-static const char *saved_words(const char *saved)
+static const char *saved_words(const json_t *document)
 {
-    return strcmp(saved, "hub") == 0 ? "At the hub" : "Saved on this device";
+    const char *saved = hf_show_text(document, "saved");
+    if (strcmp(saved, "hub") == 0) return "At the hub";
+    return strcmp(saved, "station") == 0 ? "At the station" : "Saved on this device";
 }
 
 static void add_author(hf_rows *rows, const hf_show *show, const json_t *value)
@@ -133,7 +135,7 @@ static void add_field(hf_rows *rows, const hf_show *show, const json_t *field)
         hf_rows_add(rows, choice);
         add_value(rows, json_object_get(value, "value"));
         add_author(rows, show, value);
-        hf_rows_add(rows, saved_words(hf_show_text(value, "saved")));
+        hf_rows_add(rows, saved_words(value));
     }
 }
 
@@ -168,7 +170,13 @@ void hf_show_record(const hf_show *show, const json_t *document)
                 "Two versions: choose. %zu field%s with numbered values need%s a "
                 "person: \"%s conflicts\".\n",
                 conflicts, conflicts == 1 ? "" : "s", conflicts == 1 ? "s" : "", show->program);
-    fprintf(show->out, "%s.\n", saved_words(hf_show_text(document, "saved")));
+    fputs(saved_words(document), show->out);
+    if (*hf_show_text(document, "station")) {
+        fputs(" (", show->out);
+        hf_cli_text(show->out, hf_show_text(document, "station"));
+        fputc(')', show->out);
+    }
+    fputs(".\n", show->out);
 }
 
 /* ---- lists ---- */

@@ -4,6 +4,7 @@
  * Why a tree: a device that holds three of a log's twenty scopes must be able to check them without
  * seeing the others; eight hashes are enough for all there can be. Shape and order: RFC 9162 2.1.
  */
+#include "relay.h"
 #include "store_core.h"
 
 #include <assert.h>
@@ -233,13 +234,14 @@ static hf_status head_digest(const hf_crypto *crypto, const hf_head *head,
     return status;
 }
 
-hf_status hf_head_sign(hf_store *store, uint8_t lane, uint64_t seq, hf_head *out)
+hf_status hf_head_sign(hf_store *store, const hf_origin_row *origin, uint8_t lane, uint64_t seq,
+                       hf_head *out)
 {
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
     size_t count;
     uint8_t digest[HF_HASH_SIZE];
-    *out = (hf_head){.origin = store->own->id, .lane = lane, .seq = seq, .hlc = store->hlc};
-    hf_status status = hf_head_leaves(store, store->own->no, lane, seq, leaves, &count, out->root);
+    *out = (hf_head){.origin = origin->id, .lane = lane, .seq = seq, .hlc = store->hlc};
+    hf_status status = hf_head_leaves(store, origin->no, lane, seq, leaves, &count, out->root);
     if (status == HF_OK) status = head_digest(store->crypto, out, digest);
     if (status == HF_OK)
         status = store->crypto->sign(store->crypto->context, digest, out->signature);
@@ -395,6 +397,7 @@ hf_status hf_batch_head(hf_batch *batch, const hf_head *head)
         status = hf_store_say(store, HF_ERR_PROTOCOL, "A signed head does not match the log.");
     if (status == HF_OK) status = hf_head_check(store, head);
     if (status == HF_OK) status = head_store(store, log, head, leaves, count);
+    if (status == HF_OK && store->relays) status = hf_relay_keep(store, log, head);
     return status == HF_ERR_NOT_FOUND ? HF_ERR_PROTOCOL : status;
 }
 

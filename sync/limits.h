@@ -54,6 +54,8 @@ enum {
     HF_FEED_LAG_MAX = 1024,             /* filtered positions, and the client is told */
     HF_PUSHES_MAX = 512,                /* PUSH frames not yet acknowledged, per session */
     HF_PUSH_SIZE_MIN = 2 * 1024,        /* PUSH frames on the slowest link, raw */
+    HF_UNSIGNED_ENTRIES_MAX = 256,      /* of one log, sent before its head: a relay cuts there */
+    HF_RELAY_ORIGINS_MAX = 64 * 1024,   /* authors that one session may relay: ERROR 103 */
     HF_PUSH_SLOW_MS = 1000,             /* acknowledged later than this: smaller frames */
     HF_PUSH_FAST_MS = 250,              /* sooner than this: larger ones */
     HF_NOTICES_MAX = 64,                /* notices in one ACK; the verdicts tell them all */

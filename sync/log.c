@@ -68,13 +68,16 @@ done:
     return status;
 }
 
-static hf_status acked(hf_store *store, int64_t log, uint64_t *out)
+static hf_status acked(hf_store *store, int64_t log, hf_log_state *out)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_ACK_GET);
     sqlite3_bind_int64(statement, 1, log);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
-    if (status == HF_OK && row) *out = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (status == HF_OK && row) {
+        out->acked = (uint64_t)sqlite3_column_int64(statement, 0);
+        out->central = (uint64_t)sqlite3_column_int64(statement, 1);
+    }
     sqlite3_reset(statement);
     return status;
 }
@@ -91,7 +94,7 @@ hf_status hf_log_state_get(hf_store *store, int64_t origin_no, uint8_t lane, hf_
     out->seq = (uint64_t)sqlite3_column_int64(statement, 0);
     status = hf_column_exact(store, statement, 1, out->chain, HF_HASH_SIZE);
     sqlite3_reset(statement);
-    return status == HF_OK ? acked(store, log, &out->acked) : status;
+    return status == HF_OK ? acked(store, log, out) : status;
 }
 
 hf_status hf_log_each(hf_store *store, int64_t origin_no, hf_log_visitor visit, void *context)

@@ -158,7 +158,7 @@ static bool read_acked(hf_reader *reader, void *out)
 {
     hf_acked *acked = out;
     read_tuple(reader, 5);
-    acked->origin = read_own_index(reader);
+    acked->origin = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
     acked->lane = read_lane(reader);
     acked->durable = read_seq(reader);
     acked->central = read_seq(reader);
@@ -170,7 +170,7 @@ static bool read_notice(hf_reader *reader, void *out)
 {
     hf_notice *notice = out;
     read_tuple(reader, 5);
-    notice->origin = read_own_index(reader);
+    notice->origin = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
     notice->lane = read_lane(reader);
     notice->seq = read_seq(reader);
     notice->code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
@@ -243,48 +243,35 @@ static bool read_run(hf_reader *reader, void *out)
     return run->bodies.count > 0;
 }
 
-bool hf_next_claim(hf_list *list, hf_claim *out)
-{
-    return list_next(list, read_claim, out);
-}
-bool hf_next_claimed_log(hf_list *list, hf_claimed_log *out)
-{
-    return list_next(list, read_claimed_log, out);
-}
-bool hf_next_yours(hf_list *list, hf_yours *out)
-{
-    return list_next(list, read_yours, out);
-}
-bool hf_next_scope(hf_list *list, hf_scope_item *out)
-{
-    return list_next(list, read_scope_item, out);
-}
-bool hf_next_held(hf_list *list, hf_held *out)
-{
-    return list_next(list, read_held, out);
-}
-bool hf_next_acked(hf_list *list, hf_acked *out)
-{
-    return list_next(list, read_acked, out);
-}
-bool hf_next_notice(hf_list *list, hf_notice *out)
-{
-    return list_next(list, read_notice, out);
-}
-bool hf_next_head(hf_list *list, hf_head_item *out)
-{
-    return list_next(list, read_head_item, out);
-}
-bool hf_next_leaf(hf_list *list, hf_head_leaf *out)
-{
-    return list_next(list, read_leaf, out);
-}
+/* Each list's own name for list_next. */
+#define NEXT(name, type, read)                                                                     \
+    bool name(hf_list *list, type *out)                                                            \
+    {                                                                                              \
+        return list_next(list, read, out);                                                         \
+    }
+NEXT(hf_next_claim, hf_claim, read_claim)
+NEXT(hf_next_claimed_log, hf_claimed_log, read_claimed_log)
+NEXT(hf_next_yours, hf_yours, read_yours)
+NEXT(hf_next_scope, hf_scope_item, read_scope_item)
+NEXT(hf_next_held, hf_held, read_held)
+NEXT(hf_next_acked, hf_acked, read_acked)
+NEXT(hf_next_notice, hf_notice, read_notice)
+NEXT(hf_next_head, hf_head_item, read_head_item)
+NEXT(hf_next_leaf, hf_head_leaf, read_leaf)
 
 hf_bodies hf_bodies_of_push(const hf_push *push)
 {
     hf_bodies walk = {.reader = hf_reader_open(push->bodies.items), .left = push->bodies.count};
     walk.origin = push->origin;
     walk.lane = push->lane;
+    return walk;
+}
+
+hf_bodies hf_bodies_of_relay(const hf_relay *relay)
+{
+    hf_bodies walk = {.reader = hf_reader_open(relay->bodies.items), .left = relay->bodies.count};
+    walk.origin = relay->origin;
+    walk.lane = relay->lane;
     return walk;
 }
 
@@ -481,6 +468,37 @@ static void read_certificate(hf_reader *reader, hf_message *out)
     frame->text = read_short_text(reader, HF_TEXT_MAX);
 }
 
+static bool read_withheld(hf_reader *reader, void *out)
+{
+    uint64_t *seq = out;
+    *seq = read_seq(reader);
+    return *seq > 0;
+}
+
+bool hf_next_seq(hf_list *list, uint64_t *out)
+{
+    return list_next(list, read_withheld, out);
+}
+
+static void read_relay(hf_reader *reader, hf_message *out)
+{
+    hf_relay *relay = &out->as.relay;
+    memset(relay, 0, sizeof *relay);
+    relay->origin = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
+    relay->lane = relay->head.lane = read_lane(reader);
+    read_list(reader, HF_FRAME_ENTRIES_MAX, &relay->bodies, read_body, NULL);
+    uint64_t seq, last = 0;
+    read_list(reader, HF_FRAME_ENTRIES_MAX, &relay->withheld, read_withheld, &seq);
+    relay->head.seq = read_seq(reader);
+    relay->head.hlc = hf_read_uint(reader);
+    hf_read_bytes_exact(reader, relay->head.root, HF_HASH_SIZE);
+    hf_read_bytes_exact(reader, relay->head.signature, HF_SIGNATURE_SIZE);
+    for (hf_list walk = relay->withheld; hf_next_seq(&walk, &seq); last = seq)
+        if (seq <= last) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+    if (relay->origin < HF_HELLO_ORIGINS_MAX || relay->bodies.count == 0)
+        hf_reader_fail(reader, HF_ERR_PROTOCOL);
+}
+
 static void read_credit(hf_reader *reader, hf_message *out)
 {
     out->as.credit.lane = read_lane(reader);
@@ -535,6 +553,7 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_HEADS, 2, read_heads},
     {HF_FRAME_RENEW, 0, read_renew},
     {HF_FRAME_CERTIFICATE, 2, read_certificate},
+    {HF_FRAME_RELAY, 8, read_relay},
     {HF_FRAME_CREDIT, 3, read_credit},
     {HF_FRAME_PING, 1, read_ping},
     {HF_FRAME_PONG, 2, read_pong},

@@ -7,6 +7,7 @@
 #include "control.h"
 #include "log.h"
 #include "render.h"
+#include "saved.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -63,18 +64,10 @@ static const char *clock_words(uint8_t quality)
     return quality < 4 ? words[quality] : "unknown";
 }
 
-/* Is this write known to be at the hub? What others wrote came from there. */
-static hf_status is_at_hub(hf_store *store, const hf_dot *dot, bool *at_hub)
+static void json_saved(hf_json *json, const hf_saved *saved)
 {
-    *at_hub = true;
-    const hf_origin_row *origin = hf_origin_by_id(store, &dot->origin);
-    if (hf_store_is_hub(store) || !origin) return HF_OK;
-    const uint8_t *own_key = hf_store_own_origin(store)->key_id;
-    if (memcmp(origin->key_id, own_key, HF_HASH_SIZE) != 0) return HF_OK;
-    hf_log_state log;
-    hf_status status = hf_log_state_get(store, origin->no, dot->lane, &log);
-    if (status == HF_OK) *at_hub = dot->seq <= log.acked;
-    return status;
+    hf_json_string(json, "saved", hf_place_word(saved->place));
+    if (saved->station[0]) hf_json_string(json, "station", saved->station);
 }
 
 static void json_dot(hf_json *json, const char *key, const hf_dot *dot)
@@ -154,13 +147,13 @@ static hf_status json_values(hf_json *json, hf_store *store, const hf_record_id 
     hf_status status = HF_OK;
     hf_json_array(json, "values");
     for (size_t i = 0; i < field->value_count && status == HF_OK; i++) {
-        bool at_hub = false;
-        status = is_at_hub(store, &field->values[i].dot, &at_hub);
+        hf_saved saved;
+        status = hf_saved_where(store, &field->values[i].dot, &saved);
         hf_json_object(json, NULL);
         if (field->conflict) hf_json_uint(json, "choice", choice_of(field, i));
         json_value(json, store, id, field->number, field->values[i].value);
         json_author(json, &field->values[i]);
-        hf_json_string(json, "saved", at_hub ? "hub" : "device");
+        json_saved(json, &saved);
         hf_json_end(json);
     }
     hf_json_end(json);
@@ -243,14 +236,17 @@ static hf_status json_field(hf_json *json, hf_store *store, const hf_view *view,
     return status;
 }
 
-static hf_status all_at_hub(hf_store *store, const hf_view *view, bool *at_hub)
+/* A record is where the least safe of its values is. */
+static hf_status least_saved(hf_store *store, const hf_view *view, hf_saved *out)
 {
-    *at_hub = true;
+    *out = (hf_saved){.place = HF_AT_HUB};
     for (size_t i = 0; i < hf_view_field_count(view); i++) {
         const hf_field_view *field = hf_view_field(view, i);
         for (size_t j = 0; j < field->value_count; j++) {
-            hf_status status = is_at_hub(store, &field->values[j].dot, at_hub);
-            if (status != HF_OK || !*at_hub) return status;
+            hf_saved saved;
+            hf_status status = hf_saved_where(store, &field->values[j].dot, &saved);
+            if (status != HF_OK) return status;
+            if (saved.place < out->place) *out = saved;
         }
     }
     return HF_OK;
@@ -258,10 +254,10 @@ static hf_status all_at_hub(hf_store *store, const hf_view *view, bool *at_hub)
 
 hf_status hf_report_record(hf_store *store, const hf_view *view, hf_json *json)
 {
-    bool at_hub = false;
+    hf_saved saved = {.place = HF_AT_DEVICE};
     hf_status status = json_heading(json, store, view);
-    if (status == HF_OK) status = all_at_hub(store, view, &at_hub);
-    hf_json_string(json, "saved", at_hub ? "hub" : "device");
+    if (status == HF_OK) status = least_saved(store, view, &saved);
+    json_saved(json, &saved);
     hf_json_array(json, "fields");
     for (size_t i = 0; i < hf_view_field_count(view) && status == HF_OK; i++) {
         const hf_field_view *field = hf_view_field(view, i);

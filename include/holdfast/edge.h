@@ -21,7 +21,8 @@ HF_MUST_CHECK hf_status hf_edge_new(hf_store *store, const hf_edge_options *opti
 void hf_edge_free(hf_edge *edge); /* NULL is fine; the store stays open */
 
 bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms); /* true: dial the hub now */
-void hf_edge_link_up(hf_edge *edge, uint64_t now_ms);
+/* `hub`: what the certificate says that TLS proved; NULL: not known, and taken for the centre. */
+void hf_edge_link_up(hf_edge *edge, const hf_certificate *hub, uint64_t now_ms);
 /* The link is gone, or could not be made: the next dial is planned (full jitter). */
 void hf_edge_link_down(hf_edge *edge, uint64_t now_ms);
 
@@ -36,10 +37,11 @@ HF_MUST_CHECK hf_status hf_edge_send(hf_edge *edge, uint64_t now_ms, hf_bytes *m
 bool hf_edge_wants_close(const hf_edge *edge);     /* all sent: close the link */
 uint64_t hf_edge_deadline_ms(const hf_edge *edge); /* UINT64_MAX: none */
 
-/* What became safe at the hub since the last call: the newest entry of a log of ours that the hub
- * holds durably, and so all before it. Call until false, after each turn; told again on a new link.
- */
-bool hf_edge_next_receipt(hf_edge *edge, hf_dot *out);
+/* What became safe since the last call: the newest entry of a log of ours that the hub holds
+ * durably, and so all before it; `*at_centre` (may be NULL) tells whether the centre does, or only
+ * the station that we are connected to. Call until false, after each turn; told again on a new
+ * link. */
+bool hf_edge_next_receipt(hf_edge *edge, hf_dot *out, bool *at_centre);
 
 /* A new certificate for our key came in place of ours, checked; the same until
  * hf_edge_certificate_kept. The owner puts it on disk, then into the crypto table, says so, and
@@ -66,6 +68,8 @@ typedef struct hf_edge_status {
     uint64_t last_sync_wall_ms; /* last time in sync, hub time; 0 never */
     int64_t clock_offset_ms;    /* hub's clock minus ours; 0 until known */
     bool clock_known;
+    bool is_station;               /* the hub that we are connected to is one */
+    char hub_name[HF_NAME_SIZE];   /* what its certificate calls it; "" when not connected */
     char certificate_problem[160]; /* why ours is not renewed though it is time; "" */
     char last_error[160];          /* why the last link ended; "" when it did not */
 } hf_edge_status;

@@ -193,7 +193,7 @@ void sim_on_dialled(sim_world *world, uint32_t index, uint32_t what)
     sim_say(world, "%s is connected (link %u)", edge->name, index);
     link->edge_end = true;
     count_missing(world, link);
-    hf_edge_link_up(edge->edge, sim_node_now(world, edge));
+    hf_edge_link_up(edge->edge, NULL, sim_node_now(world, edge));
     sim_node_wake(world, edge, world->now_ms);
     if (world->swarm.cut_ms && !world->calm)
         sim_schedule(world, world->now_ms + sim_random_wait(&edge->random, world->swarm.cut_ms),

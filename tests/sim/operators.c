@@ -75,11 +75,11 @@ static hf_validity validity_from(const sim_world *world, uint64_t wall_ms)
                          .until_ms = wall_ms + world->swarm.certificate_ms};
 }
 
-static hf_status authority_issue(void *context, hf_bytes public_key, const char *name,
-                                 uint64_t wall_ms, uint8_t *out, size_t *size)
+static hf_status authority_issue(void *context, const hf_certificate_wish *wish, uint8_t *out,
+                                 size_t *size)
 {
     assert(*size >= SIM_CERTIFICATE_SIZE);
-    sim_certify(public_key, name, false, validity_from(context, wall_ms), out);
+    sim_certify(wish->public_key, wish->name, false, validity_from(context, wish->wall_ms), out);
     *size = SIM_CERTIFICATE_SIZE;
     return HF_OK;
 }
@@ -109,8 +109,14 @@ bool sim_register(sim_world *world, sim_node *edge)
     hf_bytes certificate = edge->crypto.table.own_certificate;
     hub->wall_seen_ms = sim_node_wall(world, hub);
     certify(world, edge, hub->wall_seen_ms);
-    hf_status status = hf_hub_register(hub->hub, edge->crypto.table.own_key_id, edge->name, "force",
-                                       "unit", names, count, certificate, hub->wall_seen_ms);
+    hf_status status = hf_hub_register(hub->hub, edge->crypto.table.own_key_id,
+                                       &(hf_registration){.name = edge->name,
+                                                          .force = "force",
+                                                          .unit = "unit",
+                                                          .scopes = names,
+                                                          .scope_count = count,
+                                                          .certificate = certificate},
+                                       hub->wall_seen_ms);
     if (!sim_node_alive(world, hub)) return false;
     if (!sim_status_sane(world, hub, status, "register")) return false;
     edge->registered = learn_scopes(world, edge);

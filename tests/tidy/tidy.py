@@ -34,7 +34,7 @@ PUBLIC_C = {"stdbool", "stddef", "stdint"}
 PROGRAM = ["main.c", "cli.c", "commands*.c", "program.h"]  # joins a node to the platform
 STORE = ("store store_core record log vector feed apply cursor fold find history view "
          "write draft draft_write again again_delete origin guard verdict control head verify* digest "
-         "check beside poison journal").split()
+         "check beside poison journal relay saved").split()
 
 # Who alone may reach a library, directly or through our own headers.
 LIBRARIES = {

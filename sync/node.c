@@ -1,12 +1,11 @@
-/* node.c: one edge: when to dial the hub, what time it really is, and where we stand.
+/* node.c: who keeps a session to a hub: when to dial it, what time it really is, where we stand.
  *
- * The conversation itself is sync/client.c, which a station's upstream shares. What is left here
- * is what makes an edge an edge: it keeps trying for as long as the shift lasts, spread out so that
- * nine forces do not knock at once, and it knows whether its clock can be believed. */
-#include "holdfast/edge.h"
+ * The conversation itself is client.c. What is left here is the same for an edge and for a station
+ * towards the centre: it keeps trying for as long as the shift lasts, spread out so that nine
+ * forces do not knock at once, and it knows whether its clock can be believed. */
+#include "node.h"
 
-#include "sync/client.h"
-#include "sync/store.h"
+#include "store.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -69,6 +68,11 @@ void hf_edge_free(hf_edge *edge)
     free(edge);
 }
 
+hf_client *hf_edge_client(hf_edge *edge)
+{
+    return edge->client;
+}
+
 /* ---- dialling ---- */
 
 bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms)
@@ -83,12 +87,12 @@ static void enter(hf_edge *edge, hf_link_state state, uint64_t now_ms)
     edge->since_ms = now_ms;
 }
 
-void hf_edge_link_up(hf_edge *edge, uint64_t now_ms)
+void hf_edge_link_up(hf_edge *edge, const hf_certificate *hub, uint64_t now_ms)
 {
     edge->linked = true;
     edge->ended_well = false;
     edge->redial_at_ms = 0;
-    hf_client_link_up(edge->client, now_ms);
+    hf_client_link_up(edge->client, hub, now_ms);
     enter(edge, HF_LINK_GREETING, now_ms);
 }
 
@@ -190,9 +194,9 @@ hf_status hf_edge_send(hf_edge *edge, uint64_t now_ms, hf_bytes *message)
     return hf_client_send(edge->client, now_ms, message);
 }
 
-bool hf_edge_next_receipt(hf_edge *edge, hf_dot *out)
+bool hf_edge_next_receipt(hf_edge *edge, hf_dot *out, bool *at_centre)
 {
-    return hf_client_next_receipt(edge->client, out);
+    return hf_client_next_receipt(edge->client, out, at_centre);
 }
 
 bool hf_edge_wants_close(const hf_edge *edge)
@@ -267,6 +271,11 @@ void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out)
     uint8_t quality;
     hf_edge_clock(edge, edge->wall_now_ms, edge->wall_ms, &true_ms, &quality);
     if (out->clock_known) out->clock_offset_ms = (int64_t)(true_ms - edge->wall_ms);
+    const hf_certificate *hub = hf_client_hub(edge->client);
+    if (edge->linked && hub) {
+        out->is_station = hub->is_station;
+        (void)snprintf(out->hub_name, sizeof out->hub_name, "%s", hub->name);
+    }
     (void)snprintf(out->certificate_problem, sizeof out->certificate_problem, "%s",
                    hf_client_certificate_problem(edge->client));
     /* A refused entry matters more to its author than a link that came and went. */
