@@ -31,8 +31,9 @@ HF_MUST_CHECK hf_status hf_hub_api_token(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_revoke(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_pack(hf_call *call);
 
-typedef struct hub_fleet { /* devices, counted; hubs are none */
+typedef struct hub_fleet { /* devices, counted; and stations, which are none */
     uint64_t enrolled, revoked, connected, in_sync;
+    uint64_t stations, stations_connected;
 } hub_fleet;
 HF_MUST_CHECK hf_status hf_hub_fleet_count(hf_call *call, hub_fleet *out);
 

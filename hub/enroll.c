@@ -179,6 +179,7 @@ hf_status hf_enroll_token(const hf_enroll *enroll, const hf_token_grant *grant, 
     memcpy(out->ca, enroll->ca, sizeof out->ca);
     memcpy(out->hub, enroll->hub_id, sizeof out->hub);
     out->expires_ms = row.expires_ms;
+    out->is_station = grant->address_count > 0;
     (void)snprintf(row.name, sizeof row.name, "%s", grant->name);
     (void)snprintf(row.force, sizeof row.force, "%s", grant->force);
     (void)snprintf(row.unit, sizeof row.unit, "%s", grant->unit);

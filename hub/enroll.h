@@ -17,6 +17,8 @@ typedef struct hf_enroll { /* filled by the caller; everything outlives the call
     uint8_t hub_id[HF_HUB_ID_SIZE];
     const char *enrol_address; /* as devices reach it: "localhost:7444" */
     const char *sync_address;
+    const char *upstream;         /* a station's centre, "host:port"; NULL: this is the centre */
+    const char *upstream_problem; /* why the last dial of it failed; "" when it did not */
 } hf_enroll;
 
 typedef struct hf_token_grant {

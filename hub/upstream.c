@@ -132,5 +132,8 @@ void hf_upstream_heads(hf_upstream *upstream)
 
 uint64_t hf_upstream_deadline_ms(const hf_upstream *upstream)
 {
-    return hf_edge_deadline_ms(upstream->node);
+    /* When to dial is for who dials to know: hf_edge_deadline_ms. */
+    hf_client *client = hf_edge_client(upstream->node);
+    return hf_session_live(hf_client_session(client)) ? hf_edge_deadline_ms(upstream->node)
+                                                      : UINT64_MAX;
 }

@@ -83,6 +83,11 @@ enum {
     HF_FAREWELL_MS = 5 * 1000,       /* an ERROR or BYE not sent by then is given up */
     HF_REDIAL_MIN_MS = 1000,         /* full jitter between 0 and min << tries, capped: */
     HF_REDIAL_MAX_MS = 5 * 60 * 1000,
+    HF_FALLBACK_MS = 500,               /* jitter before the next hub of the list is tried */
+    HF_BETTER_MIN_MS = 30 * 1000,       /* at a lower hub: then a better one is tried; doubles */
+    HF_BETTER_MAX_MS = 15 * 60 * 1000,  /* ... up to this, when none answers or holds */
+    HF_BETTER_HELD_MS = 2 * 60 * 1000,  /* a link that lasted so long has held */
+    HF_HUBS_MAX = 8,                    /* that a device may go to */
     HF_TURN_ALONE_MS = 100,             /* that while */
     HF_RENEW_RETRY_MS = 10 * 60 * 1000, /* a renewal came to nothing: the device asks again */
     HF_RENEW_AGAIN_MS = 5 * 60 * 1000,  /* RENEW sooner than this in one session: ERROR 104 */

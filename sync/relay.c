@@ -51,6 +51,21 @@ hf_status hf_relay_each(hf_store *store, uint64_t *number, hf_relay_visitor visi
     return status;
 }
 
+hf_status hf_relay_waiting(hf_store *store, uint64_t *count, uint64_t *oldest_ms)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RELAY_WAITING);
+    hf_bind_bytes(statement, 1, store->crypto->own_key_id, HF_HASH_SIZE);
+    bool row;
+    *count = *oldest_ms = 0;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && row) {
+        *count = (uint64_t)sqlite3_column_int64(statement, 0);
+        *oldest_ms = (uint64_t)sqlite3_column_int64(statement, 1) >> 16;
+    }
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
 static hf_status read_head(hf_store *store, sqlite3_stmt *statement, hf_head *out)
 {
     bool row;

@@ -25,6 +25,8 @@ typedef hf_status (*hf_relay_visitor)(void *context, const hf_relay_log *log);
 /* Each log with a head whose number is above *number, which then becomes the highest there is. */
 HF_MUST_CHECK hf_status hf_relay_each(hf_store *store, uint64_t *number, hf_relay_visitor visit,
                                       void *context);
+/* Entries that wait for the centre, and the Unix time of the oldest; 0 when none does. */
+HF_MUST_CHECK hf_status hf_relay_waiting(hf_store *store, uint64_t *count, uint64_t *oldest_ms);
 /* The head under which the entries after `after` go next: the furthest that takes at most `entries`
  * entries of `bytes` in all, else the nearest. HF_ERR_NOT_FOUND: there is none. */
 HF_MUST_CHECK hf_status hf_relay_next(hf_store *store, const hf_relay_log *log, uint64_t after,

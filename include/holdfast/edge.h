@@ -20,7 +20,16 @@ typedef struct hf_edge_options {
 HF_MUST_CHECK hf_status hf_edge_new(hf_store *store, const hf_edge_options *options, hf_edge **out);
 void hf_edge_free(hf_edge *edge); /* NULL is fine; the store stays open */
 
-bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms); /* true: dial the hub now */
+/* How many hubs it may go to, best first: 1 unless told. It takes the first that answers, falls
+ * back at once when that is lost, and moves up again when a better one answers. */
+void hf_edge_hubs(hf_edge *edge, size_t count);
+bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms); /* true: dial hf_edge_hub now */
+size_t hf_edge_hub(const hf_edge *edge);
+/* While linked: is it time to see whether a better one answers? Dial `*hub` beside the link that
+ * there is; if it opens, hf_edge_link_move, else hf_edge_better_failed. */
+bool hf_edge_wants_better(const hf_edge *edge, uint64_t now_ms, size_t *hub);
+void hf_edge_better_failed(hf_edge *edge, uint64_t now_ms);
+void hf_edge_link_move(hf_edge *edge, size_t hub_index, const hf_certificate *hub, uint64_t now_ms);
 /* `hub`: what the certificate says that TLS proved; NULL: not known, and taken for the centre. */
 void hf_edge_link_up(hf_edge *edge, const hf_certificate *hub, uint64_t now_ms);
 /* The link is gone, or could not be made: the next dial is planned (full jitter). */

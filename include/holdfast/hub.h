@@ -43,8 +43,8 @@ HF_MUST_CHECK hf_status hf_hub_new(hf_store *store, const hf_hub_options *option
 void hf_hub_free(hf_hub *hub);
 
 /* A station's own session to the centre, over the hub's own store; NULL at the centre. The caller
- * dials, receives and sends by it as an edge does; its turn is part of hf_hub_turn, and its
- * deadline of hf_hub_deadline_ms. */
+ * dials, receives and sends by it as an edge does; its turn is part of hf_hub_turn, and so is its
+ * deadline while it is connected. */
 hf_edge *hf_hub_upstream(hf_hub *hub);
 
 /* May a device with this key connect? By the hub's own table, at every connection. */
