@@ -231,12 +231,12 @@ static hf_status add_head(hf_hub *hub, hf_peer *peer, const hf_head *head, bool 
 {
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
     size_t count;
-    uint8_t root[HF_HASH_SIZE];
     const hf_origin_row *row = hf_origin_by_id(hub->store, &head->origin);
     *added = false;
     if (!row || is_own(peer, row->no)) return HF_OK;
-    hf_status status =
-        hf_head_leaves(hub->store, row->no, head->lane, head->seq, leaves, &count, root);
+    /* As they came: a station holds a log in part, and could not make them anew. */
+    hf_status status = hf_head_kept_leaves(hub->store, head, leaves, &count);
+    if (status == HF_ERR_NOT_FOUND) return HF_OK; /* a newer one is here, and comes */
     if (status != HF_OK) return status;
     hf_head_item item = {.origin = (uint32_t)row->no, .head = *head};
     hf_buffer_clear(&hub->bytes);

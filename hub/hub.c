@@ -104,6 +104,7 @@ static void peer_free(hf_peer *peer)
     hf_buffer_free(&peer->notices);
     hf_buffer_free(&peer->vector);
     hf_buffer_free(&peer->renewed);
+    hf_buffer_free(&peer->renew_for);
     free(peer);
 }
 

@@ -124,14 +124,6 @@ static const char *reason_text(uint32_t reason)
 
 /* ---- what it changes ---- */
 
-static void touch(hf_scope_list *list, uint32_t scope)
-{
-    for (size_t i = 0; i < list->count && i < HF_HUB_TOUCHED_MAX; i++)
-        if (list->scopes[i] == scope) return;
-    if (list->count < HF_HUB_TOUCHED_MAX) list->scopes[list->count] = scope;
-    if (list->count <= HF_HUB_TOUCHED_MAX) list->count++;
-}
-
 static hf_status add_notice(ingest *in, uint64_t seq, uint32_t code, const char *text)
 {
     hf_peer *peer = in->peer;
@@ -153,7 +145,7 @@ static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reaso
     hf_dot dot = {.origin = in->row->id, .lane = in->lane, .seq = entry->seq};
     const char *text = reason_text(reason);
     peer->withheld_turn = hub->turn;
-    touch(&hub->touched, entry->scope);
+    hf_hub_touch(&hub->touched, entry->scope);
     /* A verdict is the centre's word. Until it comes, what a station takes for wrong does not count
      * there, and its relay says so: protocol.md 4, RELAY. */
     if (hub->upstream) return add_notice(in, entry->seq, reason, text);
@@ -161,7 +153,7 @@ static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reaso
     /* The author must hear it, even where it may not see the scope. */
     if (status == HF_OK && !may_hold(in, entry->scope)) {
         status = hf_batch_verdict(in->batch, &dot, in->home, reason, text, hub->wall_ms);
-        touch(&hub->touched, in->home);
+        hf_hub_touch(&hub->touched, in->home);
     }
     return status == HF_OK ? add_notice(in, entry->seq, reason, text) : status;
 }
@@ -205,7 +197,7 @@ static hf_status take_entry(ingest *in, const hf_entry_body *entry, hf_applied_e
     if (applied->what == HF_APPLIED_FORK && in->index >= HF_HELLO_ORIGINS_MAX)
         return refuse_relay(in, HF_CODE_FORK, "another branch of what is here", entry->seq);
     if (applied->what == HF_APPLIED_FORK) return refuse(in, HF_CODE_FORK, "fork", entry->seq);
-    if (applied->what == HF_APPLIED_NEW) touch(&in->hub->touched, entry->scope);
+    if (applied->what == HF_APPLIED_NEW) hf_hub_touch(&in->hub->touched, entry->scope);
     if (applied->what == HF_APPLIED_WITHHELD) status = withheld(in, entry, applied->reason);
     if (HF_PLANTED(WITHHELD_BLOCKS) && applied->what == HF_APPLIED_WITHHELD) return status;
     if (entry->seq > log->held) log->held = entry->seq;
@@ -268,7 +260,8 @@ static hf_status touch_leaves(ingest *in, const hf_head *head)
     uint8_t root[HF_HASH_SIZE];
     hf_status status =
         hf_head_leaves(in->hub->store, in->origin->no, head->lane, head->seq, leaves, &count, root);
-    for (size_t i = 0; status == HF_OK && i < count; i++) touch(&in->hub->headed, leaves[i].scope);
+    for (size_t i = 0; status == HF_OK && i < count; i++)
+        hf_hub_touch(&in->hub->headed, leaves[i].scope);
     return status;
 }
 
@@ -344,7 +337,7 @@ static hf_status allow(ingest *in, const hf_entry_body *entry, const hf_applied_
     hf_dot dot = {.origin = in->row->id, .lane = in->lane, .seq = entry->seq};
     bool counts = applied->what == HF_APPLIED_NEW || applied->what == HF_APPLIED_KNOWN;
     if (!counts || applied->reason != 0) return HF_OK;
-    touch(&in->hub->touched, entry->scope);
+    hf_hub_touch(&in->hub->touched, entry->scope);
     return hf_batch_verdict(in->batch, &dot, entry->scope, 0, "", in->hub->wall_ms);
 }
 
@@ -378,6 +371,15 @@ static uint64_t first_seq(const hf_relay *relay)
     return hf_next_body(&walk) && hf_entry_parse(walk.body, &entry) == HF_OK ? entry.seq : 0;
 }
 
+/* The station takes us for further than we are. It hears so once, and goes back to where we are. */
+static hf_status gap(ingest *in, hf_peer_relayed *author, uint64_t seq)
+{
+    uint8_t bit = (uint8_t)(1u << in->lane);
+    if (author->gapped_now & bit) return HF_OK;
+    author->gapped_now |= bit;
+    return add_notice(in, seq, HF_CODE_GAP, "less of this log is here");
+}
+
 /* All of it under its author's own head, or none of it: what failed is undone with the batch. */
 static hf_status on_relay(ingest *in, const hf_relay *relay)
 {
@@ -391,10 +393,8 @@ static hf_status on_relay(ingest *in, const hf_relay *relay)
     in->origin->now[in->lane].held = log.seq; /* it may have come by another way meanwhile */
     in->origin->touched |= bit;
     if (author->blocked & bit) return HF_OK; /* told why, and how far we are */
-    if (first_seq(relay) > log.seq + 1) {
-        author->blocked |= bit;
-        return add_notice(in, first_seq(relay), HF_CODE_GAP, "the centre holds less of it");
-    }
+    if (first_seq(relay) > log.seq + 1) return gap(in, author, first_seq(relay));
+    author->gapped_now &= (uint8_t)~bit;
     status = relayed_entries(in, relay);
     if (status != HF_OK) return status;
     hf_head head = relay->head;

@@ -22,6 +22,14 @@ void hf_peer_wake(hf_peer *peer)
     hub->ready_last = peer;
 }
 
+void hf_hub_touch(hf_scope_list *list, uint32_t scope)
+{
+    for (size_t i = 0; i < list->count && i < HF_HUB_TOUCHED_MAX; i++)
+        if (list->scopes[i] == scope) return;
+    if (list->count < HF_HUB_TOUCHED_MAX) list->scopes[list->count] = scope;
+    if (list->count <= HF_HUB_TOUCHED_MAX) list->count++;
+}
+
 bool hf_peer_holds(const hf_peer *peer, uint32_t scope)
 {
     size_t low = 0, high = peer->scope_count;
@@ -59,7 +67,10 @@ void hf_peer_reset_staged(hf_peer *peer)
     }
     for (size_t i = 0; i < peer->origin_count; i++) origin_reset(&peer->origins[i]);
     peer->relayed_count = peer->relayed_durable; /* the others' frames come again */
-    for (size_t i = 0; i < peer->relayed_count; i++) origin_reset(&peer->relayed[i].origin);
+    for (size_t i = 0; i < peer->relayed_count; i++) {
+        origin_reset(&peer->relayed[i].origin);
+        peer->relayed[i].gapped_now = peer->relayed[i].gapped;
+    }
     peer->notice_count = peer->notices_durable;
     peer->notices.size = peer->notices_durable_size;
 }
@@ -67,7 +78,10 @@ void hf_peer_reset_staged(hf_peer *peer)
 void hf_peer_settle(hf_peer *peer)
 {
     for (size_t i = 0; i < peer->origin_count; i++) origin_settle(&peer->origins[i]);
-    for (size_t i = 0; i < peer->relayed_count; i++) origin_settle(&peer->relayed[i].origin);
+    for (size_t i = 0; i < peer->relayed_count; i++) {
+        origin_settle(&peer->relayed[i].origin);
+        peer->relayed[i].gapped = peer->relayed[i].gapped_now;
+    }
     peer->relayed_durable = peer->relayed_count;
     peer->notices_durable = peer->notice_count;
     peer->notices_durable_size = peer->notices.size;
@@ -239,6 +253,9 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     case HF_FRAME_VECTOR: return on_vector(peer, &message->as.vector, raw);
     case HF_FRAME_START: return on_start(peer, &message->as.start);
     case HF_FRAME_RENEW: return hf_peer_on_renew(peer, now_ms);
+    case HF_FRAME_RENEW_FOR:
+        return peer->is_station ? hf_peer_on_renew_for(peer, message->as.key_id)
+                                : out_of_turn(peer, "RENEW_FOR by a device");
     default: return HF_OK; /* nothing, or a PONG: we ask only to hear that they live */
     }
 }

@@ -32,6 +32,7 @@ typedef struct hf_peer_relayed { /* one of the authors that a station named: rel
     hf_peer_origin origin;
     uint64_t sent[HF_LANE_COUNT]; /* the station has the log up to here: not fed to it */
     uint8_t blocked;              /* a bit for each lane: refused once in this session */
+    uint8_t gapped, gapped_now;   /* told of a gap: until what comes follows, no more is said */
 } hf_peer_relayed;
 
 typedef enum hf_fed { HF_FED_NOT, HF_FED_VECTORS, HF_FED_FEED } hf_fed;
@@ -80,6 +81,8 @@ struct hf_peer {
     hf_buffer notices;      /* encoded items */
     size_t notice_count, notices_durable, notices_durable_size;
 
+    size_t renew_for_done; /* bytes of the next that the open batch answers */
+    hf_buffer renew_for;   /* a station's wishes for its devices: keys, in a row */
     hf_renewal renewal;
     uint64_t renewal_asked_ms; /* 0: not in this session */
     hf_buffer renewed;         /* what CERTIFICATE will say; empty: `renewal_problem` */
@@ -150,9 +153,10 @@ struct hf_hub {
 };
 
 /* ---- peer.c ---- */
-void hf_peer_reset_staged(hf_peer *peer); /* the batch was undone */
-void hf_peer_settle(hf_peer *peer);       /* ... or is on disk: what it held may be said */
-void hf_peer_wake(hf_peer *peer);         /* has, or may have, something to send */
+void hf_hub_touch(hf_scope_list *list, uint32_t scope); /* who holds it has something to look for */
+void hf_peer_reset_staged(hf_peer *peer);               /* the batch was undone */
+void hf_peer_settle(hf_peer *peer); /* ... or is on disk: what it held may be said */
+void hf_peer_wake(hf_peer *peer);   /* has, or may have, something to send */
 bool hf_peer_holds(const hf_peer *peer, uint32_t scope);
 /* Frames that move only this session's own state; *queue: the frame needs the batch instead. */
 HF_MUST_CHECK hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw,
@@ -167,6 +171,7 @@ void hf_peer_revoked(hf_peer *peer); /* its session ends */
 
 /* ---- renew.c ---- */
 HF_MUST_CHECK hf_status hf_peer_on_renew(hf_peer *peer, uint64_t now_ms);
+HF_MUST_CHECK hf_status hf_peer_on_renew_for(hf_peer *peer, const uint8_t key_id[HF_HASH_SIZE]);
 void hf_peer_forget_renewal(hf_peer *peer); /* its link is gone */
 /* Answers some of those that wait, in one transaction of its own. */
 HF_MUST_CHECK hf_status hf_renew_turn(hf_hub *hub);

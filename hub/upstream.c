@@ -71,6 +71,11 @@ bool hf_upstream_serves(const hf_upstream *upstream, const hf_device *device)
     return true;
 }
 
+hf_status hf_upstream_wish(hf_upstream *upstream, const uint8_t key_id[HF_HASH_SIZE])
+{
+    return hf_client_wish(hf_edge_client(upstream->node), key_id);
+}
+
 static hf_status close_revoked(hf_hub *hub)
 {
     for (hf_peer *peer = hub->peers; peer; peer = peer->next) {

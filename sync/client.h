@@ -48,6 +48,8 @@ HF_MUST_CHECK hf_status hf_client_station_name(hf_store *store, const hf_origin_
 /* ---- a station's: client_relay.c ---- */
 /* Others' logs of which the centre has more than was told here before, each once. */
 HF_MUST_CHECK hf_status hf_client_relayed(hf_client *client, hf_relay_visitor visit, void *context);
+/* A device of ours needs its next certificate: the centre is asked for it, once for each link. */
+HF_MUST_CHECK hf_status hf_client_wish(hf_client *client, const uint8_t key_id[HF_HASH_SIZE]);
 /* Control entries came since the last call: who may connect may have changed. */
 bool hf_client_control_came(hf_client *client);
 

@@ -67,6 +67,7 @@ typedef struct hf_client_relays {  /* client_relay.c */
     uint8_t run_lane;
     uint64_t run_seq;
     hf_buffer withheld; /* items of the RELAY being written */
+    hf_buffer wishes;   /* keys whose certificates are due, in a row: RENEW_FOR */
 } hf_client_relays;
 
 struct hf_client {
@@ -125,6 +126,8 @@ HF_MUST_CHECK hf_status hf_client_keep_heads(hf_client *client);
 /* ---- client_relay.c ---- */
 void hf_client_relays_free(hf_client *client);
 void hf_client_relays_link(hf_client *client); /* a new link: nobody is named on it */
+/* Writes a RENEW_FOR, if one is wished. */
+void hf_client_write_wish(hf_client *client);
 /* What came to be relayable since the last look. */
 HF_MUST_CHECK hf_status hf_client_relays_look(hf_client *client);
 /* The next frame for `next`, which the upload chose; none when it has to wait. */

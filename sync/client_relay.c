@@ -6,6 +6,8 @@
  * dark costs what was written in it, and nothing for what was not. */
 #include "client_core.h"
 
+#include "planted.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,7 @@ void hf_client_relays_free(hf_client *client)
 {
     free(client->relays.origins);
     hf_buffer_free(&client->relays.withheld);
+    hf_buffer_free(&client->relays.wishes);
 }
 
 void hf_client_relays_link(hf_client *client)
@@ -32,6 +35,7 @@ void hf_client_relays_link(hf_client *client)
     hf_client_relays *relays = &client->relays;
     relays->count = relays->named = 0;
     relays->number = 0;
+    hf_buffer_clear(&relays->wishes);
     relays->run_origin = NULL;
     relays->looked = false;
 }
@@ -70,7 +74,7 @@ static hf_status look_at(void *context, const hf_relay_log *found)
     hf_upload_log *log =
         &client->upload.logs[(HF_HELLO_ORIGINS_MAX + place) * HF_LANE_COUNT + found->lane];
     if (!log->stopped) log->last = found->seq;
-    if (log->sent < state.acked) log->sent = log->durable = state.acked;
+    if (log->sent < state.acked && !log->rewound) log->sent = log->durable = state.acked;
     if (log->last < log->sent) log->last = log->sent;
     if (log->central_told == 0) log->central = log->central_told = state.central;
     return HF_OK;
@@ -163,9 +167,23 @@ static hf_status skip_held(hf_client *client, const hf_relay_log *log, hf_upload
 {
     hf_log_state state;
     hf_status status = hf_log_state_get(client->store, log->origin_no, log->lane, &state);
-    if (status == HF_OK && up->sent < state.acked) up->sent = up->durable = state.acked;
+    if (status == HF_OK && up->sent < state.acked && !up->rewound)
+        up->sent = up->durable = state.acked;
     if (up->last < up->sent) up->last = up->sent;
     *is_left = up->sent < up->last;
+    return status;
+}
+
+/* The mistake behind HF_PLANTED_RELAY_FORGETS: sent is as good as acknowledged. */
+static hf_status forget(hf_client *client, const hf_origin_row *row, uint8_t lane, uint64_t seq)
+{
+    hf_batch *batch;
+    hf_status status = hf_batch_begin(client->store, client->wall_ms, &batch);
+    if (status != HF_OK) return status;
+    status = hf_batch_acked(batch, &client->download.cursor.hub, row, lane, seq, 0);
+    if (status == HF_OK) status = hf_relay_done(batch, row, lane, seq);
+    if (status == HF_OK) return hf_batch_commit(batch);
+    hf_batch_rollback(batch);
     return status;
 }
 
@@ -198,6 +216,7 @@ hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next, u
     write_relay(client, (uint32_t)(HF_HELLO_ORIGINS_MAX + place), &head, &walk);
     hf_upload_sent(&client->upload, next->log, head.seq, walk.entries, walk.bytes, now_ms);
     up->head_sent = head.seq;
+    if (HF_PLANTED(RELAY_FORGETS)) return forget(client, row, lane, head.seq);
     return HF_OK;
 }
 
@@ -219,12 +238,16 @@ void hf_client_relay_refused(hf_client *client, const hf_notice *notice)
     size_t place = notice->origin - HF_HELLO_ORIGINS_MAX;
     bool is_relayed = notice->origin >= HF_HELLO_ORIGINS_MAX && place < client->relays.count;
     if (!is_relayed || notice->code >= HF_REASON_NO_GRANT) return; /* withheld: it was taken */
+    size_t log = (size_t)notice->origin * HF_LANE_COUNT + notice->lane;
+    if (notice->code == HF_CODE_GAP) {
+        hf_upload_rewind(&client->upload, log, client->wall_now_ms);
+        return;
+    }
     (void)snprintf(client->notice, sizeof client->notice,
                    "the hub refused entry %llu of %.60s in lane %u, which we relayed (%u)",
                    (unsigned long long)notice->seq, client->relays.origins[place]->name,
                    notice->lane, notice->code);
-    hf_upload_stop(&client->upload, (size_t)notice->origin * HF_LANE_COUNT + notice->lane,
-                   client->wall_now_ms);
+    hf_upload_stop(&client->upload, log, client->wall_now_ms);
 }
 
 /* A device that only ever met the centre need not note what came from where. */
@@ -286,6 +309,29 @@ bool hf_client_control_came(hf_client *client)
     bool came = client->relays.control_came;
     client->relays.control_came = false;
     return came;
+}
+
+/* ---- certificates of those who never see the centre ---- */
+
+hf_status hf_client_wish(hf_client *client, const uint8_t key_id[HF_HASH_SIZE])
+{
+    hf_buffer *wishes = &client->relays.wishes;
+    if (client->session.state != HF_SESSION_OPEN) return HF_OK; /* it will ask again */
+    for (size_t at = 0; at < wishes->size; at += HF_HASH_SIZE)
+        if (memcmp(wishes->data + at, key_id, HF_HASH_SIZE) == 0) return HF_OK;
+    if (wishes->size == (size_t)HF_RENEW_FOR_MAX * HF_HASH_SIZE) return HF_OK;
+    hf_write_raw(wishes, (hf_bytes){key_id, HF_HASH_SIZE});
+    return wishes->status;
+}
+
+void hf_client_write_wish(hf_client *client)
+{
+    hf_buffer *wishes = &client->relays.wishes;
+    hf_message message = {.type = HF_FRAME_RENEW_FOR};
+    if (wishes->size == 0) return;
+    wishes->size -= HF_HASH_SIZE;
+    memcpy(message.as.key_id, wishes->data + wishes->size, HF_HASH_SIZE);
+    hf_message_write(&client->raw, &message);
 }
 
 /* ---- two branches ---- */

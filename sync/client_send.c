@@ -138,6 +138,8 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
         hf_client_write_renew(client);
         return HF_OK;
     }
+    hf_client_write_wish(client);
+    if (client->raw.size > 0) return HF_OK;
     if (download->phase == HF_PHASE_FEED && applied_position(client) > client->fed_acked) {
         write_feed_ack(client, applied_position(client));
         return HF_OK;

@@ -458,6 +458,25 @@ static hf_status head_from_row(hf_store *store, sqlite3_stmt *statement, hf_head
     return status;
 }
 
+hf_status hf_head_kept_leaves(hf_store *store, const hf_head *head,
+                              hf_head_leaf leaves[HF_LOG_SCOPES_MAX], size_t *count)
+{
+    const hf_origin_row *origin = hf_origin_by_id(store, &head->origin);
+    *count = 0;
+    if (!origin) return HF_ERR_NOT_FOUND;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_HEAD_LOG);
+    sqlite3_bind_int64(statement, 1, hf_log_no(origin->no, head->lane));
+    bool row;
+    hf_bytes stored;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && (!row || (uint64_t)sqlite3_column_int64(statement, 0) != head->seq))
+        status = HF_ERR_NOT_FOUND;
+    if (status == HF_OK) status = hf_head_row_leaves(store, statement, &stored);
+    if (status == HF_OK) status = hf_head_read_leaves(stored, leaves, count);
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
 uint64_t hf_head_newest(const hf_store *store)
 {
     return store->head_number;

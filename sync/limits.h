@@ -98,6 +98,7 @@ enum {
     HF_RENEW_ALLOWED_PERCENT = 50, /* before this a hub gives the same one again */
     HF_RENEW_AFTER_PERCENT = 67,   /* its device asks for the next; a hub renews its own */
     HF_RENEW_SPREAD_PERCENT = 6,   /* ... later by up to this, by its key */
+    HF_RENEW_FOR_MAX = 256,        /* that one station asks for at a time; the rest ask again */
     HF_RENEWALS_PER_TURN = 8,      /* that a hub issues before it serves others: some 30 ms */
 
     /* Store. */

@@ -65,6 +65,10 @@ HF_MUST_CHECK hf_status hf_head_sign(hf_store *store, const hf_origin_row *origi
 HF_MUST_CHECK hf_status hf_head_leaves(hf_store *store, int64_t origin_no, uint8_t lane,
                                        uint64_t seq, hf_head_leaf leaves[HF_LOG_SCOPES_MAX],
                                        size_t *count, uint8_t root[HF_HASH_SIZE]);
+/* The leaves that the newest accepted head of the log came with, its own chains in them: all of
+ * them, or those that a relay could show. HF_ERR_NOT_FOUND: it is not the one at `seq` any more. */
+HF_MUST_CHECK hf_status hf_head_kept_leaves(hf_store *store, const hf_head *head,
+                                            hf_head_leaf leaves[HF_LOG_SCOPES_MAX], size_t *count);
 /* The newest accepted head of each log whose acceptance number is above `after`, in that order; and
  * their numbers. A hub passes heads on by this. */
 typedef hf_status (*hf_head_visitor)(void *context, uint64_t number, const hf_head *head,

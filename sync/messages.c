@@ -499,6 +499,11 @@ static void read_relay(hf_reader *reader, hf_message *out)
         hf_reader_fail(reader, HF_ERR_PROTOCOL);
 }
 
+static void read_renew_for(hf_reader *reader, hf_message *out)
+{
+    hf_read_bytes_exact(reader, out->as.key_id, HF_HASH_SIZE);
+}
+
 static void read_credit(hf_reader *reader, hf_message *out)
 {
     out->as.credit.lane = read_lane(reader);
@@ -554,6 +559,7 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_RENEW, 0, read_renew},
     {HF_FRAME_CERTIFICATE, 2, read_certificate},
     {HF_FRAME_RELAY, 8, read_relay},
+    {HF_FRAME_RENEW_FOR, 1, read_renew_for},
     {HF_FRAME_CREDIT, 3, read_credit},
     {HF_FRAME_PING, 1, read_ping},
     {HF_FRAME_PONG, 2, read_pong},

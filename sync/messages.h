@@ -26,6 +26,7 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_RENEW = 16,
                              HF_FRAME_CERTIFICATE = 17,
                              HF_FRAME_RELAY = 18,
+                             HF_FRAME_RENEW_FOR = 19,
                              HF_FRAME_CREDIT = 40,
                              HF_FRAME_PING = 50,
                              HF_FRAME_PONG = 51,
@@ -256,6 +257,7 @@ typedef struct hf_message {
         hf_origin_frame origin;
         hf_push push;
         hf_relay relay;
+        uint8_t key_id[HF_HASH_SIZE]; /* RENEW_FOR */
         hf_ack ack;
         uint64_t position; /* FEED_ACK */
         hf_head_item head;

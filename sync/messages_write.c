@@ -294,6 +294,10 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
         write_list(out, &message->as.heads.heads);
         hf_write_uint(out, message->as.heads.number);
         break;
+    case HF_FRAME_RENEW_FOR:
+        begin(out, HF_FRAME_RENEW_FOR, 2);
+        hf_write_bytes(out, message->as.key_id, HF_HASH_SIZE);
+        break;
     case HF_FRAME_CERTIFICATE: write_certificate(out, &message->as.certificate); break;
     default: write_short_frame(out, message); break;
     }

@@ -24,10 +24,8 @@ typedef enum hf_planted_name {
     HF_PLANTED_STATION_IS_CENTRE,      /* station: what it holds it calls durable at the centre */
     HF_PLANTED_RELAY_UNPROVED,         /* hub: relayed entries are believed without their head */
     HF_PLANTED_RELAY_FORGETS,          /* station: what it sent up it takes for acknowledged */
-    HF_PLANTED_RELAY_OWN_SESSION,      /* station: goes up only while its author is connected */
     HF_PLANTED_REVOKED_AT_STATION,     /* station: lets a device in that the centre revoked */
     HF_PLANTED_RELAY_SKIPS_FEED,       /* hub: a station is not fed a log that it ever relayed */
-    HF_PLANTED_ONE_CURSOR,             /* client: one hub's cursor is taken for another's */
     /* store */
     HF_PLANTED_GUARD_IGNORED,     /* a restored copy goes on under its old name */
     HF_PLANTED_REUSED_SEQ,        /* a new entry takes the last one's seq */

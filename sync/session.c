@@ -105,6 +105,7 @@ static bool is_in_turn(const hf_session *session, uint8_t type)
     case HF_FRAME_START:
     case HF_FRAME_PUSH:
     case HF_FRAME_RELAY:
+    case HF_FRAME_RENEW_FOR:
     case HF_FRAME_FEED_ACK:
     case HF_FRAME_HEAD:
     case HF_FRAME_RENEW: return session->side == HF_SIDE_HUB && open;

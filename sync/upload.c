@@ -157,12 +157,20 @@ void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms)
     assert(hf_upload_admits(upload, acked));
     size_t index = (size_t)acked->origin * HF_LANE_COUNT + acked->lane;
     hf_upload_log *log = &upload->logs[index];
+    log->said = acked->durable;
     if (acked->durable > log->durable) log->durable = acked->durable;
     if (acked->central > log->central) log->central = acked->central;
     if (acked->head > log->head_durable) log->head_durable = acked->head;
-    if (log->sent < log->durable) log->sent = log->durable;
+    if (log->sent < log->durable && !log->rewound) log->sent = log->durable;
     if (log->last < log->sent) log->last = log->sent;
-    land(upload, index, log->durable, now_ms);
+    land(upload, index, log->rewound ? log->said : log->durable, now_ms);
+}
+
+void hf_upload_rewind(hf_upload *upload, size_t log, uint64_t now_ms)
+{
+    upload->logs[log].rewound = true;
+    upload->logs[log].sent = upload->logs[log].said;
+    land(upload, log, UINT64_MAX, now_ms);
 }
 
 void hf_upload_stop(hf_upload *upload, size_t log, uint64_t now_ms)

@@ -16,6 +16,8 @@ typedef struct hf_upload_log { /* one own log, as this session sees it */
     uint64_t central;          /* the hub said that the centre has it */
     uint64_t central_told;     /* ... and we passed it on */
     bool stopped;              /* the hub refused it: no more of it in this session */
+    bool rewound;              /* the hub has less than it once said: its last word counts */
+    uint64_t said;             /* ... which is this: durable, as of the last ACK */
     uint64_t head_sent;        /* newest seq that we sent a head for */
     uint64_t head_durable;     /* ... that the hub holds one for */
     uint64_t head_at_ms;       /* when; 0: not in this session */
@@ -63,6 +65,8 @@ void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entrie
 /* Could the hub have said this? False: it acknowledges what we never sent. */
 bool hf_upload_admits(const hf_upload *upload, const hf_acked *acked);
 void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms); /* admitted */
+/* What is under way of this log does not follow what the hub holds: it goes again from there. */
+void hf_upload_rewind(hf_upload *upload, size_t log, uint64_t now_ms);
 /* What is under way of this log is refused, and none of it goes again in this session. */
 void hf_upload_stop(hf_upload *upload, size_t log, uint64_t now_ms);
 

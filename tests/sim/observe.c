@@ -96,6 +96,11 @@ static void learn_origin(sim_world *world, sim_node *node)
     memset(node->acked, 0, sizeof node->acked);
 }
 
+bool sim_at_station(const sim_world *world, const sim_node *node)
+{
+    return node->link < SIM_LINKS_MAX && world->links[node->link].hub != SIM_HUB;
+}
+
 bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot)
 {
     (void)world;
@@ -211,8 +216,8 @@ void sim_tell_links(sim_world *world, const sim_node *node, const sim_dot *dot)
         if (!link->used || link->ghost) continue;
         const sim_node *edge = &world->nodes[link->node];
         bool up = node == edge && dot->author == node->index;
-        bool down =
-            node->index == SIM_HUB && dot->author != edge->index && sim_may_hold(world, edge, dot);
+        bool down = node->index == link->hub && dot->author != edge->index &&
+                    sim_may_hold(world, edge, dot);
         if (!up && !down) continue;
         link->missing += dot->size;
         link->missing_count++;
@@ -248,7 +253,8 @@ static void check_taken(sim_world *world, sim_dot *dot, const hf_entry *entry)
     if (!sim_may_write(author, dot->scope) && !dot->withheld)
         sim_break(world, SIM_S14, "the hub lets %s count, in scope %u, which %s may not write",
                   name_of(world, &dot->dot).text, dot->scope, author->name);
-    bool overtaken = world->swarm.bulky_now || world->swarm.swallow; /* windows full, frames lost */
+    /* Windows full, frames lost; or it came by another way than its author's own link. */
+    bool overtaken = world->swarm.bulky_now || world->swarm.swallow || world->station_count;
     if (overtaken || author->link >= SIM_LINKS_MAX || links_of(world, author) > 1) return;
     sim_checked(world, SIM_LANES);
     for (size_t i = 0; i < world->dot_count; i++) {
@@ -317,9 +323,10 @@ static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry, boo
     if (dot->author == node->index && fresh && !seen->again) check_stamp(world, node, dot);
     if (node->index == SIM_HUB && unheard) check_taken(world, dot, entry);
     if (unheard) sim_tell_links(world, node, dot);
-    if (node->index == SIM_HUB || dot->author == node->index || !unheard) return;
+    if (node->hub || dot->author == node->index || !unheard) return;
     sim_checked(world, SIM_S14);
-    if (dot->withheld && !dot->by_operator && !(dot->hollow & bit))
+    bool from_centre = !sim_at_station(world, node); /* a station learns of it later */
+    if (from_centre && dot->withheld && !dot->by_operator && !(dot->hollow & bit))
         sim_break(world, SIM_S14, "%s was sent %s, which the hub withholds", node->name,
                   name_of(world, &dot->dot).text);
     if (!sim_may_hold(world, node, dot))
@@ -408,8 +415,8 @@ static void observe_acks(sim_world *world, sim_node *node)
         hf_log_state state;
         hf_status status = hf_log_state_get(node->store, own->no, lane, &state);
         if (!sim_node_alive(world, node)) return;
-        if (status == HF_OK && state.acked > node->acked[lane])
-            check_acked(world, node, lane, state.acked);
+        if (status == HF_OK && state.central > node->acked[lane])
+            check_acked(world, node, lane, state.central);
     }
 }
 
@@ -486,7 +493,7 @@ static void observe(sim_world *world, sim_node *node)
     }
     observation seen = {.world = world, .node = node};
     if (!read_feed(&seen, node->feed_count)) return;
-    if (node->hub) {
+    if (node->index == SIM_HUB) {
         hf_status status = hf_hub_peers(node->hub, on_peer, world);
         if (sim_node_alive(world, node)) (void)sim_status_sane(world, node, status, "peers");
         return;
