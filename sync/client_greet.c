@@ -411,9 +411,12 @@ static void upload_from(hf_client *client, const hf_welcome *welcome)
             &client->upload.logs[(size_t)yours.origin * HF_LANE_COUNT + yours.lane];
         log->sent = log->durable = yours.durable;
         log->central = yours.central;
-        if (log->last < yours.durable) log->last = yours.durable; /* a former life, held better */
-        /* A former life's heads are wanted only where its entries have a way to go. */
-        if (yours.origin > 0 && yours.central >= yours.durable) log->head_sent = yours.durable;
+        /* A former life's heads are wanted only where its entries have a way to go, and are ours to
+         * sign only where we hold what the hub does. */
+        bool held_better = log->last < yours.durable;
+        if (held_better) log->last = yours.durable;
+        if (yours.origin > 0 && (held_better || yours.central >= yours.durable))
+            log->head_sent = yours.durable;
     }
     for (size_t lane = 0; lane < HF_LANE_COUNT; lane++) {
         hf_upload_log *log = &client->upload.logs[lane];
@@ -429,9 +432,11 @@ hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome)
     hf_status status = hf_upload_open(&client->upload, client->own_count);
     if (status == HF_OK) status = hf_meta_get(client->store, META_LEFT, &left);
     for (size_t i = 0; i < client->own_count && status == HF_OK; i++) {
-        if (is_left(&left, &client->own[i]->id)) continue;
-        status = hf_log_each(client->store, client->own[i]->no, upload_log,
-                             &client->upload.logs[i * HF_LANE_COUNT]);
+        hf_upload_log *logs = &client->upload.logs[i * HF_LANE_COUNT];
+        bool is_other = is_left(&left, &client->own[i]->id);
+        for (size_t lane = 0; lane < HF_LANE_COUNT; lane++) logs[lane].stopped = is_other;
+        if (is_other) continue;
+        status = hf_log_each(client->store, client->own[i]->no, upload_log, logs);
     }
     hf_buffer_free(&left);
     if (status != HF_OK) return status;

@@ -183,7 +183,7 @@ void hf_upload_stop(hf_upload *upload, size_t log, uint64_t now_ms)
 /* Earliest time for the next head of this log; UINT64_MAX when it owes none. */
 static uint64_t head_time(const hf_upload_log *log)
 {
-    if (log->sent == 0 || log->head_sent >= log->sent) return UINT64_MAX;
+    if (log->sent == 0 || log->head_sent >= log->sent || log->stopped) return UINT64_MAX;
     return log->head_at_ms && !is_unsigned_full(log) ? log->head_at_ms + HF_HEAD_INTERVAL_MS : 0;
 }
 

@@ -15,7 +15,7 @@ typedef struct hf_upload_log { /* one own log, as this session sees it */
     uint64_t told;             /* ... and we passed it on */
     uint64_t central;          /* the hub said that the centre has it */
     uint64_t central_told;     /* ... and we passed it on */
-    bool stopped;              /* the hub refused it: no more of it in this session */
+    bool stopped;              /* refused, or another branch than the hub's: no more of it goes */
     bool rewound;              /* the hub has less than it once said: its last word counts */
     uint64_t said;             /* ... which is this: durable, as of the last ACK */
     uint64_t head_sent;        /* newest seq that we sent a head for */
