@@ -19,7 +19,8 @@
 enum {
     DRAIN_MS = 2500,      /* to send what waits, after SIGTERM */
     DRAIN_CLOSE_MS = 500, /* and to say good-bye */
-    DRAIN_ROUND_MS = 50
+    DRAIN_ROUND_MS = 50,
+    ROOM_EVERY_MS = 60 * 1000
 };
 
 typedef struct edge_daemon {
@@ -28,6 +29,7 @@ typedef struct edge_daemon {
     hf_loop *loop;
     hf_uplink *uplink;
     hf_local *local;
+    uint64_t room_at_ms; /* when the disk was last looked at */
     bool failed;
 } edge_daemon;
 
@@ -64,15 +66,23 @@ static void turn_failed(edge_daemon *d, hf_status status)
     hf_loop_stop(d->loop);
 }
 
+static void note_room(edge_daemon *d, uint64_t now_ms)
+{
+    if (d->room_at_ms && now_ms - d->room_at_ms < ROOM_EVERY_MS) return;
+    d->room_at_ms = now_ms ? now_ms : 1;
+    hf_edge_free_mib(d->node->edge, hf_file_free_mib(d->program->home.data));
+}
+
 static uint64_t on_turn(void *context, uint64_t now_ms)
 {
     edge_daemon *d = context;
+    note_room(d, now_ms);
     hf_status status = hf_edge_turn(d->node->edge, now_ms, hf_clock_wall_ms());
     log_receipts(d);
     if (status != HF_OK) turn_failed(d, status);
     hf_uplink_turn(d->uplink, status, now_ms);
     d->node->own.hub_certificate = hf_uplink_hub_validity(d->uplink);
-    return hf_uplink_deadline_ms(d->uplink);
+    return hf_uplink_deadline_ms(d->uplink, now_ms);
 }
 
 /* ---- begin and end ---- */

@@ -3,6 +3,7 @@
 
 #include "sync/feed.h"
 #include "sync/relay.h"
+#include "sync/render.h"
 #include "sync/report.h"
 
 #include <stdio.h>
@@ -108,6 +109,48 @@ static hf_status json_upstream(hf_call *call)
     return status;
 }
 
+/* One line: whom do we reach, since when, what waits elsewhere, what is safe here? */
+static void contact_words(hf_call *call, const hf_standing *standing, const hub_contact *contact,
+                          char *words, size_t size)
+{
+    char last[HF_WORDS_SIZE], lasted[HF_WORDS_SIZE];
+    unsigned long long waiting = contact->waiting, away = contact->away;
+    int used = 0;
+    if (!call->api->running)
+        used = snprintf(words, size, "Cut off from every device: this hub is not running. ");
+    else if (contact->drill)
+        used = snprintf(words, size, "DRILL: unit %s is refused on purpose. ", contact->unit);
+    else if (contact->known) {
+        hf_words_time(contact->ended_ms, last);
+        hf_words_lasting(contact->lasted_ms, lasted);
+        used = snprintf(words, size, "Not cut off since %s (away for %s then). ", last, lasted);
+    }
+    (void)snprintf(words + used, size - (size_t)used,
+                   "%llu device%s away, %llu entr%s last known to wait on devices; the %llu here "
+                   "are safe on this disk.",
+                   away, away == 1 ? " is" : "s are", waiting, waiting == 1 ? "y was" : "ies were",
+                   (unsigned long long)standing->entries);
+}
+
+static hf_status json_contact(hf_call *call, const hf_standing *standing)
+{
+    char words[480];
+    hf_json *json = &call->json;
+    hub_contact contact;
+    hf_status status = hf_hub_contact(call, &contact);
+    if (status != HF_OK) return status;
+    contact_words(call, standing, &contact, words, sizeof words);
+    hf_json_object(json, "contact");
+    hf_json_bool(json, "cut_off", !call->api->running);
+    hf_json_bool(json, "drill", contact.drill);
+    hf_json_time(json, "back_since", contact.ended_ms);
+    hf_json_uint(json, "away", contact.away);
+    hf_json_uint(json, "waiting", contact.waiting);
+    hf_json_string(json, "words", words);
+    hf_json_end(json);
+    return HF_OK;
+}
+
 static hf_status api_status(hf_call *call)
 {
     hf_standing standing;
@@ -119,6 +162,8 @@ static hf_status api_status(hf_call *call)
     hf_json_string(json, "schema", "holdfast.hub_status/1");
     hf_json_string(json, "hub", call->api->name);
     hf_call_process(call);
+    status = json_contact(call, &standing);
+    if (status != HF_OK) return status;
     hf_json_string(json, "listen", hf_enroll_of(call)->sync_address);
     hf_json_string(json, "enrol", hf_enroll_of(call)->enrol_address);
     hf_json_hex(json, "origin", (hf_bytes){standing.origin.bytes, HF_ORIGIN_SIZE});
@@ -144,10 +189,26 @@ static hf_status api_status(hf_call *call)
 }
 
 static const hf_operation operations[] = {
-    {"status", api_status},        {"devices", hf_hub_api_devices}, {"token", hf_hub_api_token},
-    {"revoke", hf_hub_api_revoke}, {"conflicts", hf_api_conflicts}, {"show", hf_api_get},
-    {"history", hf_api_history},   {"list", hf_api_list},           {"verify", hf_api_verify},
+    {"status", api_status},
+    {"devices", hf_hub_api_devices},
+    {"token", hf_hub_api_token},
+    {"revoke", hf_hub_api_revoke},
+    {"conflicts", hf_api_conflicts},
+    {"show", hf_api_get},
+    {"history", hf_api_history},
+    {"list", hf_api_list},
+    {"verify", hf_api_verify},
     {"pack", hf_hub_api_pack},
+    {"references", hf_hub_api_references},
+    {"receipt", hf_api_receipt},
+    {"outages", hf_hub_api_outages},
+    {"outage", hf_hub_api_outage},
+    {"sla", hf_hub_api_sla},
+    {"drill", hf_hub_api_drill},
+    {"window", hf_hub_api_window},
+    {"window-off", hf_hub_api_window_off},
+    {"windows", hf_hub_api_windows},
+    {"readiness", hf_hub_api_readiness},
 };
 
 const hf_api_side hf_hub_side = {

@@ -1,8 +1,5 @@
 /* api_devices.c: who may connect, who is connected, who is behind; tokens, revocation,
- * packs.
- *
- * Why "last seen" is kept here and not in the control log: it changes at every connection and is
- * nobody's evidence, so it must not be fed to every device. */
+ * packs. */
 #include "api.h"
 
 #include "sync/control.h"
@@ -12,70 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SEEN_KEY_SIZE = 5 + 2 * HF_HASH_SIZE + 1 };
-
-typedef struct seen_row {
-    uint64_t wall_ms, position;
-} seen_row;
-
-/* ---- when a device was last here ---- */
-
-static void seen_key(const uint8_t key_id[HF_HASH_SIZE], char out[SEEN_KEY_SIZE])
-{
-    int used = snprintf(out, SEEN_KEY_SIZE, "seen/");
-    for (size_t i = 0; i < HF_HASH_SIZE; i++) {
-        used += snprintf(out + used, SEEN_KEY_SIZE - (size_t)used, "%02x", key_id[i]);
-    }
-}
-
-static hf_status seen_read(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], seen_row *out)
-{
-    char key[SEEN_KEY_SIZE];
-    hf_buffer value = {0};
-    *out = (seen_row){0, 0};
-    seen_key(key_id, key);
-    hf_status status = hf_meta_get(store, key, &value);
-    if (status == HF_OK && value.size) {
-        hf_reader reader = hf_reader_open(hf_buffer_bytes(&value));
-        if (hf_read_array(&reader, 2) != 2) hf_reader_fail(&reader, HF_ERR_CORRUPT);
-        out->wall_ms = hf_read_uint(&reader);
-        out->position = hf_read_uint(&reader);
-        if (hf_reader_end(&reader) != HF_OK) status = HF_ERR_CORRUPT;
-    }
-    hf_buffer_free(&value);
-    return status;
-}
-
-static hf_status seen_write(hf_store *store, const hf_last_seen *seen)
-{
-    char key[SEEN_KEY_SIZE];
-    hf_buffer value = {0};
-    seen_row before;
-    hf_status status = seen_read(store, seen->key_id, &before);
-    if (status != HF_OK) return status;
-    bool is_known = seen->position != HF_POSITION_UNKNOWN;
-    seen_key(seen->key_id, key);
-    hf_write_array(&value, 2);
-    hf_write_uint(&value, seen->wall_ms);
-    hf_write_uint(&value, is_known ? seen->position : before.position);
-    status = value.status;
-    if (status == HF_OK) status = hf_meta_set(store, key, hf_buffer_bytes(&value));
-    hf_buffer_free(&value);
-    return status;
-}
-
-hf_status hf_hub_api_seen(hf_store *store, const hf_last_seen *seen, size_t count, uint64_t wall_ms)
-{
-    hf_batch *batch = NULL;
-    if (count == 0) return HF_OK;
-    hf_status status = hf_batch_begin(store, wall_ms, &batch);
-    if (status != HF_OK) return status;
-    for (size_t i = 0; i < count && status == HF_OK; i++) status = seen_write(store, &seen[i]);
-    if (status == HF_OK) return hf_batch_commit(batch);
-    hf_batch_rollback(batch);
-    return status;
-}
 
 /* ---- the fleet ---- */
 
@@ -198,10 +131,10 @@ static hf_status json_device(hf_call *call, const fleet *f, const hf_device *dev
 {
     hf_json *json = &call->json;
     hf_peer_status peer = {.fed_position = 0};
-    seen_row seen;
+    hf_last_seen seen;
     uint64_t enrolled, position = hf_feed_position(call->api->store);
     bool connected = fleet_peer(f, device->key_id, &peer);
-    hf_status status = seen_read(call->api->store, device->key_id, &seen);
+    hf_status status = hf_last_seen_get(call->api->store, device->key_id, &seen);
     if (status == HF_OK) status = enrolled_ms(call, device, &enrolled);
     if (status != HF_OK) return status;
     uint64_t fed = connected ? peer.fed_position : seen.position;

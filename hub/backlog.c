@@ -29,7 +29,7 @@ hf_status hf_backlog_put(hf_hub *hub, hf_peer *peer, const hf_message *message, 
     hf_status status = hf_inbox_put(&hub->backlog, peer, raw);
     if (status != HF_OK) return status;
     hf_received *received = hub->backlog.last;
-    received->work = message->type == HF_FRAME_HEAD ? WORK_HEAD : WORK_HELLO;
+    received->work = message->type == HF_FRAME_HELLO ? WORK_HELLO : WORK_HEAD;
     if (message->type == HF_FRAME_PUSH) {
         received->lane = message->as.push.lane;
         received->entries = received->work = (uint32_t)message->as.push.bodies.count;

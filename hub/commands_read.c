@@ -1,6 +1,8 @@
 /* commands_read.c: commands that print: show, status. */
 #include "program.h"
 
+#include "sync/report.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -52,6 +54,9 @@ static void show_status(const hf_show *show, const json_t *status)
         fprintf(show->out, ", running, pid %" PRIu64 "\n", hf_show_number(status, "pid"));
     else
         fputs(", not running\n", show->out);
+    fputs("Contact    ", show->out);
+    hf_cli_text(show->out, hf_show_text(json_object_get(status, "contact"), "words"));
+    fputc('\n', show->out);
     fprintf(show->out, "Sessions   %s\nEnrolment  %s\n", hf_show_text(status, "listen"),
             json_is_object(upstream) ? "at the centre" : hf_show_text(status, "enrol"));
     fprintf(show->out,
@@ -84,4 +89,9 @@ static void show_status(const hf_show *show, const json_t *status)
 int hf_hub_cli_status(void *context, const hf_cli_args *args)
 {
     return hf_program_once(context, args, hf_request_new("status", args), show_status);
+}
+
+int hf_hub_cli_check_receipt(void *context, const hf_cli_args *args)
+{
+    return hf_program_check_receipt(context, args, hf_report_proof_text);
 }

@@ -229,3 +229,41 @@ hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint64_t wall_ms)
     hf_buffer_free(&drafts.values);
     return status;
 }
+
+/* ---- planned outages ---- */
+
+hf_status hf_hub_window(hf_hub *hub, uint64_t from_ms, uint64_t until_ms, const char *why,
+                        uint64_t wall_ms, hf_record_id *id)
+{
+    drafting drafts = {.count = 0};
+    hf_batch *batch;
+    if (until_ms <= from_ms || !*why || strlen(why) > HF_TEXT_MAX) return HF_ERR_INPUT;
+    hf_status status = new_record(hub, &drafts, HF_TYPE_WINDOW, HF_SCOPE_COMMON, wall_ms);
+    if (status == HF_OK) status = hf_batch_begin_own(hub->store, wall_ms, 1, &batch);
+    if (status != HF_OK) return status;
+    *id = drafts.record;
+    draft_number(&drafts, HF_WINDOW_FROM, HF_CHANGE_SET, from_ms);
+    draft_number(&drafts, HF_WINDOW_UNTIL, HF_CHANGE_SET, until_ms);
+    draft_text(&drafts, HF_WINDOW_WHY, why);
+    draft_text(&drafts, HF_WINDOW_STANDING, "planned");
+    status = commit(batch, draft_write(&drafts, batch, "hub", wall_ms));
+    hf_buffer_free(&drafts.values);
+    return status;
+}
+
+hf_status hf_hub_window_call_off(hf_hub *hub, const hf_record_id *id, const char *actor,
+                                 uint64_t wall_ms)
+{
+    drafting drafts = {.record = *id, .scope = HF_SCOPE_COMMON};
+    hf_batch *batch;
+    hf_view *view;
+    hf_status status = hf_store_get(hub->store, id, &view);
+    if (status != HF_OK) return status;
+    hf_view_free(view);
+    status = hf_batch_begin_own(hub->store, wall_ms, 1, &batch);
+    if (status != HF_OK) return status;
+    draft_text(&drafts, HF_WINDOW_STANDING, "called_off");
+    status = commit(batch, draft_write(&drafts, batch, actor, wall_ms));
+    hf_buffer_free(&drafts.values);
+    return status;
+}

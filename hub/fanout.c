@@ -139,6 +139,7 @@ static size_t skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX])
 
 static bool window_open(const hf_peer *peer)
 {
+    if (!hf_pace_open_for(&peer->pace, peer->pace.in_flight)) return false;
     return peer->flight_count < HF_FEED_FRAMES_MAX &&
            peer->flight_bytes + HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX <= HF_FEED_WINDOW_BYTES;
 }
@@ -155,6 +156,7 @@ static void write_feed(hf_hub *hub, hf_peer *peer, uint64_t to, const uint8_t ch
     size_t slot = (peer->first_flight + peer->flight_count++) % HF_FEED_FRAMES_MAX;
     peer->flights[slot].to = to;
     peer->flights[slot].bytes = (uint32_t)hub->runs.bytes;
+    peer->flights[slot].mark.size = 0;
     peer->flight_bytes += hub->runs.bytes;
     peer->told = to;
 }
@@ -170,7 +172,7 @@ static hf_status read_feed(hf_hub *hub, hf_peer *peer, uint64_t *reached, uint8_
                            .skip = skip,
                            .skip_count = skipped(peer, skip),
                            .limit = HF_FEED_READ_MAX,
-                           .bytes = HF_FRAME_TARGET_SIZE};
+                           .bytes = hf_pace_frame(&peer->pace)};
     return hf_feed_read_scopes(hub->store, &query, feed_item, &walk, reached, chain);
 }
 
@@ -282,6 +284,16 @@ static hf_status heads(hf_hub *hub, hf_peer *peer)
 }
 
 /* ---- one frame ---- */
+
+void hf_fanout_wired(hf_peer *peer, size_t wire, uint64_t now_ms)
+{
+    size_t newest = (peer->first_flight + peer->flight_count - 1) % HF_FEED_FRAMES_MAX;
+    if (peer->flight_count == 0 || peer->flights[newest].mark.size)
+        hf_pace_besides(&peer->pace, wire);
+    else
+        peer->flights[newest].mark =
+            hf_pace_sent(&peer->pace, peer->flights[newest].bytes, wire, now_ms);
+}
 
 hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer)
 {

@@ -10,5 +10,7 @@ void hf_fanout_wake(hf_hub *hub, bool all);
 /* Writes the next frame that this peer is owed (ORIGIN, ENTRIES, VECTOR_DONE, FEED, HEADS) into
  * hub->raw, which stays empty when there is none. */
 HF_MUST_CHECK hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer);
+/* Any frame to this peer, the one just written too, went out as so many bytes. */
+void hf_fanout_wired(hf_peer *peer, size_t wire, uint64_t now_ms);
 
 #endif

@@ -5,6 +5,7 @@
 #include "sync/planted.h"
 #include "sync/validity.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,25 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
     return HF_OK;
 }
 
+/* Receipts of another hub, or of a former life of this one, are none of ours; and one that covers
+ * more than is here speaks of what was lost. */
+static void note_receipts(hf_peer *peer, const hf_hello *hello)
+{
+    const hf_origin_id *own = &hf_store_own_origin(peer->hub->store)->id;
+    bool ours = memcmp(&hello->receipts_hub, own, sizeof *own) == 0;
+    hf_receipted one;
+    peer->wants_receipts = hello->wants_receipts && peer->fed != HF_FED_NOT;
+    for (hf_list walk = hello->receipts; ours && hf_next_receipted(&walk, &one);) {
+        if (one.origin >= peer->origin_count) continue;
+        hf_peer_origin *origin = &peer->origins[one.origin];
+        uint64_t held = origin->now[one.lane].held;
+        origin->receipted[one.lane] = one.seq < held ? one.seq : held;
+    }
+    for (size_t i = 0; HF_PLANTED(RECEIPT_ONCE) && i < peer->origin_count; i++)
+        for (size_t lane = 0; lane < HF_LANE_COUNT; lane++)
+            peer->origins[i].receipted[lane] = peer->origins[i].now[lane].held;
+}
+
 hf_status hf_peer_greet(hf_peer *peer, const hf_hello *hello)
 {
     if (hello->protocol_min > HF_PROTOCOL || hello->protocol_max < HF_PROTOCOL) {
@@ -122,12 +142,15 @@ hf_status hf_peer_greet(hf_peer *peer, const hf_hello *hello)
     if (!origins) return HF_ERR_NOMEM;
     peer->origins = origins;
     peer->origin_count = 0;
+    (void)snprintf(peer->implementation, sizeof peer->implementation, "%.*s",
+                   (int)hello->implementation.size, (const char *)hello->implementation.data);
     compared writing = {.behind = false}, other;
     hf_status status = HF_OK;
     hf_claim claim;
     for (hf_list walk = hello->origins; status == HF_OK && hf_next_claim(&walk, &claim);)
         status = greet_origin(peer, &claim, peer->origin_count == 0 ? &writing : &other);
     if (status == HF_OK) status = judge(peer, hello, &writing);
+    if (status == HF_OK) note_receipts(peer, hello);
     if (status == HF_OK) peer->greeted = true;
     if (status == HF_ERR_PROTOCOL) hf_session_fail_status(&peer->session, status, "HELLO");
     return status;

@@ -24,11 +24,13 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     hub->peers_max = options->peers_max;
     hub->authority = options->authority;
     hub->position = hf_feed_position(store);
+    hub->receipts_at_ms = UINT64_MAX;
     for (hub->bucket_count = 1; hub->bucket_count < hub->peers_max;) hub->bucket_count *= 2;
     hub->buckets = calloc(hub->bucket_count, sizeof *hub->buckets);
     (void)snprintf(hub->implementation, sizeof hub->implementation, "%s", options->implementation);
     hf_status status = hub->buckets ? hf_deflater_new(&hub->deflater) : HF_ERR_NOMEM;
     if (status == HF_OK && options->station) status = hf_upstream_new(hub, &hub->upstream);
+    if (status == HF_OK) status = hf_pulse_load(hub);
     if (status != HF_OK) {
         hf_hub_free(hub);
         return status;
@@ -49,6 +51,7 @@ void hf_hub_free(hf_hub *hub)
     hf_buffer_free(&hub->sealed);
     hf_buffer_free(&hub->bytes);
     hf_runs_free(&hub->runs);
+    free(hub->points);
     free(hub->buckets);
     free(hub);
 }
@@ -105,6 +108,9 @@ static void peer_free(hf_peer *peer)
     hf_buffer_free(&peer->vector);
     hf_buffer_free(&peer->renewed);
     hf_buffer_free(&peer->renew_for);
+    hf_buffer_free(&peer->asked);
+    hf_buffer_free(&peer->leased);
+    hf_buffer_free(&peer->receipt);
     free(peer);
 }
 
@@ -175,6 +181,7 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     peer->valid = valid;
     peer->connected_ms = now_ms;
     hf_session_open(&peer->session, HF_SIDE_HUB, now_ms);
+    hf_pace_open(&peer->pace);
     peer->next = hub->peers;
     if (hub->peers) hub->peers->previous = peer;
     hub->peers = peer;
@@ -182,6 +189,7 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     bucket_add(hub, peer);
     uint64_t hello_ms = hf_session_deadline_ms(&peer->session);
     if (hello_ms < hub->timers_at_ms) hub->timers_at_ms = hello_ms;
+    (void)hf_pulse_refuses(hub, peer, device.unit);
     *out = peer;
     return HF_OK;
 }
@@ -209,6 +217,8 @@ void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     hf_backlog_drop(hub, peer);
     leave_ready(hub, peer);
     hf_peer_forget_renewal(peer);
+    hf_peer_forget_ask(peer);
+    hf_receipts_forget(peer);
     if (peer->previous)
         peer->previous->next = peer->next;
     else
@@ -285,6 +295,9 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     hf_backlog_take(hub);
     hf_status status = hf_ingest(hub);
     if (status == HF_OK) status = hf_renew_turn(hub);
+    if (status == HF_OK) status = hf_leasing_turn(hub);
+    if (status == HF_OK) status = hf_receipts_turn(hub);
+    if (status == HF_OK) status = hf_pulse_turn(hub);
     if (hub->upstream) hf_upstream_heads(hub->upstream);
     bool moved = hf_feed_position(hub->store) != hub->position;
     if (moved || hub->heads_taken != heads_before) hf_fanout_wake(hub, wrote_outside);
@@ -315,7 +328,10 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     if (peer->hello_durable && peer->session.state == HF_SESSION_GREETED)
         return hf_peer_write_welcome(peer, &hub->raw);
     hf_peer_write_ack(peer, &hub->raw);
+    if (hub->raw.size == 0) hf_peer_write_probed(peer, wall_ms, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_certificate(peer, &hub->raw);
+    if (hub->raw.size == 0) hf_peer_write_lease(peer, &hub->raw);
+    if (hub->raw.size == 0) hf_peer_write_receipt(peer, &hub->raw);
     return hub->raw.size > 0 ? HF_OK : hf_fanout_write(hub, peer);
 }
 
@@ -330,6 +346,7 @@ hf_status hf_hub_send(hf_hub *hub, hf_peer *peer, uint64_t now_ms, hf_bytes *mes
         status = hf_frame_seal(hub->deflater, hf_buffer_bytes(&hub->raw), &hub->sealed);
     if (status != HF_OK) return refuse(peer, status, "output");
     *message = hf_buffer_bytes(&hub->sealed);
+    hf_fanout_wired(peer, message->size, now_ms);
     return HF_OK;
 }
 
@@ -343,11 +360,15 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
 {
     if (hub->postponed_until_ms) return hub->postponed_until_ms;
     if (hub->starved || hub->inbox.count > 0 || hub->backlog.count > 0) return 0;
-    if (hub->renewals > 0) return hub->retry_at_ms;
+    if (hub->renewals > 0 || hub->leasings > 0) return hub->retry_at_ms;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
     uint64_t upstream_ms = hub->upstream ? hf_upstream_deadline_ms(hub->upstream) : UINT64_MAX;
     if (upstream_ms < due_ms) due_ms = upstream_ms;
+    uint64_t receipts_ms = hf_receipts_deadline_ms(hub);
+    if (receipts_ms < due_ms) due_ms = receipts_ms;
+    uint64_t pulse_ms = hf_pulse_deadline_ms(hub);
+    if (pulse_ms < due_ms) due_ms = pulse_ms;
     return due_ms < hub->retry_at_ms ? hub->retry_at_ms : due_ms;
 }
 

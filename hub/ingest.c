@@ -437,6 +437,7 @@ static hf_status take_frame(ingest *in, hf_received *received)
     case HF_FRAME_HEAD: return on_head(in, &message.as.head);
     case HF_FRAME_ORIGIN: return on_origin(in, &message.as.origin);
     case HF_FRAME_RELAY: return on_relay(in, &message.as.relay);
+    case HF_FRAME_PROBE: return hf_peer_probe(in->peer, &message.as.probe);
     default: return HF_OK;
     }
 }
@@ -473,6 +474,21 @@ uint64_t hf_ingest_deadline_ms(const hf_hub *hub)
     hf_status status = hf_log_state_get(hub->store, own->no, HF_LANE_CONTROL, &log);
     if (status != HF_OK || log.seq <= hub->own_head_seq) return UINT64_MAX;
     return hub->own_head_seq ? hub->own_head_at_ms + HF_HEAD_INTERVAL_MS : 0;
+}
+
+/* Who holds a scope that we have written in since the last one is told; a lease or a renewal is
+ * nobody's news, and there are many. */
+static hf_status touch_own(hf_hub *hub, const hf_head *head)
+{
+    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
+    size_t count;
+    uint8_t root[HF_HASH_SIZE];
+    const hf_origin_row *own = hf_store_own_origin(hub->store);
+    hf_status status =
+        hf_head_leaves(hub->store, own->no, HF_LANE_CONTROL, head->seq, leaves, &count, root);
+    for (size_t i = 0; status == HF_OK && i < count; i++)
+        if (leaves[i].seq > hub->own_head_seq) hf_hub_touch(&hub->headed, leaves[i].scope);
+    return status;
 }
 
 /* ---- the batch ---- */
@@ -553,7 +569,8 @@ hf_status hf_ingest(hf_hub *hub)
     bool has_head;
     hf_status status = own_head(hub, &head, &has_head);
     hub->touched.count = 0; /* over all passes: what one committed, the next finds known */
-    hub->headed.count = has_head ? HF_HUB_TOUCHED_MAX + 1 : 0; /* our own: everyone is told */
+    hub->headed.count = 0;
+    if (status == HF_OK && has_head) status = touch_own(hub, &head);
     while (status == HF_OK && (hub->inbox.count > 0 || has_head)) {
         const hf_received *culprit = NULL;
         status = pass(hub, has_head ? &head : NULL, &culprit);

@@ -34,6 +34,7 @@ typedef struct hub_daemon {
     hf_buffer seen; /* hf_last_seen of those who left since the last turn */
     hf_link_state upstream_shown;
     bool failed;
+    bool begun; /* how long the hub was away is on disk */
 } hub_daemon;
 
 typedef struct hub_link { /* one device's connection, joined to its session */
@@ -156,8 +157,8 @@ static void keep_seen(hub_daemon *d)
 {
     if (d->seen.size == 0) return;
     hf_status status =
-        hf_hub_api_seen(d->node->store, (const hf_last_seen *)(const void *)d->seen.data,
-                        d->seen.size / sizeof(hf_last_seen), hf_clock_wall_ms());
+        hf_last_seen_keep(d->node->store, (const hf_last_seen *)(const void *)d->seen.data,
+                          d->seen.size / sizeof(hf_last_seen), hf_clock_wall_ms());
     if (status != HF_OK)
         hf_log(HF_LOG_WARN, "last-seen-not-kept", "status=%s", hf_status_name(status));
     hf_buffer_clear(&d->seen);
@@ -174,10 +175,21 @@ static void log_upstream(hub_daemon *d)
            now.link == HF_LINK_DOWN ? "cut-off" : "connected");
 }
 
+/* On a full disk it is tried again with each turn: the hub serves meanwhile. */
+static void begin_pulse(hub_daemon *d, uint64_t now_ms)
+{
+    if (d->begun) return;
+    hf_status status = hf_hub_begin(d->node->hub, now_ms, hf_clock_wall_ms());
+    d->begun = status == HF_OK;
+    if (status != HF_OK)
+        hf_log(HF_LOG_WARN, "outage-not-noted", "status=%s", hf_status_name(status));
+}
+
 static uint64_t on_turn(void *context, uint64_t now_ms)
 {
     hub_daemon *d = context;
     hf_peer *peer;
+    begin_pulse(d, now_ms);
     hf_status status = hf_hub_turn(d->node->hub, now_ms, hf_clock_wall_ms());
     if (status != HF_OK) turn_failed(d, status);
     while ((peer = hf_hub_next_ready(d->node->hub)) != NULL) {
@@ -189,7 +201,7 @@ static uint64_t on_turn(void *context, uint64_t now_ms)
     if (!d->uplink) return deadline_ms;
     hf_uplink_turn(d->uplink, status, now_ms);
     log_upstream(d);
-    uint64_t uplink_ms = hf_uplink_deadline_ms(d->uplink);
+    uint64_t uplink_ms = hf_uplink_deadline_ms(d->uplink, now_ms);
     return uplink_ms < deadline_ms ? uplink_ms : deadline_ms;
 }
 
@@ -362,6 +374,9 @@ int hf_hub_cli_run(void *context, const hf_cli_args *args)
         log_blamed(&d);
         hf_status status = hf_loop_run(d.loop, on_turn, &d);
         drain(&d);
+        hf_status rested = hf_hub_rest(d.node->hub, hf_clock_wall_ms());
+        if (rested != HF_OK)
+            hf_log(HF_LOG_WARN, "rest-not-noted", "status=%s", hf_status_name(rested));
         hf_log(HF_LOG_INFO, "ended", "signal=%d", hf_loop_signal(d.loop));
         code = d.failed ? HF_EXIT_DATA : hf_cli_exit(status);
     }

@@ -71,13 +71,20 @@ void hf_peer_reset_staged(hf_peer *peer)
         origin_reset(&peer->relayed[i].origin);
         peer->relayed[i].gapped_now = peer->relayed[i].gapped;
     }
+    peer->probe = peer->probed;
     peer->notice_count = peer->notices_durable;
     peer->notices.size = peer->notices_durable_size;
 }
 
 void hf_peer_settle(hf_peer *peer)
 {
-    for (size_t i = 0; i < peer->origin_count; i++) origin_settle(&peer->origins[i]);
+    for (size_t i = 0; i < peer->origin_count; i++) {
+        hf_peer_origin *origin = &peer->origins[i];
+        origin_settle(origin);
+        for (uint8_t lane = 0; lane < HF_LANE_COUNT && peer->wants_receipts; lane++)
+            if (origin->durable[lane].held > origin->receipted[lane])
+                hf_receipts_due(peer, i, lane);
+    }
     for (size_t i = 0; i < peer->relayed_count; i++) {
         origin_settle(&peer->relayed[i].origin);
         peer->relayed[i].gapped = peer->relayed[i].gapped_now;
@@ -86,6 +93,7 @@ void hf_peer_settle(hf_peer *peer)
     peer->notices_durable = peer->notice_count;
     peer->notices_durable_size = peer->notices.size;
     if (peer->greeted) peer->hello_durable = true;
+    if (peer->probe) peer->probed = peer->probe;
     hf_peer_wake(peer);
 }
 
@@ -163,12 +171,14 @@ static hf_status out_of_turn(hf_peer *peer, const char *what)
     return HF_ERR_PROTOCOL;
 }
 
-static hf_status on_feed_ack(hf_peer *peer, uint64_t position)
+static hf_status on_feed_ack(hf_peer *peer, uint64_t position, uint64_t now_ms)
 {
     if (peer->fed != HF_FED_FEED || position > peer->told || position < peer->acked)
         return out_of_turn(peer, "FEED_ACK");
     peer->acked = position;
     while (peer->flight_count > 0 && peer->flights[peer->first_flight].to <= position) {
+        const hf_pace_mark *mark = &peer->flights[peer->first_flight].mark;
+        if (mark->size) hf_pace_acked(&peer->pace, mark, now_ms);
         peer->flight_bytes -= peer->flights[peer->first_flight].bytes;
         peer->first_flight = (peer->first_flight + 1) % HF_FEED_FRAMES_MAX;
         peer->flight_count--;
@@ -198,6 +208,7 @@ static hf_status on_start(hf_peer *peer, const hf_start *start)
         memcmp(start->chain, peer->announced_chain, sizeof start->chain) != 0)
         return out_of_turn(peer, "START from another position than WELCOME's");
     peer->fed = HF_FED_FEED;
+    hf_pace_open(&peer->pace); /* what went before is behind us: the device has stored it */
     peer->scanned = peer->told = peer->acked = start->position;
     hf_peer_wake(peer);
     return HF_OK;
@@ -244,18 +255,20 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     switch (message->type) {
     case HF_FRAME_HELLO: *queue = true; return hf_peer_find_certificate(peer);
     case HF_FRAME_PUSH: *queue = true; return on_push(peer, &message->as.push);
-    case HF_FRAME_HEAD: *queue = true; return HF_OK;
+    case HF_FRAME_HEAD:
+    case HF_FRAME_PROBE: *queue = true; return HF_OK;
     case HF_FRAME_RELAY: *queue = true; return on_relay(peer, &message->as.relay);
     case HF_FRAME_ORIGIN:
         *queue = true;
         return peer->is_station ? HF_OK : out_of_turn(peer, "ORIGIN by a device");
-    case HF_FRAME_FEED_ACK: return on_feed_ack(peer, message->as.position);
+    case HF_FRAME_FEED_ACK: return on_feed_ack(peer, message->as.position, now_ms);
     case HF_FRAME_VECTOR: return on_vector(peer, &message->as.vector, raw);
     case HF_FRAME_START: return on_start(peer, &message->as.start);
     case HF_FRAME_RENEW: return hf_peer_on_renew(peer, now_ms);
     case HF_FRAME_RENEW_FOR:
         return peer->is_station ? hf_peer_on_renew_for(peer, message->as.key_id)
                                 : out_of_turn(peer, "RENEW_FOR by a device");
+    case HF_FRAME_ASK: return hf_peer_on_ask(peer, raw);
     default: return HF_OK; /* nothing, or a PONG: we ask only to hear that they live */
     }
 }

@@ -11,6 +11,7 @@
 #include "sync/feed.h"
 #include "sync/frame.h"
 #include "sync/log.h"
+#include "sync/pace.h"
 #include "sync/session.h"
 
 typedef struct hf_upstream hf_upstream; /* upstream.h */
@@ -26,6 +27,8 @@ typedef struct hf_peer_origin { /* one of the incarnations that HELLO named, by 
     uint8_t touched, ack_due;           /* a bit for each lane */
     hf_peer_log now[HF_LANE_COUNT];     /* with what the open batch adds */
     hf_peer_log durable[HF_LANE_COUNT]; /* committed: what may be said */
+    uint8_t receipt_due;                /* a bit for each lane */
+    uint64_t receipted[HF_LANE_COUNT];  /* signed for, or about to be, up to here */
 } hf_peer_origin;
 
 typedef struct hf_peer_relayed { /* one of the authors that a station named: relayed.c */
@@ -83,10 +86,24 @@ struct hf_peer {
 
     size_t renew_for_done; /* bytes of the next that the open batch answers */
     hf_buffer renew_for;   /* a station's wishes for its devices: keys, in a row */
+    bool wants_receipts;
+    bool receipt_waits;    /* in the hub's list of those that are due one */
+    hf_peer *next_receipt; /* ... the next in it */
+    hf_buffer receipt;     /* signed, and to be sent: the raw frame; empty: none */
+
     hf_renewal renewal;
     uint64_t renewal_asked_ms; /* 0: not in this session */
     hf_buffer renewed;         /* what CERTIFICATE will say; empty: `renewal_problem` */
     const char *renewal_problem;
+
+    hf_renewal leasing;      /* of numbers: as of the certificate */
+    hf_buffer asked;         /* the ASK that waits, raw */
+    hf_buffer leased;        /* items of the LEASE that answers it, ... */
+    size_t leased_count;     /* ... and how many they are */
+    char implementation[48]; /* as HELLO said */
+    uint64_t probe, probed;  /* newest PROBE in the batch; durable, so it may be answered */
+    uint64_t told_at_ms;     /* monotonic: when what it told of itself was last written down */
+    bool told_waiting;       /* ... and something of it waited then */
 
     hf_fed fed;
     uint64_t announced; /* WELCOME's position */
@@ -96,8 +113,10 @@ struct hf_peer {
     struct {
         uint64_t to;
         uint32_t bytes;
+        hf_pace_mark mark; /* size 0: not yet on the wire */
     } flights[HF_FEED_FRAMES_MAX];
     size_t first_flight, flight_count, flight_bytes;
+    hf_pace pace;          /* of the way down */
     uint64_t heads;        /* sent up to this acceptance number */
     uint64_t heads_looked; /* hub's count of accepted heads at the last look */
     uint8_t *named;        /* bit per origin number: ORIGIN was sent */
@@ -110,6 +129,22 @@ struct hf_peer {
     unsigned budget;       /* frames it may still send in the turn `budget_turn` */
     uint64_t budget_turn;
 };
+
+typedef struct hf_receipt_point { /* a log as it stands on disk: to be signed for */
+    hf_peer *peer;
+    size_t origin; /* in its list */
+    uint8_t lane;
+    uint64_t seq;
+    uint8_t root[HF_HASH_SIZE];
+} hf_receipt_point;
+typedef struct hf_pulse { /* pulse.c */
+    bool on;              /* hf_hub_begin was called */
+    bool failed;          /* the last beat did not come to the disk */
+    uint64_t at_ms;       /* monotonic: of the last beat */
+    uint64_t position;    /* of the feed then */
+    char unit[64];        /* a drill refuses it ... */
+    uint64_t until_ms;    /* ... until then, Unix time; 0: there is none */
+} hf_pulse;
 
 enum { HF_HUB_TOUCHED_MAX = 64 };
 typedef struct hf_scope_list {
@@ -130,7 +165,13 @@ struct hf_hub {
     hf_inbox backlog; /* what came; backlog.h says when a turn takes it into ... */
     hf_inbox inbox;   /* ... what the present turn applies */
     size_t inbox_entries;
-    size_t renewals;          /* peers that wait for theirs */
+    size_t renewals;         /* peers that wait for theirs */
+    size_t leasings;         /* peers that wait for numbers */
+    hf_peer *receipt_first;  /* peers that are due one */
+    uint64_t receipts_at_ms; /* when the next signature may be; UINT64_MAX: none is due */
+    uint64_t receipts_signed_ms;
+    hf_receipt_point *points; /* room for HF_RECEIPT_LOGS_MAX; NULL before the first */
+    size_t point_count;
     const hf_peer *alone;     /* the only one that sent anything since ... */
     uint64_t alone_since_ms;  /* ... this turn; NULL: there were several */
     uint64_t now_ms, wall_ms; /* of the last turn */
@@ -142,6 +183,7 @@ struct hf_hub {
     hf_scope_list headed;     /* scopes that its heads cover */
     uint64_t heads_taken;     /* heads accepted since we run */
     uint64_t heads_woken;     /* ... when peers were last woken */
+    hf_pulse pulse;
     uint64_t own_head_seq, own_head_at_ms; /* newest head over our own control log */
     bool starved;                          /* some peer ran out of budget: turn again soon */
     uint64_t refused;            /* relayed entries, or heads of them, that were not true */
@@ -176,6 +218,31 @@ void hf_peer_forget_renewal(hf_peer *peer); /* its link is gone */
 /* Answers some of those that wait, in one transaction of its own. */
 HF_MUST_CHECK hf_status hf_renew_turn(hf_hub *hub);
 void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw);
+
+/* ---- leasing.c ---- */
+HF_MUST_CHECK hf_status hf_peer_on_ask(hf_peer *peer, hf_bytes raw);
+void hf_peer_forget_ask(hf_peer *peer); /* its link is gone */
+/* Answers some of those that wait, in one transaction of its own. */
+HF_MUST_CHECK hf_status hf_leasing_turn(hf_hub *hub);
+void hf_peer_write_lease(hf_peer *peer, hf_buffer *raw);
+/* ---- receipts.c ---- */
+void hf_receipts_due(hf_peer *peer, size_t origin, uint8_t lane); /* more of it is on disk */
+void hf_receipts_forget(hf_peer *peer);                           /* its link is gone */
+/* After a commit: notes what a long upload has reached, and signs when it is time. */
+HF_MUST_CHECK hf_status hf_receipts_turn(hf_hub *hub);
+uint64_t hf_receipts_deadline_ms(const hf_hub *hub);
+void hf_peer_write_receipt(hf_peer *peer, hf_buffer *raw);
+/* ---- probe.c ---- */
+HF_MUST_CHECK hf_status hf_peer_probe(hf_peer *peer,
+                                      const hf_probe_frame *probe); /* in the batch */
+void hf_peer_write_probed(hf_peer *peer, uint64_t wall_ms, hf_buffer *raw);
+
+/* ---- pulse.c ---- */
+HF_MUST_CHECK hf_status hf_pulse_load(hf_hub *hub);
+HF_MUST_CHECK hf_status hf_pulse_turn(hf_hub *hub);
+uint64_t hf_pulse_deadline_ms(const hf_hub *hub);
+/* Is the unit refused on purpose? Then the session ends with BYE. */
+bool hf_pulse_refuses(hf_hub *hub, hf_peer *peer, const char *unit);
 
 /* ---- greet.c ---- */
 HF_MUST_CHECK hf_status hf_peer_find_certificate(hf_peer *peer);

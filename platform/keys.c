@@ -366,27 +366,46 @@ static hf_status keys_load(hf_keys *keys, const hf_key_paths *paths)
     return check_own(keys);
 }
 
-hf_status hf_keys_open(const hf_key_paths *paths, hf_keys **out)
+static hf_keys *keys_new(void)
 {
-    *out = NULL;
     hf_keys *keys = calloc(1, sizeof *keys);
-    if (!keys) return HF_ERR_NOMEM;
+    if (!keys) return NULL;
     mbedtls_pk_init(&keys->key);
     mbedtls_x509_crt_init(&keys->own);
     mbedtls_x509_crt_init(&keys->ca);
     keys->crypto.context = keys;
     keys->crypto.hash = crypto_hash;
     keys->crypto.random = crypto_random;
-    keys->crypto.sign = crypto_sign;
     keys->crypto.verify = crypto_verify;
     keys->crypto.certificate = crypto_certificate;
-    hf_status status = keys_load(keys, paths);
-    if (status == HF_OK) {
-        *out = keys;
-    } else {
-        hf_keys_close(keys);
-    }
+    return keys;
+}
+
+static hf_status keys_give(hf_keys *keys, hf_status status, hf_keys **out)
+{
+    *out = status == HF_OK ? keys : NULL;
+    if (status != HF_OK) hf_keys_close(keys);
     return status;
+}
+
+hf_status hf_keys_open(const hf_key_paths *paths, hf_keys **out)
+{
+    *out = NULL;
+    hf_keys *keys = keys_new();
+    if (!keys) return HF_ERR_NOMEM;
+    keys->crypto.sign = crypto_sign;
+    return keys_give(keys, keys_load(keys, paths), out);
+}
+
+hf_status hf_keys_open_ca(const char *path, hf_keys **out)
+{
+    *out = NULL;
+    hf_keys *keys = keys_new();
+    if (!keys) return HF_ERR_NOMEM;
+    hf_status status = load_optional(path, &keys->ca, &keys->has_ca);
+    if (status == HF_OK && !keys->has_ca) status = HF_ERR_NOT_FOUND;
+    if (status == HF_OK && !keys->ca.ca_istrue) status = HF_ERR_CORRUPT;
+    return keys_give(keys, status, out);
 }
 
 void hf_keys_close(hf_keys *keys)

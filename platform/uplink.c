@@ -241,10 +241,11 @@ void hf_uplink_turn(hf_uplink *uplink, hf_status status, uint64_t now_ms)
     log_state(uplink);
 }
 
-uint64_t hf_uplink_deadline_ms(const hf_uplink *uplink)
+uint64_t hf_uplink_deadline_ms(const hf_uplink *uplink, uint64_t now_ms)
 {
-    return uplink->dialled && !uplink->conn ? UINT64_MAX
-                                            : hf_edge_deadline_ms(uplink->options.edge);
+    uint64_t due_ms = hf_edge_deadline_ms(uplink->options.edge);
+    bool is_dialling = uplink->dialled && !uplink->conn;
+    return is_dialling && due_ms <= now_ms ? UINT64_MAX : due_ms;
 }
 
 bool hf_uplink_connected(const hf_uplink *uplink)

@@ -29,8 +29,9 @@ HF_MUST_CHECK hf_status hf_uplink_open(hf_loop *loop, const hf_uplink_options *o
                                        hf_uplink **out);
 /* After the node's own turn, whose status is given: sends what there is, dials when it is time. */
 void hf_uplink_turn(hf_uplink *uplink, hf_status status, uint64_t now_ms);
-/* The node's deadline; UINT64_MAX while a dial is under way, which says itself how it ends. */
-uint64_t hf_uplink_deadline_ms(const hf_uplink *uplink);
+/* The node's deadline; one that is past while a dial is under way is that of the dial, which says
+ * itself how it ends: UINT64_MAX. */
+uint64_t hf_uplink_deadline_ms(const hf_uplink *uplink, uint64_t now_ms);
 bool hf_uplink_connected(const hf_uplink *uplink);
 hf_validity hf_uplink_hub_validity(const hf_uplink *uplink); /* of the hub's certificate */
 /* Why the last dial failed, in words; "" when it did not. */

@@ -78,7 +78,7 @@ void hf_batch_rollback(hf_batch *batch)
     store->hlc = batch->hlc;
     store->pack_changed = batch->pack_changed;
     store->may_write = 0;
-    hf_origins_cut(store, batch->origin_count);
+    hf_origins_undo(store, batch->origin_count);
     hf_vectors_forget(store);
     hf_head_forget(store);
     batch_free(batch);
@@ -90,7 +90,9 @@ static hf_status commit(hf_batch *batch)
     hf_store *store = batch->store;
     hf_status status = hf_vectors_flush(store);
     if (status == HF_OK && batch->acks_changed) status = hf_acks_seal(store);
-    return status == HF_OK ? hf_sql_run(store, hf_sql(store, HF_SQL_COMMIT)) : status;
+    if (status == HF_OK) status = hf_sql_run(store, hf_sql(store, HF_SQL_COMMIT));
+    if (status == HF_OK) hf_origins_settle(store);
+    return status;
 }
 
 hf_status hf_batch_commit(hf_batch *batch)

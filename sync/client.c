@@ -49,6 +49,8 @@ void hf_client_link_up(hf_client *client, const hf_certificate *hub, uint64_t no
     hf_session_open(&client->session, HF_SIDE_CLIENT, now_ms);
     memset(&client->download, 0, sizeof client->download);
     hf_client_certificate_link(client);
+    hf_client_references_link(client);
+    hf_client_probe_link(client);
     client->fed_acked = client->claimed = 0;
     client->postponed = false;
     client->renewed = false;
@@ -70,7 +72,7 @@ static hf_status refuse(hf_client *client, hf_status status, const char *what)
     return status;
 }
 
-/* The end that needs no store is taken at once: WELCOME's time and the PONG's. */
+/* The end that needs no store is taken at once: the time that WELCOME, PONG and PROBED tell. */
 static void note_time(hf_client *client, const hf_message *message, uint64_t now_ms)
 {
     uint64_t took_ms = UINT64_MAX, hub_ms = 0;
@@ -80,6 +82,9 @@ static void note_time(hf_client *client, const hf_message *message, uint64_t now
     } else if (message->type == HF_FRAME_PONG) {
         took_ms = client->session.round_trip_ms;
         hub_ms = message->as.ping.wall_ms;
+    } else if (message->type == HF_FRAME_PROBED) {
+        took_ms = hf_client_probe_took_ms(client, message->as.probe.number, now_ms);
+        hub_ms = message->as.probe.wall_ms;
     }
     if (took_ms > HF_CLOCK_RTT_MAX_MS) return; /* too old to set a clock by */
     client->hub_time =
@@ -99,6 +104,7 @@ hf_status hf_client_recv(hf_client *client, hf_bytes message, uint64_t now_ms)
     if (status != HF_OK) return status;
     note_time(client, &frame, now_ms);
     if (frame.type == HF_FRAME_NONE || frame.type == HF_FRAME_PONG) return HF_OK;
+    hf_client_probe_heard(client, now_ms);
     status = hf_inbox_put(&client->inbox, client, raw);
     return status == HF_OK ? HF_OK : refuse(client, status, "inbox");
 }
@@ -154,7 +160,9 @@ hf_status hf_client_turn(hf_client *client, uint64_t now_ms, uint64_t wall_ms)
     if (status == HF_OK) status = renew(client);
     if (status == HF_OK && !client->looked) status = hf_client_renew_on(client);
     if (status == HF_OK) client->looked = true;
+    if (status == HF_OK) status = hf_client_references(client);
     if (status == HF_OK) status = look_for_writes(client);
+    hf_client_probe_tick(client, now_ms);
     if (status != HF_OK) hf_session_fail_status(&client->session, status, "store");
     return status;
 }
@@ -173,6 +181,7 @@ hf_status hf_client_send(hf_client *client, uint64_t now_ms, hf_bytes *message)
         status = hf_frame_seal(client->deflater, hf_buffer_bytes(&client->raw), &client->sealed);
     if (status != HF_OK) return refuse(client, status, "output");
     *message = hf_buffer_bytes(&client->sealed);
+    if (client->upload.logs) hf_upload_wired(&client->upload, message->size, now_ms);
     return HF_OK;
 }
 
@@ -187,6 +196,11 @@ uint64_t hf_client_deadline_ms(hf_client *client)
     uint64_t renewal = hf_client_renewal_at_ms(client);
     if (renewal <= client->wall_now_ms) renewal = UINT64_MAX;
     if (renewal < session) session = renewal;
+    uint64_t ask = hf_client_ask_at_ms(client);
+    if (ask > client->wall_now_ms && ask < session) session = ask;
+    if (hf_client_gives(client)) return 0;
+    uint64_t probe = hf_client_probe_at_ms(client);
+    if (probe > client->wall_now_ms && probe < session) session = probe;
     return head < session ? head : session;
 }
 

@@ -64,6 +64,15 @@ hf_validity hf_client_validity(hf_client *client);
 /* Why it is not renewed though it is time: a sentence; "" when all is well. */
 const char *hf_client_certificate_problem(const hf_client *client);
 
+/* ---- is the hub there: client_probe.c ---- */
+/* A session is open and its probes are answered: the hub saves what it is sent. */
+bool hf_client_in_touch(const hf_client *client);
+bool hf_client_silent(const hf_client *client);       /* a link, and no answer on it */
+uint64_t hf_client_heard_ms(const hf_client *client); /* monotonic; of an open session */
+/* An outage ended and its row is in the store: the hub is told with the next PROBE. */
+void hf_client_has_news(hf_client *client);
+void hf_client_free_mib(hf_client *client, uint64_t free_mib); /* room on our disk, to be told */
+
 /* The hub's clock: Unix time `hub_ms` when the monotonic clock stood at `at_ms`. */
 typedef struct hf_hub_time {
     bool known;

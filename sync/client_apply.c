@@ -246,6 +246,35 @@ static hf_status on_heads(hf_client *client, hf_batch *batch, const hf_heads *he
     return status;
 }
 
+/* ---- receipts ---- */
+
+static hf_status on_receipt(hf_client *client, hf_batch *batch, const hf_receipt_frame *frame)
+{
+    const hf_origin_row *hub = known_origin(client, frame->hub);
+    if (!hub) return bad(client, HF_CODE_TURN, "no ORIGIN came for index", frame->hub);
+    if (!hub->is_hub)
+        return bad(client, HF_CODE_SIGNATURE, "a receipt by no hub: origin", frame->hub);
+    hf_status status = HF_OK;
+    hf_receipt_item item;
+    for (hf_list walk = frame->logs; status == HF_OK && hf_next_receipt(&walk, &item);) {
+        hf_receipt *receipt = &item.receipt;
+        if (item.origin >= client->own_count)
+            return bad(client, HF_CODE_MALFORMED, "a receipt of a log not in HELLO:", item.origin);
+        receipt->hub = hub->id;
+        memcpy(receipt->epoch, frame->epoch, sizeof receipt->epoch);
+        receipt->time_ms = frame->time_ms;
+        memcpy(receipt->signature, frame->signature, HF_SIGNATURE_SIZE);
+        receipt->origin = client->own[item.origin]->id;
+        status = hf_batch_receipt(batch, receipt);
+        /* A former life of ours may have gone on elsewhere: then it is over what we do not hold. */
+        if (status == HF_ERR_PROTOCOL && item.origin > 0) status = HF_OK;
+        if (status == HF_ERR_PROTOCOL)
+            return bad(client, HF_CODE_SIGNATURE, "a receipt that is not true: entry",
+                       receipt->seq);
+    }
+    return status;
+}
+
 /* ---- the batch ---- */
 
 static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_message *message)
@@ -260,7 +289,10 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_FEED: return on_feed(client, batch, &message->as.feed);
     case HF_FRAME_HEADS: return on_heads(client, batch, &message->as.heads);
     case HF_FRAME_ACK: return on_ack(client, batch, &message->as.ack);
+    case HF_FRAME_RECEIPT: return on_receipt(client, batch, &message->as.receipt);
     case HF_FRAME_CERTIFICATE: return hf_client_on_certificate(client, &message->as.certificate);
+    case HF_FRAME_LEASE: return hf_client_on_lease(client, batch, &message->as.leased);
+    case HF_FRAME_PROBED: return hf_client_on_probed(client, message->as.probe.number);
     default: return HF_OK; /* CREDIT moves nothing that is stored */
     }
 }
@@ -275,8 +307,7 @@ static hf_status keep_place(hf_client *client, hf_batch *batch)
     return status;
 }
 
-/* Unix time as the hub tells it, where it has: the batch's hlc must not follow a wrong clock. */
-static uint64_t true_wall_ms(const hf_client *client)
+uint64_t hf_client_true_ms(const hf_client *client)
 {
     if (!client->hub_time.known) return client->wall_ms;
     return client->hub_time.hub_ms + (client->wall_now_ms - client->hub_time.at_ms);
@@ -286,7 +317,7 @@ static uint64_t true_wall_ms(const hf_client *client)
 static hf_status apply_first(hf_client *client, size_t count, size_t *culprit)
 {
     hf_batch *batch;
-    hf_status status = hf_batch_begin(client->store, true_wall_ms(client), &batch);
+    hf_status status = hf_batch_begin(client->store, hf_client_true_ms(client), &batch);
     if (status != HF_OK) return status;
     const hf_received *at = client->inbox.first;
     for (size_t i = 0; i < count && status == HF_OK; i++, at = at->next) {
@@ -324,6 +355,7 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
         hf_upload_window(&client->upload, message->as.credit.lane, message->as.credit.entries,
                          message->as.credit.bytes);
         return HF_OK;
+    case HF_FRAME_LEASE: hf_client_lease_settled(client); return HF_OK;
     case HF_FRAME_ACK:
         while (hf_next_acked(&logs, &acked))
             hf_upload_acked(&client->upload, &acked, client->wall_now_ms);
@@ -332,6 +364,7 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
             hf_client_relay_refused(client, &notice);
         }
         return HF_OK;
+    case HF_FRAME_PROBED: hf_client_probed(client, message->as.probe.number); return HF_OK;
     default: return HF_OK;
     }
 }

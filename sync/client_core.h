@@ -47,6 +47,24 @@ typedef struct hf_own_certificate {
     char problem[160];  /* why the last RENEW brought nothing */
 } hf_own_certificate;
 
+typedef struct hf_numbering { /* of records: client_references.c */
+    bool asked;               /* ASK is out on this link */
+    bool due;                 /* half of some block is used, or there is none */
+    bool giving;              /* records may wait for a number that we have */
+    uint64_t ask_at_ms;       /* monotonic: not before */
+    uint64_t looked;          /* the store's count of moves when `due` was looked up */
+} hf_numbering;
+typedef struct hf_probing {             /* on this link */
+    uint64_t number;                    /* of the newest PROBE */
+    bool begun;                         /* the session is open, and due_ms is set */
+    bool out;                           /* sent, not answered, not missed */
+    bool news;                          /* there is something to tell: do not wait */
+    unsigned missed;                    /* in a row */
+    uint64_t sent_ms, due_ms, heard_ms; /* monotonic */
+    uint64_t told_up_to_ms;             /* outages in it, by their last contact */
+    uint64_t free_mib;                  /* room on our disk, as last measured */
+} hf_probing;
+
 typedef struct hf_known { /* an origin that the hub named on this connection */
     uint32_t index;
     bool fresh; /* in the open batch: gone again if that is undone */
@@ -84,6 +102,8 @@ struct hf_client {
     hf_client_relays relays;
     bool hub_known; /* by its certificate: */
     hf_certificate hub;
+    hf_numbering numbering;
+    hf_probing probing;
 
     hf_download download;
     hf_known *known; /* ascending by index */
@@ -107,6 +127,8 @@ struct hf_client {
 /* Applies everything in the inbox, in one batch. A frame that turns out bad fails the session; what
  * came before it still counts. Not HF_OK: nothing counts. */
 HF_MUST_CHECK hf_status hf_client_apply(hf_client *client);
+/* Unix time as the hub tells it, where it has: what is written must not follow a wrong clock. */
+uint64_t hf_client_true_ms(const hf_client *client);
 
 /* ---- client_send.c ---- */
 /* Writes the next frame of ours into client->raw; empty when there is none. */
@@ -131,8 +153,7 @@ void hf_client_write_wish(hf_client *client);
 /* What came to be relayable since the last look. */
 HF_MUST_CHECK hf_status hf_client_relays_look(hf_client *client);
 /* The next frame for `next`, which the upload chose; none when it has to wait. */
-HF_MUST_CHECK hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next,
-                                              uint64_t now_ms);
+HF_MUST_CHECK hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next);
 HF_MUST_CHECK hf_status hf_client_relay_acked(hf_client *client, hf_batch *batch,
                                               const hf_acked *acked);
 /* The hub does not believe what we relayed of a log: all else goes on. */
@@ -152,6 +173,28 @@ uint64_t hf_client_renewal_at_ms(hf_client *client);
 void hf_client_write_renew(hf_client *client);
 HF_MUST_CHECK hf_status hf_client_on_certificate(hf_client *client,
                                                  const hf_certificate_frame *frame);
+
+/* ---- client_references.c ---- */
+void hf_client_references_link(hf_client *client); /* a new link: what was asked is forgotten */
+/* After what came is applied: are numbers to be asked for? Gives those that we have. */
+HF_MUST_CHECK hf_status hf_client_references(hf_client *client);
+bool hf_client_gives(const hf_client *client); /* the next turn may have numbers to give */
+/* When ASK is to be sent, by the monotonic clock; UINT64_MAX: not as things stand. */
+uint64_t hf_client_ask_at_ms(const hf_client *client);
+HF_MUST_CHECK hf_status hf_client_write_ask(hf_client *client);
+HF_MUST_CHECK hf_status hf_client_on_lease(hf_client *client, hf_batch *batch,
+                                           const hf_list *leased);
+void hf_client_lease_settled(hf_client *client); /* it is committed */
+/* ---- client_probe.c ---- */
+void hf_client_probe_link(hf_client *client); /* a new link: nothing is out */
+void hf_client_probe_heard(hf_client *client, uint64_t now_ms);
+void hf_client_probe_tick(hf_client *client, uint64_t now_ms);
+uint64_t hf_client_probe_took_ms(const hf_client *client, uint64_t number, uint64_t now_ms);
+bool hf_client_probe_due(const hf_client *client, uint64_t now_ms);
+uint64_t hf_client_probe_at_ms(const hf_client *client); /* monotonic; UINT64_MAX: none is due */
+HF_MUST_CHECK hf_status hf_client_write_probe(hf_client *client, uint64_t now_ms);
+HF_MUST_CHECK hf_status hf_client_on_probed(hf_client *client, uint64_t number); /* in the batch */
+void hf_client_probed(hf_client *client, uint64_t number); /* ... which is committed */
 
 /* ---- client_renew.c ---- */
 /* Mints a new incarnation and, after a fork, writes again under it what no hub is known to hold. */

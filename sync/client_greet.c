@@ -191,6 +191,24 @@ static hf_status resume_get(hf_client *client)
     return status;
 }
 
+/* How far this hub's receipts reach, for each log of `own`: it gives those that are lacking. */
+static hf_status receipts_get(hf_client *client, hf_buffer *items, size_t *count)
+{
+    hf_status status = HF_OK;
+    *count = 0;
+    for (size_t i = 0; i < client->own_count; i++) {
+        for (uint8_t lane = 0; lane < HF_LANE_COUNT && status == HF_OK; lane++) {
+            hf_receipted one = {.origin = (uint8_t)i, .lane = lane};
+            status = hf_receipt_newest(client->store, &client->resume.hub, client->own[i]->no, lane,
+                                       &one.seq);
+            if (status != HF_OK || one.seq == 0) continue;
+            hf_write_receipted(items, &one);
+            (*count)++;
+        }
+    }
+    return status == HF_OK ? items->status : status;
+}
+
 /* ---- HELLO ---- */
 
 hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
@@ -202,6 +220,9 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
     if (status == HF_OK) status = resume_get(client);
     hf_download stored = {.heads = 0};
     if (status == HF_OK) status = heads_get(client, &client->resume, &stored);
+    hf_buffer receipts = {0};
+    size_t receipt_count = 0;
+    if (status == HF_OK) status = receipts_get(client, &receipts, &receipt_count);
     hf_message message = {.type = HF_FRAME_HELLO};
     message.as.hello = (hf_hello){
         .protocol_min = HF_PROTOCOL,
@@ -213,10 +234,14 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
         .resume = client->resume,
         .wall_ms = client->wall_ms + (now_ms - client->wall_now_ms),
         .heads = stored.heads,
+        .wants_receipts = true,
+        .receipts_hub = client->resume.hub,
+        .receipts = {hf_buffer_bytes(&receipts), receipt_count},
     };
     if (status == HF_OK) hf_message_write(&client->raw, &message);
     hf_buffer_free(&walk.logs);
     hf_buffer_free(&walk.claims);
+    hf_buffer_free(&receipts);
     if (status != HF_OK) return status;
     client->hello_at_ms = now_ms;
     hf_session_greeted(&client->session);
@@ -297,9 +322,13 @@ static hf_status take_one_of_yours(hf_client *client, hf_batch *batch, const hf_
     if (yours->durable > log.seq) return HF_OK;
     bool other;
     status = is_other_branch(client, yours, &other);
+    /* More than we hold is not ours to count, at the centre either. */
+    uint64_t central = yours->central < log.seq ? yours->central : log.seq;
     if (status == HF_OK && !other)
-        status = hf_batch_acked(batch, &welcome->hub, origin, yours->lane, yours->durable,
-                                yours->central < log.seq ? yours->central : log.seq);
+        status = hf_batch_acked(batch, &welcome->hub, origin, yours->lane, yours->durable, central);
+    if (status == HF_OK && !other)
+        status =
+            hf_batch_fall_back(batch, &welcome->hub, origin, yours->lane, yours->durable, central);
     if (status != HF_OK || !other) return status;
     download->phase = HF_PHASE_RENEW;
     download->verdict = HF_FORKED;
@@ -325,12 +354,35 @@ static hf_status take_left(hf_client *client, hf_batch *batch, const hf_welcome 
     return status;
 }
 
+static bool is_named(const hf_welcome *welcome, size_t origin, uint8_t lane)
+{
+    hf_yours yours;
+    for (hf_list walk = welcome->yours; hf_next_yours(&walk, &yours);)
+        if (yours.origin == origin && yours.lane == lane) return true;
+    return false;
+}
+
+/* Of a log that WELCOME does not name the hub holds nothing, whatever it once acknowledged. */
+static hf_status take_unnamed(hf_client *client, hf_batch *batch, const hf_welcome *welcome,
+                              const hf_buffer *left)
+{
+    hf_status status = HF_OK;
+    for (size_t i = 0; i < client->own_count; i++) {
+        bool counts = !is_left(left, &client->own[i]->id);
+        for (uint8_t lane = 0; lane < HF_LANE_COUNT && counts && status == HF_OK; lane++)
+            if (!is_named(welcome, i, lane))
+                status = hf_batch_fall_back(batch, &welcome->hub, client->own[i], lane, 0, 0);
+    }
+    return status;
+}
+
 static hf_status take_yours(hf_client *client, hf_batch *batch, const hf_welcome *welcome)
 {
     hf_yours yours;
     hf_buffer left = {0};
     hf_status status = hf_meta_get(client->store, META_LEFT, &left);
     if (status == HF_OK) status = take_left(client, batch, welcome, &left);
+    if (status == HF_OK) status = take_unnamed(client, batch, welcome, &left);
     for (hf_list walk = welcome->yours; status == HF_OK && hf_next_yours(&walk, &yours);) {
         if (yours.origin >= client->own_count)
             status = HF_ERR_PROTOCOL;

@@ -187,7 +187,7 @@ static hf_status forget(hf_client *client, const hf_origin_row *row, uint8_t lan
     return status;
 }
 
-hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next, uint64_t now_ms)
+hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next)
 {
     hf_client_relays *relays = &client->relays;
     size_t place = next->log / HF_LANE_COUNT - HF_HELLO_ORIGINS_MAX;
@@ -214,7 +214,7 @@ hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next, u
     bool fits = walk.entries <= next->entries && walk.bytes <= next->bytes;
     if (!fits && client->upload.lanes[lane].entries > 0) return HF_OK;
     write_relay(client, (uint32_t)(HF_HELLO_ORIGINS_MAX + place), &head, &walk);
-    hf_upload_sent(&client->upload, next->log, head.seq, walk.entries, walk.bytes, now_ms);
+    hf_upload_sent(&client->upload, next->log, head.seq, walk.entries, walk.bytes);
     up->head_sent = head.seq;
     if (HF_PLANTED(RELAY_FORGETS)) return forget(client, row, lane, head.seq);
     return HF_OK;

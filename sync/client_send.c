@@ -27,12 +27,12 @@ static hf_status push_entry(void *context, const hf_entry *entry)
     return walk->client->items.status;
 }
 
-static hf_status write_push(hf_client *client, uint64_t now_ms)
+static hf_status write_push(hf_client *client)
 {
     push_walk walk = {.client = client};
     if (!hf_upload_choose(&client->upload, &walk.next)) return HF_OK;
     if (walk.next.log >= (size_t)HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT)
-        return hf_client_write_relay(client, &walk.next, now_ms);
+        return hf_client_write_relay(client, &walk.next);
     size_t origin = walk.next.log / HF_LANE_COUNT;
     uint8_t lane = (uint8_t)(walk.next.log % HF_LANE_COUNT);
     hf_buffer_clear(&client->items);
@@ -46,7 +46,7 @@ static hf_status write_push(hf_client *client, uint64_t now_ms)
                                 .lane = lane,
                                 .bodies = {hf_buffer_bytes(&client->items), walk.entries}};
     hf_message_write(&client->raw, &message);
-    hf_upload_sent(&client->upload, walk.next.log, walk.seq, walk.entries, walk.bytes, now_ms);
+    hf_upload_sent(&client->upload, walk.next.log, walk.seq, walk.entries, walk.bytes);
     return HF_OK;
 }
 
@@ -140,6 +140,8 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
     }
     hf_client_write_wish(client);
     if (client->raw.size > 0) return HF_OK;
+    if (hf_client_ask_at_ms(client) <= now_ms) return hf_client_write_ask(client);
+    if (hf_client_probe_due(client, now_ms)) return hf_client_write_probe(client, now_ms);
     if (download->phase == HF_PHASE_FEED && applied_position(client) > client->fed_acked) {
         write_feed_ack(client, applied_position(client));
         return HF_OK;
@@ -151,5 +153,5 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
     if (download->phase == HF_PHASE_VECTORS && !download->asked) return write_vector(client);
     size_t log;
     if (hf_upload_head_due(&client->upload, now_ms, &log)) return write_head(client, log, now_ms);
-    return client->upload.logs ? write_push(client, now_ms) : HF_OK;
+    return client->upload.logs ? write_push(client) : HF_OK;
 }

@@ -5,6 +5,7 @@
  * tables, knows from the log alone whom to admit. */
 #include "control.h"
 
+#include "lease.h"
 #include "store_core.h"
 #include "system_types.h"
 
@@ -390,6 +391,7 @@ hf_status hf_pack_load(hf_store *store)
         store->pack = newest;
         status = hf_conflicts_refresh(store);
     }
+    store->references_moved++; /* there may be other series */
     /* Rules and the list of conflicts change together, or neither does. */
     if (status != HF_OK) store->pack = former;
     hf_pack_close(status == HF_OK ? former : newest);
@@ -586,6 +588,7 @@ hf_status hf_control_fold(hf_store *store, const hf_record_id *id)
     case HF_TYPE_PACK: store->pack_changed = true; break;
     case HF_TYPE_VERDICT: status = fold_verdict(store, &record); break;
     case HF_TYPE_CLOCK: status = fold_clock(store, &record); break;
+    case HF_TYPE_LEASE: status = hf_lease_fold(store, &record); break;
     default: break; /* a system type of a later version: kept, not understood */
     }
     hf_record_clear(&record);

@@ -168,11 +168,12 @@ static hf_status settle_conflicts(hf_store *store, const hf_record *record, bool
     return status;
 }
 
-static hf_status settle(hf_store *store, hf_record *record)
+static hf_status settle(hf_store *store, hf_record *record, bool anew)
 {
     bool fresh = record->no == 0;
     hf_status status = settle_deleted(store, record);
     if (status == HF_OK) status = hf_record_store(store, record);
+    if (status == HF_OK) status = hf_reference_settle(store, record, anew);
     return status == HF_OK ? settle_conflicts(store, record, fresh) : status;
 }
 
@@ -192,7 +193,8 @@ static hf_status record_numbers(hf_store *store, int64_t after, int64_t numbers[
     return status;
 }
 
-/* The conflicts are a fold by the pack's rules: under another pack they are other ones. */
+/* The conflicts are a fold by the pack's rules, as is who bears which number: under another pack
+ * they are other ones. */
 static hf_status resettle_all(hf_store *store)
 {
     hf_status status = HF_OK;
@@ -205,6 +207,7 @@ static hf_status resettle_all(hf_store *store)
             status = hf_record_load_no(store, numbers[i], false, &record);
             if (status != HF_OK) break;
             status = settle_conflicts(store, &record, false);
+            if (status == HF_OK) status = hf_reference_settle(store, &record, true);
             hf_record_clear(&record);
         }
         if (count) after = numbers[count - 1];
@@ -264,7 +267,7 @@ hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *en
     bool begins = record.no == 0;
     if (begins) record.first = position;
     status = fold_part(&fold, &record, part, &facts);
-    if (status == HF_OK) status = settle(store, &record);
+    if (status == HF_OK) status = settle(store, &record, false);
     if (status == HF_OK && !begins) status = note_entry(store, record.no, position);
     hf_record_clear(&record);
     bool system = part->record.type < HF_TYPE_FIRST_PACK;
@@ -475,7 +478,7 @@ hf_status hf_record_refold(hf_store *store, int64_t no)
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_ELEMENTS_CLEAR);
     sqlite3_bind_int64(statement, 1, no);
     status = hf_sql_run(store, statement);
-    if (status == HF_OK) status = settle(store, &record);
+    if (status == HF_OK) status = settle(store, &record, true);
     hf_record_clear(&record);
     if (status != HF_OK) return status;
     statement =

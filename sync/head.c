@@ -6,12 +6,13 @@
  */
 #include "relay.h"
 #include "store_core.h"
+#include "tree.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAG_LEAF = 0x03, TAG_NODE = 0x04, TAG_HEAD = 0x05, SEAL_SIZE = 8 };
+enum { TAG_LEAF = 0x03, TAG_HEAD = 0x05, SEAL_SIZE = 8 };
 
 /* ---- the tree ---- */
 
@@ -31,79 +32,64 @@ static hf_status leaf_hash(const hf_crypto *crypto, const hf_head_leaf *leaf,
     return status;
 }
 
-static void node_hash(const hf_crypto *crypto, const uint8_t *left, const uint8_t *right,
-                      uint8_t out[HF_HASH_SIZE])
+static void note_beside(void *context, size_t index, const uint8_t hash[HF_HASH_SIZE])
 {
-    static const uint8_t tag = TAG_NODE;
-    hf_bytes pieces[] = {{&tag, 1}, {left, HF_HASH_SIZE}, {right, HF_HASH_SIZE}};
-    crypto->hash(crypto->context, pieces, 3, out);
-}
-
-/* Folds level after level in place, pairs from the left, an odd one carried up: the same tree as
- * RFC 9162's split at the largest power of two. Each leaf notes its sibling on every level it has
- * one. */
-static void tree_fold(const hf_crypto *crypto, uint8_t nodes[][HF_HASH_SIZE], hf_head_leaf *leaves,
-                      size_t count)
-{
-    size_t width = count;
-    for (unsigned level = 0; width > 1; level++, width = (width + 1) / 2) {
-        for (size_t i = 0; i < count; i++) {
-            size_t sibling = i >> level ^ 1;
-            if (sibling >= width) continue;
-            assert(leaves[i].path_count < HF_HEAD_PATH_MAX);
-            memcpy(leaves[i].path[leaves[i].path_count++], nodes[sibling], HF_HASH_SIZE);
-        }
-        for (size_t i = 0; i < width; i += 2) {
-            if (i + 1 < width)
-                node_hash(crypto, nodes[i], nodes[i + 1], nodes[i / 2]);
-            else
-                memmove(nodes[i / 2], nodes[i], HF_HASH_SIZE);
-        }
-    }
+    hf_head_leaf *leaf = &((hf_head_leaf *)context)[index];
+    assert(leaf->path_count < HF_HEAD_PATH_MAX);
+    memcpy(leaf->path[leaf->path_count++], hash, HF_HASH_SIZE);
 }
 
 hf_status hf_head_leaf_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
                             uint8_t root[HF_HASH_SIZE])
 {
-    if (leaf->count == 0 || leaf->count > HF_LOG_SCOPES_MAX || leaf->index >= leaf->count)
-        return HF_ERR_PROTOCOL;
+    if (leaf->count > HF_LOG_SCOPES_MAX) return HF_ERR_PROTOCOL;
+    hf_tree_way way = {leaf->index, leaf->count, leaf->path, leaf->path_count};
     hf_status status = leaf_hash(crypto, leaf, root);
-    size_t index = leaf->index, count = leaf->count, step = 0;
-    while (count > 1 && status == HF_OK) {
-        bool alone = index == count - 1 && count % 2 == 1;
-        if (!alone && step == leaf->path_count) return HF_ERR_PROTOCOL;
-        if (!alone && index % 2 == 0)
-            node_hash(crypto, root, leaf->path[step++], root);
-        else if (!alone)
-            node_hash(crypto, leaf->path[step++], root, root);
-        index /= 2;
-        count = (count + 1) / 2;
-    }
-    if (status == HF_OK && step != leaf->path_count) return HF_ERR_PROTOCOL;
-    return status;
+    return status == HF_OK ? hf_tree_climb(crypto, &way, root) : status;
 }
 
 /* ---- a log's scopes as they stood at one of its entries ---- */
 
-/* Each scope's last seq, ascending by scope; kept for the next head of the same log, which is a
- * little further on. Entries never change, so it stays right until a batch is rolled back. */
-struct hf_head_base {
+/* Each scope's last seq, ascending by scope; kept for the next head or receipt of the same log,
+ * which is a little further on. Entries never change, so it stays right until a batch is rolled
+ * back. Several, since a log's receipts come later than its heads, and lanes take turns. */
+enum { BASES = 8 };
+typedef struct head_base {
     int64_t log;
-    uint64_t seq;
+    uint64_t seq, used;
     size_t count;
     struct {
         uint32_t scope;
         uint64_t seq;
     } scopes[HF_LOG_SCOPES_MAX];
+} head_base;
+struct hf_head_bases {
+    uint64_t uses;
+    head_base base[BASES];
 };
 
 void hf_head_forget(hf_store *store)
 {
-    free(store->head_base);
-    store->head_base = NULL;
+    free(store->head_bases);
+    store->head_bases = NULL;
 }
 
-static hf_status base_note(hf_head_base *base, uint32_t scope, uint64_t seq)
+/* The one of this log that is nearest before `seq`; else the one that was left alone longest. */
+static head_base *base_choose(hf_head_bases *bases, int64_t log, uint64_t seq)
+{
+    head_base *nearest = NULL, *oldest = &bases->base[0];
+    for (size_t i = 0; i < BASES; i++) {
+        head_base *at = &bases->base[i];
+        if (at->used < oldest->used) oldest = at;
+        if (at->log != log || at->seq == 0 || at->seq > seq) continue;
+        if (!nearest || at->seq > nearest->seq) nearest = at;
+    }
+    head_base *chosen = nearest ? nearest : oldest;
+    chosen->used = ++bases->uses;
+    return chosen;
+}
+
+static hf_status base_note(head_base *base, uint32_t scope, uint64_t seq)
 {
     size_t at = base->count;
     while (at > 0 && base->scopes[at - 1].scope >= scope) at--;
@@ -119,7 +105,7 @@ static hf_status base_note(hf_head_base *base, uint32_t scope, uint64_t seq)
 }
 
 /* Adds rows of (scope, seq). */
-static hf_status base_read(hf_store *store, sqlite3_stmt *statement, hf_head_base *base)
+static hf_status base_read(hf_store *store, sqlite3_stmt *statement, head_base *base)
 {
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
@@ -133,7 +119,7 @@ static hf_status base_read(hf_store *store, sqlite3_stmt *statement, hf_head_bas
 }
 
 /* From the last accepted head of the log, if it is not past `seq` and has every leaf. */
-static hf_status base_from_head(hf_store *store, uint64_t seq, hf_head_base *base)
+static hf_status base_from_head(hf_store *store, uint64_t seq, head_base *base)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_HEAD_LOG);
     sqlite3_bind_int64(statement, 1, base->log);
@@ -156,7 +142,7 @@ static hf_status base_from_head(hf_store *store, uint64_t seq, hf_head_base *bas
 
 /* At the log's tail, the usual place, the vector has the answer. Further back the entries do, from
  * the last head on. */
-static hf_status base_at(hf_store *store, int64_t log, uint64_t seq, hf_head_base *base)
+static hf_status base_at(hf_store *store, int64_t log, uint64_t seq, head_base *base)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_LOG_LAST);
     sqlite3_bind_int64(statement, 1, log);
@@ -189,9 +175,10 @@ hf_status hf_head_leaves(hf_store *store, int64_t origin_no, uint8_t lane, uint6
 {
     *count = 0;
     int64_t log = hf_log_no(origin_no, lane);
-    if (!store->head_base) store->head_base = calloc(1, sizeof *store->head_base);
-    hf_head_base *base = store->head_base;
-    if (!base) return hf_store_say(store, HF_ERR_NOMEM, "Out of memory. What was saved is safe.");
+    if (!store->head_bases) store->head_bases = calloc(1, sizeof *store->head_bases);
+    if (!store->head_bases)
+        return hf_store_say(store, HF_ERR_NOMEM, "Out of memory. What was saved is safe.");
+    head_base *base = base_choose(store->head_bases, log, seq);
     hf_status status = hf_vectors_flush(store);
     if (status == HF_OK) status = base_at(store, log, seq, base);
     if (status == HF_OK && base->count == 0) status = HF_ERR_NOT_FOUND;
@@ -209,7 +196,7 @@ hf_status hf_head_leaves(hf_store *store, int64_t origin_no, uint8_t lane, uint6
         return status;
     }
     *count = base->count;
-    tree_fold(store->crypto, nodes, leaves, *count);
+    hf_tree_fold(store->crypto, nodes, *count, note_beside, leaves);
     memcpy(root, nodes[0], HF_HASH_SIZE);
     return HF_OK;
 }

@@ -74,10 +74,8 @@ static hf_status acked(hf_store *store, int64_t log, hf_log_state *out)
     sqlite3_bind_int64(statement, 1, log);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
-    if (status == HF_OK && row) {
-        out->acked = (uint64_t)sqlite3_column_int64(statement, 0);
-        out->central = (uint64_t)sqlite3_column_int64(statement, 1);
-    }
+    if (status == HF_OK && row) out->acked = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (status == HF_OK && row) out->central = (uint64_t)sqlite3_column_int64(statement, 1);
     sqlite3_reset(statement);
     return status;
 }

@@ -69,6 +69,9 @@ HF_MUST_CHECK hf_status hf_head_leaves(hf_store *store, int64_t origin_no, uint8
  * them, or those that a relay could show. HF_ERR_NOT_FOUND: it is not the one at `seq` any more. */
 HF_MUST_CHECK hf_status hf_head_kept_leaves(hf_store *store, const hf_head *head,
                                             hf_head_leaf leaves[HF_LOG_SCOPES_MAX], size_t *count);
+/* The root that a leaf's path leads to; HF_ERR_PROTOCOL when the path has the wrong length. */
+HF_MUST_CHECK hf_status hf_head_leaf_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
+                                          uint8_t root[HF_HASH_SIZE]);
 /* The newest accepted head of each log whose acceptance number is above `after`, in that order; and
  * their numbers. A hub passes heads on by this. */
 typedef hf_status (*hf_head_visitor)(void *context, uint64_t number, const hf_head *head,

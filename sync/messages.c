@@ -216,6 +216,34 @@ static bool read_head_item(hf_reader *reader, void *out)
     return true;
 }
 
+static bool read_receipted(hf_reader *reader, void *out)
+{
+    hf_receipted *receipted = out;
+    read_tuple(reader, 3);
+    receipted->origin = read_own_index(reader);
+    receipted->lane = read_lane(reader);
+    receipted->seq = read_seq(reader);
+    return receipted->seq > 0;
+}
+
+static bool read_receipt_item(hf_reader *reader, void *out)
+{
+    hf_receipt_item *item = out;
+    hf_receipt *receipt = &item->receipt;
+    memset(item, 0, sizeof *item);
+    read_tuple(reader, 6);
+    item->origin = read_own_index(reader);
+    receipt->lane = read_lane(reader);
+    receipt->seq = read_seq(reader);
+    receipt->index = read_u32(reader);
+    receipt->count = read_u32(reader);
+    if (receipt->count > HF_RECEIPT_LOGS_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+    receipt->path_count = read_count(reader, HF_RECEIPT_PATH_MAX);
+    for (size_t i = 0; i < receipt->path_count; i++)
+        hf_read_bytes_exact(reader, receipt->path[i], HF_HASH_SIZE);
+    return receipt->index < receipt->count && receipt->seq > 0;
+}
+
 static bool read_body(hf_reader *reader, void *out)
 {
     (void)out;
@@ -257,49 +285,9 @@ NEXT(hf_next_held, hf_held, read_held)
 NEXT(hf_next_acked, hf_acked, read_acked)
 NEXT(hf_next_notice, hf_notice, read_notice)
 NEXT(hf_next_head, hf_head_item, read_head_item)
+NEXT(hf_next_receipted, hf_receipted, read_receipted)
+NEXT(hf_next_receipt, hf_receipt_item, read_receipt_item)
 NEXT(hf_next_leaf, hf_head_leaf, read_leaf)
-
-hf_bodies hf_bodies_of_push(const hf_push *push)
-{
-    hf_bodies walk = {.reader = hf_reader_open(push->bodies.items), .left = push->bodies.count};
-    walk.origin = push->origin;
-    walk.lane = push->lane;
-    return walk;
-}
-
-hf_bodies hf_bodies_of_relay(const hf_relay *relay)
-{
-    hf_bodies walk = {.reader = hf_reader_open(relay->bodies.items), .left = relay->bodies.count};
-    walk.origin = relay->origin;
-    walk.lane = relay->lane;
-    return walk;
-}
-
-hf_bodies hf_bodies_of_runs(const hf_list *runs)
-{
-    return (hf_bodies){.reader = hf_reader_open(runs->items), .runs = runs->count};
-}
-
-bool hf_next_body(hf_bodies *walk)
-{
-    if (walk->left == 0 && walk->runs > 0) {
-        read_tuple(&walk->reader, 3);
-        walk->origin = read_u32(&walk->reader);
-        walk->lane = read_lane(&walk->reader);
-        walk->left = hf_read_array(&walk->reader, SIZE_MAX);
-        walk->runs--;
-    }
-    if (walk->left == 0) return false;
-    walk->body = hf_read_item(&walk->reader);
-    walk->left--;
-    return walk->reader.status == HF_OK;
-}
-
-int hf_log_name_compare(const hf_log_name *a, const hf_log_name *b)
-{
-    int order = memcmp(a->origin.bytes, b->origin.bytes, HF_ORIGIN_SIZE);
-    return order ? order : (a->lane > b->lane) - (a->lane < b->lane);
-}
 
 /* ---- frames ---- */
 
@@ -322,6 +310,7 @@ static void read_resume(hf_reader *reader, hf_hello *hello)
 static void read_hello(hf_reader *reader, hf_message *out)
 {
     hf_hello *hello = &out->as.hello;
+    *hello = (hf_hello){.wants_receipts = false};
     hello->protocol_min = read_u32(reader);
     hello->protocol_max = read_u32(reader);
     hello->implementation = read_short_text(reader, HF_TEXT_MAX);
@@ -454,6 +443,17 @@ static void read_heads(hf_reader *reader, hf_message *out)
     out->as.heads.number = read_seq(reader);
 }
 
+static void read_receipt(hf_reader *reader, hf_message *out)
+{
+    hf_receipt_frame *frame = &out->as.receipt;
+    hf_receipt_item item;
+    frame->hub = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
+    hf_read_bytes_exact(reader, frame->epoch, sizeof frame->epoch);
+    frame->time_ms = hf_read_uint_max(reader, INT64_MAX);
+    hf_read_bytes_exact(reader, frame->signature, HF_SIGNATURE_SIZE);
+    read_list(reader, HF_RECEIPT_LOGS_MAX, &frame->logs, read_receipt_item, &item);
+}
+
 static void read_renew(hf_reader *reader, hf_message *out)
 {
     (void)reader; /* that it came says it all */
@@ -537,6 +537,19 @@ static void read_bye(hf_reader *reader, hf_message *out)
     out->as.farewell.retry_after_ms = hf_read_uint_max(reader, UINT32_MAX);
 }
 
+/* HELLO's ninth item. Left out, or null: the device is sent no receipts. */
+static void read_hello_receipts(hf_reader *reader, hf_message *out)
+{
+    hf_hello *hello = &out->as.hello;
+    hf_receipted receipted;
+    hello->wants_receipts = hf_reader_kind(reader) != HF_KIND_NULL;
+    if (!hello->wants_receipts) return hf_read_null(reader);
+    read_tuple(reader, 2);
+    hf_read_bytes_exact(reader, hello->receipts_hub.bytes, HF_ORIGIN_SIZE);
+    read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &hello->receipts, read_receipted,
+              &receipted);
+}
+
 typedef struct frame_kind {
     uint8_t type, items; /* items after the type; more may follow */
     void (*read)(hf_reader *reader, hf_message *out);
@@ -560,9 +573,14 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_CERTIFICATE, 2, read_certificate},
     {HF_FRAME_RELAY, 8, read_relay},
     {HF_FRAME_RENEW_FOR, 1, read_renew_for},
+    {HF_FRAME_ASK, 1, hf_ask_read},
+    {HF_FRAME_LEASE, 1, hf_lease_read},
+    {HF_FRAME_RECEIPT, 5, read_receipt},
     {HF_FRAME_CREDIT, 3, read_credit},
     {HF_FRAME_PING, 1, read_ping},
     {HF_FRAME_PONG, 2, read_pong},
+    {HF_FRAME_PROBE, 8, hf_probe_read},
+    {HF_FRAME_PROBED, 2, hf_probed_read},
     {HF_FRAME_ERROR, 2, read_error},
     {HF_FRAME_BYE, 2, read_bye},
 };
@@ -586,9 +604,10 @@ hf_status hf_message_read(hf_bytes raw, hf_message *out)
     if (!kind && type < 128) return HF_ERR_PROTOCOL;
     if (kind && items < kind->items) return HF_ERR_PROTOCOL;
     if (kind) kind->read(&reader, out);
+    size_t read = kind ? kind->items : 0;
+    if (type == HF_FRAME_HELLO && read++ < items) read_hello_receipts(&reader, out);
     /* What a later version adds is skipped, but is still checked to be the CBOR we speak. */
-    for (size_t i = kind ? kind->items : 0; i < items && reader.status == HF_OK; i++)
-        (void)hf_read_item(&reader);
+    for (size_t i = read; i < items && reader.status == HF_OK; i++) (void)hf_read_item(&reader);
     status = hf_reader_end(&reader);
     if (status == HF_OK && kind) out->type = kind->type;
     return status;

@@ -6,7 +6,9 @@
 #ifndef HF_MESSAGES_H
 #define HF_MESSAGES_H
 
+#include "receipt.h"
 #include "apply.h"
+#include "outage.h"
 
 typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_NONE = 0, /* of an unknown type that may be ignored */
@@ -27,9 +29,14 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_CERTIFICATE = 17,
                              HF_FRAME_RELAY = 18,
                              HF_FRAME_RENEW_FOR = 19,
+                             HF_FRAME_ASK = 36,
+                             HF_FRAME_LEASE = 37,
+                             HF_FRAME_RECEIPT = 20,
                              HF_FRAME_CREDIT = 40,
                              HF_FRAME_PING = 50,
                              HF_FRAME_PONG = 51,
+                             HF_FRAME_PROBE = 52,
+                             HF_FRAME_PROBED = 53,
                              HF_FRAME_ERROR = 62,
                              HF_FRAME_BYE = 63
 } hf_frame_type;
@@ -58,6 +65,7 @@ enum {
     HF_CODE_SIGNATURE = 304,
     HF_CODE_EPOCH = 305,
     HF_CODE_BUSY = 400,
+    HF_CODE_DRILL = 401,
     HF_CODE_FULL = 402,
     HF_CODE_READ_ONLY = 403,
     HF_CODE_INTERNAL = 500,
@@ -88,6 +96,9 @@ typedef struct hf_hello {
     hf_cursor resume;
     uint64_t wall_ms;
     uint64_t heads; /* of this hub's, held up to this number */
+    bool wants_receipts;
+    hf_origin_id receipts_hub; /* whose receipts these are: */
+    hf_list receipts;          /* hf_next_receipted */
 } hf_hello;
 typedef struct hf_claim { /* an incarnation of the device and how far it has its logs */
     uint8_t incarnation[HF_INCARNATION_SIZE];
@@ -98,7 +109,12 @@ typedef struct hf_claimed_log {
     uint64_t seq;
     uint8_t chain[HF_HASH_SIZE];
 } hf_claimed_log;
+typedef struct hf_receipted { /* a log of the device's, and how far it has a receipt */
+    uint8_t origin, lane;
+    uint64_t seq;
+} hf_receipted;
 bool hf_next_claim(hf_list *list, hf_claim *out);
+bool hf_next_receipted(hf_list *list, hf_receipted *out);
 bool hf_next_claimed_log(hf_list *list, hf_claimed_log *out);
 
 typedef struct hf_welcome {
@@ -227,10 +243,34 @@ typedef struct hf_heads {
 bool hf_next_head(hf_list *list, hf_head_item *out);
 bool hf_next_leaf(hf_list *list, hf_head_leaf *out);
 
+typedef struct hf_receipt_frame { /* one signature, and what of it is the device's */
+    uint32_t hub;                 /* index of an ORIGIN: who signed */
+    uint8_t epoch[16];
+    uint64_t time_ms;
+    uint8_t signature[HF_SIGNATURE_SIZE];
+    hf_list logs; /* hf_next_receipt */
+} hf_receipt_frame;
+typedef struct hf_receipt_item {
+    uint8_t origin;     /* index in HELLO */
+    hf_receipt receipt; /* log and way alone: the rest is the frame's */
+} hf_receipt_item;
+bool hf_next_receipt(hf_list *list, hf_receipt_item *out);
+
 typedef struct hf_certificate_frame {
     hf_bytes certificate; /* DER; empty: none, and `text` says why */
     hf_bytes text;
 } hf_certificate_frame;
+
+typedef struct hf_asked { /* in ASK: numbers are wanted of a series */
+    hf_bytes series;
+    uint64_t last; /* of the newest block that was leased to this incarnation; 0: none */
+} hf_asked;
+typedef struct hf_leased { /* in LEASE */
+    hf_bytes series;
+    uint64_t first, last;
+} hf_leased;
+bool hf_next_asked(hf_list *list, hf_asked *out);
+bool hf_next_leased(hf_list *list, hf_leased *out);
 
 typedef struct hf_credit {
     uint8_t lane;
@@ -239,6 +279,19 @@ typedef struct hf_credit {
 typedef struct hf_pong { /* PING too, without the time */
     uint64_t nonce, wall_ms;
 } hf_pong;
+typedef struct hf_probe_frame { /* PROBE; of PROBED its number and the hub's wall_ms */
+    uint64_t number;
+    uint64_t wall_ms;   /* the device's own clock, uncorrected */
+    uint64_t waiting;   /* entries of its own that no hub is known to hold */
+    uint64_t oldest_ms; /* when the oldest of them was written; 0: none waits */
+    uint64_t free_mib;  /* room on its disk; 0: not known */
+    uint32_t pack_version;
+    hf_list outages; /* hf_next_outage */
+    hf_list windows; /* hf_next_window: ids of planned windows that it knows of */
+} hf_probe_frame;
+bool hf_next_outage(hf_list *list, hf_outage *out); /* without seer, told, position, unit */
+bool hf_next_window(hf_list *list, uint8_t out[HF_RECORD_ID_SIZE]);
+
 typedef struct hf_farewell { /* ERROR and BYE */
     uint32_t code;
     hf_bytes text;           /* ERROR */
@@ -263,8 +316,12 @@ typedef struct hf_message {
         hf_head_item head;
         hf_heads heads;
         hf_certificate_frame certificate;
+        hf_list asked;  /* ASK: hf_next_asked */
+        hf_list leased; /* LEASE: hf_next_leased */
+        hf_receipt_frame receipt;
         hf_credit credit;
         hf_pong ping;
+        hf_probe_frame probe;
         hf_farewell farewell;
     } as;
 } hf_message;
@@ -287,6 +344,21 @@ void hf_write_acked(hf_buffer *out, const hf_acked *acked);
 void hf_write_notice(hf_buffer *out, const hf_notice *notice);
 void hf_write_head_item(hf_buffer *out, const hf_head_item *item);
 void hf_write_leaf(hf_buffer *out, const hf_head_leaf *leaf);
+void hf_write_asked(hf_buffer *out, const hf_asked *asked);
+void hf_write_leased(hf_buffer *out, const hf_leased *leased);
+
+/* ---- messages_lease.c: for hf_message_read and hf_message_write ---- */
+void hf_ask_read(hf_reader *reader, hf_message *out);
+void hf_lease_read(hf_reader *reader, hf_message *out);
+void hf_lease_write(hf_buffer *out, const hf_message *message);
+void hf_write_receipted(hf_buffer *out, const hf_receipted *receipted);
+void hf_write_receipt_item(hf_buffer *out, const hf_receipt_item *item);
+void hf_write_outage(hf_buffer *out, const hf_outage *outage);
+
+/* ---- messages_probe.c: for hf_message_read and hf_message_write ---- */
+void hf_probe_read(hf_reader *reader, hf_message *out);
+void hf_probed_read(hf_reader *reader, hf_message *out);
+void hf_probe_write(hf_buffer *out, const hf_probe_frame *probe);
 
 /* Collects bodies into runs of one log each. Zero-initialise. */
 typedef struct hf_runs {

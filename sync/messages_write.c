@@ -116,9 +116,41 @@ void hf_write_leaf(hf_buffer *out, const hf_head_leaf *leaf)
     for (size_t i = 0; i < leaf->path_count; i++) hf_write_bytes(out, leaf->path[i], HF_HASH_SIZE);
 }
 
+void hf_write_receipted(hf_buffer *out, const hf_receipted *receipted)
+{
+    hf_write_array(out, 3);
+    hf_write_uint(out, receipted->origin);
+    hf_write_uint(out, receipted->lane);
+    hf_write_uint(out, receipted->seq);
+}
+
+void hf_write_receipt_item(hf_buffer *out, const hf_receipt_item *item)
+{
+    const hf_receipt *receipt = &item->receipt;
+    hf_write_array(out, 6);
+    hf_write_uint(out, item->origin);
+    hf_write_uint(out, receipt->lane);
+    hf_write_uint(out, receipt->seq);
+    hf_write_uint(out, receipt->index);
+    hf_write_uint(out, receipt->count);
+    hf_write_array(out, receipt->path_count);
+    for (size_t i = 0; i < receipt->path_count; i++)
+        hf_write_bytes(out, receipt->path[i], HF_HASH_SIZE);
+}
+
+static void write_receipt(hf_buffer *out, const hf_receipt_frame *frame)
+{
+    begin(out, HF_FRAME_RECEIPT, 6);
+    hf_write_uint(out, frame->hub);
+    hf_write_bytes(out, frame->epoch, sizeof frame->epoch);
+    hf_write_uint(out, frame->time_ms);
+    hf_write_bytes(out, frame->signature, HF_SIGNATURE_SIZE);
+    write_list(out, &frame->logs);
+}
+
 static void write_hello(hf_buffer *out, const hf_hello *hello)
 {
-    begin(out, HF_FRAME_HELLO, 9);
+    begin(out, HF_FRAME_HELLO, hello->wants_receipts ? 10 : 9);
     hf_write_uint(out, hello->protocol_min);
     hf_write_uint(out, hello->protocol_max);
     hf_write_text(out, (const char *)hello->implementation.data, hello->implementation.size);
@@ -136,6 +168,10 @@ static void write_hello(hf_buffer *out, const hf_hello *hello)
     }
     hf_write_uint(out, hello->wall_ms);
     hf_write_uint(out, hello->heads);
+    if (!hello->wants_receipts) return;
+    hf_write_array(out, 2);
+    hf_write_bytes(out, hello->receipts_hub.bytes, HF_ORIGIN_SIZE);
+    write_list(out, &hello->receipts);
 }
 
 static void write_welcome(hf_buffer *out, const hf_welcome *welcome)
@@ -255,6 +291,10 @@ static void write_short_frame(hf_buffer *out, const hf_message *message)
         write_numbers(out, HF_FRAME_PONG,
                       (uint64_t[]){message->as.ping.nonce, message->as.ping.wall_ms}, 2);
         break;
+    case HF_FRAME_PROBED:
+        write_numbers(out, HF_FRAME_PROBED,
+                      (uint64_t[]){message->as.probe.number, message->as.probe.wall_ms}, 2);
+        break;
     case HF_FRAME_BYE:
         write_numbers(out, HF_FRAME_BYE, (uint64_t[]){farewell->code, farewell->retry_after_ms}, 2);
         break;
@@ -298,7 +338,11 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
         begin(out, HF_FRAME_RENEW_FOR, 2);
         hf_write_bytes(out, message->as.key_id, HF_HASH_SIZE);
         break;
+    case HF_FRAME_ASK:
+    case HF_FRAME_LEASE: hf_lease_write(out, message); break;
     case HF_FRAME_CERTIFICATE: write_certificate(out, &message->as.certificate); break;
+    case HF_FRAME_RECEIPT: write_receipt(out, &message->as.receipt); break;
+    case HF_FRAME_PROBE: hf_probe_write(out, &message->as.probe); break;
     default: write_short_frame(out, message); break;
     }
 }

@@ -5,7 +5,9 @@
  * forces do not knock at once, and it knows whether its clock can be believed. */
 #include "node.h"
 
+#include "cutoff.h"
 #include "store.h"
+#include "system_types.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -33,6 +35,8 @@ struct hf_edge {
     uint64_t stored_hub_ms, stored_wall_ms;
     uint64_t synced_wall_ms, synced_saved_ms; /* last in sync; what of it is stored */
     char last_error[160];
+    hf_cutoff cutoff;
+    bool drilled; /* the hub refuses us on purpose */
 };
 
 static hf_status load(hf_edge *edge)
@@ -58,6 +62,7 @@ hf_status hf_edge_new(hf_store *store, const hf_edge_options *options, hf_edge *
     edge->hub_count = 1;
     hf_status status = hf_client_new(store, options->implementation, &edge->client);
     if (status == HF_OK) status = load(edge);
+    if (status == HF_OK) status = hf_cutoff_open(&edge->cutoff, store);
     if (status != HF_OK) {
         hf_edge_free(edge);
         return status;
@@ -70,6 +75,7 @@ void hf_edge_free(hf_edge *edge)
 {
     if (!edge) return;
     hf_client_free(edge->client);
+    hf_cutoff_close(&edge->cutoff);
     free(edge);
 }
 
@@ -216,6 +222,7 @@ void hf_edge_link_down(hf_edge *edge, uint64_t now_ms)
         delay_ms = session->retry_after_ms + random_below(edge, session->retry_after_ms / 4);
     if (edge->linked && session->by_peer && session->code == HF_CODE_REVOKED)
         delay_ms = HF_REDIAL_MAX_MS; /* only a person can change that */
+    if (edge->linked) edge->drilled = session->by_peer && session->code == HF_CODE_DRILL;
     edge->ended_well = false;
     edge->linked = false;
     edge->redial_at_ms = now_ms + delay_ms;
@@ -243,11 +250,30 @@ static hf_status keep_synced(hf_edge *edge)
     return status;
 }
 
+/* Are we cut off? Asked in every turn, with a link or without. */
+static hf_status look_for_hub(hf_edge *edge)
+{
+    hf_contact contact = {.now_ms = edge->wall_now_ms,
+                          .in_touch = edge->linked && hf_client_in_touch(edge->client)};
+    contact.reason = edge->drilled                    ? HF_OUTAGE_DRILL
+                     : hf_client_silent(edge->client) ? HF_OUTAGE_SILENT
+                                                      : HF_OUTAGE_LOST;
+    contact.heard_ms = contact.in_touch ? hf_client_heard_ms(edge->client) : edge->wall_now_ms;
+    hf_edge_clock(edge, edge->wall_now_ms, edge->wall_ms, &contact.true_ms, &contact.quality);
+    bool ended;
+    hf_status status = hf_cutoff_look(&edge->cutoff, &contact, &ended);
+    if (ended) hf_client_has_news(edge->client);
+    if (contact.in_touch) edge->drilled = false;
+    return status;
+}
+
 hf_status hf_edge_turn(hf_edge *edge, uint64_t now_ms, uint64_t wall_ms)
 {
     edge->wall_ms = wall_ms;
     edge->wall_now_ms = now_ms;
     hf_status status = hf_client_turn(edge->client, now_ms, wall_ms);
+    hf_status looked = look_for_hub(edge);
+    if (status == HF_OK) status = looked;
     if (!edge->linked) return status;
     const hf_session *session = hf_client_session(edge->client);
     bool in_sync = hf_client_caught_up(edge->client) && hf_client_uploaded(edge->client);
@@ -281,10 +307,12 @@ bool hf_edge_wants_close(const hf_edge *edge)
 
 uint64_t hf_edge_deadline_ms(const hf_edge *edge)
 {
-    if (!edge->linked) return edge->redial_at_ms;
-    uint64_t deadline_ms = hf_client_deadline_ms(edge->client);
-    bool is_lower = edge->at > 0 && edge->better_at_ms > edge->wall_now_ms;
-    return is_lower && edge->better_at_ms < deadline_ms ? edge->better_at_ms : deadline_ms;
+    uint64_t due_ms = edge->linked ? hf_client_deadline_ms(edge->client) : edge->redial_at_ms;
+    uint64_t cutoff_ms = hf_cutoff_deadline_ms(&edge->cutoff);
+    bool waits = !edge->linked && cutoff_ms > edge->wall_now_ms;
+    bool is_lower = edge->linked && edge->at > 0 && edge->better_at_ms > edge->wall_now_ms;
+    if (is_lower && edge->better_at_ms < due_ms) due_ms = edge->better_at_ms;
+    return waits && cutoff_ms < due_ms ? cutoff_ms : due_ms;
 }
 
 /* ---- our certificate ---- */
@@ -336,6 +364,11 @@ void hf_edge_clock(const hf_edge *edge, uint64_t now_ms, uint64_t wall_ms, uint6
     *quality = quality_at_age(wall_ms - edge->stored_wall_ms);
 }
 
+void hf_edge_free_mib(hf_edge *edge, uint64_t free_mib)
+{
+    hf_client_free_mib(edge->client, free_mib);
+}
+
 void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out)
 {
     memset(out, 0, sizeof *out);
@@ -348,6 +381,11 @@ void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out)
     uint64_t true_ms;
     uint8_t quality;
     hf_edge_clock(edge, edge->wall_now_ms, edge->wall_ms, &true_ms, &quality);
+    out->cut_off = edge->cutoff.open;
+    out->drill = edge->cutoff.open && edge->drilled;
+    out->contact_wall_ms = edge->cutoff.open ? edge->cutoff.outage.last_ms : 0;
+    if (!edge->cutoff.open && edge->linked && edge->cutoff.begun)
+        out->contact_wall_ms = true_ms - (edge->wall_now_ms - hf_client_heard_ms(edge->client));
     if (out->clock_known) out->clock_offset_ms = (int64_t)(true_ms - edge->wall_ms);
     const hf_certificate *hub = hf_client_hub(edge->client);
     if (edge->linked && hub) {

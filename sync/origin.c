@@ -54,8 +54,41 @@ static hf_status cache_add(hf_store *store, hf_origin_row *row)
     return HF_OK;
 }
 
-void hf_origins_cut(hf_store *store, size_t count)
+struct hf_origin_before {
+    hf_origin_row row;
+    struct hf_origin_before *next;
+};
+
+/* A batch that fails takes back what it learnt of an origin that was here already. */
+static hf_status before_keep(hf_store *store, const hf_origin_row *row)
 {
+    if (!store->batch) return HF_OK; /* a statement of its own: done, or not */
+    struct hf_origin_before *before = malloc(sizeof *before);
+    if (!before) return hf_store_say(store, HF_ERR_NOMEM, "Out of memory. What was saved is safe.");
+    *before = (struct hf_origin_before){*row, store->origins_before};
+    store->origins_before = before;
+    return HF_OK;
+}
+
+/* The oldest of a row's is the last to be put back. */
+static void before_end(hf_store *store, bool undo)
+{
+    while (store->origins_before) {
+        struct hf_origin_before *before = store->origins_before;
+        store->origins_before = before->next;
+        if (undo) *store->origins[before->row.no - 1] = before->row;
+        free(before);
+    }
+}
+
+void hf_origins_settle(hf_store *store)
+{
+    before_end(store, false);
+}
+
+void hf_origins_undo(hf_store *store, size_t count)
+{
+    before_end(store, true);
     if (count == store->origin_count) return;
     while (store->origin_count > count) free(store->origins[--store->origin_count]);
     memset(store->origin_table, 0, store->origin_table_size * sizeof *store->origin_table);
@@ -257,7 +290,8 @@ hf_status hf_origin_learn(hf_store *store, const uint8_t key_id[HF_HASH_SIZE],
     } else {
         fresh.no = row->no;
         fresh.own = row->own;
-        status = row_write(store, HF_SQL_ORIGIN_SET, &fresh, certificate);
+        status = before_keep(store, row);
+        if (status == HF_OK) status = row_write(store, HF_SQL_ORIGIN_SET, &fresh, certificate);
         if (status == HF_OK) *row = fresh;
     }
     *out = row;
@@ -303,12 +337,13 @@ hf_status hf_origin_mint(hf_store *store)
     if (status == HF_OK) status = hf_sql_exec(store, "COMMIT");
     if (status != HF_OK) {
         hf_store_undo(store);
-        hf_origins_cut(store, before);
+        hf_origins_undo(store, before);
         return status;
     }
     if (store->own) store->own->own = false;
     store->own = store->origins[row->no - 1];
     store->own->own = true;
+    store->references_moved++; /* the former one's numbers are not ours */
     return HF_OK;
 }
 

@@ -108,6 +108,8 @@ static bool is_in_turn(const hf_session *session, uint8_t type)
     case HF_FRAME_RENEW_FOR:
     case HF_FRAME_FEED_ACK:
     case HF_FRAME_HEAD:
+    case HF_FRAME_ASK:
+    case HF_FRAME_PROBE:
     case HF_FRAME_RENEW: return session->side == HF_SIDE_HUB && open;
     case HF_FRAME_ORIGIN: return open; /* a station names authors, too */
     default: return session->side == HF_SIDE_CLIENT && open;

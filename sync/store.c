@@ -282,7 +282,8 @@ static hf_status set_modes(hf_store *store)
         return hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF");
     hf_status status = hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
                                           "PRAGMA cache_size=-8192");
-    if (status == HF_OK) sqlite3_wal_autocheckpoint(store->db, HF_WAL_PAGES); /* cannot fail */
+    int pages = store->is_hub ? HF_WAL_PAGES : HF_WAL_PAGES_DEVICE;
+    if (status == HF_OK) sqlite3_wal_autocheckpoint(store->db, pages); /* cannot fail */
     return status;
 }
 

@@ -68,8 +68,9 @@ struct hf_store {
     hf_pack *pack;
     hf_origin_row **origins; /* by no - 1; rows never move */
     size_t origin_count, origin_capacity;
-    hf_origin_row **origin_table; /* by the id's first bytes, open addressing */
-    size_t origin_table_size;     /* a power of two, or 0 */
+    hf_origin_row **origin_table;            /* by the id's first bytes, open addressing */
+    size_t origin_table_size;                /* a power of two, or 0 */
+    struct hf_origin_before *origins_before; /* of the open batch: rows it changed, as they were */
     hf_origin_row *own;
     uint8_t epoch[16];
     uint64_t position; /* of the last entry in our feed */
@@ -84,12 +85,13 @@ struct hf_store {
     uint64_t crowded[HF_CROWDED_SLOTS];
     hf_batch *batch; /* the open one, or NULL */
     hf_txn *txn;
-    uint32_t may_write;             /* a scope found to be open to this device; 0: none yet */
-    bool clock_caps;                /* clock_cap has rows: qualities must be looked up */
-    bool pack_changed;              /* a newer one may be held: to be looked for after a commit */
-    uint64_t head_number;           /* last acceptance number given to a head */
-    struct hf_head_base *head_base; /* head.c: where the last head was worked out; may be NULL */
-    bool found_all;                 /* find.c: the last question was put to every record */
+    uint32_t may_write;               /* a scope found to be open to this device; 0: none yet */
+    bool clock_caps;                  /* clock_cap has rows: qualities must be looked up */
+    uint64_t references_moved;        /* rises when a block or the pack changes, or who we are */
+    bool pack_changed;                /* a newer one may be held: to be looked for after a commit */
+    uint64_t head_number;             /* last acceptance number given to a head */
+    bool found_all;                   /* find.c: the last question was put to every record */
+    struct hf_head_bases *head_bases; /* head.c: where heads were worked out last; may be NULL */
     char problem[512];
 };
 
@@ -156,7 +158,9 @@ HF_MUST_CHECK hf_status hf_origin_intern(hf_store *store, const hf_origin_id *id
                                          hf_origin_row **out);
 HF_MUST_CHECK hf_status hf_origin_mint(hf_store *store); /* a new incarnation becomes `own` */
 HF_MUST_CHECK hf_status hf_origin_own_certificate(hf_store *store); /* once enrolled */
-void hf_origins_cut(hf_store *store, size_t count); /* after a rollback: forget later ones */
+void hf_origins_settle(hf_store *store); /* what the batch learnt of them is durable */
+/* After a rollback: those past `count` are forgotten, the others are as they were. */
+void hf_origins_undo(hf_store *store, size_t count);
 static inline int64_t hf_log_no(int64_t origin_no, uint8_t lane)
 {
     return origin_no * 8 + lane;
@@ -304,10 +308,7 @@ HF_MUST_CHECK hf_status hf_log_chain_through(hf_store *store, int64_t log, uint6
                                              uint8_t out[HF_HASH_SIZE]);
 
 /* ---- head.c ---- */
-/* The root that a leaf's path leads to; HF_ERR_PROTOCOL when the path has the wrong length. */
-HF_MUST_CHECK hf_status hf_head_leaf_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
-                                          uint8_t root[HF_HASH_SIZE]);
-typedef struct hf_head_base hf_head_base;
+typedef struct hf_head_bases hf_head_bases;
 void hf_head_forget(hf_store *store); /* after a rollback, and at close */
 /* Is the signature by the origin's certified key? HF_ERR_NOT_FOUND: its certificate is not known.
  */
@@ -317,6 +318,15 @@ HF_MUST_CHECK hf_status hf_head_read_leaves(hf_bytes bytes, hf_head_leaf leaves[
 /* The leaves in a row of (seq, hlc, root, signature, leaves), which is sealed as a whole. Borrowed
  * from the statement. HF_ERR_CORRUPT: it is not as it was stored. */
 HF_MUST_CHECK hf_status hf_head_row_leaves(hf_store *store, sqlite3_stmt *row, hf_bytes *out);
+
+/* ---- reference.c ---- */
+/* The record is stored: brings the tables of who bears which number up to date with it. `anew`: it
+ * was folded from nothing, and may have lost what it had. */
+HF_MUST_CHECK hf_status hf_reference_settle(hf_store *store, hf_record *record, bool anew);
+/* For check.c: is the block's row (state, origin, series, first) what was stored? */
+HF_MUST_CHECK hf_status hf_block_check(hf_store *store, sqlite3_stmt *row, void *context);
+/* For verify: do these tables say of the record what it holds? */
+HF_MUST_CHECK hf_status hf_reference_matches(hf_store *store, hf_record *record, bool *matches);
 
 /* ---- control.c ---- */
 /* A record of a system type changed in the open batch: brings its table up to date. */

@@ -44,6 +44,23 @@ enum {
     HF_CLOCK_QUALITY = 2
 };
 
+/* HF_TYPE_LEASE */
+enum {
+    HF_LEASE_SERIES = 1,
+    HF_LEASE_RANGE = 2,  /* [first, last] */
+    HF_LEASE_HOLDER = 3, /* bytes: the origin that may use them */
+    HF_LEASE_KEY_ID = 4, /* bytes: its key */
+    HF_LEASE_GRANTED = 5 /* Unix ms */
+};
+
+/* HF_TYPE_WINDOW: a planned outage, announced to every device */
+enum {
+    HF_WINDOW_FROM = 1, /* Unix ms */
+    HF_WINDOW_UNTIL = 2,
+    HF_WINDOW_WHY = 3,
+    HF_WINDOW_STANDING = 4 /* "planned" -> "called_off" */
+};
+
 /* Ascending by number. */
 const hf_type *hf_system_types(size_t *count);
 

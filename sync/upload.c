@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { HEAD_WIRE = 192 }; /* bytes of a HEAD on its way */
+
 hf_status hf_upload_open(hf_upload *upload, size_t origin_count)
 {
     assert(origin_count > 0 && origin_count <= HF_HELLO_ORIGINS_MAX);
@@ -14,7 +16,7 @@ hf_status hf_upload_open(hf_upload *upload, size_t origin_count)
     upload->logs = calloc(origin_count * HF_LANE_COUNT, sizeof *upload->logs);
     if (!upload->logs) return HF_ERR_NOMEM;
     upload->origin_count = upload->signer_count = origin_count;
-    upload->frame_size = HF_FRAME_TARGET_SIZE / 4; /* until the link has shown what it can do */
+    hf_pace_open(&upload->pace);
     return HF_OK;
 }
 
@@ -50,7 +52,7 @@ static bool lane_room(const hf_upload *upload, uint8_t lane, hf_upload_next *out
     uint32_t entries = upload->lanes[lane].entries, bytes = upload->lanes[lane].bytes;
     uint32_t most = upload->lanes[lane].window_entries, room = upload->lanes[lane].window_bytes;
     out->entries = HF_PUSH_ENTRIES_MAX;
-    out->bytes = upload->frame_size;
+    out->bytes = hf_pace_frame(&upload->pace);
     if (HF_PLANTED(CREDIT_IGNORED)) return true;
     if (entries >= most || room == 0) return false;
     if (entries > 0 && bytes + (uint64_t)HF_ENTRY_SIZE_MAX > room) return false;
@@ -76,34 +78,70 @@ static bool limit_unsigned(const hf_upload_log *log, hf_upload_next *out)
     return true;
 }
 
-bool hf_upload_choose(const hf_upload *upload, hf_upload_next *out)
+/* The first log of the lane that has something which the hub lets go. */
+static bool lane_next(const hf_upload *upload, uint8_t lane, hf_upload_next *out)
 {
-    if (upload->flight_count == HF_PUSHES_MAX) return false;
-    for (uint8_t i = 0; i < HF_LANE_COUNT; i++) {
-        uint8_t lane = HF_PLANTED(LANE_ORDER) ? (uint8_t)(HF_LANE_COUNT - 1 - i) : i;
-        for (size_t origin = 0; origin < upload->origin_count; origin++) {
-            out->log = origin * HF_LANE_COUNT + lane;
-            const hf_upload_log *log = &upload->logs[out->log];
-            out->after = log->sent;
-            if (log->sent >= log->last || !lane_room(upload, lane, out)) continue;
-            if (origin < upload->signer_count && !limit_unsigned(log, out)) continue;
-            return true;
-        }
+    for (size_t origin = 0; origin < upload->origin_count; origin++) {
+        out->log = origin * HF_LANE_COUNT + lane;
+        const hf_upload_log *log = &upload->logs[out->log];
+        out->after = log->sent;
+        if (log->sent >= log->last || !lane_room(upload, lane, out)) continue;
+        if (origin < upload->signer_count && !limit_unsigned(log, out)) continue;
+        return true;
     }
     return false;
 }
 
-void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entries, size_t bytes,
-                    uint64_t now_ms)
+/* The most urgent one that has something; HF_LANE_COUNT: none. */
+static uint8_t first_lane(const hf_upload *upload, hf_upload_next *out)
+{
+    for (uint8_t i = 0; i < HF_LANE_COUNT; i++) {
+        uint8_t lane = HF_PLANTED(LANE_ORDER) ? (uint8_t)(HF_LANE_COUNT - 1 - i) : i;
+        if (lane_next(upload, lane, out)) return lane;
+    }
+    return HF_LANE_COUNT;
+}
+
+/* Of those below `first` that have something, the one after whoever had the last turn. */
+static uint8_t floor_lane(const hf_upload *upload, uint8_t first, hf_upload_next *out)
+{
+    for (uint8_t i = 1; i <= HF_LANE_COUNT; i++) {
+        uint8_t lane = (uint8_t)((upload->floor_lane + i) % HF_LANE_COUNT);
+        if (lane > first && lane_next(upload, lane, out)) return lane;
+    }
+    return HF_LANE_COUNT;
+}
+
+static bool floor_due(const hf_upload *upload)
+{
+    if (HF_PLANTED(LANE_STARVED)) return false;
+    return upload->owed >= hf_pace_quarter(&upload->pace);
+}
+
+bool hf_upload_choose(const hf_upload *upload, hf_upload_next *out)
+{
+    if (upload->flight_count == HF_PUSHES_MAX) return false;
+    uint8_t first = first_lane(upload, out);
+    if (first == HF_LANE_COUNT) return false;
+    if (floor_due(upload) && hf_pace_open_for(&upload->pace, upload->pace.in_flight)) {
+        hf_upload_next below;
+        if (floor_lane(upload, first, &below) < HF_LANE_COUNT) {
+            *out = below;
+            return true;
+        }
+    }
+    uint64_t ahead = 0;
+    for (uint8_t lane = 0; lane <= first; lane++) ahead += upload->lanes[lane].wire;
+    return hf_pace_open_for(&upload->pace, ahead);
+}
+
+void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entries, size_t bytes)
 {
     assert(upload->flight_count < HF_PUSHES_MAX);
     assert(seq > upload->logs[log].sent);
     size_t slot = (upload->first + upload->flight_count++) % HF_PUSHES_MAX;
-    upload->flights[slot] = (hf_flight){.log = (uint32_t)log,
-                                        .seq = seq,
-                                        .entries = entries,
-                                        .bytes = (uint32_t)bytes,
-                                        .at_ms = now_ms};
+    upload->flights[slot] =
+        (hf_flight){.log = (uint32_t)log, .seq = seq, .entries = entries, .bytes = (uint32_t)bytes};
     upload->lanes[log % HF_LANE_COUNT].entries += entries;
     upload->lanes[log % HF_LANE_COUNT].bytes += (uint32_t)bytes;
     upload->logs[log].sent = seq;
@@ -111,18 +149,35 @@ void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entrie
     upload->logs[log].unsigned_bytes += bytes;
 }
 
-/* Halves or doubles what one frame holds by how long its acknowledgement took. On a thin link a
- * frame then fills about the wire's quarter of a second, and an urgent entry waits no longer. */
-static void pace(hf_upload *upload, const hf_flight *flight, uint64_t now_ms)
+/* Who goes before others owes them their share; who went before a more urgent lane has had it. */
+static void settle_floor(hf_upload *upload, uint8_t lane, uint64_t wire)
 {
-    uint64_t took_ms = now_ms - flight->at_ms;
-    if (took_ms > HF_PUSH_SLOW_MS) {
-        upload->frame_size /= 2;
-        if (upload->frame_size < HF_PUSH_SIZE_MIN) upload->frame_size = HF_PUSH_SIZE_MIN;
-    } else if (took_ms < HF_PUSH_FAST_MS && flight->bytes * 2 > upload->frame_size) {
-        upload->frame_size *= 2;
-        if (upload->frame_size > HF_FRAME_TARGET_SIZE) upload->frame_size = HF_FRAME_TARGET_SIZE;
+    hf_upload_next next;
+    uint8_t first = first_lane(upload, &next);
+    if (first < lane) {
+        upload->owed -= wire < upload->owed ? wire : upload->owed;
+        upload->floor_lane = lane;
     }
+    bool waits = floor_lane(upload, lane < first ? lane : first, &next) < HF_LANE_COUNT;
+    uint64_t share = HF_PLANTED(FLOOR_WITHOUT_MEASURE) ? wire : wire / (HF_LANE_FLOOR - 1);
+    if (!waits)
+        upload->owed = 0;
+    else if (first >= lane)
+        upload->owed += share;
+}
+
+void hf_upload_wired(hf_upload *upload, size_t wire, uint64_t now_ms)
+{
+    size_t newest = (upload->first + upload->flight_count - 1) % HF_PUSHES_MAX;
+    hf_flight *flight = upload->flight_count ? &upload->flights[newest] : NULL;
+    if (!flight || flight->mark.size) {
+        hf_pace_besides(&upload->pace, wire);
+        return;
+    }
+    uint8_t lane = (uint8_t)(flight->log % HF_LANE_COUNT);
+    flight->mark = hf_pace_sent(&upload->pace, flight->bytes, wire, now_ms);
+    upload->lanes[lane].wire += flight->mark.size;
+    settle_floor(upload, lane, flight->mark.size);
 }
 
 /* Takes off every flight of `log` up to `seq`, keeping the others in order. */
@@ -135,7 +190,8 @@ static void land(hf_upload *upload, size_t log, uint64_t seq, uint64_t now_ms)
         if (flight.log == log && flight.seq <= seq) {
             upload->lanes[lane].entries -= flight.entries;
             upload->lanes[lane].bytes -= flight.bytes;
-            pace(upload, &flight, now_ms);
+            upload->lanes[lane].wire -= flight.mark.size;
+            if (flight.mark.size) hf_pace_acked(&upload->pace, &flight.mark, now_ms);
         } else {
             upload->flights[(upload->first + kept++) % HF_PUSHES_MAX] = flight;
         }
@@ -180,17 +236,27 @@ void hf_upload_stop(hf_upload *upload, size_t log, uint64_t now_ms)
     land(upload, log, UINT64_MAX, now_ms);
 }
 
+/* Heads take no more of a thin link than the lanes' floor. */
+static uint64_t head_interval_ms(const hf_upload *upload)
+{
+    uint32_t rate = upload->pace.rate ? upload->pace.rate : UINT32_MAX;
+    uint64_t thin_ms = (uint64_t)HEAD_WIRE * HF_LANE_FLOOR * 1000 / rate;
+    if (thin_ms > HF_HEAD_INTERVAL_MAX_MS) return HF_HEAD_INTERVAL_MAX_MS;
+    return thin_ms > HF_HEAD_INTERVAL_MS ? thin_ms : HF_HEAD_INTERVAL_MS;
+}
+
 /* Earliest time for the next head of this log; UINT64_MAX when it owes none. */
-static uint64_t head_time(const hf_upload_log *log)
+static uint64_t head_time(const hf_upload *upload, const hf_upload_log *log)
 {
     if (log->sent == 0 || log->head_sent >= log->sent || log->stopped) return UINT64_MAX;
-    return log->head_at_ms && !is_unsigned_full(log) ? log->head_at_ms + HF_HEAD_INTERVAL_MS : 0;
+    return log->head_at_ms && !is_unsigned_full(log) ? log->head_at_ms + head_interval_ms(upload)
+                                                     : 0;
 }
 
 bool hf_upload_head_due(const hf_upload *upload, uint64_t now_ms, size_t *log)
 {
     for (size_t i = 0; i < upload->signer_count * HF_LANE_COUNT && upload->logs; i++) {
-        if (head_time(&upload->logs[i]) > now_ms) continue;
+        if (head_time(upload, &upload->logs[i]) > now_ms) continue;
         *log = i;
         return true;
     }
@@ -209,7 +275,8 @@ uint64_t hf_upload_deadline_ms(const hf_upload *upload)
 {
     uint64_t deadline = UINT64_MAX;
     for (size_t i = 0; i < upload->signer_count * HF_LANE_COUNT && upload->logs; i++)
-        if (head_time(&upload->logs[i]) < deadline) deadline = head_time(&upload->logs[i]);
+        if (head_time(upload, &upload->logs[i]) < deadline)
+            deadline = head_time(upload, &upload->logs[i]);
     return deadline;
 }
 

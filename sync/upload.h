@@ -7,6 +7,7 @@
 #define HF_UPLOAD_H
 
 #include "messages.h"
+#include "pace.h"
 
 typedef struct hf_upload_log { /* one own log, as this session sees it */
     uint64_t last;             /* written here */
@@ -29,19 +30,22 @@ typedef struct hf_flight { /* one PUSH frame on its way */
     uint32_t log;
     uint64_t seq; /* its last */
     uint32_t entries, bytes;
-    uint64_t at_ms;
+    hf_pace_mark mark; /* size 0: not yet on the wire */
 } hf_flight;
 
 typedef struct hf_upload {
     hf_upload_log *logs;               /* origin index * HF_LANE_COUNT + lane */
     size_t origin_count, signer_count; /* of the first ones the heads are ours to sign */
     struct {
-        uint32_t entries, bytes; /* unacknowledged */
+        uint32_t entries, bytes; /* unacknowledged ... */
+        uint64_t wire;           /* ... and as they went out */
         uint32_t window_entries, window_bytes;
     } lanes[HF_LANE_COUNT];
     hf_flight flights[HF_PUSHES_MAX]; /* oldest first, from `first` on, around */
     size_t first, flight_count;
-    size_t frame_size; /* raw bytes that one PUSH should hold: the link's quarter second */
+    hf_pace pace;
+    uint64_t owed;      /* wire bytes that the lanes which had to wait may have now */
+    uint8_t floor_lane; /* the last of them that got some */
 } hf_upload;
 
 typedef struct hf_upload_next {
@@ -58,10 +62,13 @@ HF_MUST_CHECK hf_status hf_upload_grow(hf_upload *upload, size_t origin_count);
 void hf_upload_free(hf_upload *upload);
 void hf_upload_window(hf_upload *upload, uint8_t lane, uint32_t entries, uint32_t bytes);
 
-/* What the next PUSH should hold. False: nothing may go now. */
+/* What the next PUSH should hold. False: nothing may go now. The most urgent lane that has
+ * something goes; of HF_LANE_FLOOR bytes one goes to the others that have, in turn, so that none
+ * waits for ever. */
 bool hf_upload_choose(const hf_upload *upload, hf_upload_next *out);
-void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entries, size_t bytes,
-                    uint64_t now_ms);
+void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entries, size_t bytes);
+/* A frame went out as so many bytes: the PUSH of the last hf_upload_sent, or any other. */
+void hf_upload_wired(hf_upload *upload, size_t wire, uint64_t now_ms);
 /* Could the hub have said this? False: it acknowledges what we never sent. */
 bool hf_upload_admits(const hf_upload *upload, const hf_acked *acked);
 void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms); /* admitted */

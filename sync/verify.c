@@ -5,6 +5,8 @@
  * on: a person who is told that one record of a hundred thousand is wrong can use the others. */
 #include "verify.h"
 
+#include "receipt.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -360,6 +362,24 @@ static hf_status check_logs(verifying *verify)
     }
 }
 
+/* ---- receipts ---- */
+
+static hf_status check_receipt(void *context, const hf_receipt *receipt)
+{
+    char place[PLACE_SIZE];
+    verifying *verify = context;
+    hf_store *store = verify->store;
+    const hf_origin_row *origin = hf_origin_by_id(store, &receipt->origin);
+    hf_status status = hf_receipt_check(store, receipt);
+    verify->report->receipts++;
+    if (status == HF_ERR_PROTOCOL || status == HF_ERR_NOT_FOUND) {
+        hf_verify_fault(verify->report, "The receipt at %s is not what a hub signed for.",
+                        place_of(store, hf_log_no(origin->no, receipt->lane), receipt->seq, place));
+        status = HF_OK;
+    }
+    return hf_verify_excuse(store, verify->report, status);
+}
+
 /* ---- all of it ---- */
 
 hf_status hf_store_verify(hf_store *store, hf_verify_report *out)
@@ -369,6 +389,8 @@ hf_status hf_store_verify(hf_store *store, hf_verify_report *out)
     verifying verify = {.store = store, .report = out};
     hf_status status = check_feed(&verify);
     if (status == HF_OK) status = check_logs(&verify);
+    if (status == HF_OK)
+        status = hf_verify_excuse(store, out, hf_receipt_each(store, check_receipt, &verify));
     free(verify.chains);
     return status == HF_OK ? hf_verify_records(store, out) : status;
 }

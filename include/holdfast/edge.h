@@ -79,9 +79,14 @@ typedef struct hf_edge_status {
     bool clock_known;
     bool is_station;               /* the hub that we are connected to is one */
     char hub_name[HF_NAME_SIZE];   /* what its certificate calls it; "" when not connected */
+    bool cut_off;                  /* an outage, as this device sees it; it lasts */
+    bool drill;                    /* ... on purpose */
+    uint64_t contact_wall_ms;      /* when the hub last answered, hub time; 0: not in this run */
     char certificate_problem[160]; /* why ours is not renewed though it is time; "" */
     char last_error[160];          /* why the last link ended; "" when it did not */
 } hf_edge_status;
+/* Room on the device's disk, as its owner measured it: told to the hub, for its readiness. */
+void hf_edge_free_mib(hf_edge *edge, uint64_t free_mib);
 void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out);
 /* When our own certificate holds; zeros when there is none. */
 hf_validity hf_edge_validity(hf_edge *edge);

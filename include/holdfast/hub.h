@@ -46,6 +46,14 @@ void hf_hub_free(hf_hub *hub);
  * dials, receives and sends by it as an edge does; its turn is part of hf_hub_turn, and so is its
  * deadline while it is connected. */
 hf_edge *hf_hub_upstream(hf_hub *hub);
+/* The hub begins to serve, or ends: it notes how long it was away, and from now on, in its turns,
+ * that it lives. Without these, as for a command that only looks, it notes nothing. */
+HF_MUST_CHECK hf_status hf_hub_begin(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms);
+HF_MUST_CHECK hf_status hf_hub_rest(hf_hub *hub, uint64_t wall_ms);
+/* A drill: until then every device of the unit is refused, through restarts too. One at a time:
+ * HF_ERR_BUSY. `until_ms` in the past ends it. */
+HF_MUST_CHECK hf_status hf_hub_drill(hf_hub *hub, const char *unit, uint64_t until_ms,
+                                     uint64_t wall_ms);
 
 /* May a device with this key connect? By the hub's own table, at every connection. */
 bool hf_hub_admits(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE]);
@@ -105,6 +113,13 @@ HF_MUST_CHECK hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char 
                                       const char *reason, uint64_t wall_ms);
 /* Publishes a compiled pack to every device. HF_ERR_INPUT: not newer, or would not converge. */
 HF_MUST_CHECK hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint64_t wall_ms);
+
+/* Announces a planned outage to every device; or calls it off. `id`: of its record. Durable when
+ * HF_OK. HF_ERR_INPUT: it ends before it begins, or the reason is empty or too long. */
+HF_MUST_CHECK hf_status hf_hub_window(hf_hub *hub, uint64_t from_ms, uint64_t until_ms,
+                                      const char *why, uint64_t wall_ms, hf_record_id *id);
+HF_MUST_CHECK hf_status hf_hub_window_call_off(hf_hub *hub, const hf_record_id *id,
+                                               const char *actor, uint64_t wall_ms);
 
 typedef struct hf_peer_status {
     char name[128];

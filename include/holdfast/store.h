@@ -200,6 +200,7 @@ HF_MUST_CHECK hf_status hf_store_standing(hf_store *store, hf_standing *out);
 typedef struct hf_verify_report {
     uint64_t entries, chains, heads; /* checked */
     uint64_t heads_unproved;         /* log tails that no signed head covers yet */
+    uint64_t receipts;               /* of hubs, checked against the log and their signatures */
     uint64_t faults;                 /* wrong chain, vector, head or record */
     char first_fault[256];           /* a sentence; "" when none */
 } hf_verify_report;

@@ -18,7 +18,8 @@ static bool upload(nodes *n)
 {
     folder edge = {.keys = n->edge_node.keys, .store = n->edge_node.store};
     hf_standing standing;
-    if (!folder_write(&edge, GEN_COUNT, PER_COMMIT)) return false;
+    double unasked;
+    if (!folder_write(&edge, GEN_COUNT, PER_COMMIT, &unasked)) return false;
     double began = bench_seconds();
     if (!nodes_upload(n, HF_LANE_CRIME, GEN_COUNT, SECONDS_MAX)) return false;
     double seconds = bench_seconds() - began;

@@ -22,9 +22,8 @@ int main(int argument_count, char **arguments)
     bool written = per_commit > 0 && folder_open(&f, arguments[1], false) &&
                    gen_is_the_peers(hf_keys_crypto(f.keys)) &&
                    hf_store_standing(f.store, &before) == HF_OK;
-    double began = bench_seconds();
-    written = written && folder_write(&f, count, per_commit);
-    double seconds = bench_seconds() - began;
+    double seconds = 0;
+    written = written && folder_write(&f, count, per_commit, &seconds);
     written = written && hf_store_standing(f.store, &after) == HF_OK &&
               after.records == before.records + count;
     folder_close(&f);

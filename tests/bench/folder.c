@@ -5,6 +5,7 @@
 #include "platform/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -66,17 +67,15 @@ bool folder_scopes(folder *f)
     return false;
 }
 
-static hf_status write_batch(folder *f, gen *g, uint32_t count, hf_buffer *value)
+static hf_status write_batch(folder *f, const gen_record *records, uint32_t first, uint32_t count,
+                             hf_buffer *value)
 {
     hf_author author = {.actor = "PC 4411 Rees", .wall_ms = hf_clock_wall_ms(), .quality = 3};
     hf_txn *txn;
     hf_status status = hf_txn_begin(f->store, &author, &txn);
     if (status != HF_OK) return status;
-    for (uint32_t i = 0; i < count && status == HF_OK; i++) {
-        gen_record record;
-        uint32_t scope = f->scopes[g->index % f->scope_count];
-        gen_next(g, &record);
-        status = gen_write(txn, &record, scope, value);
+    for (uint32_t i = first; i < first + count && status == HF_OK; i++) {
+        status = gen_write(txn, &records[i], f->scopes[i % f->scope_count], value);
         hf_txn_next_entry(txn);
     }
     if (status == HF_OK) return hf_txn_commit(txn, NULL, NULL);
@@ -84,17 +83,30 @@ static hf_status write_batch(folder *f, gen *g, uint32_t count, hf_buffer *value
     return status;
 }
 
-bool folder_write(folder *f, uint32_t count, uint32_t per_commit)
+/* Making the records up is no part of writing them. */
+static gen_record *made_up(uint32_t count)
 {
     gen g = gen_start();
+    gen_record *records = calloc(count, sizeof *records);
+    for (uint32_t i = 0; i < count && records; i++) gen_next(&g, &records[i]);
+    return records;
+}
+
+bool folder_write(folder *f, uint32_t count, uint32_t per_commit, double *seconds)
+{
     hf_buffer value = {0};
-    hf_status status = HF_OK;
     if (!folder_scopes(f)) return false;
+    gen_record *records = made_up(count);
+    hf_status status = records ? HF_OK : HF_ERR_NOMEM;
+    double began = bench_seconds();
     for (uint32_t done = 0; done < count && status == HF_OK; done += per_commit) {
         uint32_t now = count - done < per_commit ? count - done : per_commit;
-        status = write_batch(f, &g, now, &value);
+        status = write_batch(f, records, done, now, &value);
     }
+    *seconds = bench_seconds() - began;
+    free(records);
     hf_buffer_free(&value);
-    if (status != HF_OK) fprintf(stderr, "bench: %s\n", hf_store_problem(f->store));
+    if (status != HF_OK)
+        fprintf(stderr, "bench: %s: %s\n", hf_status_name(status), hf_store_problem(f->store));
     return status == HF_OK;
 }

@@ -27,8 +27,9 @@ void folder_close(folder *f);
 bool folder_scopes(folder *f);
 
 /* Writes the first `count` of gen.h's records, which never end, each an entry of its own, over the
- * scopes in turn, `per_commit` in each transaction. Says on standard error what failed. */
-bool folder_write(folder *f, uint32_t count, uint32_t per_commit);
+ * scopes in turn, `per_commit` in each transaction; `seconds` is what the writing alone took. Says
+ * on standard error what failed. */
+bool folder_write(folder *f, uint32_t count, uint32_t per_commit, double *seconds);
 
 double bench_seconds(void); /* monotonic, the same in every process of this machine */
 

@@ -20,7 +20,7 @@ def one_write(stage, count, per_commit):
 
 
 def local_write(stage, plan, add):
-    count = plan.count(800, 100)
+    count = plan.count(4000, 100)  # past the first time round of both journals
     for _ in plan.rounds:
         add("local_write", one_write(stage, count, 1),
             stage.limit("blobs", count, 1, 0)["rate"])

@@ -18,7 +18,7 @@ enum {
     SESSION_BYTES = 8 * 1024, /* L4: greetings, vectors and certificates of one session */
     ENTRY_BYTES = 192,        /* L4: an entry's share of heads and frames, when it comes alone */
     MISSING_TIMES = 3,        /* L4's k */
-    PING_BYTES = 4,           /* L4: per second of a link's life */
+    PING_BYTES = 7,           /* L4: per second of a link: a PROBE and its answer each 15 s */
     IN_FLIGHT_MAX = HF_CREDIT_BYTES + HF_CREDIT_BYTES / 2 + HF_FRAME_SIZE_MAX /* S15, stalled */
 };
 

@@ -94,6 +94,8 @@ static hf_status open_store(sim_world *world, sim_node *node, char *problem, siz
                               .station = node->is_station};
         status = hf_hub_new(node->store, &hub, &node->hub);
         if (status == HF_OK) node->edge = hf_hub_upstream(node->hub);
+        if (status == HF_OK)
+            status = hf_hub_begin(node->hub, sim_node_now(world, node), sim_node_wall(world, node));
     } else if (status == HF_OK) {
         hf_edge_options edge = {.implementation = "sim"};
         status = hf_edge_new(node->store, &edge, &node->edge);

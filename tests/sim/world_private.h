@@ -118,8 +118,9 @@ typedef struct sim_node {
     bool epoch_known;
     uint64_t acked[SIM_LOGS]; /* of its present incarnation, as far as it was told */
     uint64_t cursor;
-    uint64_t wall_seen_ms; /* highest wall time given to it in this step */
-    uint64_t turn_wall_ms; /* wall time of its last turn */
+    uint64_t lived_wall_ms; /* the hub's: by its clock, when it last ran */
+    uint64_t wall_seen_ms;  /* highest wall time given to it in this step */
+    uint64_t turn_wall_ms;  /* wall time of its last turn */
 } sim_node;
 
 typedef struct sim_message {

@@ -357,6 +357,36 @@ static void a_cursor_is_stored_with_what_it_covers_or_not_at_all(void **state)
     kit_entry_free(&entry);
 }
 
+/* It was cited only, so its row is there; what it is comes in a batch that fails. */
+static void an_origin_learnt_in_a_batch_that_fails_is_learnt_in_the_next(void **state)
+{
+    kit *k = *state;
+    kit_node *writer = &k->edges[0], *editor = &k->edges[1];
+    hf_record_id crime = kit_crime(k, writer, "Window broken");
+    kit_entry entry = kit_take(writer, 0);
+    assert_int_equal(kit_give(k, writer, editor, &entry, 0).what, HF_APPLIED_NEW);
+    kit_set(k, editor, &crime, KIT_SUMMARY, kit_text(k, "Two windows broken"));
+    kit_entry edit = kit_take(editor, 0);
+    assert_int_equal(kit_give(k, editor, &k->hub, &edit, 0).what, HF_APPLIED_NEW);
+    for (int commits = 0; commits < 2; commits++) {
+        hf_batch *batch;
+        assert_false(hf_origin_by_id(k->hub.store, &entry.dot.origin)->known);
+        assert_int_equal(hf_batch_begin(k->hub.store, k->wall_ms, &batch), HF_OK);
+        assert_true(kit_introduce(writer, &k->hub, &entry.dot.origin)->known);
+        if (commits)
+            assert_int_equal(hf_batch_commit(batch), HF_OK);
+        else
+            hf_batch_rollback(batch);
+    }
+    kit_shut(&k->hub);
+    kit_open(&k->hub);
+    const hf_origin_row *row = hf_origin_by_id(k->hub.store, &entry.dot.origin);
+    assert_true(row->known);
+    assert_string_not_equal(row->name, "");
+    kit_entry_free(&edit);
+    kit_entry_free(&entry);
+}
+
 /* ---- withheld, stepped over, opened again ---- */
 
 static void what_is_behind_a_withheld_entry_flows_on(void **state)
@@ -511,6 +541,7 @@ int main(void)
         KIT_TEST(a_batch_that_fails_changes_nothing),
         KIT_TEST(a_cursor_is_stored_with_what_it_covers_or_not_at_all),
         KIT_TEST(what_is_behind_a_withheld_entry_flows_on),
+        KIT_TEST(an_origin_learnt_in_a_batch_that_fails_is_learnt_in_the_next),
         KIT_TEST(others_step_over_a_withheld_entry_and_do_not_learn_what_it_said),
         KIT_TEST(a_verdict_closes_what_counted_and_opens_it_again),
         KIT_TEST(what_was_withheld_from_the_start_counts_once_it_is_opened),

@@ -4,7 +4,7 @@
 
 #include "sync/control.h"
 #include "sync/log.h"
-#include "sync/saved.h"
+#include "sync/safe.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,13 +41,15 @@ static void what_is_written_at_a_station_reaches_all(void **state)
 
 static hf_place place_of(tiers *t, size_t node, size_t writer)
 {
-    hf_saved saved;
+    hf_place place;
+    char name[HF_NAME_SIZE];
+    hf_store *store = t->nodes[node].store;
     hf_dot dot = {
         .origin = hf_store_own_origin(t->nodes[writer].store)->id, .lane = HF_LANE_CRIME, .seq = 1};
-    assert_int_equal(hf_saved_where(t->nodes[node].store, &dot, &saved), HF_OK);
-    if (saved.place == HF_AT_STATION && node != STATION)
-        assert_string_equal(saved.station, "north");
-    return saved.place;
+    assert_int_equal(hf_safe_place(store, &dot, &place), HF_OK);
+    assert_int_equal(hf_safe_station(store, &dot, name), HF_OK);
+    if (place == HF_PLACE_STATION && node != STATION) assert_string_equal(name, "north");
+    return place;
 }
 
 /* No screen says "at the hub" before the centre has it on disk. */
@@ -60,21 +62,21 @@ static void a_receipt_is_the_stations_until_the_centre_has_it(void **state)
     t->nodes[STATION].offline = true;
     tiers_cut(t, STATION);
     hf_record_id record = tiers_crime(t, FIRST, "While the centre is dark");
-    assert_int_equal(place_of(t, FIRST, FIRST), HF_AT_DEVICE);
+    assert_int_equal(place_of(t, FIRST, FIRST), HF_PLACE_DEVICE);
     tiers_run(t);
     assert_string_equal(tiers_summary(t, SECOND, &record), "While the centre is dark");
     assert_true(hf_edge_next_receipt(t->nodes[FIRST].edge, &dot, &at_centre));
     assert_false(at_centre);
     for (size_t i = STATION; i < t->count; i++)
-        assert_int_equal(place_of(t, i, FIRST), HF_AT_STATION);
+        assert_int_equal(place_of(t, i, FIRST), HF_PLACE_STATION);
     assert_int_equal(tiers_standing(t, FIRST).at_station, 1);
     t->nodes[STATION].offline = false;
     tiers_wait(t, HF_REDIAL_MAX_MS);
     assert_string_equal(tiers_summary(t, CENTRE, &record), "While the centre is dark");
     assert_true(hf_edge_next_receipt(t->nodes[FIRST].edge, &dot, &at_centre));
     assert_true(at_centre);
-    assert_int_equal(place_of(t, FIRST, FIRST), HF_AT_HUB);
-    assert_int_equal(place_of(t, STATION, FIRST), HF_AT_HUB);
+    assert_int_equal(place_of(t, FIRST, FIRST), HF_PLACE_HUB);
+    assert_int_equal(place_of(t, STATION, FIRST), HF_PLACE_HUB);
     assert_int_equal(tiers_standing(t, FIRST).at_station, 0);
     tiers_free(t);
 }
