@@ -5,6 +5,7 @@
 #include "messages.h"
 
 #include "frame.h"
+#include "messages_end.h"
 
 #include <string.h>
 
@@ -475,10 +476,7 @@ static bool read_withheld(hf_reader *reader, void *out)
     return *seq > 0;
 }
 
-bool hf_next_seq(hf_list *list, uint64_t *out)
-{
-    return list_next(list, read_withheld, out);
-}
+NEXT(hf_next_seq, uint64_t, read_withheld)
 
 static void read_relay(hf_reader *reader, hf_message *out)
 {
@@ -502,39 +500,6 @@ static void read_relay(hf_reader *reader, hf_message *out)
 static void read_renew_for(hf_reader *reader, hf_message *out)
 {
     hf_read_bytes_exact(reader, out->as.key_id, HF_HASH_SIZE);
-}
-
-static void read_credit(hf_reader *reader, hf_message *out)
-{
-    out->as.credit.lane = read_lane(reader);
-    out->as.credit.entries = read_u32(reader);
-    out->as.credit.bytes = read_u32(reader);
-}
-
-static void read_ping(hf_reader *reader, hf_message *out)
-{
-    out->as.ping.nonce = hf_read_uint(reader);
-    out->as.ping.wall_ms = 0;
-}
-
-static void read_pong(hf_reader *reader, hf_message *out)
-{
-    out->as.ping.nonce = hf_read_uint(reader);
-    out->as.ping.wall_ms = hf_read_uint_max(reader, INT64_MAX);
-}
-
-static void read_error(hf_reader *reader, hf_message *out)
-{
-    out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
-    out->as.farewell.text = read_short_text(reader, HF_TEXT_MAX);
-    out->as.farewell.retry_after_ms = 0;
-}
-
-static void read_bye(hf_reader *reader, hf_message *out)
-{
-    out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
-    out->as.farewell.text = (hf_bytes){NULL, 0};
-    out->as.farewell.retry_after_ms = hf_read_uint_max(reader, UINT32_MAX);
 }
 
 /* HELLO's ninth item. Left out, or null: the device is sent no receipts. */
@@ -576,13 +541,13 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_ASK, 1, hf_ask_read},
     {HF_FRAME_LEASE, 1, hf_lease_read},
     {HF_FRAME_RECEIPT, 5, read_receipt},
-    {HF_FRAME_CREDIT, 3, read_credit},
-    {HF_FRAME_PING, 1, read_ping},
-    {HF_FRAME_PONG, 2, read_pong},
+    {HF_FRAME_CREDIT, 3, hf_credit_read},
+    {HF_FRAME_PING, 1, hf_ping_read},
+    {HF_FRAME_PONG, 2, hf_pong_read},
     {HF_FRAME_PROBE, 8, hf_probe_read},
     {HF_FRAME_PROBED, 2, hf_probed_read},
-    {HF_FRAME_ERROR, 2, read_error},
-    {HF_FRAME_BYE, 2, read_bye},
+    {HF_FRAME_ERROR, 2, hf_error_read},
+    {HF_FRAME_BYE, 2, hf_bye_read},
 };
 
 static const frame_kind *kind_of(uint64_t type)
