@@ -37,6 +37,9 @@ hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, uint64_t own_ent
         status = hf_log_last(store, hf_log_no(store->own->no, lane), &last);
         if (status == HF_OK) status = hf_guard_reserve(store, last->seq, own_entries);
     }
+    /* A row that was lent before would hold the journal where it stood then. */
+    (void)hf_sql(store, HF_SQL_ENTRY_AT);
+    (void)hf_sql(store, HF_SQL_ENTRY_DOT);
     if (status == HF_OK) status = hf_sql_run(store, hf_sql(store, HF_SQL_BEGIN));
     if (status != HF_OK) return status;
     hf_batch *batch = calloc(1, sizeof *batch);

@@ -221,7 +221,7 @@ void hf_edge_link_down(hf_edge *edge, uint64_t now_ms)
     if (edge->linked && session->by_peer && session->retry_after_ms > 0)
         delay_ms = session->retry_after_ms + random_below(edge, session->retry_after_ms / 4);
     if (edge->linked && session->by_peer && session->code == HF_CODE_REVOKED)
-        delay_ms = HF_REDIAL_MAX_MS; /* only a person can change that */
+        delay_ms = HF_REDIAL_REFUSED_MS; /* only a person can change that */
     if (edge->linked) edge->drilled = session->by_peer && session->code == HF_CODE_DRILL;
     edge->ended_well = false;
     edge->linked = false;

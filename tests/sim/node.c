@@ -242,6 +242,8 @@ static void dial_and_send_early(sim_world *world, sim_node *node)
 static void send_and_close(sim_world *world, sim_node *node, bool fine)
 {
     take_certificate(world, node);
+    sim_observe(world, node); /* what it has committed by now it may tell, and die as it tells it */
+    if (!sim_node_alive(world, node) || sim_over(world)) return;
     sim_link *link = own_link(world, node);
     if (link && link->edge_end) sim_pump(world, link, SIM_UP);
     if (!sim_node_alive(world, node)) return;

@@ -24,10 +24,11 @@ typedef struct bench {
 
 static int setup(void **state)
 {
+    static const char PATH[] = "/tmp/holdfast-ca-XXXXXX";
     static bench b;
     json_error_t error;
     b.vectors = json_load_file(HF_SOURCE_DIR "/tests/vectors/receipt.json", 0, &error);
-    strcpy(b.ca, "/tmp/holdfast-ca-XXXXXX");
+    memcpy(b.ca, PATH, sizeof PATH);
     int file = mkstemp(b.ca);
     const char *pem = json_string_value(json_object_get(b.vectors, "ca"));
     if (file < 0 || !pem || write(file, pem, strlen(pem)) < 0) return -1;
