@@ -13,6 +13,7 @@ hf_status hf_peer_on_ask(hf_peer *peer, hf_bytes raw)
         hf_session_fail(&peer->session, HF_CODE_TURN, "ASK out of turn");
         return HF_ERR_PROTOCOL;
     }
+    if (peer->hub->upstream) return HF_OK; /* the centre gives them out; the device asks there */
     hf_buffer_clear(&peer->asked);
     hf_write_raw(&peer->asked, raw);
     if (peer->asked.status != HF_OK) return peer->asked.status;
@@ -70,6 +71,7 @@ hf_status hf_leasing_turn(hf_hub *hub)
     hf_batch *batch;
     size_t most = hub->leasings < HF_LEASES_PER_TURN ? hub->leasings : HF_LEASES_PER_TURN;
     hf_status status = hf_batch_begin_own(hub->store, hub->wall_ms, most * HF_SERIES_MAX, &batch);
+    hf_hub_touch(&hub->touched, HF_SCOPE_CONTROL); /* stations hold it */
     if (status != HF_OK) return status;
     size_t count = 0;
     for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {

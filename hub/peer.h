@@ -14,6 +14,8 @@
 #include "sync/pace.h"
 #include "sync/session.h"
 
+typedef struct hf_upstream hf_upstream; /* upstream.h */
+
 typedef struct hf_peer_log {
     uint64_t held; /* we have the log up to here */
     uint64_t head; /* newest signed head taken in this session; 0: none */
@@ -28,6 +30,13 @@ typedef struct hf_peer_origin { /* one of the incarnations that HELLO named, by 
     uint8_t receipt_due;                /* a bit for each lane */
     uint64_t receipted[HF_LANE_COUNT];  /* signed for, or about to be, up to here */
 } hf_peer_origin;
+
+typedef struct hf_peer_relayed { /* one of the authors that a station named: relayed.c */
+    hf_peer_origin origin;
+    uint64_t sent[HF_LANE_COUNT]; /* the station has the log up to here: not fed to it */
+    uint8_t blocked;              /* a bit for each lane: refused once in this session */
+    uint8_t gapped, gapped_now;   /* told of a gap: until what comes follows, no more is said */
+} hf_peer_relayed;
 
 typedef enum hf_fed { HF_FED_NOT, HF_FED_VECTORS, HF_FED_FEED } hf_fed;
 
@@ -70,6 +79,9 @@ struct hf_peer {
 
     hf_peer_origin *origins;
     size_t origin_count;
+    bool is_station;
+    hf_peer_relayed *relayed; /* by the station's index, from HF_HELLO_ORIGINS_MAX on */
+    size_t relayed_count, relayed_durable, relayed_capacity;
     bool greeted, hello_durable; /* HELLO is applied; and committed, so WELCOME is due */
     hf_resume_verdict verdict;
 
@@ -84,6 +96,8 @@ struct hf_peer {
     hf_buffer notices;      /* encoded items */
     size_t notice_count, notices_durable, notices_durable_size;
 
+    size_t renew_for_done; /* bytes of the next that the open batch answers */
+    hf_buffer renew_for;   /* a station's wishes for its devices: keys, in a row */
     bool wants_receipts;
     bool receipt_waits;    /* in the hub's list of those that are due one */
     hf_peer *next_receipt; /* ... the next in it */
@@ -164,6 +178,7 @@ typedef struct hf_scope_list {
 struct hf_hub {
     hf_store *store;
     const hf_authority *authority; /* NULL: no certificate is renewed here */
+    hf_upstream *upstream;         /* NULL: this is the centre */
     char implementation[HF_TEXT_MAX + 1];
     uint32_t peers_max, peer_count;
     hf_peer *peers;
@@ -196,7 +211,9 @@ struct hf_hub {
     hf_pulse pulse;
     uint64_t own_head_seq, own_head_at_ms; /* newest head over our own control log */
     bool starved;                          /* some peer ran out of budget: turn again soon */
-    uint64_t postponed_until_ms;           /* planted mistakes only: what came waits; 0: not */
+    uint64_t refused;            /* relayed entries, or heads of them, that were not true */
+    char refusal[200];           /* the newest of these */
+    uint64_t postponed_until_ms; /* planted mistakes only: what came waits; 0: not */
     hf_snapshots *snapshots;
     bool plain; /* what is in `raw` is packed already */
     hf_deflater *deflater;
@@ -205,17 +222,25 @@ struct hf_hub {
 };
 
 /* ---- peer.c ---- */
-void hf_peer_reset_staged(hf_peer *peer); /* the batch was undone */
-void hf_peer_settle(hf_peer *peer);       /* ... or is on disk: what it held may be said */
-void hf_peer_wake(hf_peer *peer);         /* has, or may have, something to send */
+void hf_hub_touch(hf_scope_list *list, uint32_t scope); /* who holds it has something to look for */
+void hf_peer_reset_staged(hf_peer *peer);               /* the batch was undone */
+void hf_peer_settle(hf_peer *peer); /* ... or is on disk: what it held may be said */
+void hf_peer_wake(hf_peer *peer);   /* has, or may have, something to send */
 bool hf_peer_holds(const hf_peer *peer, uint32_t scope);
 /* Frames that move only this session's own state; *queue: the frame needs the batch instead. */
 HF_MUST_CHECK hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw,
                                          uint64_t now_ms, bool *queue);
 void hf_peer_write_ack(hf_peer *peer, hf_buffer *raw);
+/* How far the centre has a log of which we hold up to `held`. */
+HF_MUST_CHECK hf_status hf_peer_central(hf_hub *hub, int64_t origin_no, uint8_t lane, uint64_t held,
+                                        uint64_t *out);
+
+/* ---- devices.c ---- */
+void hf_peer_revoked(hf_peer *peer); /* its session ends */
 
 /* ---- renew.c ---- */
 HF_MUST_CHECK hf_status hf_peer_on_renew(hf_peer *peer, uint64_t now_ms);
+HF_MUST_CHECK hf_status hf_peer_on_renew_for(hf_peer *peer, const uint8_t key_id[HF_HASH_SIZE]);
 void hf_peer_forget_renewal(hf_peer *peer); /* its link is gone */
 /* Answers some of those that wait, in one transaction of its own. */
 HF_MUST_CHECK hf_status hf_renew_turn(hf_hub *hub);

@@ -85,6 +85,22 @@ static void device_scopes(const hf_record *record, hf_device *out)
     qsort(out->scopes, out->scope_count, sizeof *out->scopes, number_compare);
 }
 
+static void device_addresses(const hf_record *record, hf_device *out)
+{
+    for (size_t i = 0; i < record->field_count; i++) {
+        const hf_cell *cell = &record->fields[i].cell;
+        if (record->fields[i].number != HF_DEVICE_ADDRESSES) continue;
+        for (size_t j = 0; j < cell->live_count; j++) {
+            hf_reader reader = hf_reader_open(cell->live[j].value);
+            hf_bytes text = hf_read_text(&reader);
+            bool is_usable = reader.status == HF_OK && text.size > 0 &&
+                             text.size < HF_STATION_ADDRESS_SIZE &&
+                             out->address_count < HF_STATION_ADDRESSES_MAX;
+            if (is_usable) memcpy(out->addresses[out->address_count++], text.data, text.size);
+        }
+    }
+}
+
 static hf_status device_from_record(hf_store *store, const hf_record *record, hf_device *out)
 {
     fields f = {.store = store, .record = record};
@@ -101,6 +117,7 @@ static hf_status device_from_record(hf_store *store, const hf_record *record, hf
     hf_bytes hub = shown(&f, HF_DEVICE_IS_HUB);
     out->is_hub = hub.size == 1 && hub.data[0] == 0xf5;
     device_scopes(record, out);
+    device_addresses(record, out);
     return f.status;
 }
 

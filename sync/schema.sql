@@ -67,6 +67,10 @@ CREATE TABLE head(              -- head.c: newest signed head of each log, with 
 CREATE TABLE staged(            -- snapshot_load.c: chunks of a snapshot that is not whole yet
     hash BLOB NOT NULL UNIQUE, packed BLOB NOT NULL);
 
+CREATE TABLE relay_head(        -- relay.c: at a station, heads by which others' entries go on to its upstream
+    log INTEGER NOT NULL, seq INTEGER NOT NULL, number INTEGER NOT NULL, hlc INTEGER NOT NULL,
+    root BLOB NOT NULL, signature BLOB NOT NULL, PRIMARY KEY(log, seq)) WITHOUT ROWID;
+
 CREATE TABLE cursor(            -- apply.c: how far we are in a hub's feed
     hub BLOB PRIMARY KEY, epoch BLOB NOT NULL, position INTEGER NOT NULL, chain BLOB NOT NULL,
     scopes BLOB NOT NULL) WITHOUT ROWID;

@@ -4,6 +4,7 @@
 #include "world_private.h"
 
 #include "model.h"
+#include "sync/log.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -23,6 +24,26 @@ static void shuffle(sim_random *random, uint32_t *items, size_t count)
     }
 }
 
+typedef struct hole_look {
+    const hf_dot *dot;
+    bool found;
+} hole_look;
+
+static hf_status look_at_hole(void *context, const hf_hole *hole)
+{
+    hole_look *look = context;
+    if (hole->dot.seq == look->dot->seq && hole->dot.lane == look->dot->lane &&
+        memcmp(hole->dot.origin.bytes, look->dot->origin.bytes, HF_ORIGIN_SIZE) == 0)
+        look->found = true;
+    return HF_OK;
+}
+
+static bool is_hole(const sim_node *node, const hf_dot *dot)
+{
+    hole_look look = {.dot = dot};
+    return hf_hole_each(node->store, look_at_hole, &look) == HF_OK && look.found;
+}
+
 static model *model_of(sim_world *world, const sim_node *node)
 {
     size_t count = node->feed_count;
@@ -37,6 +58,7 @@ static model *model_of(sim_world *world, const sim_node *node)
     for (size_t i = 0; i < count && ok; i++) {
         const sim_dot *dot = &world->dots[order[i]];
         if (dot->hollow >> node->index & 1) continue; /* hashes say nothing about any record */
+        if (node->is_station && is_hole(node, &dot->dot)) continue; /* until the centre judges */
         ok = model_add(m, &dot->dot.origin, dot->dot.lane, (hf_bytes){dot->body, dot->size});
     }
     free(order);
@@ -267,8 +289,10 @@ void sim_look(sim_world *world, sim_node *node)
     if (!sim_over(world) && !sim_disk_killed(node->disk)) compare_conflicts(world, node, m);
     model_free(m);
     if (!sim_over(world) && !sim_disk_killed(node->disk)) sim_look_at_receipts(world, node);
+    /* Until the centre has judged it, an entry may count here and not there. */
     for (unsigned i = 0; i < world->node_count && !sim_over(world); i++) {
         sim_node *other = &world->nodes[i];
+        if (world->station_count && !world->calm) break;
         if (other == node || !other->up || sim_disk_killed(node->disk)) continue;
         if (sim_outdated(other)) continue;
         compare_digests(world, node, other);
@@ -299,6 +323,8 @@ static const sim_dot *outstanding(const sim_world *world, const sim_node *node, 
                    HF_ORIGIN_SIZE) == 0)
             return dot;
         *what = "has not come down";
+        bool is_home = dot->scope == node->scopes[node->scope_count - 1];
+        if (is_home && sim_at_station(world, node)) continue; /* the centre tells it itself */
         if (at_hub && !dot->withheld && sim_may_hold(world, node, dot) &&
             (!here || dot->hollow & bit))
             return dot;

@@ -98,6 +98,11 @@ static void learn_origin(sim_world *world, sim_node *node)
     sim_forget_receipts(node);
 }
 
+bool sim_at_station(const sim_world *world, const sim_node *node)
+{
+    return node->link < SIM_LINKS_MAX && world->links[node->link].hub != SIM_HUB;
+}
+
 bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot)
 {
     (void)world;
@@ -213,8 +218,8 @@ void sim_tell_links(sim_world *world, const sim_node *node, const sim_dot *dot)
         if (!link->used || link->ghost) continue;
         const sim_node *edge = &world->nodes[link->node];
         bool up = node == edge && dot->author == node->index;
-        bool down =
-            node->index == SIM_HUB && dot->author != edge->index && sim_may_hold(world, edge, dot);
+        bool down = node->index == link->hub && dot->author != edge->index &&
+                    sim_may_hold(world, edge, dot);
         if (!up && !down) continue;
         link->missing += dot->size;
         link->missing_count++;
@@ -299,9 +304,10 @@ static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry, boo
     if (dot->author == node->index && fresh && !seen->again) check_stamp(world, node, dot);
     if (node->index == SIM_HUB && unheard) check_taken(world, dot, entry, seen->again);
     if (unheard) sim_tell_links(world, node, dot);
-    if (node->index == SIM_HUB || dot->author == node->index || !unheard) return;
+    if (node->hub || dot->author == node->index || !unheard) return;
     sim_checked(world, SIM_S14);
-    if (dot->withheld && !dot->by_operator && !(dot->hollow & bit))
+    bool from_centre = !sim_at_station(world, node); /* a station learns of it later */
+    if (from_centre && dot->withheld && !dot->by_operator && !(dot->hollow & bit))
         sim_break(world, SIM_S14, "%s was sent %s, which the hub withholds", node->name,
                   name_of(world, &dot->dot).text);
     if (!sim_may_hold(world, node, dot))
@@ -391,8 +397,8 @@ static void observe_acks(sim_world *world, sim_node *node)
         hf_log_state state;
         hf_status status = hf_log_state_get(node->store, own->no, lane, &state);
         if (!sim_node_alive(world, node)) return;
-        if (status == HF_OK && state.acked > node->acked[lane])
-            check_acked(world, node, lane, state.acked);
+        if (status == HF_OK && state.central > node->acked[lane])
+            check_acked(world, node, lane, state.central);
     }
 }
 
@@ -472,7 +478,7 @@ static void observe(sim_world *world, sim_node *node)
     if (node->edge) sim_observe_bases(world, node);
     if (!sim_node_alive(world, node) || sim_over(world)) return;
     if (!read_feed(&seen, node->feed_count)) return;
-    if (node->hub) {
+    if (node->index == SIM_HUB) {
         hf_status status = hf_hub_peers(node->hub, on_peer, world);
         if (sim_node_alive(world, node)) (void)sim_status_sane(world, node, status, "peers");
         return;
