@@ -391,7 +391,9 @@ bool hf_snapshots_busy(const hf_hub *hub)
 bool hf_snapshots_suit(hf_hub *hub, const hf_hello *hello, hf_resume_verdict verdict)
 {
     uint64_t end = hf_feed_position(hub->store), from = hello->resume.position;
-    if (!(hello->capabilities & HF_TAKES_SNAPSHOTS)) return false;
+    /* A station judges provisionally: who holds the entries can be told better, who has only their
+     * effect cannot. */
+    if (hub->upstream || !(hello->capabilities & HF_TAKES_SNAPSHOTS)) return false;
     if (verdict != HF_RESUME && verdict != HF_VECTORS) return false;
     static const hf_origin_id nobody;
     bool fetching = hello->capabilities & HF_HAS_CHUNKS &&

@@ -155,13 +155,14 @@ sim_tail *sim_tail_of(sim_node *node, const sim_dot *dot, uint32_t origin)
     return tail;
 }
 
-static void check_step(sim_world *world, sim_node *node, const sim_dot *dot)
+static void check_step(sim_world *world, sim_node *node, const sim_dot *dot, bool again)
 {
     size_t origin;
     (void)sim_origin_node(world, &dot->dot.origin, &origin);
     sim_tail *tail = sim_tail_of(node, dot, (uint32_t)origin);
     sim_checked(world, SIM_S5);
     if (dot->dot.seq <= tail->seq) {
+        if (again && dot->dot.seq <= tail->based) return; /* it came before the snapshot */
         if (!dot->opened_at)
             sim_break(world, SIM_S5, "%s takes %s after %llu of the same log and scope", node->name,
                       name_of(world, &dot->dot).text, (unsigned long long)tail->seq);
@@ -300,7 +301,7 @@ static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry, boo
     bool unheard = !(dot->held & bit);
     dot->held |= bit;
     dot->based &= ~bit;
-    check_step(world, node, dot);
+    check_step(world, node, dot, seen->again);
     if (dot->author == node->index && fresh && !seen->again) check_stamp(world, node, dot);
     if (node->index == SIM_HUB && unheard) check_taken(world, dot, entry, seen->again);
     if (unheard) sim_tell_links(world, node, dot);

@@ -86,6 +86,7 @@ typedef struct sim_tail { /* where a node's feed has brought one log in one scop
     uint8_t lane;
     uint32_t scope;
     uint64_t seq;
+    uint64_t based; /* up to here a snapshot had it, whatever the feed had before */
 } sim_tail;
 
 typedef struct sim_signed { /* a receipt that was seen once */
