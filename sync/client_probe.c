@@ -166,8 +166,7 @@ hf_status hf_client_write_probe(hf_client *client, uint64_t now_ms)
     const uint8_t *seer = hf_store_own_origin(client->store)->key_id;
     hf_status status = HF_OK;
     /* The account is the centre's: what a station was told would never come there. */
-    if (!at_station(client))
-        status = hf_outage_each(client->store, seer, 0, tell_outage, &told);
+    if (!at_station(client)) status = hf_outage_each(client->store, seer, 0, tell_outage, &told);
     if (status == HF_OK) status = hf_store_waiting(client->store, &standing);
     if (status == HF_OK) status = tell_windows(client, &windows);
     hf_message message = {.type = HF_FRAME_PROBE};

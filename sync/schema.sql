@@ -101,7 +101,7 @@ CREATE TABLE window_known(      -- outage.c: at a hub, who has acknowledged whic
     id BLOB NOT NULL, key_id BLOB NOT NULL, at INTEGER NOT NULL,
     PRIMARY KEY(id, key_id)) WITHOUT ROWID;
 
-CREATE TABLE granted(           -- control.c: at an edge, the scopes that WELCOME named
+CREATE TABLE granted(           -- grants.c: at an edge, the scopes that WELCOME named
     scope INTEGER PRIMARY KEY, may_write INTEGER NOT NULL, name TEXT NOT NULL);
 
 CREATE TABLE device(            -- control.c: fold of the _device records, by key
