@@ -354,18 +354,30 @@ static hf_status entry_stand(hf_store *store, uint64_t position, uint32_t withhe
     return status;
 }
 
+/* A snapshot that had the entry's effect, or had it not, where now the other is right. Its holes
+ * tell: it may be older than what the entry's row says, by a verdict that came by a station.
+ * *stuck: what is shown of it waits for the next snapshot. */
+static hf_status judge_based(hf_store *store, const hf_hole_row *hole, bool *stuck)
+{
+    uint32_t reason;
+    uint8_t hash[HF_HASH_SIZE];
+    hf_status status = hf_hole_get(store, hole->log, hole->seq, &reason, hash);
+    bool differs = (reason != 0) != (hole->reason != 0);
+    if (status == HF_OK && differs && (hole->reason || store->rejoining))
+        status = hf_snapshot_outdate(store);
+    if (status == HF_OK) status = hf_snapshot_is_outdated(store, stuck);
+    return status;
+}
+
 /* The entry is held: it stops to count, or counts again, and what it touches is folded anew. */
 static hf_status judge_held(hf_store *store, const hf_entry *entry, hf_hole_row *hole)
 {
     uint64_t position = entry->position;
-    uint32_t reason;
-    bool had;
+    bool changes = (entry->withheld != 0) != (hole->reason != 0), had, stuck = false;
     hf_entry_body body;
     uint8_t hash[HF_HASH_SIZE];
     hf_status status = hf_in_base(store, hole->scope, hole->log, hole->seq, &had);
-    if (status == HF_OK) status = hf_hole_get(store, hole->log, hole->seq, &reason, hash);
-    /* A snapshot may be older than a verdict that came by a station: its own holes tell then. */
-    bool changes = ((had ? reason : entry->withheld) != 0) != (hole->reason != 0);
+    if (status == HF_OK && had) status = judge_based(store, hole, &stuck);
     if (status == HF_OK) status = hf_entry_parse(entry->body, &body);
     if (status == HF_OK)
         status = hf_entry_hash(store->crypto, &entry->dot.origin, entry->dot.lane, &body, hash);
@@ -376,13 +388,12 @@ static hf_status judge_held(hf_store *store, const hf_entry *entry, hf_hole_row 
         hole->reason = HF_HOLE_AWAITED; /* it counts again, and its body is yet to come */
         changes = false;
     }
-    status = entry_stand(store, position, hole->reason, hole->reason == 0);
+    status = entry_stand(store, position, hole->reason, hole->reason == 0 && !stuck);
     if (status == HF_OK && hole->reason)
         status = hf_hole_set(store, hole);
     else if (status == HF_OK)
         status = hf_hole_delete(store, hole->log, hole->seq);
-    if (status == HF_OK && changes && had && hole->reason) status = hf_snapshot_outdate(store);
-    return status == HF_OK && changes ? hf_record_refold_entry(store, position) : status;
+    return status == HF_OK && changes && !stuck ? hf_record_refold_entry(store, position) : status;
 }
 
 /* Not held: what is behind it flows over the hole. Opened before its body is here, it is awaited.

@@ -332,6 +332,12 @@ static const sim_dot *outstanding(const sim_world *world, const sim_node *node, 
     return NULL;
 }
 
+/* The centre alone gives one, when it is met. */
+static bool waits_for_snapshot(const sim_world *world, const sim_node *node)
+{
+    return sim_outdated(node) && !sim_at_station(world, node);
+}
+
 bool sim_settled(sim_world *world)
 {
     const char *what;
@@ -341,7 +347,7 @@ bool sim_settled(sim_world *world)
         if (!takes_part(node)) continue;
         if (!node->up) return false;
         const sim_dot *dot = outstanding(world, node, &what);
-        if (sim_outdated(node)) return false;
+        if (waits_for_snapshot(world, node)) return false;
         if (dot && dot->hollow >> i & 1)
             sim_observe_again(world, node); /* it may have come since */
         if (dot && (!node->up || outstanding(world, node, &what))) return false;
@@ -362,7 +368,7 @@ static void judge_arrival(sim_world *world, const sim_node *node)
     if (!dot && !sim_all_signed(world, node))
         sim_break(world, SIM_RECEIPT, "%s has no receipt for all that was acknowledged",
                   node->name);
-    if (sim_outdated(node))
+    if (waits_for_snapshot(world, node))
         sim_break(world, SIM_L1, "%s still waits for a snapshot to put a verdict right",
                   node->name);
     if (!dot) return;
