@@ -406,7 +406,7 @@ static hf_status cursor_first(hf_client *client)
     return status;
 }
 
-hf_status hf_client_apply(hf_client *client)
+static hf_status apply_inbox(hf_client *client)
 {
     const hf_download before = client->download;
     client->relays.run_origin = NULL;
@@ -428,4 +428,36 @@ hf_status hf_client_apply(hf_client *client)
     }
     hf_inbox_drop(&client->inbox, NULL);
     return status;
+}
+
+/* What came behind a WELCOME. It ends its batch: only when it is settled do we know what an
+ * acknowledgement may be of, and a station has one to say at once when its centre is heard. */
+static hf_inbox behind_welcome(hf_inbox *inbox)
+{
+    hf_inbox rest = {.count = 0};
+    hf_message message;
+    hf_received *at = inbox->first;
+    while (at && (hf_message_read((hf_bytes){at->data, at->size}, &message) != HF_OK ||
+                  message.type != HF_FRAME_WELCOME))
+        at = at->next;
+    while (at && at->next) {
+        hf_received *next = at->next;
+        at->next = next->next;
+        inbox->last = at;
+        hf_inbox_pass(inbox, &rest, next);
+    }
+    return rest;
+}
+
+hf_status hf_client_apply(hf_client *client)
+{
+    if (client->download.phase != HF_PHASE_WAITING) return apply_inbox(client);
+    hf_inbox rest = behind_welcome(&client->inbox);
+    hf_status status = apply_inbox(client);
+    if (status != HF_OK || !hf_session_live(&client->session)) {
+        hf_inbox_drop(&rest, NULL);
+        return status;
+    }
+    client->inbox = rest;
+    return apply_inbox(client);
 }
