@@ -142,7 +142,7 @@ size_t hf_fanout_skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX]
 static void wait_for_link(hf_hub *hub, hf_peer *peer)
 {
     uint64_t due_ms = hf_pace_due_ms(&peer->pace);
-    if (due_ms == UINT64_MAX || peer->paced_at_ms) return;
+    if (peer->paced_at_ms) return;
     peer->paced_at_ms = due_ms ? due_ms : 1;
     peer->next_paced = hub->paced;
     hub->paced = peer;

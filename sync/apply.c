@@ -268,7 +268,8 @@ static hf_status place(arrival *in, hf_applied_entry *out)
     return HF_OK;
 }
 
-/* The chain at the nearest entry below this one that is held in its scope: between are holes. */
+/* The chain at the nearest entry below this one that is held in its scope, or at the snapshot that
+ * stands for those: between are holes. */
 static hf_status chain_below(arrival *in, uint64_t *seq, uint8_t chain[HF_HASH_SIZE])
 {
     hf_store *store = in->batch->store;

@@ -179,6 +179,7 @@ HF_MUST_CHECK hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch,
 HF_MUST_CHECK hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome);
 /* Remembers that an own, forked log is never to be sent again. */
 HF_MUST_CHECK hf_status hf_client_leave(hf_store *store, const hf_origin_id *origin);
+HF_MUST_CHECK hf_status hf_client_has_left(hf_store *store, const hf_origin_id *origin, bool *has);
 /* Where we are with heads, both ways: in the batch of the frame that says so. */
 HF_MUST_CHECK hf_status hf_client_keep_heads(hf_client *client);
 

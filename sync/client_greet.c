@@ -258,6 +258,15 @@ static bool is_left(const hf_buffer *left, const hf_origin_id *origin)
     return false;
 }
 
+hf_status hf_client_has_left(hf_store *store, const hf_origin_id *origin, bool *has)
+{
+    hf_buffer left = {0};
+    hf_status status = hf_meta_get(store, META_LEFT, &left);
+    *has = status == HF_OK && is_left(&left, origin);
+    hf_buffer_free(&left);
+    return status;
+}
+
 hf_status hf_client_leave(hf_store *store, const hf_origin_id *origin)
 {
     hf_buffer left = {0};

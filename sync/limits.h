@@ -83,6 +83,7 @@ enum {
     HF_PACE_START = 2 * 1024,         /* ... and unacknowledged while nothing is known of it */
     HF_PACE_ALONE = 512,              /* of the first frame on an empty link */
     HF_PACE_OVERHEAD = 32,            /* that a frame costs on the wire beside itself */
+    HF_PACE_PATIENCE_MS = 30 * 1000,  /* nothing is acknowledged: one more frame goes */
     HF_PACE_BASE_MS = 60 * 1000,      /* a busy link's shortest round trip is measured anew */
     HF_LANE_FLOOR = 20,               /* one byte in so many goes to the lanes that must wait */
     HF_UNSIGNED_ENTRIES_MAX = 256,    /* of one log, sent before its head: a relay cuts there */

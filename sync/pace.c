@@ -63,7 +63,8 @@ static uint64_t window(const hf_pace *pace)
 uint64_t hf_pace_due_ms(const hf_pace *pace)
 {
     if (pace->in_flight == 0) return 0;
-    if (pace->draining || pace->in_flight >= window(pace)) return UINT64_MAX;
+    if (pace->draining || pace->in_flight >= window(pace))
+        return pace->moved_ms + HF_PACE_PATIENCE_MS;
     uint64_t free_ms = pace->free_us / 1000;
     return free_ms > EARLY_MS ? free_ms - EARLY_MS : 0;
 }
@@ -113,6 +114,7 @@ hf_pace_mark hf_pace_sent(hf_pace *pace, size_t raw, size_t wire, uint64_t now_m
                          .blind = !pace->stamped,
                          .probe = probe};
     pace->unpaced = 0;
+    pace->moved_ms = now_ms;
     pace->in_flight += mark.size;
     if (pace->free_us < now_ms * 1000 || alone) pace->free_us = now_ms * 1000;
     if (pace->rate) pace->free_us += (uint64_t)mark.size * 1000000 * 100 / gained(pace);
@@ -178,6 +180,7 @@ static void end_round(hf_pace *pace, const hf_pace_mark *mark, uint32_t wait)
 void hf_pace_acked(hf_pace *pace, const hf_pace_mark *mark, uint64_t now_ms, uint64_t stamp_ms)
 {
     uint32_t now = (uint32_t)now_ms, stamp = (uint32_t)stamp_ms;
+    pace->moved_ms = now_ms;
     pace->in_flight -= mark->size;
     pace->delivered += mark->size;
     uint32_t wait = learn_wait(pace, mark, now, stamp), rate = rate_of(pace, mark, now, stamp);

@@ -24,6 +24,7 @@ enum { HF_PACE_ROUNDS = 4 };
 typedef struct hf_pace {
     uint64_t in_flight;            /* bytes sent and not acknowledged */
     uint64_t free_us;              /* by our clock, when the link has carried them, as we believe */
+    uint64_t moved_ms;             /* by our clock, when something last went out or came back */
     uint32_t rate;                 /* bytes per second that it carried; 0: not known yet */
     uint32_t best[HF_PACE_ROUNDS]; /* the best of each of the last round trips; rate: of them all */
     uint32_t wait_ms;              /* what is waited for on the way there, of late */
@@ -60,7 +61,9 @@ size_t hf_pace_quarter(const hf_pace *pace);
 /* May another frame go now? `ahead`: bytes under way that are as urgent as it, or more. Less urgent
  * ones stand in its way for the quarter second that they may be ahead, and no longer. */
 bool hf_pace_open_for(const hf_pace *pace, uint64_t ahead, uint64_t now_ms);
-/* When one may that is as urgent as all that is under way; UINT64_MAX: after an acknowledgement. */
+/* When one may that is as urgent as all that is under way, unless an acknowledgement comes first.
+ * Where none comes at all, a frame was lost by a fault of some program: the next one shows it to
+ * the other end, so it is not held back for ever. */
 uint64_t hf_pace_due_ms(const hf_pace *pace);
 
 /* A frame of `raw` bytes went out as `wire`. */
