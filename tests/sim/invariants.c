@@ -325,10 +325,6 @@ static const sim_dot *outstanding(const sim_world *world, const sim_node *node, 
         *what = "has not come down";
         bool is_home = dot->scope == node->scopes[node->scope_count - 1];
         if (is_home && sim_at_station(world, node)) continue; /* the centre tells it itself */
-        /* It believes no head over a former life of its own, so that a run of it which the world
-         * left out of a frame is not missed: a known gap. */
-        bool left_out = dot->author == node->index && node->set_back && world->swarm.swallow;
-        if (!here && left_out) continue;
         if (at_hub && !dot->withheld && sim_may_hold(world, node, dot) &&
             (!here || dot->hollow & bit))
             return dot;
