@@ -193,7 +193,7 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     bucket_add(hub, peer);
     uint64_t hello_ms = hf_session_deadline_ms(&peer->session);
     if (hello_ms < hub->timers_at_ms) hub->timers_at_ms = hello_ms;
-    (void)hf_pulse_refuses(hub, peer, device.unit);
+    hf_pulse_refuse(hub, peer, device.unit);
     *out = peer;
     return HF_OK;
 }
@@ -220,8 +220,7 @@ void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     (void)now_ms;
     hf_backlog_drop(hub, peer);
     leave_ready(hub, peer);
-    hf_peer_forget_renewal(peer);
-    hf_peer_forget_ask(peer);
+    hf_issues_forget(peer);
     hf_receipts_forget(peer);
     hf_fanout_drop(hub, peer);
     if (peer->previous)
@@ -334,6 +333,7 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     if (!hf_session_live(&peer->session)) return HF_OK;
     if (peer->hello_durable && peer->session.state == HF_SESSION_GREETED)
         return hf_peer_write_welcome(peer, &hub->raw);
+    hf_peer_drop_wishes(peer);
     hf_peer_write_ack(peer, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_probed(peer, wall_ms, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_certificate(peer, &hub->raw);
@@ -368,7 +368,7 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
 {
     if (hub->postponed_until_ms) return hub->postponed_until_ms;
     if (hub->starved || hub->inbox.count > 0 || hub->backlog.count > 0) return 0;
-    if (hub->renewals > 0 || hub->leasings > 0 || hf_snapshots_busy(hub)) return hub->retry_at_ms;
+    if (hf_issues_wait(hub) || hf_snapshots_busy(hub)) return hub->retry_at_ms;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
     uint64_t upstream_ms = hub->upstream ? hf_upstream_deadline_ms(hub->upstream) : UINT64_MAX;

@@ -115,11 +115,12 @@ static hf_status take_body(hf_client *client, hf_batch *batch, const hf_bodies *
     if (walk->lane == HF_LANE_CONTROL) client->relays.control_came = true;
     if (taken && walk->lane == HF_LANE_CONTROL) return HF_OK;
     if (taken) return hf_client_relay_fed(client, batch, origin, walk->lane, applied.seq);
-    /* A former life of ours that went on elsewhere: the branch that we hold stands here. */
-    bool forked = applied.what == HF_APPLIED_FORK && is_our_key(client, origin);
-    if (!forked && is_our_key(client, origin))
-        status = hf_client_has_left(client->store, &origin->id, &forked);
-    if (forked || status != HF_OK) return status;
+    if (is_our_key(client, origin)) {
+        /* A former life of ours that went on elsewhere: the branch that we hold stands here. */
+        bool forked = applied.what == HF_APPLIED_FORK;
+        if (!forked) status = hf_client_has_left(client->store, &origin->id, &forked);
+        if (forked || status != HF_OK) return status;
+    }
     bool pass_over;
     status = hf_client_relay_forked(client, origin, &applied, &pass_over);
     if (status != HF_OK || pass_over) return status;
