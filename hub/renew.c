@@ -70,6 +70,8 @@ static hf_status issue(renewing *r, const hf_certificate *held, const hf_record_
                                   : "this hub does not issue certificates";
     if (r->hub->upstream) return hf_upstream_wish(r->hub->upstream, r->key_id);
     if (!authority) return HF_OK;
+    r->problem = "the hub was restored, and does not know yet whom it has revoked";
+    if (hf_store_control_waits(r->hub->store)) return HF_OK;
     r->problem = "the hub's certificate authority failed: its operator must look at it";
     hf_status status = hf_device_by_key(r->hub->store, r->key_id, &device);
     if (status != HF_OK) return status;
