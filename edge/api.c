@@ -60,6 +60,8 @@ static void json_link(hf_call *call, const hf_edge_status *link)
         hf_json_uint(json, "dials_in_ms", link->redial_at_ms - now_ms);
     else
         hf_json_null(json, "dials_in_ms");
+    hf_json_string(json, "connected_to", link->hub_name);
+    hf_json_bool(json, "is_station", link->is_station);
     hf_json_string(json, "last_error", link->last_error);
     if (link->fetching) {
         hf_json_object(json, "snapshot");
@@ -82,7 +84,9 @@ static void json_standing(hf_call *call, const hf_standing *standing)
     hf_json_uint(json, "records", standing->records);
     hf_json_uint(json, "entries", standing->entries);
     hf_json_uint(json, "written_here", standing->own_entries);
-    hf_json_uint(json, "at_the_hub", standing->own_entries - standing->waiting);
+    hf_json_uint(json, "at_the_hub",
+                 standing->own_entries - standing->waiting - standing->at_station);
+    hf_json_uint(json, "at_the_station", standing->at_station);
     hf_json_uint(json, "waiting", standing->waiting);
     hf_json_time(json, "oldest_waiting", standing->oldest_waiting_ms);
     hf_json_uint(json, "conflicts", standing->conflicts);
@@ -208,6 +212,12 @@ static void json_next(hf_call *call, const hf_standing *standing, const hf_edge_
                        "this device and will go as soon as the hub can be "
                        "reached.",
                        waiting, waiting == 1 ? " is" : "s are");
+    else if (standing->at_station)
+        (void)snprintf(next, sizeof next,
+                       "Nothing is needed: carry on. %llu change%s at the station, which passes "
+                       "them on as soon as it reaches the hub.",
+                       (unsigned long long)standing->at_station,
+                       standing->at_station == 1 ? " is" : "s are");
     else
         (void)snprintf(next, sizeof next, "Nothing is needed.");
     hf_json_string(&call->json, "next", next);

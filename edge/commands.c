@@ -8,7 +8,9 @@ static const hf_cli_option common[] = {
 };
 
 static const hf_cli_option enrol_options[] = {
-    {"token-file", "FILE", "the token; - reads standard input"}, HF_CLI_OPTIONS_END};
+    {"token-file", "FILE", "the token; - reads standard input"},
+    {"station", "HOST:PORT", "where to go when the hub is lost, best first; may be repeated"},
+    HF_CLI_OPTIONS_END};
 static const hf_cli_option put_options[] = {
     {"id", "ID", "change this record; without it a new one is made"},
     {"scope", "NAME", "for a new record; else the device's first scope"},

@@ -163,6 +163,7 @@ static void show_status(const hf_show *show, const json_t *status)
 {
     char oldest[TIME_SIZE];
     uint64_t waiting = hf_show_number(status, "waiting");
+    uint64_t at_station = hf_show_number(status, "at_the_station");
     const json_t *scopes = json_object_get(status, "scopes");
     hf_show_time(show, status, "oldest_waiting", oldest, sizeof oldest);
     fputs("Device     ", show->out);
@@ -179,10 +180,10 @@ static void show_status(const hf_show *show, const json_t *status)
     show_certificate(show, status);
     fprintf(show->out, "Records    %" PRIu64 " held, %" PRIu64 " with versions to choose from\n",
             hf_show_number(status, "records"), hf_show_number(status, "conflicts"));
-    fprintf(show->out,
-            "Changes    %" PRIu64 " written here: %" PRIu64 " at the hub, %" PRIu64
-            " saved on this device and waiting\n",
-            hf_show_number(status, "written_here"), hf_show_number(status, "at_the_hub"), waiting);
+    fprintf(show->out, "Changes    %" PRIu64 " written here: %" PRIu64 " at the hub, ",
+            hf_show_number(status, "written_here"), hf_show_number(status, "at_the_hub"));
+    if (at_station) fprintf(show->out, "%" PRIu64 " at the station, ", at_station);
+    fprintf(show->out, "%" PRIu64 " saved on this device and waiting\n", waiting);
     if (waiting) fprintf(show->out, "           the oldest since %s\n", oldest);
     show_references(show, status);
     hf_show_withheld(show, status);

@@ -2,6 +2,7 @@
 #include "api.h"
 
 #include "sync/feed.h"
+#include "sync/relay.h"
 #include "sync/render.h"
 #include "sync/report.h"
 
@@ -18,6 +19,7 @@ static void json_next(hf_call *call, const hf_standing *standing, const hub_flee
 {
     char next[256];
     unsigned long long behind = fleet->connected - fleet->in_sync;
+    uint64_t refused;
     if (!call->api->running)
         (void)snprintf(next, sizeof next,
                        "Start the hub, so that devices can reach it: "
@@ -26,7 +28,15 @@ static void json_next(hf_call *call, const hf_standing *standing, const hub_flee
         (void)snprintf(next, sizeof next,
                        "This hub was restored and hands nothing out, since it does not know whom "
                        "it has revoked: holdfast-hub refill, then accept-control-loss --help");
-    else if (fleet->enrolled == 0)
+    else if (hf_enroll_of(call)->upstream && hf_enroll_of(call)->upstream_problem &&
+             *hf_enroll_of(call)->upstream_problem)
+        (void)snprintf(next, sizeof next,
+                       "Nothing is needed for the devices here: carry on. Find out why the centre "
+                       "cannot be reached (above).");
+    else if (*hf_hub_refused(hf_enroll_of(call)->hub, &refused))
+        (void)snprintf(next, sizeof next,
+                       "Look at the station that relayed what its author did not sign (above).");
+    else if (fleet->enrolled == 0 && !hf_enroll_of(call)->upstream)
         (void)snprintf(next, sizeof next,
                        "Make a token for the first device: holdfast-hub token "
                        "--help");
@@ -67,6 +77,40 @@ static void json_fleet(hf_call *call, const hub_fleet *fleet)
     hf_json_uint(json, "connected", fleet->connected);
     hf_json_uint(json, "in_sync", fleet->in_sync);
     hf_json_end(json);
+    hf_json_object(json, "stations");
+    hf_json_uint(json, "enrolled", fleet->stations);
+    hf_json_uint(json, "connected", fleet->stations_connected);
+    hf_json_end(json);
+}
+
+/* A station's own line to the centre; null at the centre. */
+static hf_status json_upstream(hf_call *call)
+{
+    static const char *const words[] = {"down", "greeting", "catching-up", "in-sync"};
+    hf_json *json = &call->json;
+    const hf_enroll *enroll = hf_enroll_of(call);
+    hf_edge *upstream = hf_hub_upstream(enroll->hub);
+    hf_edge_status link;
+    uint64_t waiting, oldest_ms;
+    if (!upstream) {
+        hf_json_null(json, "upstream");
+        return HF_OK;
+    }
+    hf_status status = hf_relay_waiting(call->api->store, &waiting, &oldest_ms);
+    hf_edge_status_get(upstream, &link);
+    hf_json_object(json, "upstream");
+    hf_json_string(json, "address", enroll->upstream);
+    hf_json_string(json, "link", call->api->running ? words[link.link] : "down");
+    hf_json_uint(json, "link_for_ms",
+                 call->api->now_ms > link.since_ms ? call->api->now_ms - link.since_ms : 0);
+    hf_json_string(json, "last_error", link.last_error);
+    hf_json_string(json, "problem", enroll->upstream_problem ? enroll->upstream_problem : "");
+    hf_json_uint(json, "waiting", waiting);
+    hf_json_time(json, "oldest_waiting", oldest_ms);
+    hf_json_time(json, "last_sync", link.last_sync_wall_ms);
+    hf_json_string(json, "certificate_problem", link.certificate_problem);
+    hf_json_end(json);
+    return status;
 }
 
 /* One line: whom do we reach, since when, what waits elsewhere, what is safe here? */
@@ -138,6 +182,12 @@ static hf_status api_status(hf_call *call)
     status = json_certificate(call);
     if (status != HF_OK) return status;
     json_fleet(call, &fleet);
+    uint64_t refused;
+    const char *refusal = hf_hub_refused(hf_enroll_of(call)->hub, &refused);
+    hf_json_uint(json, "relay_refused", refused);
+    hf_json_string(json, "relay_refusal", refusal);
+    status = json_upstream(call);
+    if (status != HF_OK) return status;
     status = hf_report_withheld(call->api->store, false, WITHHELD_SHOWN, json);
     json_next(call, &standing, &fleet);
     return status;

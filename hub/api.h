@@ -40,8 +40,9 @@ typedef struct hub_contact {      /* of a hub with its devices */
 } hub_contact;
 HF_MUST_CHECK hf_status hf_hub_contact(hf_call *call, hub_contact *out);
 
-typedef struct hub_fleet { /* devices, counted; hubs are none */
+typedef struct hub_fleet { /* devices, counted; and stations, which are none */
     uint64_t enrolled, revoked, connected, in_sync;
+    uint64_t stations, stations_connected;
 } hub_fleet;
 HF_MUST_CHECK hf_status hf_hub_fleet_count(hf_call *call, hub_fleet *out);
 

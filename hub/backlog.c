@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-enum { WORK_BYTES = 256, WORK_HEAD = 4, WORK_HELLO = 64, WORK_WITHHELD = 8 };
+enum { WORK_BYTES = 256, WORK_HEAD = 4, WORK_HELLO = 64, WORK_WITHHELD = 8, WORK_ORIGIN = 8 };
 
 /* What applying a frame costs, in entries of the usual size. A head is a signature to check: 60 us.
  * An entry that is withheld makes the hub write one or two of its own; whether it will be is not
@@ -46,6 +46,13 @@ hf_status hf_backlog_put(hf_hub *hub, hf_peer *peer, const hf_message *message, 
         received->entries = received->work = (uint32_t)message->as.push.bodies.count;
         received->judged = received->entries;
         received->bytes = (uint32_t)message->as.push.bodies.items.size;
+    }
+    if (message->type == HF_FRAME_ORIGIN) received->work = WORK_ORIGIN;
+    if (message->type == HF_FRAME_RELAY) {
+        received->lane = message->as.relay.lane;
+        received->entries = (uint32_t)message->as.relay.bodies.count;
+        received->work = received->entries + WORK_HEAD;
+        received->bytes = (uint32_t)message->as.relay.bodies.items.size;
     }
     peer->queued_size += size;
     return HF_OK;

@@ -10,6 +10,9 @@ static const hf_cli_option init_options[] = {
     {"listen", "ADDRESS:PORT", "for devices' sessions; 127.0.0.1:7443 unless given"},
     {"enrol", "ADDRESS:PORT", "for enrolment; 127.0.0.1:7444 unless given"},
     {"name", "HOST", "by which devices reach it; may be repeated; localhost unless given"},
+    {"station", NULL, "make a station: a hub that is the centre's client"},
+    {"token-file", "FILE", "of a station: the centre's token; - reads standard input"},
+    {"upstream", "ADDRESS:PORT", "of a station: the centre; else as the centre says of itself"},
     HF_CLI_OPTIONS_END,
 };
 static const hf_cli_option token_options[] = {
@@ -19,6 +22,8 @@ static const hf_cli_option token_options[] = {
     {"scopes", "NAME,...", "what it may write in; new names make new scopes"},
     {"expires", "TIME", "how long it works: 90m, 24h, 7d; 24h unless given"},
     {"out", "FILE", "write it there, for the owner's eyes only; else standard output"},
+    {"station", NULL, "of a station, and not of a device"},
+    {"address", "HOST:PORT", "of a station: where devices reach it; may be repeated"},
     HF_CLI_OPTIONS_END,
 };
 static const hf_cli_option revoke_options[] = {
@@ -78,7 +83,9 @@ static const hf_cli_option readiness_options[] = {{"unit", "NAME", "of this unit
 static const hf_cli_command commands[] = {
     {"init", "", "make a hub: its certificate authority, its keys, its store",
      "holdfast-hub init --name localhost\n"
-     "holdfast-hub init --listen 0.0.0.0:7443 --enrol 0.0.0.0:7444 --name hub.beds.example",
+     "holdfast-hub init --listen 0.0.0.0:7443 --enrol 0.0.0.0:7444 --name hub.beds.example\n"
+     "holdfast-hub init --station --token-file north.txt --listen 0.0.0.0:7443 --name "
+     "north.beds.example",
      "Port 0 takes any free port when the hub first starts, and keeps it; the file \"ports\" in\n"
      "the data directory says which.",
      init_options, 0, 0, hf_hub_cli_init},

@@ -107,10 +107,23 @@ typedef struct feed_walk {
     hf_peer *peer;
 } feed_walk;
 
+/* It came from this station, in this session: it has it. */
+static bool was_relayed(const hf_peer *peer, const hf_feed_item *item)
+{
+    for (size_t i = 0; i < peer->relayed_durable; i++) {
+        const hf_peer_relayed *author = &peer->relayed[i];
+        if (author->origin.no != item->origin_no) continue;
+        uint64_t sent = author->sent[item->entry.dot.lane];
+        return item->entry.dot.seq <= sent || (sent && HF_PLANTED(RELAY_SKIPS_FEED));
+    }
+    return false;
+}
+
 static hf_status feed_item(void *context, const hf_feed_item *item)
 {
     feed_walk *walk = context;
     if (HF_PLANTED(FEED_SKIPS_FILTERED) && item->entry.dot.seq % 16 == 15) return HF_OK;
+    if (was_relayed(walk->peer, item)) return HF_OK;
     if (!hf_fanout_named(walk->peer, item->origin_no) || walk->peer->wanted_count > 0) return HF_OK;
     hf_runs_add(&walk->hub->runs, (uint32_t)item->origin_no, item->entry.dot.lane,
                 item->entry.body);
@@ -261,12 +274,12 @@ static hf_status add_head(hf_hub *hub, hf_peer *peer, const hf_head *head, bool 
 {
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
     size_t count;
-    uint8_t root[HF_HASH_SIZE];
     const hf_origin_row *row = hf_origin_by_id(hub->store, &head->origin);
     *added = false;
     if (!row || is_own(peer, row->no)) return HF_OK;
-    hf_status status =
-        hf_head_leaves(hub->store, row->no, head->lane, head->seq, leaves, &count, root);
+    /* As they came: a station holds a log in part, and could not make them anew. */
+    hf_status status = hf_head_kept_leaves(hub->store, head, leaves, &count);
+    if (status == HF_ERR_NOT_FOUND) return HF_OK; /* a newer one is here, and comes */
     if (status != HF_OK) return status;
     hf_head_item item = {.origin = (uint32_t)row->no, .head = *head};
     hf_buffer_clear(&hub->bytes);

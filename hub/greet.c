@@ -190,7 +190,7 @@ static hf_status write_scopes(hf_peer *peer, hf_buffer *items)
         if (status != HF_OK && status != HF_ERR_NOT_FOUND) return status;
         hf_scope_item item = {.number = number,
                               .name = {(const uint8_t *)name, strlen(name)},
-                              .may_write = number != peer->home && number != HF_SCOPE_COMMON};
+                              .may_write = number != peer->home && number > HF_SCOPE_COMMON};
         hf_write_scope_item(items, &item);
     }
     return items->status;
@@ -216,9 +216,11 @@ static hf_status write_yours_of(const hf_peer *peer, size_t index, hf_buffer *it
     const hf_peer_origin *origin = &peer->origins[index];
     for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++) {
         uint64_t held = origin->durable[lane].held;
-        hf_yours yours = {.origin = (uint8_t)index, .lane = lane, .durable = held, .central = held};
+        hf_yours yours = {.origin = (uint8_t)index, .lane = lane, .durable = held};
         if (held == 0) continue;
-        hf_status status = hf_log_chain_at(peer->hub->store, origin->no, lane, held, yours.chain);
+        hf_status status = hf_peer_central(peer->hub, origin->no, lane, held, &yours.central);
+        if (status != HF_OK) return status;
+        status = hf_log_chain_at(peer->hub->store, origin->no, lane, held, yours.chain);
         if (status != HF_OK && status != HF_ERR_NOT_FOUND) return status;
         hf_write_yours(items, &yours);
         (*count)++;

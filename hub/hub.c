@@ -7,8 +7,10 @@
 #include "ingest.h"
 #include "refill.h"
 #include "snapshots.h"
+#include "upstream.h"
 
 #include "sync/control.h"
+#include "sync/planted.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -31,6 +33,7 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     (void)snprintf(hub->implementation, sizeof hub->implementation, "%s", options->implementation);
     hf_status status = hub->buckets ? hf_deflater_new(&hub->deflater) : HF_ERR_NOMEM;
     if (status == HF_OK) status = hf_snapshots_new(hub, options, &hub->snapshots);
+    if (status == HF_OK && options->station) status = hf_upstream_new(hub, &hub->upstream);
     if (status == HF_OK) status = hf_pulse_load(hub);
     if (status != HF_OK) {
         hf_hub_free(hub);
@@ -45,6 +48,7 @@ void hf_hub_free(hf_hub *hub)
     if (!hub) return;
     while (hub->peers) hf_hub_link_down(hub, hub->peers, hub->now_ms);
     hf_snapshots_free(hub->snapshots);
+    hf_upstream_free(hub->upstream);
     hf_deflater_free(hub->deflater);
     hf_buffer_free(&hub->inflated);
     hf_buffer_free(&hub->raw);
@@ -59,10 +63,18 @@ void hf_hub_free(hf_hub *hub)
 
 /* ---- links ---- */
 
+/* A station serves those whose scopes it holds: what it takes from them it must be able to hold
+ * whole, and what it does not hold it cannot feed. */
+static bool may_connect(hf_hub *hub, const hf_device *device)
+{
+    if (device->revoked && !(hub->upstream && HF_PLANTED(REVOKED_AT_STATION))) return false;
+    return !hub->upstream || hf_upstream_serves(hub->upstream, device);
+}
+
 bool hf_hub_admits(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE])
 {
     hf_device device;
-    return hf_device_by_key(hub->store, key_id, &device) == HF_OK && !device.revoked;
+    return hf_device_by_key(hub->store, key_id, &device) == HF_OK && may_connect(hub, &device);
 }
 
 static void add_scope(hf_peer *peer, uint32_t scope)
@@ -76,13 +88,15 @@ static void add_scope(hf_peer *peer, uint32_t scope)
     peer->scope_count++;
 }
 
-static hf_status scopes_of(hf_peer *peer, const hf_device *device)
+static hf_status scopes_of(hf_hub *hub, hf_peer *peer, const hf_device *device)
 {
-    if (device->scope_count > HF_SCOPES_MAX - 2) return HF_ERR_LIMIT;
-    peer->scopes = calloc(device->scope_count + 2, sizeof *peer->scopes);
+    if (device->scope_count > HF_SCOPES_MAX - 3) return HF_ERR_LIMIT;
+    peer->scopes = calloc(device->scope_count + 3, sizeof *peer->scopes);
     if (!peer->scopes) return HF_ERR_NOMEM;
     add_scope(peer, HF_SCOPE_COMMON);
-    add_scope(peer, device->home);
+    if (device->is_hub) add_scope(peer, HF_SCOPE_CONTROL); /* it must know whom to admit */
+    if (!hub->upstream || hf_upstream_holds(hub->upstream, device->home))
+        add_scope(peer, device->home);
     for (size_t i = 0; i < device->scope_count; i++)
         if (device->scopes[i] != HF_SCOPE_CONTROL) add_scope(peer, device->scopes[i]);
     return HF_OK;
@@ -92,11 +106,13 @@ static void peer_free(hf_peer *peer)
 {
     free(peer->scopes);
     free(peer->origins);
+    free(peer->relayed);
     free(peer->named);
     hf_buffer_free(&peer->certificate);
     hf_buffer_free(&peer->notices);
     hf_buffer_free(&peer->vector);
     hf_buffer_free(&peer->renewed);
+    hf_buffer_free(&peer->renew_for);
     hf_buffer_free(&peer->asked);
     hf_buffer_free(&peer->leased);
     hf_buffer_free(&peer->receipt);
@@ -150,12 +166,13 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     *out = NULL;
     hf_device device;
     hf_status status = hf_device_by_key(hub->store, key_id, &device);
-    if (status == HF_ERR_NOT_FOUND || (status == HF_OK && device.revoked)) return HF_ERR_DENIED;
+    if (status == HF_ERR_NOT_FOUND) return HF_ERR_DENIED;
+    if (status == HF_OK && !may_connect(hub, &device)) return HF_ERR_DENIED;
     if (status != HF_OK) return status;
     if (hub->peer_count >= hub->peers_max) return HF_ERR_LIMIT;
     hf_peer *peer = calloc(1, sizeof *peer);
     if (!peer) return HF_ERR_NOMEM;
-    status = scopes_of(peer, &device);
+    status = scopes_of(hub, peer, &device);
     if (status == HF_OK) status = supersede(hub, key_id);
     if (status != HF_OK) {
         peer_free(peer);
@@ -165,6 +182,7 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     memcpy(peer->key_id, key_id, HF_HASH_SIZE);
     memcpy(peer->name, device.name, sizeof peer->name);
     peer->home = device.home;
+    peer->is_station = device.is_hub;
     peer->valid = valid;
     peer->connected_ms = now_ms;
     hf_session_open(&peer->session, HF_SIDE_HUB, now_ms);
@@ -270,14 +288,6 @@ static void wake_starved(hf_hub *hub)
     }
 }
 
-void hf_hub_touch(hf_scope_list *list, uint32_t scope)
-{
-    for (size_t i = 0; i < list->count && i < HF_HUB_TOUCHED_MAX; i++)
-        if (list->scopes[i] == scope) return;
-    if (list->count < HF_HUB_TOUCHED_MAX) list->scopes[list->count] = scope;
-    if (list->count <= HF_HUB_TOUCHED_MAX) list->count++;
-}
-
 void hf_hub_part(hf_hub *hub)
 {
     for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
@@ -310,6 +320,7 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     hub->now_ms = now_ms;
     hub->wall_ms = wall_ms;
     hub->turn++;
+    hf_status upstream = hub->upstream ? hf_upstream_turn(hub->upstream) : HF_OK;
     run_timers(hub);
     /* Registered a device, published a pack, or the operator wrote: entries that no device sent. */
     bool wrote_outside = hf_feed_position(hub->store) != hub->position;
@@ -321,11 +332,13 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     if (status == HF_OK) status = hf_leasing_turn(hub);
     if (status == HF_OK) status = hf_receipts_turn(hub);
     if (status == HF_OK) status = hf_pulse_turn(hub);
+    if (hub->upstream) hf_upstream_heads(hub->upstream);
     bool moved = hf_feed_position(hub->store) != hub->position;
     if (moved || hub->heads_taken != heads_before) hf_fanout_wake(hub, wrote_outside);
     if (status == HF_OK) hf_snapshots_turn(hub);
     wake_starved(hub);
     hf_fanout_wake_paced(hub);
+    if (status == HF_OK) status = upstream;
     hub->retry_at_ms = status == HF_OK ? 0 : now_ms + HF_STORE_RETRY_MS;
     return status;
 }
@@ -350,6 +363,7 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     if (!hf_session_live(&peer->session)) return HF_OK;
     if (peer->hello_durable && peer->session.state == HF_SESSION_GREETED)
         return hf_peer_write_welcome(peer, &hub->raw);
+    hf_peer_drop_wishes(peer);
     hf_peer_write_ack(peer, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_probed(peer, wall_ms, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_certificate(peer, &hub->raw);
@@ -387,16 +401,23 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
 {
     if (hub->postponed_until_ms) return hub->postponed_until_ms;
     if (hub->starved || hub->inbox.count > 0 || hub->backlog.count > 0) return 0;
-    bool issues = hub->issues[HF_ISSUE_CERTIFICATE] > 0 || hub->issues[HF_ISSUE_NUMBERS] > 0;
-    if (issues || hf_snapshots_busy(hub)) return hub->retry_at_ms;
+    if (hf_issues_wait(hub) || hf_snapshots_busy(hub)) return hub->retry_at_ms;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
+    uint64_t upstream_ms = hub->upstream ? hf_upstream_deadline_ms(hub->upstream) : UINT64_MAX;
+    if (upstream_ms < due_ms) due_ms = upstream_ms;
     uint64_t receipts_ms = hf_receipts_deadline_ms(hub);
     if (receipts_ms < due_ms) due_ms = receipts_ms;
     uint64_t pulse_ms = hf_pulse_deadline_ms(hub);
     if (pulse_ms < due_ms) due_ms = pulse_ms;
     if (hub->paced_at_ms < due_ms) due_ms = hub->paced_at_ms;
     return due_ms < hub->retry_at_ms ? hub->retry_at_ms : due_ms;
+}
+
+const char *hf_hub_refused(const hf_hub *hub, uint64_t *count)
+{
+    *count = hub->refused;
+    return hub->refusal;
 }
 
 bool hf_peer_ended(const hf_peer *peer, char *out, size_t size)

@@ -23,6 +23,13 @@ void hf_issues_forget(hf_peer *peer)
     for (int issue = 0; issue < HF_ISSUES; issue++) forget(peer, (hf_issue)issue);
 }
 
+bool hf_issues_wait(const hf_hub *hub)
+{
+    for (int issue = 0; issue < HF_ISSUES; issue++)
+        if (hub->issues[issue] > 0) return true;
+    return false;
+}
+
 static void settle(hf_hub *hub, hf_issue issue, bool committed)
 {
     for (hf_peer *peer = hub->peers; peer; peer = peer->next) {

@@ -42,7 +42,7 @@ static uint32_t part_reason(const hf_rights *rights, hf_part *part)
     return reason;
 }
 
-static bool may_write(const hf_rights *rights, uint32_t scope)
+bool hf_judge_may_write(const hf_rights *rights, uint32_t scope)
 {
     for (size_t i = 0; i < rights->scope_count; i++)
         if (rights->scopes[i] == scope) return true;
@@ -54,7 +54,7 @@ uint32_t hf_judge_entry(const hf_rights *rights, const hf_entry_body *entry)
     if (HF_PLANTED(NO_ORIGIN_CHECK)) return 0;
     if (rights->lane == HF_LANE_CONTROL) return HF_REASON_LANE;
     bool hub_only = entry->scope == rights->home || entry->scope <= HF_SCOPE_COMMON;
-    if (hub_only || !may_write(rights, entry->scope)) return HF_REASON_NO_GRANT;
+    if (hub_only || !hf_judge_may_write(rights, entry->scope)) return HF_REASON_NO_GRANT;
     /* From before or after it was shut out? A clock that could be wrong does not say. */
     bool before = entry->quality >= 2 && entry->hlc < rights->revoked_at;
     if (rights->revoked_at && !before) return HF_REASON_REVOKED;

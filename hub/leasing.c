@@ -7,6 +7,7 @@
 
 hf_status hf_peer_on_ask(hf_peer *peer, hf_bytes raw)
 {
+    if (peer->hub->upstream) return HF_OK; /* the centre gives them out; the device asks there */
     if (peer->verdict == HF_REFILLING) return HF_OK; /* we do not know what we leased */
     if (peer->verdict == HF_EXPIRED || !hf_issue_ask(peer, HF_ISSUE_NUMBERS)) {
         hf_session_fail(&peer->session, HF_CODE_TURN, "ASK out of turn");
@@ -23,6 +24,7 @@ static hf_status lease(hf_peer *peer, hf_batch *batch)
     hf_store *store = peer->hub->store;
     hf_message message;
     hf_asked asked;
+    hf_hub_touch(&peer->hub->touched, HF_SCOPE_CONTROL); /* stations hold it */
     hf_buffer_clear(&peer->leased);
     peer->leased_count = 0;
     hf_status status = hf_message_read(hf_buffer_bytes(&peer->asked), &message);

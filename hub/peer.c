@@ -10,6 +10,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { ACKED_PER_FRAME = HF_FRAME_ENTRIES_MAX / 2 }; /* of relayed logs, beside its own */
+
 void hf_peer_wake(hf_peer *peer)
 {
     hf_hub *hub = peer->hub;
@@ -21,6 +23,14 @@ void hf_peer_wake(hf_peer *peer)
     else
         hub->ready_first = peer;
     hub->ready_last = peer;
+}
+
+void hf_hub_touch(hf_scope_list *list, uint32_t scope)
+{
+    for (size_t i = 0; i < list->count && i < HF_HUB_TOUCHED_MAX; i++)
+        if (list->scopes[i] == scope) return;
+    if (list->count < HF_HUB_TOUCHED_MAX) list->scopes[list->count] = scope;
+    if (list->count <= HF_HUB_TOUCHED_MAX) list->count++;
 }
 
 bool hf_peer_holds(const hf_peer *peer, uint32_t scope)
@@ -39,15 +49,30 @@ bool hf_peer_holds(const hf_peer *peer, uint32_t scope)
 
 /* ---- with the batch ---- */
 
+static void origin_reset(hf_peer_origin *origin)
+{
+    memcpy(origin->now, origin->durable, sizeof origin->now);
+    origin->touched = 0;
+}
+
+static void origin_settle(hf_peer_origin *origin)
+{
+    memcpy(origin->durable, origin->now, sizeof origin->durable);
+    origin->ack_due |= origin->touched;
+    origin->touched = 0;
+}
+
 void hf_peer_reset_staged(hf_peer *peer)
 {
     if (peer->greeted && !peer->hello_durable) {
         peer->origin_count = 0; /* learned in the batch that is no more */
         peer->greeted = false;
     }
-    for (size_t i = 0; i < peer->origin_count; i++) {
-        memcpy(peer->origins[i].now, peer->origins[i].durable, sizeof peer->origins[i].now);
-        peer->origins[i].touched = 0;
+    for (size_t i = 0; i < peer->origin_count; i++) origin_reset(&peer->origins[i]);
+    peer->relayed_count = peer->relayed_durable; /* the others' frames come again */
+    for (size_t i = 0; i < peer->relayed_count; i++) {
+        origin_reset(&peer->relayed[i].origin);
+        peer->relayed[i].gapped_now = peer->relayed[i].gapped;
     }
     hf_refill_reset(peer);
     peer->probe = peer->probed;
@@ -59,13 +84,16 @@ void hf_peer_settle(hf_peer *peer)
 {
     for (size_t i = 0; i < peer->origin_count; i++) {
         hf_peer_origin *origin = &peer->origins[i];
-        memcpy(origin->durable, origin->now, sizeof origin->durable);
-        origin->ack_due |= origin->touched;
+        origin_settle(origin);
         for (uint8_t lane = 0; lane < HF_LANE_COUNT && peer->wants_receipts; lane++)
             if (origin->durable[lane].held > origin->receipted[lane])
                 hf_receipts_due(peer, i, lane);
-        origin->touched = 0;
     }
+    for (size_t i = 0; i < peer->relayed_count; i++) {
+        origin_settle(&peer->relayed[i].origin);
+        peer->relayed[i].gapped = peer->relayed[i].gapped_now;
+    }
+    peer->relayed_durable = peer->relayed_count;
     peer->settled_ms = peer->hub->now_ms;
     peer->notices_durable = peer->notice_count;
     peer->notices_durable_size = peer->notices.size;
@@ -82,19 +110,35 @@ static bool ack_due(const hf_peer *peer)
     if (peer->notices_durable > 0) return true;
     for (size_t i = 0; i < peer->origin_count; i++)
         if (peer->origins[i].ack_due) return true;
+    for (size_t i = 0; i < peer->relayed_durable; i++)
+        if (peer->relayed[i].origin.ack_due) return true;
     return false;
 }
 
-static size_t write_acked(hf_peer_origin *origin, uint8_t index, hf_buffer *items)
+hf_status hf_peer_central(hf_hub *hub, int64_t origin_no, uint8_t lane, uint64_t held,
+                          uint64_t *out)
+{
+    hf_log_state log;
+    *out = held; /* here, durable is durable at the centre */
+    if (!hub->upstream || HF_PLANTED(STATION_IS_CENTRE)) return HF_OK;
+    hf_status status = hf_log_state_get(hub->store, origin_no, lane, &log);
+    if (status == HF_OK) *out = log.central;
+    return status;
+}
+
+static size_t write_acked(hf_hub *hub, hf_peer_origin *origin, uint32_t index, hf_buffer *items)
 {
     size_t count = 0;
     for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++) {
         if (!(origin->ack_due & 1u << lane)) continue;
-        /* This hub is the centre: durable here is durable there. */
+        uint64_t central;
+        hf_status status =
+            hf_peer_central(hub, origin->no, lane, origin->durable[lane].held, &central);
+        if (status != HF_OK) items->status = status;
         hf_acked acked = {.origin = index,
                           .lane = lane,
                           .durable = origin->durable[lane].held,
-                          .central = origin->durable[lane].held,
+                          .central = central,
                           .head = origin->durable[lane].head};
         hf_write_acked(items, &acked);
         count++;
@@ -110,7 +154,12 @@ void hf_peer_write_ack(hf_peer *peer, hf_buffer *raw)
     hf_buffer_clear(items);
     size_t count = 0;
     for (size_t i = 0; i < peer->origin_count; i++)
-        count += write_acked(&peer->origins[i], (uint8_t)i, items);
+        count += write_acked(peer->hub, &peer->origins[i], (uint32_t)i, items);
+    size_t i = 0;
+    for (; i < peer->relayed_durable && count < ACKED_PER_FRAME; i++)
+        count += write_acked(peer->hub, &peer->relayed[i].origin,
+                             (uint32_t)(HF_HELLO_ORIGINS_MAX + i), items);
+    if (i < peer->relayed_durable) hf_peer_wake(peer); /* the rest goes in the next */
     hf_message message = {.type = HF_FRAME_ACK, .timed = true, .at_ms = (uint32_t)peer->settled_ms};
     message.as.ack.logs = (hf_list){hf_buffer_bytes(items), count};
     message.as.ack.notices = (hf_list){hf_buffer_bytes(&peer->notices), peer->notice_count};
@@ -201,6 +250,20 @@ static hf_status on_push(hf_peer *peer, const hf_push *push)
     return HF_OK;
 }
 
+/* As PUSH; but its head covers all of it, so it cannot be cut to the window: it may go alone. */
+static hf_status on_relay(hf_peer *peer, const hf_relay *relay)
+{
+    uint32_t *entries = &peer->queued_entries[relay->lane];
+    uint32_t *bytes = &peer->queued_bytes[relay->lane];
+    bool first = *entries == 0;
+    if (!peer->is_station) return out_of_turn(peer, "RELAY by a device");
+    *entries += (uint32_t)relay->bodies.count;
+    *bytes += (uint32_t)relay->bodies.items.size;
+    if (first || (*entries <= HF_CREDIT_ENTRIES && *bytes <= HF_CREDIT_BYTES)) return HF_OK;
+    hf_session_fail(&peer->session, HF_CODE_LIMIT, "more in lane %u than its window", relay->lane);
+    return HF_ERR_LIMIT;
+}
+
 hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw, uint64_t now_ms,
                            bool *queue)
 {
@@ -211,11 +274,18 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     case HF_FRAME_REFILL:
     case HF_FRAME_HEAD:
     case HF_FRAME_PROBE: *queue = true; return HF_OK;
+    case HF_FRAME_RELAY: *queue = true; return on_relay(peer, &message->as.relay);
+    case HF_FRAME_ORIGIN:
+        *queue = true;
+        return peer->is_station ? HF_OK : out_of_turn(peer, "ORIGIN by a device");
     case HF_FRAME_FEED_ACK: return on_feed_ack(peer, message, now_ms);
     case HF_FRAME_VECTOR: return on_vector(peer, &message->as.vector, raw);
     case HF_FRAME_START: return on_start(peer, &message->as.start);
     case HF_FRAME_WANT: return hf_snapshots_on_want(peer, &message->as.chunk);
     case HF_FRAME_RENEW: return hf_peer_on_renew(peer, now_ms);
+    case HF_FRAME_RENEW_FOR:
+        return peer->is_station ? hf_peer_on_renew_for(peer, message->as.key_id)
+                                : out_of_turn(peer, "RENEW_FOR by a device");
     case HF_FRAME_ASK: return hf_peer_on_ask(peer, raw);
     default: return HF_OK; /* nothing, or a PONG: we ask only to hear that they live */
     }

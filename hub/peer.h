@@ -15,6 +15,8 @@
 #include "sync/pace.h"
 #include "sync/session.h"
 
+typedef struct hf_upstream hf_upstream; /* upstream.h */
+
 typedef struct hf_peer_log {
     uint64_t held; /* we have the log up to here */
     uint64_t head; /* newest signed head taken in this session; 0: none */
@@ -30,9 +32,21 @@ typedef struct hf_peer_origin { /* one of the incarnations that HELLO named, by 
     uint64_t receipted[HF_LANE_COUNT];  /* signed for, or about to be, up to here */
 } hf_peer_origin;
 
+typedef struct hf_peer_relayed { /* one of the authors that a station named: relayed.c */
+    hf_peer_origin origin;
+    uint64_t sent[HF_LANE_COUNT]; /* the station has the log up to here: not fed to it */
+    uint8_t blocked;              /* a bit for each lane: refused once in this session */
+    uint8_t gapped, gapped_now;   /* told of a gap: until what comes follows, no more is said */
+} hf_peer_relayed;
+
 typedef enum hf_fed { HF_FED_NOT, HF_FED_VECTORS, HF_FED_FEED } hf_fed;
 
-typedef enum hf_issue { HF_ISSUE_CERTIFICATE, HF_ISSUE_NUMBERS, HF_ISSUES } hf_issue;
+typedef enum hf_issue {
+    HF_ISSUE_CERTIFICATE,
+    HF_ISSUE_WISHES, /* a station's, for its devices */
+    HF_ISSUE_NUMBERS,
+    HF_ISSUES
+} hf_issue;
 
 typedef enum hf_issuing {
     HF_ISSUING_NONE,
@@ -73,6 +87,9 @@ struct hf_peer {
 
     hf_peer_origin *origins;
     size_t origin_count;
+    bool is_station;
+    hf_peer_relayed *relayed; /* by the station's index, from HF_HELLO_ORIGINS_MAX on */
+    size_t relayed_count, relayed_durable, relayed_capacity;
     bool greeted, hello_durable; /* HELLO is applied; and committed, so WELCOME is due */
     hf_resume_verdict verdict;
 
@@ -87,6 +104,7 @@ struct hf_peer {
     hf_buffer notices;      /* encoded items */
     size_t notice_count, notices_durable, notices_durable_size;
 
+    hf_buffer renew_for; /* a station's wishes for its devices: keys, in a row */
     bool wants_receipts;
     bool receipt_waits;    /* in the hub's list of those that are due one */
     hf_peer *next_receipt; /* ... the next in it */
@@ -168,6 +186,7 @@ typedef struct hf_scope_list {
 struct hf_hub {
     hf_store *store;
     const hf_authority *authority; /* NULL: no certificate is renewed here */
+    hf_upstream *upstream;         /* NULL: this is the centre */
     char implementation[HF_TEXT_MAX + 1];
     uint32_t peers_max, peer_count;
     hf_peer *peers;
@@ -199,7 +218,9 @@ struct hf_hub {
     hf_pulse pulse;
     uint64_t own_head_seq, own_head_at_ms; /* newest head over our own control log */
     bool starved;                          /* some peer ran out of budget: turn again soon */
-    uint64_t postponed_until_ms;           /* planted mistakes only: what came waits; 0: not */
+    uint64_t refused;            /* relayed entries, or heads of them, that were not true */
+    char refusal[200];           /* the newest of these */
+    uint64_t postponed_until_ms; /* planted mistakes only: what came waits; 0: not */
     hf_snapshots *snapshots;
     bool plain;    /* what is in `raw` is packed already */
     bool set_back; /* a device brought a control entry of ours that we do not have */
@@ -215,14 +236,21 @@ struct hf_hub {
 };
 
 /* ---- peer.c ---- */
-void hf_peer_reset_staged(hf_peer *peer); /* the batch was undone */
-void hf_peer_settle(hf_peer *peer);       /* ... or is on disk: what it held may be said */
-void hf_peer_wake(hf_peer *peer);         /* has, or may have, something to send */
+void hf_hub_touch(hf_scope_list *list, uint32_t scope); /* who holds it has something to look for */
+void hf_peer_reset_staged(hf_peer *peer);               /* the batch was undone */
+void hf_peer_settle(hf_peer *peer); /* ... or is on disk: what it held may be said */
+void hf_peer_wake(hf_peer *peer);   /* has, or may have, something to send */
 bool hf_peer_holds(const hf_peer *peer, uint32_t scope);
 /* Frames that move only this session's own state; *queue: the frame needs the batch instead. */
 HF_MUST_CHECK hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw,
                                          uint64_t now_ms, bool *queue);
 void hf_peer_write_ack(hf_peer *peer, hf_buffer *raw);
+/* How far the centre has a log of which we hold up to `held`. */
+HF_MUST_CHECK hf_status hf_peer_central(hf_hub *hub, int64_t origin_no, uint8_t lane, uint64_t held,
+                                        uint64_t *out);
+
+/* ---- devices.c ---- */
+void hf_peer_revoked(hf_peer *peer); /* its session ends */
 
 /* ---- hub.c ---- */
 void hf_hub_touch(hf_scope_list *list, uint32_t scope); /* who holds it will be woken */
@@ -231,6 +259,7 @@ void hf_hub_part(hf_hub *hub); /* every session is told to go, and to come back 
 /* ---- issuing.c ---- */
 bool hf_issue_ask(hf_peer *peer, hf_issue issue); /* false: it has asked already */
 void hf_issues_forget(hf_peer *peer);             /* its link is gone */
+bool hf_issues_wait(const hf_hub *hub);           /* anyone's */
 /* Answers at most so many of those that wait, in one transaction of its own. */
 HF_MUST_CHECK hf_status hf_issue_turn(hf_hub *hub, hf_issue issue, size_t most, size_t entries_each,
                                       hf_status (*answer)(hf_peer *peer, hf_batch *batch));
@@ -238,6 +267,9 @@ bool hf_issue_due(hf_peer *peer, hf_issue issue); /* it is said now: once */
 
 /* ---- renew.c ---- */
 HF_MUST_CHECK hf_status hf_peer_on_renew(hf_peer *peer, uint64_t now_ms);
+/* A station's wishes for its devices: the same, and nothing is said of them. */
+HF_MUST_CHECK hf_status hf_peer_on_renew_for(hf_peer *peer, const uint8_t key_id[HF_HASH_SIZE]);
+void hf_peer_drop_wishes(hf_peer *peer); /* those that are answered; the rest wait again */
 /* Answers some of those that wait, in one transaction of its own. */
 HF_MUST_CHECK hf_status hf_renew_turn(hf_hub *hub);
 void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw);

@@ -275,13 +275,15 @@ static hf_status seqs_of(hf_hub *hub, uint32_t scope, uint64_t *out)
     return hf_vector_read(hub->store, scope, NULL, 0, UINT32_MAX, add_seq, out);
 }
 
-/* Up to which position of the feed the snapshot tells all of its scope; 0: it is to be made anew.
+/* Up to which position of the feed the snapshot tells all of its scope; 0: it is to be made anew,
+ * as for who knows a verdict that it may lack, wherever that came from.
  * One that was begun for this peer is young enough, however much has been written meanwhile. */
 static hf_status good_to(hf_hub *hub, const hf_peer *peer, const snapshot *one, uint64_t *position)
 {
     uint64_t end = hf_feed_position(hub->store), seqs;
     hf_status status = seqs_of(hub, one->scope, &seqs);
-    bool aged = end - one->cut > HF_SNAPSHOT_AGE_MAX && one->begun_turn < peer->snapshot_turn;
+    bool aged = (end - one->cut > HF_SNAPSHOT_AGE_MAX || peer->snapshot_needed) &&
+                one->begun_turn < peer->snapshot_turn;
     *position = seqs == one->seqs ? end : aged ? 0 : one->cut;
     if (*position < peer->snapshot_from) *position = 0; /* it would take it back */
     return status;
@@ -391,7 +393,9 @@ bool hf_snapshots_busy(const hf_hub *hub)
 bool hf_snapshots_suit(hf_hub *hub, const hf_hello *hello, hf_resume_verdict verdict)
 {
     uint64_t end = hf_feed_position(hub->store), from = hello->resume.position;
-    if (!(hello->capabilities & HF_TAKES_SNAPSHOTS)) return false;
+    /* A station judges provisionally: who holds the entries can be told better, who has only their
+     * effect cannot. */
+    if (hub->upstream || !(hello->capabilities & HF_TAKES_SNAPSHOTS)) return false;
     if (verdict != HF_RESUME && verdict != HF_VECTORS) return false;
     static const hf_origin_id nobody;
     bool fetching = hello->capabilities & HF_HAS_CHUNKS &&

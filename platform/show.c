@@ -173,6 +173,11 @@ void hf_show_record(const hf_show *show, const json_t *document)
     const char *reference = hf_show_text(document, "reference");
     hf_show_time(show, document, "since", since, sizeof since);
     fputs(hf_show_saved(hf_show_text(document, "saved")), show->out);
+    if (*hf_show_text(document, "station")) {
+        fputs(" (", show->out);
+        hf_cli_text(show->out, hf_show_text(document, "station"));
+        fputc(')', show->out);
+    }
     if (strcmp(since, "never") != 0) fprintf(show->out, " since %s", since);
     fputs(*reference ? ". Reference " : ".", show->out);
     fprintf(show->out, *reference ? "%s.\n" : "%s\n", reference);

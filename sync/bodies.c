@@ -11,6 +11,14 @@ hf_bodies hf_bodies_of_push(const hf_push *push)
     return walk;
 }
 
+hf_bodies hf_bodies_of_relay(const hf_relay *relay)
+{
+    hf_bodies walk = {.reader = hf_reader_open(relay->bodies.items), .left = relay->bodies.count};
+    walk.origin = relay->origin;
+    walk.lane = relay->lane;
+    return walk;
+}
+
 hf_bodies hf_bodies_of_runs(const hf_list *runs)
 {
     return (hf_bodies){.reader = hf_reader_open(runs->items), .runs = runs->count};

@@ -36,12 +36,17 @@ void hf_client_free(hf_client *client)
     hf_buffer_free(&client->sealed);
     hf_buffer_free(&client->certificate.next);
     free(client->known);
+    hf_client_relays_free(client);
     free(client);
 }
 
-void hf_client_link_up(hf_client *client, uint64_t now_ms)
+void hf_client_link_up(hf_client *client, const hf_certificate *hub, uint64_t now_ms)
 {
     hf_client_link_down(client);
+    client->hub_known = hub != NULL;
+    memset(&client->hub, 0, sizeof client->hub);
+    if (hub) client->hub = *hub;
+    hf_client_relays_link(client);
     hf_session_open(&client->session, HF_SIDE_CLIENT, now_ms);
     memset(&client->download, 0, sizeof client->download);
     hf_client_certificate_link(client);
@@ -118,7 +123,8 @@ static hf_status own_log(void *context, const hf_log_state *log)
 static hf_status look_for_writes(hf_client *client)
 {
     if (client->session.state != HF_SESSION_OPEN || !client->upload.logs) return HF_OK;
-    return hf_log_each(client->store, client->own[0]->no, own_log, client->upload.logs);
+    hf_status status = hf_log_each(client->store, client->own[0]->no, own_log, client->upload.logs);
+    return status == HF_OK ? hf_client_relays_look(client) : status;
 }
 
 /* Our log as it stands is of no more use with this hub: write on under a new name, and say so by
@@ -223,19 +229,25 @@ const hf_session *hf_client_session(const hf_client *client)
     return &client->session;
 }
 
+const hf_certificate *hf_client_hub(const hf_client *client)
+{
+    return client->hub_known ? &client->hub : NULL;
+}
+
 bool hf_client_caught_up(const hf_client *client)
 {
     const hf_download *download = &client->download;
     return download->phase == HF_PHASE_FEED && download->cursor.position >= download->announced;
 }
 
-bool hf_client_next_receipt(hf_client *client, hf_dot *out)
+bool hf_client_next_receipt(hf_client *client, hf_dot *out, bool *at_centre)
 {
-    size_t log;
-    if (!client->upload.logs || !hf_upload_news(&client->upload, &log)) return false;
-    *out = (hf_dot){.origin = client->own[log / HF_LANE_COUNT]->id,
-                    .lane = (uint8_t)(log % HF_LANE_COUNT),
-                    .seq = client->upload.logs[log].told};
+    hf_upload_told told;
+    if (!client->upload.logs || !hf_upload_news(&client->upload, &told)) return false;
+    *out = (hf_dot){.origin = client->own[told.log / HF_LANE_COUNT]->id,
+                    .lane = (uint8_t)(told.log % HF_LANE_COUNT),
+                    .seq = told.seq};
+    if (at_centre) *at_centre = told.central;
     return true;
 }
 

@@ -111,7 +111,10 @@ static hf_status take_body(hf_client *client, hf_batch *batch, const hf_bodies *
         return status;
     }
     if (status != HF_OK) return status;
-    if (applied.what != HF_APPLIED_GAP && applied.what != HF_APPLIED_FORK) return HF_OK;
+    bool taken = applied.what != HF_APPLIED_GAP && applied.what != HF_APPLIED_FORK;
+    if (walk->lane == HF_LANE_CONTROL) client->relays.control_came = true;
+    if (taken && walk->lane == HF_LANE_CONTROL) return HF_OK;
+    if (taken) return hf_client_relay_fed(client, batch, origin, walk->lane, applied.seq);
     /* A hub that was set back gave seqs of its own a second time: what we hold stands here. */
     if (applied.what == HF_APPLIED_FORK && origin->is_hub) return HF_OK;
     if (is_our_key(client, origin)) {
@@ -120,6 +123,9 @@ static hf_status take_body(hf_client *client, hf_batch *batch, const hf_bodies *
         if (!forked) status = hf_client_has_left(client->store, &origin->id, &forked);
         if (forked || status != HF_OK) return status;
     }
+    bool pass_over;
+    status = hf_client_relay_forked(client, origin, &applied, &pass_over);
+    if (status != HF_OK || pass_over) return status;
     if (applied.what == HF_APPLIED_GAP && client->download.phase == HF_PHASE_VECTORS) {
         client->download.gap = true; /* its hole's verdict may be in another log: ask again */
         return HF_OK;
@@ -132,6 +138,7 @@ static hf_status take_bodies(hf_client *client, hf_batch *batch, const hf_list *
     hf_status status = HF_OK;
     hf_bodies walk = hf_bodies_of_runs(runs);
     while (status == HF_OK && hf_next_body(&walk)) status = take_body(client, batch, &walk);
+    if (status == HF_OK) status = hf_client_relay_fed(client, batch, NULL, 0, 0);
     return status;
 }
 
@@ -201,6 +208,11 @@ static hf_status on_ack(hf_client *client, hf_batch *batch, const hf_ack *ack)
         if (!client->upload.logs || !hf_upload_admits(&client->upload, &acked))
             return bad(client, HF_CODE_MALFORMED, "acknowledges what was not sent: entry",
                        acked.durable);
+        if (acked.origin >= HF_HELLO_ORIGINS_MAX) {
+            status = hf_client_relay_acked(client, batch, &acked);
+            continue;
+        }
+        if (acked.origin >= client->own_count) return HF_ERR_PROTOCOL;
         status = hf_batch_acked(batch, &download->cursor.hub, client->own[acked.origin], acked.lane,
                                 acked.durable, acked.central);
         if (acked.origin == 0 && acked.head > download->heads_up[acked.lane]) {
@@ -387,7 +399,10 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
         stamp_ms = message->timed ? message->at_ms : client->wall_now_ms;
         while (hf_next_acked(&logs, &acked))
             hf_upload_acked(&client->upload, &acked, client->wall_now_ms, stamp_ms);
-        while (hf_next_notice(&notices, &notice)) note(client, &notice);
+        while (hf_next_notice(&notices, &notice)) {
+            note(client, &notice);
+            hf_client_relay_refused(client, &notice, stamp_ms);
+        }
         return HF_OK;
     case HF_FRAME_PROBED: hf_client_probed(client, message->as.probe.number); return HF_OK;
     default: return HF_OK;
@@ -429,9 +444,10 @@ static hf_status cursor_first(hf_client *client)
     return status;
 }
 
-hf_status hf_client_apply(hf_client *client)
+static hf_status apply_inbox(hf_client *client)
 {
     const hf_download before = client->download;
+    client->relays.run_origin = NULL;
     size_t count = client->inbox.count, wishes = client->wish_count;
     hf_status status = HF_OK;
     if (HF_PLANTED(CURSOR_BEFORE_DATA)) status = cursor_first(client);
@@ -451,4 +467,36 @@ hf_status hf_client_apply(hf_client *client)
     }
     hf_inbox_drop(&client->inbox, NULL);
     return status;
+}
+
+/* What came behind a WELCOME. It ends its batch: only when it is settled do we know what an
+ * acknowledgement may be of, and a station has one to say at once when its centre is heard. */
+static hf_inbox behind_welcome(hf_inbox *inbox)
+{
+    hf_inbox rest = {.count = 0};
+    hf_message message;
+    hf_received *at = inbox->first;
+    while (at && (hf_message_read((hf_bytes){at->data, at->size}, &message) != HF_OK ||
+                  message.type != HF_FRAME_WELCOME))
+        at = at->next;
+    while (at && at->next) {
+        hf_received *next = at->next;
+        at->next = next->next;
+        inbox->last = at;
+        hf_inbox_pass(inbox, &rest, next);
+    }
+    return rest;
+}
+
+hf_status hf_client_apply(hf_client *client)
+{
+    if (client->download.phase != HF_PHASE_WAITING) return apply_inbox(client);
+    hf_inbox rest = behind_welcome(&client->inbox);
+    hf_status status = apply_inbox(client);
+    if (status != HF_OK || !hf_session_live(&client->session)) {
+        hf_inbox_drop(&rest, NULL);
+        return status;
+    }
+    client->inbox = rest;
+    return apply_inbox(client);
 }

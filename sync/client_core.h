@@ -6,6 +6,7 @@
 #include "frame.h"
 #include "log.h"
 #include "refill.h"
+#include "relay.h"
 #include "upload.h"
 
 typedef enum hf_phase {
@@ -92,6 +93,23 @@ typedef struct hf_known { /* an origin that the hub named on this connection */
     const hf_origin_row *row;
 } hf_known;
 
+typedef struct hf_client_relays {  /* client_relay.c */
+    bool on;                       /* we are a station's upstream */
+    const hf_origin_row **origins; /* whose entries go up; index: HF_HELLO_ORIGINS_MAX + place */
+    size_t count, capacity;
+    size_t named;    /* ORIGIN went up for the first so many, on this link */
+    uint64_t number; /* newest head of theirs that was looked at */
+    bool news, control_came;
+    bool counts_fed; /* what is fed is noted: we are a station, or have met one */
+    bool looked;     /* ... and whether we have is known */
+    int64_t run_log; /* the run of a log that is being fed: acknowledged by it */
+    const hf_origin_row *run_origin;
+    uint8_t run_lane;
+    uint64_t run_seq;
+    hf_buffer withheld; /* items of the RELAY being written */
+    hf_buffer wishes;   /* keys whose certificates are due, in a row: RENEW_FOR */
+} hf_client_relays;
+
 enum { HF_WISHES_MAX = 4 * HF_LACK_LOGS_MAX };
 
 struct hf_client {
@@ -105,6 +123,9 @@ struct hf_client {
     size_t own_count;
     hf_upload upload;
     hf_own_certificate certificate;
+    hf_client_relays relays;
+    bool hub_known; /* by its certificate: */
+    hf_certificate hub;
     hf_numbering numbering;
     hf_probing probing;
 
@@ -170,6 +191,27 @@ HF_MUST_CHECK hf_status hf_client_leave(hf_store *store, const hf_origin_id *ori
 HF_MUST_CHECK hf_status hf_client_has_left(hf_store *store, const hf_origin_id *origin, bool *has);
 /* Where we are with heads, both ways: in the batch of the frame that says so. */
 HF_MUST_CHECK hf_status hf_client_keep_heads(hf_client *client);
+
+/* ---- client_relay.c ---- */
+void hf_client_relays_free(hf_client *client);
+void hf_client_relays_link(hf_client *client); /* a new link: nobody is named on it */
+/* Writes a RENEW_FOR, if one is wished. */
+void hf_client_write_wish(hf_client *client);
+/* What came to be relayable since the last look. */
+HF_MUST_CHECK hf_status hf_client_relays_look(hf_client *client);
+/* The next frame for `next`, which the upload chose; none when it has to wait. */
+HF_MUST_CHECK hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next);
+HF_MUST_CHECK hf_status hf_client_relay_acked(hf_client *client, hf_batch *batch,
+                                              const hf_acked *acked);
+/* The hub does not believe what we relayed of a log: all else goes on. */
+void hf_client_relay_refused(hf_client *client, const hf_notice *notice, uint64_t stamp_ms);
+/* The hub feeds this entry, so it has the log as far. NULL: the frame ends. */
+HF_MUST_CHECK hf_status hf_client_relay_fed(hf_client *client, hf_batch *batch,
+                                            const hf_origin_row *origin, uint8_t lane,
+                                            uint64_t seq);
+/* Two branches of one log met: the one that we hold stands here. Was that known? */
+HF_MUST_CHECK hf_status hf_client_relay_forked(hf_client *client, const hf_origin_row *origin,
+                                               const hf_applied_entry *applied, bool *pass_over);
 
 /* ---- client_certificate.c ---- */
 void hf_client_certificate_link(hf_client *client); /* a new link: what was asked is forgotten */

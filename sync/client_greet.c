@@ -7,14 +7,20 @@
 #include "outage.h"
 #include "planted.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { META_KEY_SIZE = 16 + 2 * HF_HASH_SIZE };
+
 /* Named values in the store: meta keys. */
-static const char META_HUB[] = "hub";     /* 16 bytes: the last hub that welcomed us */
-static const char META_HEADS[] = "heads"; /* [hub, epoch, number, own origin, [seq, ...]] */
-static const char META_CLOCK[] = "clock"; /* [hub's wall ms, our wall ms then] */
-static const char META_LEFT[] = "left";   /* origins of ours that forked: never sent again */
+static const char META_HUB[] = "hub"; /* 16 bytes: the last hub that welcomed us */
+static const char META_HEADS[] =
+    "heads"; /* and the hub: [hub, epoch, number, own origin, [seq, ...]] */
+static const char META_KEY[] = "hub-key";   /* and a hub's key: its 16 bytes */
+static const char META_NAME[] = "hub-name"; /* and a station's 16 bytes: its name */
+static const char META_CLOCK[] = "clock";   /* [hub's wall ms, our wall ms then] */
+static const char META_LEFT[] = "left";     /* origins of ours that forked: never sent again */
 
 /* ---- our own origins ---- */
 
@@ -32,7 +38,7 @@ static hf_status claim_log(void *context, const hf_log_state *log)
     memcpy(claimed.chain, log->chain, HF_HASH_SIZE);
     hf_write_claimed_log(&walk->logs, &claimed);
     walk->log_count++;
-    if (log->acked < log->seq) walk->waiting = true;
+    if (log->central < log->seq) walk->waiting = true;
     return HF_OK;
 }
 
@@ -59,10 +65,48 @@ static hf_status claim_origin(void *context, const hf_origin_row *origin)
 
 /* ---- stored places ---- */
 
+/* A key for what is kept of each hub. */
+static const char *key_of(const char *kind, const uint8_t *id, size_t size, char out[META_KEY_SIZE])
+{
+    int used = snprintf(out, META_KEY_SIZE, "%s/", kind);
+    for (size_t i = 0; i < size; i++)
+        used += snprintf(out + used, META_KEY_SIZE - (size_t)used, "%02x", id[i]);
+    return out;
+}
+
+hf_status hf_client_station_name(hf_store *store, const hf_origin_id *hub, char *out, size_t size)
+{
+    char key[META_KEY_SIZE];
+    hf_buffer name = {0};
+    hf_status status =
+        hf_meta_get(store, key_of(META_NAME, hub->bytes, sizeof hub->bytes, key), &name);
+    (void)snprintf(out, size, "%.*s", (int)name.size, name.size ? (const char *)name.data : "");
+    hf_buffer_free(&name);
+    return status;
+}
+
+/* Whom we met: next time HELLO names its cursor, and people are told where their work is. */
+static hf_status keep_hub(hf_client *client, const hf_origin_id *id)
+{
+    char key[META_KEY_SIZE];
+    const hf_certificate *hub = &client->hub;
+    hf_bytes bytes = {id->bytes, HF_ORIGIN_SIZE};
+    hf_status status = hf_meta_set(client->store, META_HUB, bytes);
+    if (status == HF_OK && client->hub_known)
+        status =
+            hf_meta_set(client->store, key_of(META_KEY, hub->key_id, HF_HASH_SIZE, key), bytes);
+    if (status == HF_OK && client->hub_known && hub->is_station)
+        status = hf_meta_set(client->store, key_of(META_NAME, id->bytes, HF_ORIGIN_SIZE, key),
+                             (hf_bytes){(const uint8_t *)hub->name, strlen(hub->name)});
+    return status;
+}
+
 static hf_status heads_get(hf_client *client, const hf_cursor *cursor, hf_download *out)
 {
+    char key[META_KEY_SIZE];
     hf_buffer stored = {0};
-    hf_status status = hf_meta_get(client->store, META_HEADS, &stored);
+    hf_status status = hf_meta_get(
+        client->store, key_of(META_HEADS, cursor->hub.bytes, HF_ORIGIN_SIZE, key), &stored);
     hf_reader reader = hf_reader_open(hf_buffer_bytes(&stored));
     uint8_t hub[HF_ORIGIN_SIZE], epoch[16], own[HF_ORIGIN_SIZE];
     uint64_t up[HF_LANE_COUNT] = {0};
@@ -97,7 +141,10 @@ hf_status hf_client_keep_heads(hf_client *client)
     hf_write_array(out, HF_LANE_COUNT);
     for (size_t i = 0; i < HF_LANE_COUNT; i++) hf_write_uint(out, download->heads_up[i]);
     if (out->status != HF_OK) return out->status;
-    return hf_meta_set(client->store, META_HEADS, hf_buffer_bytes(out));
+    char key[META_KEY_SIZE];
+    return hf_meta_set(client->store,
+                       key_of(META_HEADS, download->cursor.hub.bytes, HF_ORIGIN_SIZE, key),
+                       hf_buffer_bytes(out));
 }
 
 static hf_status clock_keep(hf_client *client)
@@ -128,10 +175,14 @@ hf_status hf_client_stored_time(hf_store *store, uint64_t *hub_ms, uint64_t *wal
 static hf_status resume_get(hf_client *client)
 {
     hf_buffer hub = {0};
+    char key[META_KEY_SIZE];
     client->resume = (hf_cursor){.position = 0};
     hf_status status = hf_meta_get(client->store, META_HUB, &hub);
     client->resuming = status == HF_OK && hub.size == HF_ORIGIN_SIZE;
-    if (client->resuming) {
+    if (client->resuming && client->hub_known) /* it may be another than the last: its own cursor */
+        status = hf_meta_get(client->store, key_of(META_KEY, client->hub.key_id, HF_HASH_SIZE, key),
+                             &hub);
+    if (status == HF_OK && client->resuming && hub.size == HF_ORIGIN_SIZE) {
         hf_origin_id id;
         bool found;
         memcpy(id.bytes, hub.data, sizeof id.bytes);
@@ -302,10 +353,13 @@ static hf_status take_one_of_yours(hf_client *client, hf_batch *batch, const hf_
     }
     if (status == HF_OK && yours->durable < log->acked)
         client->fell_back += log->acked - yours->durable;
-    if (status == HF_OK) status = fall_back(client, batch, welcome, yours);
+    /* More than we hold is not ours to count, at the centre either. */
+    hf_yours counted = *yours;
+    if (counted.central > log->seq) counted.central = log->seq;
+    if (status == HF_OK) status = fall_back(client, batch, welcome, &counted);
     if (status != HF_OK || yours->durable == 0) return status;
     return hf_batch_acked(batch, &welcome->hub, client->own[yours->origin], yours->lane,
-                          yours->durable, yours->central);
+                          yours->durable, counted.central);
 }
 
 /* A log that forked was written again under a later name: there its entries wait, and not here. */
@@ -318,7 +372,7 @@ static hf_status take_left(hf_client *client, hf_batch *batch, const hf_welcome 
         for (uint8_t lane = 0; lane < HF_LANE_COUNT && is_left(left, &origin->id); lane++) {
             hf_log_state log;
             status = hf_log_state_get(client->store, origin->no, lane, &log);
-            if (status == HF_OK && log.acked < log.seq)
+            if (status == HF_OK && log.central < log.seq)
                 status = hf_batch_acked(batch, &welcome->hub, origin, lane, log.seq, log.seq);
             if (status != HF_OK) break;
         }
@@ -443,9 +497,7 @@ hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch, const hf_welc
     if (status == HF_OK && download->phase != HF_PHASE_RENEW)
         status = take_yours(client, batch, welcome);
     if (status == HF_OK) status = take_back_told(client, welcome);
-    if (status == HF_OK)
-        status =
-            hf_meta_set(client->store, META_HUB, (hf_bytes){welcome->hub.bytes, HF_ORIGIN_SIZE});
+    if (status == HF_OK) status = keep_hub(client, &welcome->hub);
     if (status == HF_OK) status = clock_keep(client);
     if (status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT)
         hf_session_fail_status(&client->session, status, "WELCOME");
@@ -468,8 +520,14 @@ static void upload_from(hf_client *client, const hf_welcome *welcome)
         hf_upload_log *log =
             &client->upload.logs[(size_t)yours.origin * HF_LANE_COUNT + yours.lane];
         log->sent = log->durable = yours.durable;
+        log->central = yours.central;
         if (HF_PLANTED(REFILL_NOT_SENT) && client->fell_back) log->sent = log->last;
-        if (log->last < yours.durable) log->last = yours.durable; /* a former life, held better */
+        /* A former life's heads are wanted only where its entries have a way to go, and are ours to
+         * sign only where we hold what the hub does. */
+        bool held_better = log->last < yours.durable;
+        if (held_better) log->last = yours.durable;
+        if (yours.origin > 0 && (held_better || yours.central >= yours.durable))
+            log->head_sent = yours.durable;
     }
     for (size_t lane = 0; lane < HF_LANE_COUNT; lane++) {
         hf_upload_log *log = &client->upload.logs[lane];
@@ -485,9 +543,11 @@ hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome)
     hf_status status = hf_upload_open(&client->upload, client->own_count);
     if (status == HF_OK) status = hf_meta_get(client->store, META_LEFT, &left);
     for (size_t i = 0; i < client->own_count && status == HF_OK; i++) {
-        if (is_left(&left, &client->own[i]->id)) continue;
-        status = hf_log_each(client->store, client->own[i]->no, upload_log,
-                             &client->upload.logs[i * HF_LANE_COUNT]);
+        hf_upload_log *logs = &client->upload.logs[i * HF_LANE_COUNT];
+        bool is_other = is_left(&left, &client->own[i]->id);
+        for (size_t lane = 0; lane < HF_LANE_COUNT; lane++) logs[lane].stopped = is_other;
+        if (is_other) continue;
+        status = hf_log_each(client->store, client->own[i]->no, upload_log, logs);
     }
     hf_buffer_free(&left);
     if (status != HF_OK) return status;

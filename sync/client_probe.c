@@ -111,10 +111,11 @@ static hf_status tell_outage(void *context, const hf_outage *outage)
 {
     tell_walk *walk = context;
     if (outage->told || outage->ended_ms == 0) return HF_OK;
-    /* One may be long: then it goes alone. */
+    /* One may be long: then it goes alone. None goes before an older one, for an answer means all
+     * up to the newest in it. */
     bool full = walk->more || walk->count == HF_PROBE_OUTAGES_MAX ||
                 (walk->count && walk->items.size + outage->logs.size > HF_PACE_FRAME_MIN);
-    walk->more = full; /* those after it wait too: an answer is for all up to the last */
+    walk->more = full;
     if (full) return HF_OK;
     hf_write_outage(&walk->items, outage);
     walk->client->probing.told_up_to_ms = outage->last_ms;
@@ -150,6 +151,11 @@ static hf_status tell_windows(hf_client *client, window_walk *walk)
                          walk);
 }
 
+static bool at_station(const hf_client *client)
+{
+    return client->hub_known && client->hub.is_station;
+}
+
 hf_status hf_client_write_probe(hf_client *client, uint64_t now_ms)
 {
     hf_probing *probing = &client->probing;
@@ -158,7 +164,9 @@ hf_status hf_client_write_probe(hf_client *client, uint64_t now_ms)
     hf_standing standing = {.waiting = 0};
     probing->told_up_to_ms = 0;
     const uint8_t *seer = hf_store_own_origin(client->store)->key_id;
-    hf_status status = hf_outage_each(client->store, seer, 0, tell_outage, &told);
+    hf_status status = HF_OK;
+    /* The account is the centre's: what a station was told would never come there. */
+    if (!at_station(client)) status = hf_outage_each(client->store, seer, 0, tell_outage, &told);
     if (status == HF_OK) status = hf_store_waiting(client->store, &standing);
     if (status == HF_OK) status = tell_windows(client, &windows);
     hf_message message = {.type = HF_FRAME_PROBE};

@@ -100,7 +100,8 @@ void hf_client_lease_settled(hf_client *client)
 
 bool hf_client_gives(const hf_client *client)
 {
-    return client->numbering.giving && hf_client_caught_up(client) && !client->renewed;
+    return client->numbering.giving && hf_client_caught_up(client) && !client->renewed &&
+           !hf_store_is_hub(client->store); /* a station writes nothing of its own */
 }
 
 static hf_status give(hf_client *client)

@@ -44,7 +44,7 @@ static hf_status read_push(hf_client *client, push_walk *walk)
     if (origin == 0) return HF_ERR_CORRUPT; /* the log's vector counts it, its row is gone */
     /* Of a former life that we were set back from we hold what we may see, and that has gaps: what
      * is behind one, others bring. */
-    hf_upload_stop(&client->upload, walk->next.log);
+    hf_upload_end(&client->upload, walk->next.log);
     return HF_OK;
 }
 
@@ -52,6 +52,8 @@ static hf_status write_push(hf_client *client, uint64_t now_ms)
 {
     push_walk walk = {.client = client};
     while (walk.entries == 0 && hf_upload_choose(&client->upload, now_ms, &walk.next)) {
+        if (walk.next.log >= (size_t)HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT)
+            return hf_client_write_relay(client, &walk.next);
         hf_status status = read_push(client, &walk);
         if (status != HF_OK) return status;
     }
@@ -70,7 +72,9 @@ static hf_status write_head(hf_client *client, size_t log, uint64_t now_ms)
     hf_message message = {.type = HF_FRAME_HEAD};
     hf_head_item *item = &message.as.head;
     hf_status status =
-        hf_head_sign(client->store, (uint8_t)log, client->upload.logs[log].sent, &item->head);
+        hf_head_sign(client->store, client->own[log / HF_LANE_COUNT],
+                     (uint8_t)(log % HF_LANE_COUNT), client->upload.logs[log].sent, &item->head);
+    item->origin = (uint32_t)(log / HF_LANE_COUNT);
     if (status != HF_OK) return status;
     hf_message_write(&client->raw, &message);
     hf_upload_head_sent(&client->upload, log, now_ms);
@@ -171,6 +175,8 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
         hf_client_write_renew(client);
         return HF_OK;
     }
+    hf_client_write_wish(client);
+    if (client->raw.size > 0) return HF_OK;
     if (hf_client_ask_at_ms(client) <= now_ms) return hf_client_write_ask(client);
     if (hf_client_probe_due(client, now_ms)) return hf_client_write_probe(client, now_ms);
     if (download->phase == HF_PHASE_FEED && applied_position(client) > client->fed_acked) {

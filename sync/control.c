@@ -85,6 +85,22 @@ static void device_scopes(const hf_record *record, hf_device *out)
     qsort(out->scopes, out->scope_count, sizeof *out->scopes, number_compare);
 }
 
+static void device_addresses(const hf_record *record, hf_device *out)
+{
+    for (size_t i = 0; i < record->field_count; i++) {
+        const hf_cell *cell = &record->fields[i].cell;
+        if (record->fields[i].number != HF_DEVICE_ADDRESSES) continue;
+        for (size_t j = 0; j < cell->live_count; j++) {
+            hf_reader reader = hf_reader_open(cell->live[j].value);
+            hf_bytes text = hf_read_text(&reader);
+            bool is_usable = reader.status == HF_OK && text.size > 0 &&
+                             text.size < HF_STATION_ADDRESS_SIZE &&
+                             out->address_count < HF_STATION_ADDRESSES_MAX;
+            if (is_usable) memcpy(out->addresses[out->address_count++], text.data, text.size);
+        }
+    }
+}
+
 static hf_status device_from_record(hf_store *store, const hf_record *record, hf_device *out)
 {
     fields f = {.store = store, .record = record};
@@ -101,6 +117,7 @@ static hf_status device_from_record(hf_store *store, const hf_record *record, hf
     hf_bytes hub = shown(&f, HF_DEVICE_IS_HUB);
     out->is_hub = hub.size == 1 && hub.data[0] == 0xf5;
     device_scopes(record, out);
+    device_addresses(record, out);
     return f.status;
 }
 
@@ -359,14 +376,30 @@ static hf_status entry_stand(hf_store *store, uint64_t position, uint32_t withhe
     return status;
 }
 
+/* A snapshot that had the entry's effect, or had it not, where now the other is right. Its holes
+ * tell: it may be older than what the entry's row says, by a verdict that came by a station.
+ * *stuck: what is shown of it waits for the next snapshot. */
+static hf_status judge_based(hf_store *store, const hf_hole_row *hole, bool *stuck)
+{
+    uint32_t reason;
+    uint8_t hash[HF_HASH_SIZE];
+    hf_status status = hf_hole_get(store, hole->log, hole->seq, &reason, hash);
+    bool differs = (reason != 0) != (hole->reason != 0);
+    if (status == HF_OK && differs && (hole->reason || store->rejoining))
+        status = hf_snapshot_outdate(store);
+    if (status == HF_OK) status = hf_snapshot_is_outdated(store, stuck);
+    return status;
+}
+
 /* The entry is held: it stops to count, or counts again, and what it touches is folded anew. */
 static hf_status judge_held(hf_store *store, const hf_entry *entry, hf_hole_row *hole)
 {
     uint64_t position = entry->position;
-    bool changes = (entry->withheld != 0) != (hole->reason != 0), had;
+    bool changes = (entry->withheld != 0) != (hole->reason != 0), had, stuck = false;
     hf_entry_body body;
     uint8_t hash[HF_HASH_SIZE];
     hf_status status = hf_in_base(store, hole->scope, hole->log, hole->seq, &had);
+    if (status == HF_OK && had) status = judge_based(store, hole, &stuck);
     if (status == HF_OK) status = hf_entry_parse(entry->body, &body);
     if (status == HF_OK)
         status = hf_entry_hash(store->crypto, &entry->dot.origin, entry->dot.lane, &body, hash);
@@ -377,13 +410,12 @@ static hf_status judge_held(hf_store *store, const hf_entry *entry, hf_hole_row 
         hole->reason = HF_HOLE_AWAITED; /* it counts again, and its body is yet to come */
         changes = false;
     }
-    status = entry_stand(store, position, hole->reason, hole->reason == 0);
+    status = entry_stand(store, position, hole->reason, hole->reason == 0 && !stuck);
     if (status == HF_OK && hole->reason)
         status = hf_hole_set(store, hole);
     else if (status == HF_OK)
         status = hf_hole_delete(store, hole->log, hole->seq);
-    if (status == HF_OK && changes && had && hole->reason) status = hf_snapshot_outdate(store);
-    return status == HF_OK && changes ? hf_record_refold_entry(store, position) : status;
+    return status == HF_OK && changes && !stuck ? hf_record_refold_entry(store, position) : status;
 }
 
 /* Not held: what is behind it flows over the hole. Opened before its body is here, it is awaited.

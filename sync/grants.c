@@ -1,4 +1,7 @@
-/* grants.c: the scopes that a device was granted, as the last WELCOME named them. */
+/* grants.c: which scopes a device was granted, and so where it may write; at a hub, everywhere.
+ *
+ * Why not with the control records: a device holds those of nobody. Its grants are what WELCOME
+ * said last, in a table of their own. */
 #include "control.h"
 
 #include "store_core.h"

@@ -4,6 +4,7 @@
  * Why a tree: a device that holds three of a log's twenty scopes must be able to check them without
  * seeing the others; eight hashes are enough for all there can be. Shape and order: RFC 9162 2.1.
  */
+#include "relay.h"
 #include "store_core.h"
 #include "tree.h"
 
@@ -244,13 +245,14 @@ static hf_status head_digest(const hf_crypto *crypto, const hf_head *head,
     return status;
 }
 
-hf_status hf_head_sign(hf_store *store, uint8_t lane, uint64_t seq, hf_head *out)
+hf_status hf_head_sign(hf_store *store, const hf_origin_row *origin, uint8_t lane, uint64_t seq,
+                       hf_head *out)
 {
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
     size_t count;
     uint8_t digest[HF_HASH_SIZE];
-    *out = (hf_head){.origin = store->own->id, .lane = lane, .seq = seq, .hlc = store->hlc};
-    hf_status status = hf_head_leaves(store, store->own->no, lane, seq, leaves, &count, out->root);
+    *out = (hf_head){.origin = origin->id, .lane = lane, .seq = seq, .hlc = store->hlc};
+    hf_status status = hf_head_leaves(store, origin->no, lane, seq, leaves, &count, out->root);
     if (status == HF_OK) status = head_digest(store->crypto, out, digest);
     if (status == HF_OK)
         status = store->crypto->sign(store->crypto->context, digest, out->signature);
@@ -406,6 +408,7 @@ hf_status hf_batch_head(hf_batch *batch, const hf_head *head)
         status = hf_store_say(store, HF_ERR_PROTOCOL, "A signed head does not match the log.");
     if (status == HF_OK) status = hf_head_check(store, head);
     if (status == HF_OK) status = head_store(store, log, head, leaves, count);
+    if (status == HF_OK && store->relays) status = hf_relay_keep(store, log, head);
     return status == HF_ERR_NOT_FOUND ? HF_ERR_PROTOCOL : status;
 }
 
@@ -470,6 +473,25 @@ static hf_status head_from_row(hf_store *store, sqlite3_stmt *statement, hf_head
     hf_status status = hf_column_exact(store, statement, 5, head->root, HF_HASH_SIZE);
     if (status == HF_OK)
         status = hf_column_exact(store, statement, 6, head->signature, HF_SIGNATURE_SIZE);
+    return status;
+}
+
+hf_status hf_head_kept_leaves(hf_store *store, const hf_head *head,
+                              hf_head_leaf leaves[HF_LOG_SCOPES_MAX], size_t *count)
+{
+    const hf_origin_row *origin = hf_origin_by_id(store, &head->origin);
+    *count = 0;
+    if (!origin) return HF_ERR_NOT_FOUND;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_HEAD_LOG);
+    sqlite3_bind_int64(statement, 1, hf_log_no(origin->no, head->lane));
+    bool row;
+    hf_bytes stored;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && (!row || (uint64_t)sqlite3_column_int64(statement, 0) != head->seq))
+        status = HF_ERR_NOT_FOUND;
+    if (status == HF_OK) status = hf_head_row_leaves(store, statement, &stored);
+    if (status == HF_OK) status = hf_head_read_leaves(stored, leaves, count);
+    if (statement) sqlite3_reset(statement);
     return status;
 }
 

@@ -273,6 +273,7 @@ hf_status hf_store_waiting(hf_store *store, hf_standing *out)
         out->own_entries = (uint64_t)sqlite3_column_int64(statement, 0);
         out->waiting = (uint64_t)sqlite3_column_int64(statement, 1);
         out->oldest_waiting_ms = (uint64_t)sqlite3_column_int64(statement, 2) >> 16;
+        out->at_station = (uint64_t)sqlite3_column_int64(statement, 3);
     }
     sqlite3_reset(statement);
     return status;

@@ -86,21 +86,22 @@ enum {
     HF_SCOPES_SKIPPED = 100000,         /* numbers left out after a loss of control entries */
     HF_REPORTED_MAX = 64 * 1024,        /* rows kept of what devices hold and a hub lacks */
     HF_PUSHES_MAX = 512,                /* PUSH frames not yet acknowledged, per session */
-    HF_PACE_AHEAD_MS = 250,   /* of bulk under way beyond what the link needs to be busy */
-    HF_PACE_FRAME_MIN = 1024, /* wire bytes of a frame on the slowest link ... */
-    HF_PACE_START = 2 * 1024, /* ... and unacknowledged while nothing is known of it */
-    HF_PACE_ALONE = 512,      /* of the first frame on an empty link */
-    HF_PACE_OVERHEAD = 32,    /* that a frame costs on the wire beside itself */
-    HF_PACE_PATIENCE_MS =
-        30 * 1000,                 /* nothing is acknowledged: a further frame goes all the same */
-    HF_PACE_BASE_MS = 60 * 1000,   /* a busy link's shortest round trip is measured anew */
-    HF_LANE_FLOOR = 20,            /* one byte in so many goes to the lanes that must wait */
-    HF_NOTICES_MAX = 64,           /* notices in one ACK; the verdicts tell them all */
-    HF_PEER_FRAMES_PER_TURN = 32,  /* frames one session may send before the next may */
-    HF_TURN_WORK_MAX = 512,        /* that a hub applies in one turn, in small entries */
-    HF_TURN_ALONE_WORK_MAX = 4096, /* the same while one device alone has sent, for a while */
-    HF_TURN_SMALL_WORK = 32,       /* a session's frames below that never wait for a turn */
-    HF_VECTOR_PASSES_MAX = 4,      /* passes over the vectors before a gap is an error */
+    HF_PACE_AHEAD_MS = 250,           /* of bulk under way beyond what the link needs to be busy */
+    HF_PACE_FRAME_MIN = 1024,         /* wire bytes of a frame on the slowest link ... */
+    HF_PACE_START = 2 * 1024,         /* ... and unacknowledged while nothing is known of it */
+    HF_PACE_ALONE = 512,              /* of the first frame on an empty link */
+    HF_PACE_OVERHEAD = 32,            /* that a frame costs on the wire beside itself */
+    HF_PACE_PATIENCE_MS = 30 * 1000,  /* nothing is acknowledged: one more frame goes */
+    HF_PACE_BASE_MS = 60 * 1000,      /* a busy link's shortest round trip is measured anew */
+    HF_LANE_FLOOR = 20,               /* one byte in so many goes to the lanes that must wait */
+    HF_UNSIGNED_ENTRIES_MAX = 256,    /* of one log, sent before its head: a relay cuts there */
+    HF_RELAY_ORIGINS_MAX = 64 * 1024, /* authors that one session may relay: ERROR 103 */
+    HF_NOTICES_MAX = 64,              /* notices in one ACK; the verdicts tell them all */
+    HF_PEER_FRAMES_PER_TURN = 32,     /* frames one session may send before the next may */
+    HF_TURN_WORK_MAX = 512,           /* that a hub applies in one turn, in small entries */
+    HF_TURN_ALONE_WORK_MAX = 4096,    /* the same while one device alone has sent, for a while */
+    HF_TURN_SMALL_WORK = 32,          /* a session's frames below that never wait for a turn */
+    HF_VECTOR_PASSES_MAX = 4,         /* passes over the vectors before a gap is an error */
 
     /* Connections: the oldest stranger is cut to make room for the newest. */
     HF_STRANGERS_MAX = 1024,            /* connected to a hub, and not known who: in all ... */
@@ -140,6 +141,11 @@ enum {
     HF_REDIAL_MIN_MS = 1000,         /* full jitter between 0 and min << tries, capped: */
     HF_REDIAL_MAX_MS = 60 * 1000,    /* ... so that no custody record waits for longer */
     HF_REDIAL_REFUSED_MS = 5 * 60 * 1000, /* after what only a person can change */
+    HF_FALLBACK_MS = 500,                 /* jitter before the next hub of the list is tried */
+    HF_BETTER_MIN_MS = 30 * 1000,         /* at a lower hub: then a better one is tried; doubles */
+    HF_BETTER_MAX_MS = 15 * 60 * 1000,    /* ... up to this, when none answers or holds */
+    HF_BETTER_HELD_MS = 2 * 60 * 1000,    /* a link that lasted so long has held */
+    HF_HUBS_MAX = 8,                      /* that a device may go to */
     HF_TURN_ALONE_MS = 100,               /* that while */
     HF_RENEW_RETRY_MS = 10 * 60 * 1000,   /* a renewal came to nothing: the device asks again */
     HF_RENEW_AGAIN_MS = 5 * 60 * 1000,    /* RENEW sooner than this in one session: ERROR 104 */
@@ -153,6 +159,7 @@ enum {
     HF_RENEW_ALLOWED_PERCENT = 50, /* before this a hub gives the same one again */
     HF_RENEW_AFTER_PERCENT = 67,   /* its device asks for the next; a hub renews its own */
     HF_RENEW_SPREAD_PERCENT = 6,   /* ... later by up to this, by its key */
+    HF_RENEW_FOR_MAX = 256,        /* that one station asks for at a time; the rest ask again */
     HF_RENEWALS_PER_TURN = 8,      /* that a hub issues before it serves others: some 30 ms */
 
     /* Store. */

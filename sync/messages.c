@@ -158,7 +158,7 @@ static bool read_acked(hf_reader *reader, void *out)
 {
     hf_acked *acked = out;
     read_tuple(reader, 5);
-    acked->origin = read_own_index(reader);
+    acked->origin = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
     acked->lane = read_lane(reader);
     acked->durable = read_seq(reader);
     acked->central = read_seq(reader);
@@ -170,7 +170,7 @@ static bool read_notice(hf_reader *reader, void *out)
 {
     hf_notice *notice = out;
     read_tuple(reader, 5);
-    notice->origin = read_own_index(reader);
+    notice->origin = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
     notice->lane = read_lane(reader);
     notice->seq = read_seq(reader);
     notice->code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
@@ -271,50 +271,23 @@ static bool read_run(hf_reader *reader, void *out)
     return run->bodies.count > 0;
 }
 
-bool hf_next_claim(hf_list *list, hf_claim *out)
-{
-    return list_next(list, read_claim, out);
-}
-bool hf_next_claimed_log(hf_list *list, hf_claimed_log *out)
-{
-    return list_next(list, read_claimed_log, out);
-}
-bool hf_next_yours(hf_list *list, hf_yours *out)
-{
-    return list_next(list, read_yours, out);
-}
-bool hf_next_scope(hf_list *list, hf_scope_item *out)
-{
-    return list_next(list, read_scope_item, out);
-}
-bool hf_next_held(hf_list *list, hf_held *out)
-{
-    return list_next(list, read_held, out);
-}
-bool hf_next_acked(hf_list *list, hf_acked *out)
-{
-    return list_next(list, read_acked, out);
-}
-bool hf_next_notice(hf_list *list, hf_notice *out)
-{
-    return list_next(list, read_notice, out);
-}
-bool hf_next_head(hf_list *list, hf_head_item *out)
-{
-    return list_next(list, read_head_item, out);
-}
-bool hf_next_receipted(hf_list *list, hf_receipted *out)
-{
-    return list_next(list, read_receipted, out);
-}
-bool hf_next_receipt(hf_list *list, hf_receipt_item *out)
-{
-    return list_next(list, read_receipt_item, out);
-}
-bool hf_next_leaf(hf_list *list, hf_head_leaf *out)
-{
-    return list_next(list, read_leaf, out);
-}
+/* Each list's own name for list_next. */
+#define NEXT(name, type, read)                                                                     \
+    bool name(hf_list *list, type *out)                                                            \
+    {                                                                                              \
+        return list_next(list, read, out);                                                         \
+    }
+NEXT(hf_next_claim, hf_claim, read_claim)
+NEXT(hf_next_claimed_log, hf_claimed_log, read_claimed_log)
+NEXT(hf_next_yours, hf_yours, read_yours)
+NEXT(hf_next_scope, hf_scope_item, read_scope_item)
+NEXT(hf_next_held, hf_held, read_held)
+NEXT(hf_next_acked, hf_acked, read_acked)
+NEXT(hf_next_notice, hf_notice, read_notice)
+NEXT(hf_next_head, hf_head_item, read_head_item)
+NEXT(hf_next_receipted, hf_receipted, read_receipted)
+NEXT(hf_next_receipt, hf_receipt_item, read_receipt_item)
+NEXT(hf_next_leaf, hf_head_leaf, read_leaf)
 
 /* ---- frames ---- */
 
@@ -490,18 +463,37 @@ static void read_certificate(hf_reader *reader, hf_message *out)
     frame->text = read_short_text(reader, HF_TEXT_MAX);
 }
 
-static void read_error(hf_reader *reader, hf_message *out)
+static bool read_withheld(hf_reader *reader, void *out)
 {
-    out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
-    out->as.farewell.text = read_short_text(reader, HF_TEXT_MAX);
-    out->as.farewell.retry_after_ms = 0;
+    uint64_t *seq = out;
+    *seq = read_seq(reader);
+    return *seq > 0;
 }
 
-static void read_bye(hf_reader *reader, hf_message *out)
+NEXT(hf_next_seq, uint64_t, read_withheld)
+
+static void read_relay(hf_reader *reader, hf_message *out)
 {
-    out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
-    out->as.farewell.text = (hf_bytes){NULL, 0};
-    out->as.farewell.retry_after_ms = hf_read_uint_max(reader, UINT32_MAX);
+    hf_relay *relay = &out->as.relay;
+    memset(relay, 0, sizeof *relay);
+    relay->origin = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
+    relay->lane = relay->head.lane = read_lane(reader);
+    read_list(reader, HF_FRAME_ENTRIES_MAX, &relay->bodies, read_body, NULL);
+    uint64_t seq, last = 0;
+    read_list(reader, HF_FRAME_ENTRIES_MAX, &relay->withheld, read_withheld, &seq);
+    relay->head.seq = read_seq(reader);
+    relay->head.hlc = hf_read_uint(reader);
+    hf_read_bytes_exact(reader, relay->head.root, HF_HASH_SIZE);
+    hf_read_bytes_exact(reader, relay->head.signature, HF_SIGNATURE_SIZE);
+    for (hf_list walk = relay->withheld; hf_next_seq(&walk, &seq); last = seq)
+        if (seq <= last) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+    if (relay->origin < HF_HELLO_ORIGINS_MAX || relay->bodies.count == 0)
+        hf_reader_fail(reader, HF_ERR_PROTOCOL);
+}
+
+static void read_renew_for(hf_reader *reader, hf_message *out)
+{
+    hf_read_bytes_exact(reader, out->as.key_id, HF_HASH_SIZE);
 }
 
 /* HELLO's ninth item. Left out, or null: the device is sent no receipts. */
@@ -550,6 +542,8 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_HEADS, 2, read_heads, {NULL}},
     {HF_FRAME_RENEW, 0, NULL, {NULL}}, /* that it came says it all */
     {HF_FRAME_CERTIFICATE, 2, read_certificate, {NULL}},
+    {HF_FRAME_RELAY, 8, read_relay, {NULL}},
+    {HF_FRAME_RENEW_FOR, 1, read_renew_for, {NULL}},
     {HF_FRAME_OFFER, 4, hf_read_offer, {NULL}},
     {HF_FRAME_WANT, 2, hf_read_want, {NULL}},
     {HF_FRAME_CHUNK, 3, hf_read_chunk, {NULL}},
@@ -561,8 +555,8 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_PONG, 2, hf_read_pong, {NULL}},
     {HF_FRAME_PROBE, 8, hf_probe_read, {NULL}},
     {HF_FRAME_PROBED, 2, hf_probed_read, {NULL}},
-    {HF_FRAME_ERROR, 2, read_error, {NULL}},
-    {HF_FRAME_BYE, 2, read_bye, {NULL}},
+    {HF_FRAME_ERROR, 2, hf_read_error, {NULL}},
+    {HF_FRAME_BYE, 2, hf_read_bye, {NULL}},
 };
 
 static const frame_kind *kind_of(uint64_t type)

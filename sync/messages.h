@@ -30,6 +30,8 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_HEADS = 15,
                              HF_FRAME_RENEW = 16,
                              HF_FRAME_CERTIFICATE = 17,
+                             HF_FRAME_RELAY = 18,
+                             HF_FRAME_RENEW_FOR = 19,
                              HF_FRAME_OFFER = 30,
                              HF_FRAME_WANT = 31,
                              HF_FRAME_CHUNK = 32,
@@ -223,6 +225,15 @@ typedef struct hf_push {
     uint8_t lane;
     hf_list bodies;
 } hf_push;
+/* From a station: what another wrote, under that author's own signed head. */
+typedef struct hf_relay {
+    uint32_t origin; /* of an ORIGIN that the station sent on this connection */
+    uint8_t lane;
+    hf_list bodies;
+    hf_list withheld; /* hf_next_seq: of these, those that do not count at the station; ascending */
+    hf_head head;     /* over the last body; head.origin is for the reader to fill in */
+} hf_relay;
+bool hf_next_seq(hf_list *list, uint64_t *out);
 typedef struct hf_feed {
     uint64_t from, to;
     uint8_t chain[16]; /* at `to` */
@@ -238,6 +249,7 @@ typedef struct hf_bodies {
     hf_bytes body;
 } hf_bodies;
 hf_bodies hf_bodies_of_push(const hf_push *push);
+hf_bodies hf_bodies_of_relay(const hf_relay *relay);
 hf_bodies hf_bodies_of_runs(const hf_list *runs);
 hf_bodies hf_bodies_of_refill(const hf_refill *refill);
 bool hf_next_body(hf_bodies *walk);
@@ -247,13 +259,14 @@ typedef struct hf_ack {
     hf_list notices; /* hf_next_notice */
 } hf_ack;
 typedef struct hf_acked {
-    uint8_t origin; /* index in HELLO */
+    uint32_t origin; /* index in HELLO; from HF_HELLO_ORIGINS_MAX on, of the client's ORIGINs */
     uint8_t lane;
     uint64_t durable, central;
     uint64_t head; /* newest head of this log taken in this session; 0: none */
 } hf_acked;
 typedef struct hf_notice {
-    uint8_t origin, lane;
+    uint32_t origin; /* as hf_acked's */
+    uint8_t lane;
     uint64_t seq;
     uint32_t code;
     hf_bytes text;
@@ -362,6 +375,8 @@ typedef struct hf_message {
         hf_start start;
         hf_origin_frame origin;
         hf_push push;
+        hf_relay relay;
+        uint8_t key_id[HF_HASH_SIZE]; /* RENEW_FOR */
         hf_ack ack;
         uint64_t position; /* FEED_ACK */
         hf_head_item head;
@@ -388,6 +403,8 @@ HF_MUST_CHECK hf_status hf_message_read(hf_bytes raw, hf_message *out);
 void hf_read_credit(hf_reader *reader, hf_message *out);
 void hf_read_ping(hf_reader *reader, hf_message *out);
 void hf_read_pong(hf_reader *reader, hf_message *out);
+void hf_read_error(hf_reader *reader, hf_message *out);
+void hf_read_bye(hf_reader *reader, hf_message *out);
 
 /* ---- messages_refill.c ---- */
 void hf_read_former(hf_reader *reader, hf_message *out);

@@ -1,5 +1,8 @@
-/* messages_small.c: frames that are a few numbers. */
+/* messages_small.c: frames that are a few numbers: windows, signs of life, and how a conversation
+ * ends. */
 #include "messages.h"
+
+enum { CODE_MAX = 0xffff };
 
 void hf_read_credit(hf_reader *reader, hf_message *out)
 {
@@ -18,4 +21,19 @@ void hf_read_pong(hf_reader *reader, hf_message *out)
 {
     out->as.ping.nonce = hf_read_uint(reader);
     out->as.ping.wall_ms = hf_read_uint_max(reader, INT64_MAX);
+}
+
+void hf_read_error(hf_reader *reader, hf_message *out)
+{
+    out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
+    out->as.farewell.text = hf_read_text(reader);
+    if (out->as.farewell.text.size > HF_TEXT_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+    out->as.farewell.retry_after_ms = 0;
+}
+
+void hf_read_bye(hf_reader *reader, hf_message *out)
+{
+    out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
+    out->as.farewell.text = (hf_bytes){NULL, 0};
+    out->as.farewell.retry_after_ms = hf_read_uint_max(reader, UINT32_MAX);
 }

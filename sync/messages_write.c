@@ -240,6 +240,19 @@ static void write_push(hf_buffer *out, const hf_push *push)
     write_list(out, &push->bodies);
 }
 
+static void write_relay(hf_buffer *out, const hf_relay *relay)
+{
+    begin(out, HF_FRAME_RELAY, 9);
+    hf_write_uint(out, relay->origin);
+    hf_write_uint(out, relay->lane);
+    write_list(out, &relay->bodies);
+    write_list(out, &relay->withheld);
+    hf_write_uint(out, relay->head.seq);
+    hf_write_uint(out, relay->head.hlc);
+    hf_write_bytes(out, relay->head.root, HF_HASH_SIZE);
+    hf_write_bytes(out, relay->head.signature, HF_SIGNATURE_SIZE);
+}
+
 static void write_feed(hf_buffer *out, const hf_feed *feed)
 {
     begin(out, HF_FRAME_FEED, 5);
@@ -324,6 +337,7 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
         break;
     case HF_FRAME_REFILL: hf_write_refill(out, &message->as.refill); break;
     case HF_FRAME_PUSH: write_push(out, &message->as.push); break;
+    case HF_FRAME_RELAY: write_relay(out, &message->as.relay); break;
     case HF_FRAME_ACK:
         begin(out, HF_FRAME_ACK, message->timed ? 4 : 3);
         write_list(out, &message->as.ack.logs);
@@ -336,6 +350,10 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
         begin(out, HF_FRAME_HEADS, 3);
         write_list(out, &message->as.heads.heads);
         hf_write_uint(out, message->as.heads.number);
+        break;
+    case HF_FRAME_RENEW_FOR:
+        begin(out, HF_FRAME_RENEW_FOR, 2);
+        hf_write_bytes(out, message->as.key_id, HF_HASH_SIZE);
         break;
     case HF_FRAME_ASK:
     case HF_FRAME_LEASE: hf_lease_write(out, message); break;

@@ -25,8 +25,13 @@ typedef enum hf_planted_name {
     HF_PLANTED_DROP_ENTRY,                /* hub: a pushed entry is passed over */
     HF_PLANTED_EXPIRED_FED,               /* hub: an expired certificate's session is fed on */
     HF_PLANTED_NEVER_RENEWED,             /* client: the expired device never asks */
-    HF_PLANTED_RECEIPT_UNCHECKED, /* hub signs another root; client: keeps what it is told */
-    HF_PLANTED_RECEIPT_ONCE,      /* hub: one whose link went before its receipt gets none */
+    HF_PLANTED_RECEIPT_UNCHECKED,  /* hub signs another root; client: keeps what it is told */
+    HF_PLANTED_RECEIPT_ONCE,       /* hub: one whose link went before its receipt gets none */
+    HF_PLANTED_STATION_IS_CENTRE,  /* station: what it holds it calls durable at the centre */
+    HF_PLANTED_RELAY_UNPROVED,     /* hub: relayed entries are believed without their head */
+    HF_PLANTED_RELAY_FORGETS,      /* station: what it sent up it takes for acknowledged */
+    HF_PLANTED_REVOKED_AT_STATION, /* station: lets a device in that the centre revoked */
+    HF_PLANTED_RELAY_SKIPS_FEED,   /* hub: a station is not fed a log that it ever relayed */
     /* store */
     HF_PLANTED_RECEIPT_THINNED,   /* the receipt goes that alone covers what came before */
     HF_PLANTED_NO_FALL_BACK,      /* what a hub lost still counts as being there */

@@ -253,9 +253,12 @@ static hf_status json_safe(hf_json *json, hf_store *store, const hf_view *view)
     if (status == HF_OK && newest) status = hf_reference_of(store, &newest->dot, reference);
     if (status != HF_OK && status != HF_ERR_NOT_FOUND) return status; /* its body may be gone */
     hf_json_string(json, "saved", hf_place_name(least));
+    char station[HF_NAME_SIZE] = "";
+    if (least == HF_PLACE_STATION) status = hf_safe_station(store, &newest->dot, station);
+    if (*station) hf_json_string(json, "station", station);
     hf_json_time(json, "since", safe.since_ms);
     hf_json_string(json, "reference", reference);
-    return HF_OK;
+    return status == HF_ERR_NOT_FOUND ? HF_OK : status;
 }
 
 hf_status hf_report_record(hf_store *store, const hf_view *view, hf_json *json)

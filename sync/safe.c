@@ -2,6 +2,7 @@
  * and prove it. */
 #include "safe.h"
 
+#include "client.h"
 #include "render.h"
 #include "store_core.h"
 
@@ -23,12 +24,32 @@ hf_status hf_safe_place(hf_store *store, const hf_dot *dot, hf_place *out)
     const hf_origin_row *origin = hf_origin_by_id(store, &dot->origin);
     hf_log_state log;
     *out = HF_PLACE_HUB;
-    if (store->is_hub || !is_own_key(store, origin)) return HF_OK;
+    if ((store->is_hub && !store->relays) || !origin || dot->lane == HF_LANE_CONTROL) return HF_OK;
     hf_status status = hf_log_state_get(store, origin->no, dot->lane, &log);
-    if (status != HF_OK) return status;
-    if (dot->seq > log.central) *out = HF_PLACE_STATION;
-    if (dot->seq > log.acked) *out = HF_PLACE_DEVICE;
+    if (status != HF_OK || dot->seq <= log.central) return status;
+    *out = HF_PLACE_STATION;
+    if (store->relays || dot->seq <= log.acked) return HF_OK;
+    /* What others wrote came here from a hub: of a station's there is a row. */
+    *out = is_own_key(store, origin) ? HF_PLACE_DEVICE : HF_PLACE_HUB;
     return HF_OK;
+}
+
+hf_status hf_safe_station(hf_store *store, const hf_dot *dot, char out[HF_NAME_SIZE])
+{
+    const hf_origin_row *origin = hf_origin_by_id(store, &dot->origin);
+    hf_origin_id hub;
+    out[0] = 0;
+    if (!origin) return HF_OK;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_ACK_WHO);
+    sqlite3_bind_int64(statement, 1, hf_log_no(origin->no, dot->lane));
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)dot->seq);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status != HF_OK || !row) return status;
+    status = hf_column_exact(store, statement, 0, hub.bytes, sizeof hub.bytes);
+    sqlite3_reset(statement);
+    if (status != HF_OK) return status;
+    return hf_client_station_name(store, &hub, out, HF_NAME_SIZE);
 }
 
 static hf_status find_receipts(hf_store *store, const hf_origin_row *origin, const hf_dot *dot,

@@ -12,6 +12,8 @@ typedef enum hf_place { /* each holds more than the one before */
 const char *hf_place_name(hf_place place); /* "device", "station", "hub" */
 /* By what hubs acknowledged; what others wrote came here from the hub. */
 HF_MUST_CHECK hf_status hf_safe_place(hf_store *store, const hf_dot *dot, hf_place *out);
+/* Which station has it; "" when none is known to. */
+HF_MUST_CHECK hf_status hf_safe_station(hf_store *store, const hf_dot *dot, char out[HF_NAME_SIZE]);
 
 typedef struct hf_safe {
     hf_place place;

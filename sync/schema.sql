@@ -83,6 +83,10 @@ CREATE TABLE head(              -- head.c: newest signed head of each log, with 
 CREATE TABLE staged(            -- snapshot_load.c: chunks of a snapshot that is not whole yet
     hash BLOB NOT NULL UNIQUE, packed BLOB NOT NULL);
 
+CREATE TABLE relay_head(        -- relay.c: at a station, heads by which others' entries go on to its upstream
+    log INTEGER NOT NULL, seq INTEGER NOT NULL, number INTEGER NOT NULL, hlc INTEGER NOT NULL,
+    root BLOB NOT NULL, signature BLOB NOT NULL, PRIMARY KEY(log, seq)) WITHOUT ROWID;
+
 CREATE TABLE cursor(            -- apply.c: how far we are in a hub's feed
     hub BLOB PRIMARY KEY, epoch BLOB NOT NULL, position INTEGER NOT NULL, chain BLOB NOT NULL,
     scopes BLOB NOT NULL) WITHOUT ROWID;
@@ -113,7 +117,7 @@ CREATE TABLE window_known(      -- outage.c: at a hub, who has acknowledged whic
     id BLOB NOT NULL, key_id BLOB NOT NULL, at INTEGER NOT NULL,
     PRIMARY KEY(id, key_id)) WITHOUT ROWID;
 
-CREATE TABLE granted(           -- control.c: at an edge, the scopes that WELCOME named
+CREATE TABLE granted(           -- grants.c: at an edge, the scopes that WELCOME named
     scope INTEGER PRIMARY KEY, may_write INTEGER NOT NULL, name TEXT NOT NULL);
 
 CREATE TABLE device(            -- control.c: fold of the _device records, by key

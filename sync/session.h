@@ -76,6 +76,8 @@ typedef struct hf_received {
     uint32_t work, entries, bytes;
     uint32_t judged; /* entries that may need a verdict */
     uint8_t lane;
+    uint16_t
+        refused; /* a relayed group that is not believed: why; the rest goes on. 0: it may be */
     uint8_t data[];
 } hf_received;
 

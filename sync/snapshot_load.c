@@ -517,8 +517,10 @@ static hf_status scope_end(loading *in)
 {
     hf_status status = load_control(in);
     in->has_system = false;
+    in->store->rejoining = true;
     for (size_t i = 0; i < in->held_count && status == HF_OK; i++)
         status = rejoin(in, &in->held[i]);
+    in->store->rejoining = false;
     if (status == HF_OK && in->held_count > 0) status = run_scope(in, HF_SQL_SCOPE_HELD_WITHHOLD);
     if (status == HF_OK && in->held_count > 0) status = run_scope(in, HF_SQL_SCOPE_HELD_COUNT);
     return status == HF_OK ? run_scope(in, HF_SQL_SCOPE_STALE) : status;
@@ -547,7 +549,8 @@ hf_status hf_snapshot_load(hf_batch *batch, hf_deflater *deflater, const hf_chun
 {
     loading in = {.batch = batch, .store = batch->store};
     hf_buffer raw = {0};
-    hf_status status = HF_OK;
+    /* Before, for what is held may outdate this one, too. */
+    hf_status status = hf_meta_set(batch->store, META_OUTDATED, (hf_bytes){NULL, 0});
     for (size_t i = 0; i < count && status == HF_OK; i++) {
         if (i == 0 || chunks[i].scope != in.scope) status = scope_begin(&in, chunks[i].scope);
         if (status == HF_OK) status = unstage(&in, deflater, &chunks[i], &raw);
@@ -558,6 +561,5 @@ hf_status hf_snapshot_load(hf_batch *batch, hf_deflater *deflater, const hf_chun
     hf_buffer_free(&raw);
     free(in.held);
     if (status == HF_OK) status = hf_staged_keep(batch, NULL, 0);
-    if (status == HF_OK) status = hf_meta_set(batch->store, META_OUTDATED, (hf_bytes){NULL, 0});
     return status;
 }

@@ -69,6 +69,7 @@ struct hf_store {
     const hf_crypto *crypto;
     char *path, *vfs;
     bool is_hub, read_only;
+    bool relays;      /* a station: heads are kept until its upstream has what they cover */
     bool damaged;     /* bytes on disk are wrong: reads go on, writes are refused */
     char damage[128]; /* which */
     bool undo_due;    /* a transaction failed and could not be rolled back yet: before all else */
@@ -96,6 +97,7 @@ struct hf_store {
     hf_txn *txn;
     uint32_t may_write;               /* a scope found to be open to this device; 0: none yet */
     bool clock_caps;                  /* clock_cap has rows: qualities must be looked up */
+    bool rejoining;                   /* what is held is folded again on top of a new snapshot */
     uint64_t references_moved;        /* rises when a block or the pack changes, or who we are */
     bool pack_changed;                /* a newer one may be held: to be looked for after a commit */
     uint64_t head_number;             /* last acceptance number given to a head */

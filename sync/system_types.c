@@ -45,6 +45,7 @@ static const hf_field DEVICE_FIELDS[] = {
     FIELD(HF_DEVICE_CERTIFICATE, "certificate", "Certificate", LAST, BYTES),
     FIELD(HF_DEVICE_HOME, "home", "Own scope", ONCE, INT),
     FIELD(HF_DEVICE_IS_HUB, "is_hub", "Hub", ONCE, BOOL),
+    FIELD(HF_DEVICE_ADDRESSES, "addresses", "Addresses", SET, TEXT),
 };
 
 static const hf_field VERDICT_FIELDS[] = {

@@ -15,8 +15,21 @@ hf_status hf_upload_open(hf_upload *upload, size_t origin_count)
     memset(upload, 0, sizeof *upload);
     upload->logs = calloc(origin_count * HF_LANE_COUNT, sizeof *upload->logs);
     if (!upload->logs) return HF_ERR_NOMEM;
-    upload->origin_count = origin_count;
+    upload->origin_count = upload->signer_count = origin_count;
     hf_pace_open(&upload->pace);
+    return HF_OK;
+}
+
+hf_status hf_upload_grow(hf_upload *upload, size_t origin_count)
+{
+    if (origin_count <= upload->origin_count) return HF_OK;
+    size_t room = origin_count + origin_count / 2; /* they come one by one */
+    hf_upload_log *logs = realloc(upload->logs, room * HF_LANE_COUNT * sizeof *logs);
+    if (!logs) return HF_ERR_NOMEM;
+    size_t held = upload->origin_count * HF_LANE_COUNT;
+    memset(logs + held, 0, (room * HF_LANE_COUNT - held) * sizeof *logs);
+    upload->logs = logs;
+    upload->origin_count = room;
     return HF_OK;
 }
 
@@ -48,6 +61,23 @@ static bool lane_room(const hf_upload *upload, uint8_t lane, hf_upload_next *out
     return true;
 }
 
+static bool is_unsigned_full(const hf_upload_log *log)
+{
+    return log->unsigned_entries >= HF_UNSIGNED_ENTRIES_MAX ||
+           log->unsigned_bytes >= HF_FRAME_TARGET_SIZE;
+}
+
+/* Never more without a head than a relay can pass on in one frame: it can cut only at heads. */
+static bool limit_unsigned(const hf_upload_log *log, hf_upload_next *out)
+{
+    if (is_unsigned_full(log)) return false; /* its head goes first */
+    uint32_t entries = HF_UNSIGNED_ENTRIES_MAX - log->unsigned_entries;
+    size_t bytes = HF_FRAME_TARGET_SIZE - log->unsigned_bytes;
+    if (entries < out->entries) out->entries = entries;
+    if (bytes < out->bytes) out->bytes = bytes;
+    return true;
+}
+
 /* The first log of the lane that has something which the hub lets go. */
 static bool lane_next(const hf_upload *upload, uint8_t lane, hf_upload_next *out)
 {
@@ -55,7 +85,9 @@ static bool lane_next(const hf_upload *upload, uint8_t lane, hf_upload_next *out
         out->log = origin * HF_LANE_COUNT + lane;
         const hf_upload_log *log = &upload->logs[out->log];
         out->after = log->sent;
-        if (log->sent < log->last && lane_room(upload, lane, out)) return true;
+        if (log->sent >= log->last || !lane_room(upload, lane, out)) continue;
+        if (origin < upload->signer_count && !limit_unsigned(log, out)) continue;
+        return true;
     }
     return false;
 }
@@ -109,10 +141,12 @@ void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entrie
     assert(seq > upload->logs[log].sent);
     size_t slot = (upload->first + upload->flight_count++) % HF_PUSHES_MAX;
     upload->flights[slot] =
-        (hf_flight){.log = (uint16_t)log, .seq = seq, .entries = entries, .bytes = (uint32_t)bytes};
+        (hf_flight){.log = (uint32_t)log, .seq = seq, .entries = entries, .bytes = (uint32_t)bytes};
     upload->lanes[log % HF_LANE_COUNT].entries += entries;
     upload->lanes[log % HF_LANE_COUNT].bytes += (uint32_t)bytes;
     upload->logs[log].sent = seq;
+    upload->logs[log].unsigned_entries += entries;
+    upload->logs[log].unsigned_bytes += bytes;
 }
 
 /* Who goes before others owes them their share; who went before a more urgent lane has had it. */
@@ -169,6 +203,8 @@ bool hf_upload_admits(const hf_upload *upload, const hf_acked *acked)
 {
     if (acked->origin >= upload->origin_count) return false;
     const hf_upload_log *log = &upload->logs[(size_t)acked->origin * HF_LANE_COUNT + acked->lane];
+    /* What others wrote may have come to the hub by other ways, too. */
+    if (acked->origin >= upload->signer_count) return true;
     return acked->durable <= log->sent && acked->head <= log->head_sent;
 }
 
@@ -177,9 +213,27 @@ void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms, 
     assert(hf_upload_admits(upload, acked));
     size_t index = (size_t)acked->origin * HF_LANE_COUNT + acked->lane;
     hf_upload_log *log = &upload->logs[index];
+    log->said = acked->durable;
     if (acked->durable > log->durable) log->durable = acked->durable;
+    if (acked->central > log->central) log->central = acked->central;
     if (acked->head > log->head_durable) log->head_durable = acked->head;
-    land(upload, index, log->durable, now_ms, stamp_ms);
+    if (log->sent < log->durable && !log->rewound) log->sent = log->durable;
+    if (log->last < log->sent) log->last = log->sent;
+    land(upload, index, log->rewound ? log->said : log->durable, now_ms, stamp_ms);
+}
+
+void hf_upload_rewind(hf_upload *upload, size_t log, uint64_t now_ms, uint64_t stamp_ms)
+{
+    upload->logs[log].rewound = true;
+    upload->logs[log].sent = upload->logs[log].said;
+    land(upload, log, UINT64_MAX, now_ms, stamp_ms);
+}
+
+void hf_upload_stop(hf_upload *upload, size_t log, uint64_t now_ms, uint64_t stamp_ms)
+{
+    upload->logs[log].stopped = true;
+    upload->logs[log].last = upload->logs[log].sent = upload->logs[log].durable;
+    land(upload, log, UINT64_MAX, now_ms, stamp_ms);
 }
 
 /* Heads take no more of a thin link than the lanes' floor. */
@@ -194,13 +248,14 @@ static uint64_t head_interval_ms(const hf_upload *upload)
 /* Earliest time for the next head of this log; UINT64_MAX when it owes none. */
 static uint64_t head_time(const hf_upload *upload, const hf_upload_log *log)
 {
-    if (log->sent == 0 || log->head_sent >= log->sent) return UINT64_MAX;
-    return log->head_at_ms ? log->head_at_ms + head_interval_ms(upload) : 0;
+    if (log->sent == 0 || log->head_sent >= log->sent || log->stopped) return UINT64_MAX;
+    return log->head_at_ms && !is_unsigned_full(log) ? log->head_at_ms + head_interval_ms(upload)
+                                                     : 0;
 }
 
 bool hf_upload_head_due(const hf_upload *upload, uint64_t now_ms, size_t *log)
 {
-    for (size_t i = 0; i < HF_LANE_COUNT && upload->logs; i++) {
+    for (size_t i = 0; i < upload->signer_count * HF_LANE_COUNT && upload->logs; i++) {
         if (head_time(upload, &upload->logs[i]) > now_ms) continue;
         *log = i;
         return true;
@@ -212,6 +267,8 @@ void hf_upload_head_sent(hf_upload *upload, size_t log, uint64_t now_ms)
 {
     upload->logs[log].head_sent = upload->logs[log].sent;
     upload->logs[log].head_at_ms = now_ms ? now_ms : 1;
+    upload->logs[log].unsigned_entries = 0;
+    upload->logs[log].unsigned_bytes = 0;
 }
 
 uint64_t hf_upload_deadline_ms(const hf_upload *upload, uint64_t now_ms)
@@ -221,25 +278,30 @@ uint64_t hf_upload_deadline_ms(const hf_upload *upload, uint64_t now_ms)
     if (!upload->logs) return deadline;
     if (first_lane(upload, &next) < HF_LANE_COUNT) deadline = hf_pace_due_ms(&upload->pace);
     if (deadline <= now_ms) deadline = UINT64_MAX;
-    for (size_t i = 0; i < HF_LANE_COUNT; i++) {
+    for (size_t i = 0; i < upload->signer_count * HF_LANE_COUNT; i++) {
         uint64_t head_ms = head_time(upload, &upload->logs[i]);
         if (head_ms > now_ms && head_ms < deadline) deadline = head_ms;
     }
     return deadline;
 }
 
-bool hf_upload_news(hf_upload *upload, size_t *log)
+bool hf_upload_news(hf_upload *upload, hf_upload_told *out)
 {
-    for (size_t i = 0; i < upload->origin_count * HF_LANE_COUNT; i++) {
-        if (upload->logs[i].told >= upload->logs[i].durable) continue;
-        upload->logs[i].told = upload->logs[i].durable;
-        *log = i;
+    for (size_t i = 0; i < upload->signer_count * HF_LANE_COUNT; i++) {
+        hf_upload_log *log = &upload->logs[i];
+        uint64_t central = log->central < log->last ? log->central : log->last;
+        bool is_central = log->central_told < central, is_durable = log->told < log->durable;
+        if (!is_central && !is_durable) continue;
+        /* The better word first: of what is at the centre nobody need hear that it is here, too. */
+        *out = (hf_upload_told){i, is_central ? central : log->durable, is_central};
+        if (is_central) log->central_told = central;
+        if (log->told < out->seq || !is_central) log->told = out->seq;
         return true;
     }
     return false;
 }
 
-void hf_upload_stop(hf_upload *upload, size_t log)
+void hf_upload_end(hf_upload *upload, size_t log)
 {
     upload->logs[log].last = upload->logs[log].sent;
 }

@@ -188,8 +188,9 @@ HF_MUST_CHECK hf_status hf_feed_read(hf_store *store, uint64_t position, uint32_
 
 typedef struct hf_standing {
     uint64_t records, entries, conflicts, withheld;
-    uint64_t own_entries;       /* written here */
-    uint64_t waiting;           /* of these, not yet acknowledged by a hub */
+    uint64_t own_entries; /* written here */
+    uint64_t waiting;     /* of these, not yet acknowledged by a hub */
+    uint64_t at_station;  /* ... acknowledged by a station, and not known to be at the centre */
     uint64_t oldest_waiting_ms; /* wall time of the oldest one; 0 when none waits */
     uint64_t position;          /* of the feed */
     hf_origin_id origin;

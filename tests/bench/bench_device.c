@@ -95,7 +95,7 @@ static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, 
     d->conn = conn;
     d->dialling = false;
     hf_buffer_clear(&d->out);
-    hf_edge_link_up(d->edge, hf_clock_now_ms());
+    hf_edge_link_up(d->edge, NULL, hf_clock_now_ms());
     *user = d;
     return HF_OK;
 }
@@ -178,7 +178,7 @@ static uint64_t on_turn(void *context, uint64_t now_ms)
     device *d = context;
     hf_dot receipt;
     hf_status status = hf_edge_turn(d->edge, now_ms, hf_clock_wall_ms());
-    while (hf_edge_next_receipt(d->edge, &receipt)) continue;
+    while (hf_edge_next_receipt(d->edge, &receipt, NULL)) continue;
     if (status != HF_OK) {
         fail(d, "a turn", status);
         return HF_LOOP_NEVER;

@@ -158,9 +158,9 @@ const HARMS = [
 ];
 
 function make(authority, other) {
-  const hub = authority.issue('hub.example', 'serverAuth,clientAuth');
+  const hub = authority.issue('hub.example', 'serverAuth');
   const author = authority.issue('rees', 'clientAuth');
-  const stranger = other.issue('hub.example', 'serverAuth,clientAuth');
+  const stranger = other.issue('hub.example', 'serverAuth');
   const log = makeLog(author.id);
   const runs = [
     makeRun({ log, author, hub, from: 2, upTo: 4, timeMs: MS + 10000 }),

@@ -292,7 +292,7 @@ static void run_session(fault_world *world)
     pair_run(world->pair);
     pair_wait(world->pair, 3 * HF_REDIAL_MIN_MS);
     hf_edge *edge = world_node(world, WORLD_EDGE)->edge;
-    while (edge && hf_edge_next_receipt(edge, &dot))
+    while (edge && hf_edge_next_receipt(edge, &dot, NULL))
         if (dot.seq > world->acked[dot.lane]) world->acked[dot.lane] = dot.seq;
     world->said = HF_OK; /* of what it promises, `acked` speaks */
 }
@@ -468,8 +468,15 @@ static void run_register(fault_world *world)
     uint8_t key_id[HF_HASH_SIZE] = {7};
     pair_node *other = world_node(world, WORLD_OTHER);
     world->said = world_heard(
-        world, hf_hub_register(world->pair->hub, key_id, "newcomer", "Avon", "Central", SCOPES, 2,
-                               other->crypto.table.own_certificate, pair_wall_ms(world->pair)));
+        world,
+        hf_hub_register(world->pair->hub, key_id,
+                        &(hf_registration){.name = "newcomer",
+                                           .force = "Avon",
+                                           .unit = "Central",
+                                           .scopes = SCOPES,
+                                           .scope_count = 2,
+                                           .certificate = other->crypto.table.own_certificate},
+                        pair_wall_ms(world->pair)));
 }
 
 static void judge_register(fault_world *world)

@@ -70,6 +70,7 @@ static hf_status on_base(void *context, uint32_t scope, const hf_vector_item *it
             continue;
         sim_tail *tail = sim_tail_of(at->node, dot, (uint32_t)origin);
         if (tail->seq < item->seq) tail->seq = item->seq;
+        if (tail->based < item->seq) tail->based = item->seq;
         if (dot->dot.seq == item->seq) known++;
         take_based(at, dot);
     }

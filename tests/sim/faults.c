@@ -53,7 +53,7 @@ void sim_swarm_draw(sim_world *world)
     s->edges_slow = (uint32_t)sometimes(&random, 400, 1, 1000);
     s->delay_ms = (uint32_t)sim_random_between(&random, 2, 400);
     s->bulky = sim_random_chance(&random, 40);
-    s->revokes = sim_random_chance(&random, 200);
+    uint32_t revokes = sim_random_chance(&random, 200) ? 1000 : 0;
     s->early_sends = sim_random_chance(&random, 500);
     sim_random snapshots = sim_random_from(world->options->seed, 78);
     s->snapshot_behind = UINT32_MAX;
@@ -61,6 +61,11 @@ void sim_swarm_draw(sim_world *world)
         s->snapshot_behind = (uint32_t)sim_random_between(&snapshots, 5, 60);
     s->snapshot_chunk = (uint32_t)sim_random_between(&snapshots, 256, 8192);
     s->certificate_ms = sometimes(&random, 400, 10 * SIM_MINUTE, 150 * SIM_MINUTE);
+    if (sim_random_chance(&random, 500))
+        s->stations = 1 + (unsigned)sim_random_below(&random, SIM_STATIONS_MAX);
+    s->revokes = revokes || (s->stations && sim_random_chance(&random, 400));
+    s->dark_ms =
+        s->stations ? sim_random_between(&random, 5 * SIM_MINUTE, 90 * SIM_MINUTE) : 8 * SIM_MINUTE;
     s->hub_loss_ms = sometimes(&random, 350, 10 * SIM_MINUTE, 40 * SIM_MINUTE);
 }
 
@@ -121,11 +126,14 @@ static void fill_disk(sim_world *world, sim_node *node)
 static void partition(sim_world *world, sim_node *node)
 {
     world->result->counts.cut++;
-    bool everyone = node->index == SIM_HUB;
-    for (unsigned i = 1; i < world->node_count; i++)
-        if (everyone || i == node->index) world->nodes[i].cut_off = true;
+    bool is_hub = node->index == SIM_HUB;
+    if (is_hub)
+        world->hub_cut_off = true;
+    else
+        node->cut_off = true;
     sim_say(world, "%s is out of reach", node->name);
-    sim_schedule(world, world->now_ms + sim_random_wait(&world->random, 8 * SIM_MINUTE), SIM_RELIEF,
+    uint64_t mean = is_hub ? world->swarm.dark_ms : 8 * SIM_MINUTE;
+    sim_schedule(world, world->now_ms + sim_random_wait(&world->random, mean), SIM_RELIEF,
                  node->index, FAULT_PARTITION);
 }
 
@@ -146,7 +154,7 @@ static void shift_clock(sim_world *world, sim_node *node)
     if (sim_random_chance(random, 700))
         sim_schedule(world, world->now_ms + sim_random_wait(random, 20 * SIM_MINUTE), SIM_RELIEF,
                      node->index, FAULT_CLOCK);
-    if (node->index == SIM_HUB || !sim_random_chance(random, 500)) return;
+    if (node->hub || !sim_random_chance(random, 500)) return;
     sim_node_crash(world, node,
                    true); /* a flat battery: it comes back out of reach, on another day */
     partition(world, node);
@@ -155,7 +163,7 @@ static void shift_clock(sim_world *world, sim_node *node)
 /* A phone is set back to its backup of another day; the guard beside the store is not in it. */
 static void restore(sim_world *world, sim_node *node)
 {
-    if (node->index == SIM_HUB || !node->up) return;
+    if (node->hub || !node->up) return;
     if (!node->backup) { /* only a closed store can be copied; the guard moves on at the next open
                           */
         sim_node_crash(world, node, false);
@@ -202,8 +210,10 @@ void sim_on_relief(sim_world *world, uint32_t index, uint32_t what)
         sim_outage_doubt(node);
         break;
     case FAULT_PARTITION:
-        for (unsigned i = 1; i < world->node_count; i++)
-            if (index == SIM_HUB || i == index) world->nodes[i].cut_off = false;
+        if (index == SIM_HUB)
+            world->hub_cut_off = false;
+        else
+            node->cut_off = false;
         break;
     case FAULT_KILL:
     case FAULT_IO:
@@ -217,6 +227,7 @@ void sim_on_relief(sim_world *world, uint32_t index, uint32_t what)
 void sim_calm(sim_world *world)
 {
     world->calm = true;
+    world->hub_cut_off = false;
     sim_say(world, "the bad luck is over");
     for (unsigned i = 0; i < world->node_count; i++) {
         sim_node *node = &world->nodes[i];

@@ -4,6 +4,7 @@
 #include "world_private.h"
 
 #include "model.h"
+#include "sync/log.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -23,6 +24,26 @@ static void shuffle(sim_random *random, uint32_t *items, size_t count)
     }
 }
 
+typedef struct hole_look {
+    const hf_dot *dot;
+    bool found;
+} hole_look;
+
+static hf_status look_at_hole(void *context, const hf_hole *hole)
+{
+    hole_look *look = context;
+    if (hole->dot.seq == look->dot->seq && hole->dot.lane == look->dot->lane &&
+        memcmp(hole->dot.origin.bytes, look->dot->origin.bytes, HF_ORIGIN_SIZE) == 0)
+        look->found = true;
+    return HF_OK;
+}
+
+static bool is_hole(const sim_node *node, const hf_dot *dot)
+{
+    hole_look look = {.dot = dot};
+    return hf_hole_each(node->store, look_at_hole, &look) == HF_OK && look.found;
+}
+
 static model *model_of(sim_world *world, const sim_node *node)
 {
     size_t count = node->feed_count;
@@ -37,6 +58,7 @@ static model *model_of(sim_world *world, const sim_node *node)
     for (size_t i = 0; i < count && ok; i++) {
         const sim_dot *dot = &world->dots[order[i]];
         if (dot->hollow >> node->index & 1) continue; /* hashes say nothing about any record */
+        if (node->is_station && is_hole(node, &dot->dot)) continue; /* until the centre judges */
         ok = model_add(m, &dot->dot.origin, dot->dot.lane, (hf_bytes){dot->body, dot->size});
     }
     free(order);
@@ -267,8 +289,10 @@ void sim_look(sim_world *world, sim_node *node)
     if (!sim_over(world) && !sim_disk_killed(node->disk)) compare_conflicts(world, node, m);
     model_free(m);
     if (!sim_over(world) && !sim_disk_killed(node->disk)) sim_look_at_receipts(world, node);
+    /* Until the centre has judged it, an entry may count here and not there. */
     for (unsigned i = 0; i < world->node_count && !sim_over(world); i++) {
         sim_node *other = &world->nodes[i];
+        if (world->station_count && !world->calm) break;
         if (other == node || !other->up || sim_disk_killed(node->disk)) continue;
         if (sim_outdated(other)) continue;
         compare_digests(world, node, other);
@@ -299,11 +323,19 @@ static const sim_dot *outstanding(const sim_world *world, const sim_node *node, 
                    HF_ORIGIN_SIZE) == 0)
             return dot;
         *what = "has not come down";
+        bool is_home = dot->scope == node->scopes[node->scope_count - 1];
+        if (is_home && sim_at_station(world, node)) continue; /* the centre tells it itself */
         if (at_hub && !dot->withheld && sim_may_hold(world, node, dot) &&
             (!here || dot->hollow & bit))
             return dot;
     }
     return NULL;
+}
+
+/* The centre alone gives one, when it is met. */
+static bool waits_for_snapshot(const sim_world *world, const sim_node *node)
+{
+    return sim_outdated(node) && !sim_at_station(world, node);
 }
 
 bool sim_settled(sim_world *world)
@@ -315,7 +347,7 @@ bool sim_settled(sim_world *world)
         if (!takes_part(node)) continue;
         if (!node->up) return false;
         const sim_dot *dot = outstanding(world, node, &what);
-        if (sim_outdated(node)) return false;
+        if (waits_for_snapshot(world, node)) return false;
         if (dot && dot->hollow >> i & 1)
             sim_observe_again(world, node); /* it may have come since */
         if (dot && (!node->up || outstanding(world, node, &what))) return false;
@@ -336,7 +368,7 @@ static void judge_arrival(sim_world *world, const sim_node *node)
     if (!dot && !sim_all_signed(world, node))
         sim_break(world, SIM_RECEIPT, "%s has no receipt for all that was acknowledged",
                   node->name);
-    if (sim_outdated(node))
+    if (waits_for_snapshot(world, node))
         sim_break(world, SIM_L1, "%s still waits for a snapshot to put a verdict right",
                   node->name);
     if (!dot) return;

@@ -99,6 +99,11 @@ static void learn_origin(sim_world *world, sim_node *node)
     sim_forget_receipts(node);
 }
 
+bool sim_at_station(const sim_world *world, const sim_node *node)
+{
+    return node->link < SIM_LINKS_MAX && world->links[node->link].hub != SIM_HUB;
+}
+
 bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot)
 {
     (void)world;
@@ -151,13 +156,14 @@ sim_tail *sim_tail_of(sim_node *node, const sim_dot *dot, uint32_t origin)
     return tail;
 }
 
-static void check_step(sim_world *world, sim_node *node, const sim_dot *dot)
+static void check_step(sim_world *world, sim_node *node, const sim_dot *dot, bool again)
 {
     size_t origin;
     (void)sim_origin_node(world, &dot->dot.origin, &origin);
     sim_tail *tail = sim_tail_of(node, dot, (uint32_t)origin);
     sim_checked(world, SIM_S5);
     if (dot->dot.seq <= tail->seq) {
+        if (again && dot->dot.seq <= tail->based) return; /* it came before the snapshot */
         /* Of a log that came back by another way, a withheld entry's body comes last, too. */
         if (!dot->opened_at && !world->hub_lost_ms)
             sim_break(world, SIM_S5, "%s takes %s after %llu of the same log and scope", node->name,
@@ -215,8 +221,8 @@ void sim_tell_links(sim_world *world, const sim_node *node, const sim_dot *dot)
         if (!link->used || link->ghost) continue;
         const sim_node *edge = &world->nodes[link->node];
         bool up = node == edge && dot->author == node->index;
-        bool down =
-            node->index == SIM_HUB && dot->author != edge->index && sim_may_hold(world, edge, dot);
+        bool down = node->index == link->hub && dot->author != edge->index &&
+                    sim_may_hold(world, edge, dot);
         if (!up && !down) continue;
         link->missing += dot->size;
         link->missing_count++;
@@ -297,14 +303,16 @@ static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry, boo
     bool unheard = !(dot->held & bit);
     dot->held |= bit;
     dot->based &= ~bit;
-    check_step(world, node, dot);
+    check_step(world, node, dot, seen->again);
     if (dot->author == node->index && fresh && !seen->again) check_stamp(world, node, dot);
     if (node->index == SIM_HUB && unheard) check_taken(world, dot, entry, seen->again);
     if (unheard) sim_tell_links(world, node, dot);
-    if (node->index == SIM_HUB || dot->author == node->index || !unheard) return;
+    if (node->hub || dot->author == node->index || !unheard) return;
     sim_checked(world, SIM_S14);
+    bool from_centre = !sim_at_station(world, node); /* a station learns of it later */
     /* What the hub withheld as it came back empty may have been filled since, and counts. */
-    if (dot->withheld && !dot->by_operator && !(dot->hollow & bit) && !world->hub_lost_ms)
+    bool is_said = from_centre && !world->hub_lost_ms;
+    if (is_said && dot->withheld && !dot->by_operator && !(dot->hollow & bit))
         sim_break(world, SIM_S14, "%s was sent %s, which the hub withholds", node->name,
                   name_of(world, &dot->dot).text);
     if (!sim_may_hold(world, node, dot))
@@ -395,8 +403,8 @@ static void observe_acks(sim_world *world, sim_node *node)
         hf_log_state state;
         hf_status status = hf_log_state_get(node->store, own->no, lane, &state);
         if (!sim_node_alive(world, node)) return;
-        if (status == HF_OK && state.acked > node->acked[lane])
-            check_acked(world, node, lane, state.acked);
+        if (status == HF_OK && state.central > node->acked[lane])
+            check_acked(world, node, lane, state.central);
     }
 }
 
@@ -482,7 +490,7 @@ static void observe(sim_world *world, sim_node *node)
     if (node->edge) sim_observe_bases(world, node);
     if (!sim_node_alive(world, node) || sim_over(world)) return;
     if (!read_feed(&seen, node->feed_count)) return;
-    if (node->hub) {
+    if (node->index == SIM_HUB) {
         hf_status status = hf_hub_peers(node->hub, on_peer, world);
         if (sim_node_alive(world, node)) (void)sim_status_sane(world, node, status, "peers");
         return;

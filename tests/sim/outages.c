@@ -142,6 +142,7 @@ static hf_status check_told(void *context, const hf_outage *outage)
     told_walk *walk = context;
     row_search search = {.last_ms = outage->last_ms};
     if (!outage->told) return HF_OK;
+    if (outage->reason >= HF_OUTAGE_STOPPED) return HF_OK; /* a station's own, as a hub */
     hf_status status =
         hf_outage_each(walk->world->nodes[SIM_HUB].store, outage->seer, 0, find_last, &search);
     hf_buffer_free(&search.logs);

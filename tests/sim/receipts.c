@@ -103,6 +103,7 @@ bool sim_all_signed(const sim_world *world, const sim_node *node)
 {
     const sim_node *hub = &world->nodes[SIM_HUB];
     if (!node->up || !hub->up) return false;
+    if (sim_at_station(world, node)) return true; /* the centre alone signs, when it is met */
     const hf_origin_id *id = &hf_store_own_origin(hub->store)->id;
     const hf_origin_row *own = hf_store_own_origin(node->store);
     for (uint8_t lane = 1; lane < HF_LANE_COUNT; lane++) {

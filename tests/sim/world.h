@@ -1,6 +1,6 @@
 /* world.h: a whole deployment in one thread, from one seed: a hub, devices, people, bad luck.
  *
- * The production sync/, edge/node.c and hub/hub.c run here unchanged. Time is a number that events
+ * The production sync/ and hub/ run here unchanged. Time is a number that events
  * move; links are queues; disks are memory (sim_vfs.h). Nothing outside the seed is asked for
  * anything, so the same seed is the same run, to the byte. */
 #ifndef SIM_WORLD_H

@@ -18,6 +18,7 @@
 enum {
     SIM_NODES_MAX = 40, /* the hub is node 0 */
     SIM_HUB = 0,
+    SIM_STATIONS_MAX = 3,
     SIM_LINKS_MAX = 256,
     SIM_SCOPES = 5, /* that devices are granted from */
     SIM_ORIGINS_MAX = 512,
@@ -85,6 +86,7 @@ typedef struct sim_tail { /* where a node's feed has brought one log in one scop
     uint8_t lane;
     uint32_t scope;
     uint64_t seq;
+    uint64_t based; /* up to here a snapshot had it, whatever the feed had before */
 } sim_tail;
 
 typedef struct sim_signed { /* a receipt that was seen once */
@@ -97,7 +99,7 @@ typedef struct sim_node {
     unsigned index;
     bool exists, up, registered, revoked;
     bool perhaps_revoked;            /* the hub died while it was being asked to */
-    uint32_t scopes[SIM_SCOPES + 2]; /* the common one, those granted, and last its own */
+    uint32_t scopes[SIM_SCOPES + 3]; /* the common one, those granted, and last its own */
     size_t scope_count;
     char name[24];
     sim_random random;
@@ -105,7 +107,10 @@ typedef struct sim_node {
     sim_crypto crypto;
     hf_store *store;
     hf_edge *edge;
-    hf_hub *hub;
+    hf_hub *hub; /* a station has both: its edge is its upstream */
+    bool is_station;
+    unsigned hubs[SIM_STATIONS_MAX + 1]; /* where it goes, best first */
+    size_t hub_count;
     sim_image *backup;     /* of a closed store, to be restored some day */
     uint64_t turn_at;      /* the next SIM_TURN that counts; UINT64_MAX: none */
     uint32_t idle_turns;   /* since a message came or went */
@@ -162,7 +167,8 @@ enum { SIM_UP = 0, SIM_DOWN = 1 };
 typedef struct sim_link {
     bool used;
     uint32_t generation;
-    unsigned node;     /* the edge */
+    unsigned node;     /* the edge, or the station that dialled */
+    unsigned hub;      /* the node that it dialled */
     hf_validity valid; /* of the certificate that it dialled with */
     hf_peer *peer;     /* NULL: the hub's end is closed, or not yet open */
     bool edge_end;     /* the edge believes that it is connected */
@@ -196,6 +202,8 @@ typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a me
     uint32_t delay_ms, edges_slow;
     uint32_t snapshot_behind, snapshot_chunk; /* as the hub's options have them */
     bool bulky, bulky_now, revokes, early_sends;
+    unsigned stations;
+    uint64_t dark_ms;        /* how long the centre is out of reach at a time */
     uint64_t certificate_ms; /* life of a device's certificate; 0: as good as for ever */
 } sim_swarm;
 
@@ -222,6 +230,8 @@ typedef struct sim_world {
     uint64_t event_order;
     sim_node nodes[SIM_NODES_MAX];
     unsigned node_count;
+    unsigned station_count; /* nodes 1 to this */
+    bool hub_cut_off;       /* nobody reaches the centre */
     sim_link links[SIM_LINKS_MAX];
     sim_dot *dots;
     size_t dot_count, dot_capacity;
@@ -254,7 +264,7 @@ static inline bool sim_over(const sim_world *world)
 }
 
 /* ---- node.c: processes ---- */
-sim_node *sim_node_add(sim_world *world, const char *name, bool is_hub);
+sim_node *sim_node_add(sim_world *world, const char *name, sim_rank rank);
 void sim_node_free(sim_node *node);
 void sim_node_start(sim_world *world, sim_node *node);
 /* The process is gone: links break, memory is lost, the disk keeps what it keeps. */
@@ -272,6 +282,8 @@ void sim_dial(sim_world *world, sim_node *edge);
 void sim_on_dialled(sim_world *world, uint32_t link, uint32_t generation);
 void sim_on_deliver(sim_world *world, uint32_t link, uint32_t what);
 void sim_on_lost(sim_world *world, uint32_t link, uint32_t what);
+/* A station serves those whose scopes it holds. */
+void sim_choose_hubs(sim_world *world, sim_node *node);
 /* Sends what the node has for the link, as far as there is room. */
 void sim_pump(sim_world *world, sim_link *link, unsigned way);
 void sim_link_break(sim_world *world, sim_link *link, bool edge_learns, bool hub_learns);
@@ -333,6 +345,7 @@ unsigned sim_origin_node(const sim_world *world, const hf_origin_id *origin, siz
 void sim_observe(sim_world *world, sim_node *node);
 /* Is all that was there still there? Also learns which bodies have come since. */
 void sim_observe_again(sim_world *world, sim_node *node);
+bool sim_at_station(const sim_world *world, const sim_node *node); /* its link leads to one */
 bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot);
 bool sim_may_write(const sim_node *node, uint32_t scope);
 void sim_observe_free(sim_world *world);

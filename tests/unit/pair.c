@@ -51,13 +51,13 @@ void pair_open(pair_world *pair, pair_node *node)
     assert_int_equal(pair_try_open(pair, node), HF_OK);
 }
 
-static hf_status issue(void *context, hf_bytes public_key, const char *name, uint64_t wall_ms,
-                       uint8_t *out, size_t *size)
+static hf_status issue(void *context, const hf_certificate_wish *wish, uint8_t *out, size_t *size)
 {
     pair_world *pair = context;
     assert_true(*size >= SIM_CERTIFICATE_SIZE);
     if (pair->life_ms == 0) return HF_ERR_IO;
-    sim_certify(public_key, name, false, (hf_validity){wall_ms, wall_ms + pair->life_ms}, out);
+    sim_certify(wish->public_key, wish->name, false,
+                (hf_validity){wish->wall_ms, wish->wall_ms + pair->life_ms}, out);
     *size = SIM_CERTIFICATE_SIZE;
     pair->issued++;
     return HF_OK;
@@ -126,11 +126,15 @@ pair_world *pair_new_with(const pair_options *options)
         node_init(node, name, false);
         if (options->life_ms) certify(pair, node);
         const char *const own[] = {node->name};
-        assert_int_equal(hf_hub_register(pair->hub, node->crypto.table.own_key_id, name, "Avon",
-                                         "Central", options->apart ? own : options->scopes,
-                                         options->apart ? 1 : options->scope_count,
-                                         node->crypto.table.own_certificate, pair_wall_ms(pair)),
-                         HF_OK);
+        hf_registration device = {.name = name,
+                                  .force = "Avon",
+                                  .unit = "Central",
+                                  .scopes = options->apart ? own : options->scopes,
+                                  .scope_count = options->apart ? 1 : options->scope_count,
+                                  .certificate = node->crypto.table.own_certificate};
+        assert_int_equal(
+            hf_hub_register(pair->hub, node->crypto.table.own_key_id, &device, pair_wall_ms(pair)),
+            HF_OK);
         pair_open(pair, &pair->nodes[i]);
     }
     pair_run(pair); /* they learn their scopes and the pack: until then nothing can be written */
@@ -273,7 +277,7 @@ static void dial(pair_world *pair, pair_node *node)
         return;
     }
     hf_peer_set_context(node->peer, node);
-    hf_edge_link_up(node->edge, pair->now_ms);
+    hf_edge_link_up(node->edge, NULL, pair->now_ms);
 }
 
 static bool step(pair_world *pair)

@@ -178,7 +178,7 @@ static void cursor_and_data_commit_together(void **state)
                                                 &node->peer),
                                  HF_OK);
                 hf_peer_set_context(node->peer, node);
-                hf_edge_link_up(node->edge, pair->now_ms);
+                hf_edge_link_up(node->edge, NULL, pair->now_ms);
             }
             hf_bytes message;
             hf_status status = hf_edge_turn(node->edge, pair->now_ms, pair_wall_ms(pair));
@@ -432,7 +432,7 @@ static void a_branch_half_written_again_is_finished(void **state)
                                         &node->peer),
                          HF_OK);
         hf_peer_set_context(node->peer, node);
-        hf_edge_link_up(node->edge, pair->now_ms);
+        hf_edge_link_up(node->edge, NULL, pair->now_ms);
         assert_int_equal(hf_edge_send(node->edge, pair->now_ms, &message), HF_OK);
         assert_int_equal(hf_hub_recv(pair->hub, node->peer, message, pair->now_ms), HF_OK);
         assert_int_equal(hf_hub_turn(pair->hub, pair->now_ms, pair_wall_ms(pair)), HF_OK);

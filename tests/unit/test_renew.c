@@ -374,7 +374,7 @@ static void what_was_begun_is_finished_and_not_begun_anew(void **state)
                                     sim_crypto_validity(&node->crypto), pair->now_ms, &node->peer),
                      HF_OK);
     hf_peer_set_context(node->peer, node);
-    hf_edge_link_up(node->edge, pair->now_ms);
+    hf_edge_link_up(node->edge, NULL, pair->now_ms);
     assert_int_equal(hf_edge_send(node->edge, pair->now_ms, &message), HF_OK);
     assert_int_equal(hf_hub_recv(pair->hub, node->peer, message, pair->now_ms), HF_OK);
     assert_int_equal(hf_hub_turn(pair->hub, pair->now_ms, pair_wall_ms(pair)), HF_OK);

@@ -368,10 +368,15 @@ static void a_hash_opens_no_other_scope(void **state)
     assert_true(seen_count > 2);
     pair_shut(pair, node);
     sim_crypto_init(&node->crypto, 43, "edge9", false);
-    assert_int_equal(hf_hub_register(pair->hub, node->crypto.table.own_key_id, "edge9", "Avon",
-                                     "Central", SCOPES + 1, 1, node->crypto.table.own_certificate,
-                                     pair_wall_ms(pair)),
-                     HF_OK);
+    hf_registration device = {.name = "edge9",
+                              .force = "Avon",
+                              .unit = "Central",
+                              .scopes = SCOPES + 1,
+                              .scope_count = 1,
+                              .certificate = node->crypto.table.own_certificate};
+    assert_int_equal(
+        hf_hub_register(pair->hub, node->crypto.table.own_key_id, &device, pair_wall_ms(pair)),
+        HF_OK);
     pair_new_disk(pair, node);
     offered = 0;
     pair->tap = until_offered;

@@ -66,11 +66,38 @@ static void frames_without_an_answer_are_bounded(void **state)
     size_t log = index_of(0, HF_LANE_CRIME);
     upload.logs[log].last = 100000;
     uint64_t seq = 0;
-    while (hf_upload_choose(&upload, T0_MS, &next)) hf_upload_sent(&upload, log, ++seq, 1, 10);
+    while (hf_upload_choose(&upload, T0_MS, &next)) {
+        hf_upload_sent(&upload, log, ++seq, 1, 10);
+        hf_upload_head_sent(&upload, log, T0_MS);
+    }
     assert_int_equal(seq, HF_PUSHES_MAX);
     hf_acked acked = {.lane = HF_LANE_CRIME, .durable = 1};
     hf_upload_acked(&upload, &acked, T0_MS + 10, T0_MS + 10);
     assert_true(hf_upload_choose(&upload, T0_MS, &next));
+    hf_upload_free(&upload);
+}
+
+/* A station can pass on only what ends at a head, and that in one frame. */
+static void no_more_goes_unsigned_than_a_relay_can_pass_on(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    hf_upload_next next;
+    size_t log = index_of(0, HF_LANE_CRIME), due;
+    upload.logs[log].last = 100000;
+    uint64_t seq = 0;
+    hf_upload_sent(&upload, log, ++seq, 1, 10);
+    hf_upload_head_sent(&upload, log, T0_MS); /* the next is not due for a while */
+    while (hf_upload_choose(&upload, T0_MS, &next)) {
+        seq += next.entries;
+        hf_upload_sent(&upload, log, seq, next.entries, 10);
+    }
+    assert_int_equal(seq, 1 + HF_UNSIGNED_ENTRIES_MAX);
+    assert_true(hf_upload_head_due(&upload, T0_MS, &due));
+    hf_upload_head_sent(&upload, due, T0_MS);
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
+    hf_upload_sent(&upload, log, ++seq, 1, HF_FRAME_TARGET_SIZE + 1); /* large ones, too */
+    assert_false(hf_upload_choose(&upload, T0_MS, &next));
     hf_upload_free(&upload);
 }
 
@@ -101,6 +128,7 @@ static void never_more_unacknowledged_than_the_window(void **state)
         uint32_t entries = next.entries < 100 ? next.entries : 100;
         seq += entries;
         hf_upload_sent(&upload, log, seq, entries, entries * 10);
+        hf_upload_head_sent(&upload, log, T0_MS);
     }
     assert_int_equal(seq, 300);
     hf_acked acked = {.lane = HF_LANE_CRIME, .durable = 150};
@@ -180,6 +208,7 @@ static void the_lowest_lane_is_never_starved(void **state)
         uint64_t seq = next.after + 1;
         hf_upload_sent(&upload, next.log, seq, 1, 1000);
         hf_upload_wired(&upload, 1000, now_ms);
+        hf_upload_head_sent(&upload, next.log, now_ms);
         now_ms += 200;
         hf_acked acked = {.lane = lane, .durable = seq};
         hf_upload_acked(&upload, &acked, now_ms, now_ms);
@@ -235,6 +264,7 @@ int main(void)
         cmocka_unit_test(urgent_lane_goes_first),
         cmocka_unit_test(a_lane_whose_bytes_are_closed_waits),
         cmocka_unit_test(frames_without_an_answer_are_bounded),
+        cmocka_unit_test(no_more_goes_unsigned_than_a_relay_can_pass_on),
         cmocka_unit_test(a_full_lane_does_not_hold_up_another),
         cmocka_unit_test(never_more_unacknowledged_than_the_window),
         cmocka_unit_test(one_entry_may_always_go),

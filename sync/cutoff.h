@@ -2,7 +2,7 @@
 #ifndef HF_EDGE_CUTOFF_H
 #define HF_EDGE_CUTOFF_H
 
-#include "sync/outage.h"
+#include "outage.h"
 
 typedef struct hf_cutoff {
     hf_store *store;

@@ -5,8 +5,8 @@
  * between had to wait, whatever any clock says. */
 #include "cutoff.h"
 
-#include "sync/log.h"
-#include "sync/planted.h"
+#include "log.h"
+#include "planted.h"
 
 #include <string.h>
 
