@@ -122,6 +122,11 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
         peer->verdict = HF_SNAPSHOT;
         hf_snapshots_wait(peer);
     }
+    bool carries = peer->verdict != HF_EXPIRED && peer->verdict != HF_BEHIND &&
+                   peer->verdict != HF_FORKED && hello->capabilities & HF_CARRIES;
+    hf_carrier_open(&peer->carrier, peer->hub->store, peer->key_id, false);
+    if (!peer->is_station) peer->carrier.most = HF_CARRY_ROWS_DEVICE;
+    peer->carrier.on = carries;
     bool resumes = peer->verdict == HF_RESUME;
     bool by_vectors = peer->verdict == HF_VECTORS || peer->verdict == HF_SNAPSHOT ||
                       peer->verdict == HF_REFILLING;

@@ -8,6 +8,7 @@
 
 #include "holdfast/hub.h"
 
+#include "sync/carrier.h"
 #include "sync/coverage.h"
 #include "sync/feed.h"
 #include "sync/frame.h"
@@ -16,6 +17,7 @@
 #include "sync/session.h"
 
 typedef struct hf_upstream hf_upstream; /* upstream.h */
+typedef struct hf_bundles hf_bundles;   /* bundles.c */
 
 typedef struct hf_peer_log {
     uint64_t held; /* we have the log up to here */
@@ -104,6 +106,8 @@ struct hf_peer {
     hf_buffer notices;      /* encoded items */
     size_t notice_count, notices_durable, notices_durable_size;
 
+    hf_carrier carrier;
+    bool linkless;       /* it stands for a bundle that was opened: nothing is said to it */
     hf_buffer renew_for; /* a station's wishes for its devices: keys, in a row */
     bool wants_receipts;
     bool receipt_waits;    /* in the hub's list of those that are due one */
@@ -187,6 +191,7 @@ struct hf_hub {
     hf_store *store;
     const hf_authority *authority; /* NULL: no certificate is renewed here */
     hf_upstream *upstream;         /* NULL: this is the centre */
+    hf_bundles *bundles;
     char implementation[HF_TEXT_MAX + 1];
     uint32_t peers_max, peer_count;
     hf_peer *peers;
@@ -253,6 +258,9 @@ HF_MUST_CHECK hf_status hf_peer_central(hf_hub *hub, int64_t origin_no, uint8_t 
 void hf_peer_revoked(hf_peer *peer); /* its session ends */
 
 /* ---- hub.c ---- */
+/* A station's session without a link: what comes of it is taken as if it had one. */
+HF_MUST_CHECK hf_status hf_peer_new_linkless(hf_hub *hub, const hf_device *station, hf_peer **out);
+void hf_peer_free_linkless(hf_peer *peer);
 void hf_hub_touch(hf_scope_list *list, uint32_t scope); /* who holds it will be woken */
 void hf_hub_part(hf_hub *hub); /* every session is told to go, and to come back at once */
 
@@ -290,6 +298,14 @@ void hf_peer_write_receipt(hf_peer *peer, hf_buffer *raw);
 HF_MUST_CHECK hf_status hf_peer_probe(hf_peer *peer,
                                       const hf_probe_frame *probe); /* in the batch */
 void hf_peer_write_probed(hf_peer *peer, uint64_t wall_ms, hf_buffer *raw);
+
+/* ---- bundles.c ---- */
+HF_MUST_CHECK hf_status hf_bundles_new(hf_hub *hub, hf_bundles **out);
+void hf_bundles_free(hf_hub *hub);
+/* A station that is cut off seals what waits, and reads answers; the centre opens what came, and
+ * answers what was in it. Before the turn's frames are taken. */
+HF_MUST_CHECK hf_status hf_bundles_turn(hf_hub *hub);
+uint64_t hf_bundles_deadline_ms(const hf_hub *hub);
 
 /* ---- pulse.c ---- */
 HF_MUST_CHECK hf_status hf_pulse_load(hf_hub *hub);

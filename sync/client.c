@@ -47,6 +47,7 @@ void hf_client_link_up(hf_client *client, const hf_certificate *hub, uint64_t no
     memset(&client->hub, 0, sizeof client->hub);
     if (hub) client->hub = *hub;
     hf_client_relays_link(client);
+    hf_carrier_open(&client->carrier, client->store, hub ? hub->key_id : NULL, true);
     hf_session_open(&client->session, HF_SIDE_CLIENT, now_ms);
     memset(&client->download, 0, sizeof client->download);
     hf_client_certificate_link(client);
@@ -64,6 +65,7 @@ void hf_client_link_down(hf_client *client)
     hf_inbox_drop(&client->inbox, NULL);
     hf_upload_free(&client->upload);
     hf_client_fetch_drop(client);
+    hf_carrier_close(&client->carrier);
     client->known_count = 0;
     client->own_count = 0;
     client->wish_count = 0;

@@ -377,6 +377,21 @@ static void note_welcome(hf_client *client)
                        (unsigned long long)client->fell_back);
 }
 
+/* What came of bundles is stored by itself: it is of no log, and moves no place. */
+static hf_status on_carrier(hf_client *client, const hf_message *message)
+{
+    hf_carrier *carrier = &client->carrier;
+    hf_status status = hf_carrier_on(carrier, message, hf_client_true_ms(client));
+    if (status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT) {
+        hf_session_fail(&client->session, HF_CODE_TURN, "frame out of turn: %u", message->type);
+        return HF_OK;
+    }
+    if (carrier->refusal[0])
+        (void)snprintf(client->notice, sizeof client->notice, "%s", carrier->refusal);
+    carrier->refusal[0] = 0;
+    return status;
+}
+
 static hf_status settle_frame(hf_client *client, const hf_message *message)
 {
     hf_acked acked;
@@ -405,6 +420,10 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
         }
         return HF_OK;
     case HF_FRAME_PROBED: hf_client_probed(client, message->as.probe.number); return HF_OK;
+    case HF_FRAME_CARRY:
+    case HF_FRAME_FETCH:
+    case HF_FRAME_PIECE:
+    case HF_FRAME_CARRIED: return on_carrier(client, message);
     default: return HF_OK;
     }
 }

@@ -2,6 +2,7 @@
 #ifndef HF_CLIENT_CORE_H
 #define HF_CLIENT_CORE_H
 
+#include "carrier.h"
 #include "client.h"
 #include "frame.h"
 #include "log.h"
@@ -128,6 +129,7 @@ struct hf_client {
     hf_certificate hub;
     hf_numbering numbering;
     hf_probing probing;
+    hf_carrier carrier;
 
     hf_download download;
     hf_fetch fetch;

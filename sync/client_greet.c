@@ -554,5 +554,6 @@ hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome)
     upload_from(client, welcome);
     for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++)
         hf_upload_window(&client->upload, lane, welcome->window_entries, welcome->window_bytes);
+    client->carrier.on = client->download.phase != HF_PHASE_EXPIRED;
     return HF_OK;
 }

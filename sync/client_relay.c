@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RELAY_BYTES_MAX = HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX };
-
 static const char META_MET[] = "stations";  /* "1": one of them has fed us */
 static const char META_FORKED[] = "forked"; /* [origin, lane] of logs with two branches, in a row */
 
@@ -104,40 +102,6 @@ static hf_status write_origin(hf_client *client)
     return HF_OK;
 }
 
-typedef struct relay_walk {
-    hf_client *client;
-    uint64_t seq, until;
-    uint32_t entries, withheld;
-    size_t bytes;
-} relay_walk;
-
-static hf_status relay_entry(void *context, const hf_entry *entry)
-{
-    relay_walk *walk = context;
-    if (walk->seq >= walk->until || entry->dot.seq != walk->seq + 1) return HF_ERR_LIMIT;
-    hf_write_raw(&walk->client->items, entry->body);
-    walk->seq = entry->dot.seq;
-    walk->entries++;
-    walk->bytes += entry->body.size;
-    if (entry->withheld) {
-        hf_write_uint(&walk->client->relays.withheld, entry->dot.seq);
-        walk->withheld++;
-    }
-    return walk->client->items.status;
-}
-
-static hf_status read_group(hf_client *client, const hf_relay_log *log, const hf_head *head,
-                            uint64_t after, relay_walk *walk)
-{
-    *walk = (relay_walk){.client = client, .seq = after, .until = head->seq};
-    hf_buffer_clear(&client->items);
-    hf_buffer_clear(&client->relays.withheld);
-    hf_status status = hf_log_read(client->store, log->origin_no, log->lane, after,
-                                   HF_FEED_READ_MAX, relay_entry, walk);
-    if (status == HF_ERR_LIMIT) status = HF_OK;
-    return status == HF_OK ? client->relays.withheld.status : status;
-}
-
 /* It cannot go: its author signed too seldom, or we hold the log in part. It is told, and what is
  * in other logs goes on. */
 static void give_up(hf_client *client, hf_upload_log *log, const hf_origin_row *row, uint8_t lane)
@@ -146,19 +110,6 @@ static void give_up(hf_client *client, hf_upload_log *log, const hf_origin_row *
                    "entries of %.60s in lane %u after %llu cannot be relayed", row->name, lane,
                    (unsigned long long)log->sent);
     log->last = log->sent;
-}
-
-static void write_relay(hf_client *client, uint32_t index, const hf_head *head,
-                        const relay_walk *walk)
-{
-    hf_message message = {.type = HF_FRAME_RELAY};
-    message.as.relay =
-        (hf_relay){.origin = index,
-                   .lane = head->lane,
-                   .bodies = {hf_buffer_bytes(&client->items), walk->entries},
-                   .withheld = {hf_buffer_bytes(&client->relays.withheld), walk->withheld},
-                   .head = *head};
-    hf_message_write(&client->raw, &message);
 }
 
 /* What came to the centre by another way since we looked need not go. False: nothing is left. */
@@ -203,18 +154,24 @@ hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next)
     status = hf_relay_next(client->store, &log, up->sent, next->entries, next->bytes, &head);
     if (status == HF_ERR_NOT_FOUND) up->last = up->sent;
     if (status == HF_ERR_NOT_FOUND) return HF_OK;
-    relay_walk walk;
-    if (status == HF_OK) status = read_group(client, &log, &head, up->sent, &walk);
-    if (status != HF_OK) return status;
-    if (walk.seq != head.seq || walk.bytes > RELAY_BYTES_MAX) {
+    hf_message message = {.type = HF_FRAME_RELAY};
+    hf_relay *group = &message.as.relay;
+    if (status == HF_OK)
+        status = hf_relay_group(client->store, &log, &head, up->sent, &client->items,
+                                &relays->withheld, group);
+    if (status == HF_ERR_NOT_FOUND || status == HF_ERR_LIMIT) {
         give_up(client, up, row, lane);
         return HF_OK;
     }
+    if (status != HF_OK) return status;
     /* It is not to be cut: where the lane has no room for it, it goes alone. */
-    bool fits = walk.entries <= next->entries && walk.bytes <= next->bytes;
+    uint32_t entries = (uint32_t)group->bodies.count;
+    size_t bytes = group->bodies.items.size;
+    bool fits = entries <= next->entries && bytes <= next->bytes;
     if (!fits && client->upload.lanes[lane].entries > 0) return HF_OK;
-    write_relay(client, (uint32_t)(HF_HELLO_ORIGINS_MAX + place), &head, &walk);
-    hf_upload_sent(&client->upload, next->log, head.seq, walk.entries, walk.bytes);
+    group->origin = (uint32_t)(HF_HELLO_ORIGINS_MAX + place);
+    hf_message_write(&client->raw, &message);
+    hf_upload_sent(&client->upload, next->log, head.seq, entries, bytes);
     up->head_sent = head.seq;
     if (HF_PLANTED(RELAY_FORGETS)) return forget(client, row, lane, head.seq);
     return HF_OK;

@@ -198,5 +198,9 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
     if (status == HF_OK && client->raw.size == 0 && client->upload.logs)
         status = write_push(client, now_ms);
     if (status == HF_OK && client->raw.size == 0) status = write_refill(client, false);
+    /* Bundles go while nothing of our own is under way, and a quarter of a second at a time. */
+    size_t piece = client->upload.flight_count ? 0 : hf_pace_quarter(&client->upload.pace);
+    if (status == HF_OK && client->raw.size == 0)
+        status = hf_carrier_write(&client->carrier, piece, &client->raw);
     return status;
 }

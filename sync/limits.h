@@ -85,7 +85,24 @@ enum {
     HF_REFILL_AHEAD_MAX = 4096,         /* logs that one session may offer; the rest next time */
     HF_SCOPES_SKIPPED = 100000,         /* numbers left out after a loss of control entries */
     HF_REPORTED_MAX = 64 * 1024,        /* rows kept of what devices hold and a hub lacks */
-    HF_PUSHES_MAX = 512,                /* PUSH frames not yet acknowledged, per session */
+    /* Bundles: what does not fit waits where it is; nothing is lost with one that is dropped. */
+    HF_BUNDLE_SIZE_MAX = 256 * 1024,         /* sealed, in bytes */
+    HF_BUNDLE_TARGET = 128 * 1024,           /* packed bytes of entries at which it is sealed */
+    HF_BUNDLE_GROUPS_MAX = 512,              /* runs of entries, each under one head, in one */
+    HF_BUNDLE_AUTHORS_MAX = 256,             /* installations whose entries are in one */
+    HF_BUNDLES_OWN_MAX = 256,                /* under way of one station; more wait for answers */
+    HF_BUNDLES_OWN_BYTES = 32 * 1024 * 1024, /* the same in bytes */
+    HF_BUNDLE_EVERY_MS = 60 * 1000,          /* a station seals what is new, the less often ... */
+    HF_BUNDLE_EVERY_SHARE = 8,               /* ... one such time more for so many under way */
+    HF_ANSWER_SIZE_MAX = 64 * 1024,
+    HF_CARRY_ROWS_DEVICE = 256, /* that a device takes along, answers too */
+    HF_CARRY_BYTES_DEVICE = 8 * 1024 * 1024,
+    HF_CARRY_ROWS_HUB = 4096, /* ... and a hub, of others' */
+    HF_CARRY_BYTES_HUB = 128 * 1024 * 1024,
+    HF_CARRY_LIST_MAX = 64, /* in one CARRY or CARRIED; the rest in the next */
+    HF_CARRY_KEPT_DAYS = 30,
+    HF_PIECE_SIZE_MAX = 16 * 1024,    /* of a bundle in one frame */
+    HF_PUSHES_MAX = 512,              /* PUSH frames not yet acknowledged, per session */
     HF_PACE_AHEAD_MS = 250,           /* of bulk under way beyond what the link needs to be busy */
     HF_PACE_FRAME_MIN = 1024,         /* wire bytes of a frame on the slowest link ... */
     HF_PACE_START = 2 * 1024,         /* ... and unacknowledged while nothing is known of it */

@@ -39,6 +39,10 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_LEASE = 37,
                              HF_FRAME_RECEIPT = 20,
                              HF_FRAME_CREDIT = 40,
+                             HF_FRAME_CARRY = 44,
+                             HF_FRAME_FETCH = 45,
+                             HF_FRAME_PIECE = 46,
+                             HF_FRAME_CARRIED = 47,
                              HF_FRAME_PING = 50,
                              HF_FRAME_PONG = 51,
                              HF_FRAME_PROBE = 52,
@@ -98,8 +102,9 @@ typedef struct hf_list {
 
 enum { /* HELLO's capabilities, a sum */
        HF_TAKES_SNAPSHOTS = 8,
-       HF_HAS_CHUNKS = 16,    /* was promised one, and has not loaded it */
-       HF_NEEDS_SNAPSHOT = 32 /* has state that only another can put right */
+       HF_HAS_CHUNKS = 16,     /* was promised one, and has not loaded it */
+       HF_NEEDS_SNAPSHOT = 32, /* has state that only another can put right */
+       HF_CARRIES = 64         /* takes others' bundles along, and answers to them */
 };
 
 typedef struct hf_hello {
@@ -334,6 +339,23 @@ typedef struct hf_leased { /* in LEASE */
 bool hf_next_asked(hf_list *list, hf_asked *out);
 bool hf_next_leased(hf_list *list, hf_leased *out);
 
+/* In CARRY (all of it) and CARRIED (name and stage): one bundle, as the sender has it. */
+typedef struct hf_carried {
+    uint8_t id[HF_HASH_SIZE];
+    uint8_t station[HF_HASH_SIZE]; /* key id of who sealed it */
+    uint8_t stage;                 /* hf_carry_stage */
+    uint8_t lane;                  /* the most urgent in it */
+    uint32_t size;                 /* bytes, of the bundle or of the answer to it */
+} hf_carried;
+bool hf_next_carried(hf_list *list, hf_carried *out); /* of CARRY */
+bool hf_next_settled(hf_list *list, hf_carried *out); /* of CARRIED */
+typedef struct hf_piece {                             /* FETCH (without bytes) and PIECE */
+    uint8_t id[HF_HASH_SIZE];
+    uint8_t stage;
+    uint32_t offset;
+    hf_bytes bytes; /* empty: it is not here any more */
+} hf_piece;
+
 typedef struct hf_credit {
     uint8_t lane;
     uint32_t entries, bytes;
@@ -387,6 +409,8 @@ typedef struct hf_message {
         hf_list asked;  /* ASK: hf_next_asked */
         hf_list leased; /* LEASE: hf_next_leased */
         hf_receipt_frame receipt;
+        hf_list carried; /* CARRY: hf_next_carried; CARRIED: hf_next_settled */
+        hf_piece piece;
         hf_credit credit;
         hf_pong ping;
         hf_probe_frame probe;
@@ -443,6 +467,15 @@ void hf_lease_write(hf_buffer *out, const hf_message *message);
 void hf_write_receipted(hf_buffer *out, const hf_receipted *receipted);
 void hf_write_receipt_item(hf_buffer *out, const hf_receipt_item *item);
 void hf_write_outage(hf_buffer *out, const hf_outage *outage);
+
+/* ---- messages_carry.c: for hf_message_read and hf_message_write ---- */
+void hf_carry_read(hf_reader *reader, hf_message *out);
+void hf_carried_read(hf_reader *reader, hf_message *out);
+void hf_fetch_read(hf_reader *reader, hf_message *out);
+void hf_piece_read(hf_reader *reader, hf_message *out);
+void hf_carry_write(hf_buffer *out, const hf_message *message);
+void hf_write_carried(hf_buffer *out, const hf_carried *item); /* of CARRY */
+void hf_write_settled(hf_buffer *out, const hf_carried *item); /* of CARRIED */
 
 /* ---- messages_probe.c: for hf_message_read and hf_message_write ---- */
 void hf_probe_read(hf_reader *reader, hf_message *out);

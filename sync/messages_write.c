@@ -361,6 +361,10 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
     case HF_FRAME_OFFER:
     case HF_FRAME_WANT:
     case HF_FRAME_CHUNK: hf_write_snapshot_frame(out, message); break;
+    case HF_FRAME_CARRY:
+    case HF_FRAME_FETCH:
+    case HF_FRAME_PIECE:
+    case HF_FRAME_CARRIED: hf_carry_write(out, message); break;
     case HF_FRAME_RECEIPT: write_receipt(out, &message->as.receipt); break;
     case HF_FRAME_PROBE: hf_probe_write(out, &message->as.probe); break;
     default: write_short_frame(out, message); break;

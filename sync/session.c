@@ -113,6 +113,10 @@ static bool is_in_turn(const hf_session *session, uint8_t type)
     case HF_FRAME_ASK:
     case HF_FRAME_PROBE:
     case HF_FRAME_RENEW: return session->side == HF_SIDE_HUB && open;
+    case HF_FRAME_CARRY:
+    case HF_FRAME_FETCH:
+    case HF_FRAME_PIECE:
+    case HF_FRAME_CARRIED:
     case HF_FRAME_ORIGIN: return open; /* a station names authors, too */
     default: return session->side == HF_SIDE_CLIENT && open;
     }

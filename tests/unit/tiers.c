@@ -16,6 +16,7 @@ enum { STEPS_MAX = 4000, T0_MS = 1000000, CRIME = 16, SUMMARY = 27 };
 
 static const uint64_t T0_WALL_MS = 1571659200000;
 static const char *const BEAT[] = {"beat"};
+static const char *const STATIONS[] = {"beat", "yard"};
 
 uint64_t tiers_wall_ms(const tiers *t)
 {
@@ -38,7 +39,7 @@ void tiers_open(tiers *t, size_t index)
 {
     tier_node *node = &t->nodes[index];
     char path[64], problem[512] = "";
-    bool is_hub = index <= TIERS_STATION;
+    bool is_hub = index == TIERS_CENTRE || node->is_station;
     snprintf(path, sizeof path, "%s.db", node->name);
     hf_store_options options = {.path = path,
                                 .vfs = sim_disk_name(node->disk),
@@ -51,13 +52,13 @@ void tiers_open(tiers *t, size_t index)
     hf_hub_options hub = {.implementation = "test hub",
                           .peers_max = TIERS_NODES_MAX,
                           .authority = index == TIERS_CENTRE ? &t->authority : NULL,
-                          .station = index == TIERS_STATION};
+                          .station = node->is_station};
     hf_edge_options edge = {.implementation = "test edge"};
     if (is_hub)
         assert_int_equal(hf_hub_new(node->store, &hub, &node->hub), HF_OK);
     else
         assert_int_equal(hf_edge_new(node->store, &edge, &node->edge), HF_OK);
-    if (index == TIERS_STATION) node->edge = hf_hub_upstream(node->hub);
+    if (node->is_station) node->edge = hf_hub_upstream(node->hub);
 }
 
 void tiers_cut(tiers *t, size_t index)
@@ -101,6 +102,7 @@ static void node_init(tiers *t, const char *name, sim_rank rank)
     snprintf(node->name, sizeof node->name, "%s", name);
     node->disk = sim_disk_new(name, 7);
     assert_non_null(node->disk);
+    node->is_station = rank == SIM_STATION;
     sim_crypto_init(&node->crypto, 42, name, rank);
 }
 
@@ -115,7 +117,7 @@ void tiers_enrol(tiers *t, size_t index, const char *const *scopes, size_t scope
                             .scope_count = scope_count,
                             .certificate = node->crypto.table.own_certificate,
                             .addresses = addresses,
-                            .address_count = index == TIERS_STATION};
+                            .address_count = node->is_station};
     assert_int_equal(hf_hub_register(t->nodes[TIERS_CENTRE].hub, node->crypto.table.own_key_id,
                                      &wish, tiers_wall_ms(t)),
                      HF_OK);
@@ -135,7 +137,7 @@ tiers *tiers_new(size_t edge_count)
                                          (hf_bytes){hf_pack_police, hf_pack_police_size},
                                          tiers_wall_ms(t)),
                      HF_OK);
-    tiers_enrol(t, TIERS_STATION, BEAT, 1);
+    tiers_enrol(t, TIERS_STATION, STATIONS, 2);
     for (size_t i = 0; i < edge_count; i++) {
         char name[32];
         snprintf(name, sizeof name, "edge%zu", i);
@@ -153,6 +155,27 @@ tiers *tiers_new(size_t edge_count)
     memset(t->up, 0, sizeof t->up);
     memset(t->down, 0, sizeof t->down);
     return t;
+}
+
+size_t tiers_add_station(tiers *t, const char *name)
+{
+    size_t index = t->count;
+    node_init(t, name, SIM_STATION);
+    tiers_enrol(t, index, STATIONS, 2);
+    tiers_open(t, index);
+    tiers_wait(t, 3 * HF_REDIAL_MIN_MS);
+    return index;
+}
+
+size_t tiers_add_device(tiers *t, const char *name, const char *scope)
+{
+    size_t index = t->count;
+    node_init(t, name, SIM_DEVICE);
+    tiers_enrol(t, index, &scope, 1);
+    tiers_open(t, index);
+    t->nodes[index].at = TIERS_STATION;
+    tiers_wait(t, 3 * HF_REDIAL_MIN_MS);
+    return index;
 }
 
 void tiers_free(tiers *t)
@@ -224,7 +247,7 @@ static bool pump_down(tiers *t, hf_hub *hub, hf_peer *peer)
     }
     hf_buffer_free(&sealed);
     if (!node->peer || !hf_hub_wants_close(hub, peer)) return any;
-    if (index != TIERS_STATION) fine(hf_edge_turn(node->edge, t->now_ms, tiers_wall_ms(t)));
+    if (!node->is_station) fine(hf_edge_turn(node->edge, t->now_ms, tiers_wall_ms(t)));
     tiers_cut(t, index);
     return true;
 }
@@ -261,7 +284,7 @@ static bool step(tiers *t)
             assert_int_equal(hf_edge_turn(node->edge, t->now_ms, tiers_wall_ms(t)), HF_OK);
         if (node->edge) any |= pump_up(t, i);
     }
-    for (size_t i = 0; i <= TIERS_STATION; i++) {
+    for (size_t i = 0; i < t->count; i++) {
         hf_hub *hub = t->nodes[i].hub;
         if (!hub) continue;
         assert_int_equal(hf_hub_turn(hub, t->now_ms, tiers_wall_ms(t)), HF_OK);

@@ -18,10 +18,11 @@ typedef struct tier_node {
     sim_disk *disk;
     sim_crypto crypto;
     hf_store *store;
-    hf_hub *hub;   /* the centre's and the station's */
-    hf_edge *edge; /* who dials: a device's, or the station's upstream */
+    hf_hub *hub;   /* the centre's and a station's */
+    hf_edge *edge; /* who dials: a device's, or a station's upstream */
     size_t at;     /* whom it dials */
     hf_peer *peer; /* that one's end of its link; NULL: no link */
+    bool is_station;
     bool offline;
 } tier_node;
 
@@ -44,9 +45,12 @@ struct tiers {
     hf_buffer scratch;
 };
 
-/* The station and all devices are enrolled at the centre, with scope "beat"; the devices then dial
- * the station. All in sync. */
+/* The station and all devices are enrolled at the centre, with scope "beat", the station with
+ * "yard" too; the devices then dial the station. All in sync. */
 tiers *tiers_new(size_t edge_count);
+size_t tiers_add_station(tiers *t, const char *name); /* another; its place */
+/* A device at the station that holds this scope, "beat" or "yard", alone. */
+size_t tiers_add_device(tiers *t, const char *name, const char *scope);
 void tiers_free(tiers *t);
 uint64_t tiers_wall_ms(const tiers *t);
 
