@@ -187,6 +187,7 @@ static hf_status api_status(hf_call *call)
     hf_json_uint(json, "relay_refused", refused);
     hf_json_string(json, "relay_refusal", refusal);
     status = json_upstream(call);
+    if (status == HF_OK) status = hf_report_bundles(call->api->store, json);
     if (status != HF_OK) return status;
     status = hf_report_withheld(call->api->store, false, WITHHELD_SHOWN, json);
     json_next(call, &standing, &fleet);
