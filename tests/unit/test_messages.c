@@ -273,6 +273,31 @@ static json_t *chunk_json(const hf_message *message)
                      number(chunk->offset), "bytes", hex_of(chunk->bytes));
 }
 
+static json_t *carried_json(const hf_message *message)
+{
+    json_t *bundles = json_array();
+    hf_carried item;
+    hf_list list = message->as.carried;
+    bool is_whole = message->type == HF_FRAME_CARRY;
+    while (is_whole ? hf_next_carried(&list, &item) : hf_next_settled(&list, &item)) {
+        json_t *found = is_whole ? json_pack("[o,o,i,i,o]", HEX(item.id), HEX(item.station),
+                                             item.stage, item.lane, number(item.size))
+                                 : json_pack("[o,i]", HEX(item.id), item.stage);
+        json_array_append_new(bundles, found);
+    }
+    return json_pack("{s:s,s:o}", "type", is_whole ? "CARRY" : "CARRIED", "bundles", bundles);
+}
+
+static json_t *piece_json(const hf_message *message)
+{
+    const hf_piece *piece = &message->as.piece;
+    bool is_fetch = message->type == HF_FRAME_FETCH;
+    json_t *out = json_pack("{s:s,s:o,s:i,s:o}", "type", is_fetch ? "FETCH" : "PIECE", "bundle",
+                            HEX(piece->id), "stage", piece->stage, "offset", number(piece->offset));
+    if (!is_fetch) json_object_set_new(out, "bytes", hex_of(piece->bytes));
+    return out;
+}
+
 static json_t *lack_json(const hf_lack *lack)
 {
     json_t *logs = json_array();
@@ -381,6 +406,10 @@ static json_t *untimed_json(const hf_message *message)
     case HF_FRAME_LACK: return lack_json(&message->as.lack);
     case HF_FRAME_REFILL: return refill_json(&message->as.refill);
     case HF_FRAME_ASK: return asked_json(message);
+    case HF_FRAME_CARRY:
+    case HF_FRAME_CARRIED: return carried_json(message);
+    case HF_FRAME_FETCH:
+    case HF_FRAME_PIECE: return piece_json(message);
     case HF_FRAME_LEASE: return leased_json(message);
     case HF_FRAME_RECEIPT: return receipt_json(&message->as.receipt);
     default: return small_json(message);
