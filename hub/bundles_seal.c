@@ -224,21 +224,25 @@ static hf_status gather(sealing *s)
 
 /* ---- sealed ---- */
 
-/* Its certificate came with its control entries: the newest hub that we heard of. */
-static hf_status find_centre(hf_hub *hub, hf_certificate *out)
+/* The newest life of the centre that we heard of, with its certificate; NULL: none. */
+static const hf_origin_row *find_centre(hf_hub *hub)
 {
-    const hf_crypto *crypto = hf_store_crypto(hub->store);
-    hf_buffer der = {0};
-    hf_status status = HF_ERR_NOT_FOUND;
     for (int64_t no = (int64_t)hf_origin_count(hub->store); no > 0; no--) {
         const hf_origin_row *row = hf_origin_by_no(hub->store, no);
-        if (!row || !row->is_hub || row->own) continue;
-        status = hf_origin_certificate(hub->store, no, &der);
-        if (status == HF_OK && der.size == 0) continue;
-        if (status == HF_OK)
-            status = crypto->certificate(crypto->context, hf_buffer_bytes(&der), out);
-        break;
+        if (row && row->is_hub && !row->own && row->name[0]) return row;
     }
+    return NULL;
+}
+
+/* Its certificate came with its control entries. HF_ERR_NOT_FOUND: we never met it. */
+static hf_status centres_certificate(hf_hub *hub, hf_certificate *out)
+{
+    const hf_crypto *crypto = hf_store_crypto(hub->store);
+    const hf_origin_row *centre = find_centre(hub);
+    hf_buffer der = {0};
+    if (!centre) return HF_ERR_NOT_FOUND;
+    hf_status status = hf_origin_certificate(hub->store, centre->no, &der);
+    if (status == HF_OK) status = crypto->certificate(crypto->context, hf_buffer_bytes(&der), out);
     hf_buffer_free(&der);
     return status;
 }
@@ -288,7 +292,7 @@ hf_status hf_bundles_seal(hf_hub *hub)
     hf_certificate centre;
     hf_status status = hf_carry_count(hub->store, &sum);
     if (status != HF_OK || sum.own_bytes >= HF_BUNDLES_OWN_BYTES) return status;
-    status = find_centre(hub, &centre);
+    status = centres_certificate(hub, &centre);
     if (status == HF_ERR_NOT_FOUND) return HF_OK; /* never met it: there is nobody to seal it to */
     if (status != HF_OK) return status;
     bool more = true;
@@ -375,13 +379,21 @@ static void note_refused(hf_hub *hub, const hf_answer *answer, const hf_answered
                    row && row->name[0] ? row->name : "an unknown device", log->lane, log->code);
 }
 
+/* A life of the centre before the newest that we know: it was set back since, and may have lost
+ * what it then held. What it said does not count, and what was in the bundle is sealed anew. */
+static bool is_stale(const reading *r)
+{
+    const hf_origin_row *said = hf_origin_by_id(r->hub->store, &r->centre);
+    return said && said != find_centre(r->hub);
+}
+
 static hf_status apply_answer(reading *r, const hf_carry_row *row)
 {
     hf_answered log;
+    hf_list walk = is_stale(r) ? (hf_list){.count = 0} : r->answer->logs;
     hf_status status = hf_batch_begin(r->hub->store, r->hub->wall_ms, &r->batch);
     if (status != HF_OK) return status;
-    for (hf_list walk = r->answer->logs; status == HF_OK && hf_next_answered(&walk, &log);)
-        status = read_log(r, &log);
+    while (status == HF_OK && hf_next_answered(&walk, &log)) status = read_log(r, &log);
     if (status == HF_OK) status = hf_carry_settle(r->hub->store, row->id);
     if (status == HF_OK) return hf_batch_commit(r->batch);
     hf_batch_rollback(r->batch);

@@ -5,6 +5,8 @@
  */
 #include "world_private.h"
 
+#include "sync/messages.h"
+
 #include "sync/control.h"
 #include "sync/limits.h"
 
@@ -530,6 +532,9 @@ void sim_on_deliver(sim_world *world, uint32_t index, uint32_t what)
     if (!way->first) way->last = NULL;
     way->bytes -= message->size;
     hf_bytes bytes = {message->data, message->size};
+    static const uint8_t piece[] = {0x85, 0x18, HF_FRAME_PIECE}; /* sealed: it never shrinks */
+    if (bytes.size > sizeof piece && memcmp(bytes.data, piece, sizeof piece) == 0)
+        world->result->counts.carried++;
     uint32_t generation = link->generation;
     if (way->first && way->first->at <= world->now_ms)
         sim_schedule(world, world->now_ms, SIM_DELIVER, index, what);

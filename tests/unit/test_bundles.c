@@ -345,6 +345,28 @@ static void an_answer_that_the_centre_did_not_sign_is_not_believed(void **state)
     tiers_free(t);
 }
 
+/* The centre was set back after it had answered, and the station heard of that first. */
+static void an_answer_of_a_former_life_of_the_centre_does_not_count(void **state)
+{
+    (void)state;
+    hf_record_id record;
+    tiers *t = loaded(&record);
+    const hf_crypto *centre = &t->nodes[CENTRE].crypto.table;
+    const uint8_t later[HF_INCARNATION_SIZE] = "a later life";
+    const hf_origin_row *row;
+    visit(t, MULE, CENTRE);
+    leave(t, MULE);
+    assert_int_equal(hf_origin_learn(t->nodes[STATION].store, centre->own_key_id, later,
+                                     centre->own_certificate, &row),
+                     HF_OK);
+    visit(t, MULE, STATION);
+    assert_int_equal(place_of(t, STATION, AUTHOR, 1), HF_PLACE_STATION);
+    tiers_wait(t, 2 * HF_BUNDLE_EVERY_MS);
+    assert_int_equal(sum_of(t, STATION).own_bundles, 1); /* it is sealed anew */
+    (void)row_of(t, MULE, 2);
+    tiers_free(t);
+}
+
 /* ---- any way, any number of times ---- */
 
 static void what_comes_twice_counts_once(void **state)
@@ -488,6 +510,7 @@ int main(void)
         cmocka_unit_test(what_does_not_belong_into_a_bundle_is_refused_and_its_station_is_told),
         cmocka_unit_test(a_revoked_stations_bundle_is_refused),
         cmocka_unit_test(an_answer_that_the_centre_did_not_sign_is_not_believed),
+        cmocka_unit_test(an_answer_of_a_former_life_of_the_centre_does_not_count),
         cmocka_unit_test(what_comes_twice_counts_once),
         cmocka_unit_test(a_bundle_waits_for_the_one_before_it),
         cmocka_unit_test(what_travels_survives_every_power_cut),
