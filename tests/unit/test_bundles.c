@@ -141,6 +141,31 @@ static void a_station_that_is_cut_off_itself_keeps_a_bundle_until_it_can_pass_it
     tiers_free(t);
 }
 
+/* A station that reaches its centre needs nobody: it hands out nothing of its own or of others'. */
+static void a_station_in_touch_hands_out_no_bundles(void **state)
+{
+    (void)state;
+    hf_record_id record;
+    tiers *t = with_mules();
+    size_t south = tiers_add_station(t, "south");
+    cut_off(t);
+    record = tiers_crime(t, AUTHOR, "Written in the dark");
+    tiers_wait(t, LONG_ENOUGH_MS);
+    visit(t, OTHER, south); /* which is in touch, and passes it on */
+    assert_string_equal(tiers_summary(t, CENTRE, &record), "Written in the dark");
+    size_t fresh = tiers_add_device(t, "fresh", "yard");
+    visit(t, fresh, south);
+    assert_int_equal(sum_of(t, fresh).bundles + sum_of(t, fresh).answers, 0);
+    t->nodes[STATION].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    (void)tiers_crime(t, AUTHOR, "The line is back");
+    visit(t, fresh, STATION);
+    tiers_wait(t, LONG_ENOUGH_MS);
+    assert_int_equal(sum_of(t, fresh).bundles + sum_of(t, fresh).answers, 0);
+    assert_int_equal(sum_of(t, STATION).own_bundles, 0);
+    tiers_free(t);
+}
+
 typedef struct held { /* the bundle that a node has: the one of its station's serial */
     uint64_t serial;
     bool found;
@@ -504,6 +529,7 @@ int main(void)
         cmocka_unit_test(what_waits_at_a_cut_off_station_reaches_the_centre_by_a_device),
         cmocka_unit_test(a_bundle_goes_on_by_another_station_and_its_answer_comes_back),
         cmocka_unit_test(a_station_that_is_cut_off_itself_keeps_a_bundle_until_it_can_pass_it_on),
+        cmocka_unit_test(a_station_in_touch_hands_out_no_bundles),
         cmocka_unit_test(who_carries_a_bundle_cannot_read_it),
         cmocka_unit_test(a_damaged_bundle_is_refused_in_a_sentence_and_blocks_nothing),
         cmocka_unit_test(a_device_seals_nothing),
