@@ -4,6 +4,7 @@
 #include "world_private.h"
 
 #include "model.h"
+#include "sync/carry.h"
 #include "sync/log.h"
 
 #include <assert.h>
@@ -338,6 +339,15 @@ static bool waits_for_snapshot(const sim_world *world, const sim_node *node)
     return sim_outdated(node) && !sim_at_station(world, node);
 }
 
+/* What a station once sealed for the centre, and nobody has answered or found to be there. */
+static bool waits_for_answers(sim_world *world, sim_node *node)
+{
+    hf_carry_sum sum;
+    if (!node->is_station) return false;
+    hf_status status = hf_carry_count(node->store, &sum);
+    return sim_node_alive(world, node) && status == HF_OK && sum.own_bundles > 0;
+}
+
 bool sim_settled(sim_world *world)
 {
     const char *what;
@@ -352,11 +362,12 @@ bool sim_settled(sim_world *world)
             sim_observe_again(world, node); /* it may have come since */
         if (dot && (!node->up || outstanding(world, node, &what))) return false;
         if (!sim_all_signed(world, node)) return false;
+        if (waits_for_answers(world, node)) return false;
     }
     return true;
 }
 
-static void judge_arrival(sim_world *world, const sim_node *node)
+static void judge_arrival(sim_world *world, sim_node *node)
 {
     sim_checked(world, SIM_L1);
     if (!node->up) {
@@ -370,6 +381,9 @@ static void judge_arrival(sim_world *world, const sim_node *node)
                   node->name);
     if (waits_for_snapshot(world, node))
         sim_break(world, SIM_L1, "%s still waits for a snapshot to put a verdict right",
+                  node->name);
+    if (waits_for_answers(world, node))
+        sim_break(world, SIM_L1, "%s still has bundles under way whose entries are all at the hub",
                   node->name);
     if (!dot) return;
     hf_edge_status status;
