@@ -85,7 +85,7 @@ static bool lane_next(const hf_upload *upload, uint8_t lane, hf_upload_next *out
         out->log = origin * HF_LANE_COUNT + lane;
         const hf_upload_log *log = &upload->logs[out->log];
         out->after = log->sent;
-        if (log->sent >= log->last || !lane_room(upload, lane, out)) continue;
+        if (log->asking || log->sent >= log->last || !lane_room(upload, lane, out)) continue;
         if (origin < upload->signer_count && !limit_unsigned(log, out)) continue;
         return true;
     }
@@ -214,6 +214,7 @@ void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms, 
     size_t index = (size_t)acked->origin * HF_LANE_COUNT + acked->lane;
     hf_upload_log *log = &upload->logs[index];
     log->said = acked->durable;
+    log->asking = false;
     if (acked->durable > log->durable) log->durable = acked->durable;
     if (acked->central > log->central) log->central = acked->central;
     if (acked->head > log->head_durable) log->head_durable = acked->head;
