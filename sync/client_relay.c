@@ -15,6 +15,7 @@
 enum { RELAY_BYTES_MAX = HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX };
 
 static const char META_MET[] = "stations";  /* "1": one of them has fed us */
+static const char META_RECENT[] = "relayed"; /* numbers of logs, as below: fresh and before */
 static const char META_FORKED[] = "forked"; /* [origin, lane] of logs with two branches, in a row */
 
 void hf_client_relay(hf_client *client)
@@ -30,6 +31,8 @@ void hf_client_relays_free(hf_client *client)
     hf_buffer_free(&client->relays.wishes);
     hf_buffer_free(&client->relays.told);
     hf_buffer_free(&client->relays.asks);
+    hf_buffer_free(&client->relays.fresh);
+    hf_buffer_free(&client->relays.before);
 }
 
 void hf_client_relays_link(hf_client *client)
@@ -40,6 +43,7 @@ void hf_client_relays_link(hf_client *client)
     hf_buffer_clear(&relays->wishes);
     hf_buffer_clear(&relays->asks);
     relays->asked = 0;
+    relays->begun = false;
     relays->run_origin = NULL;
     relays->looked = false;
 }
@@ -83,6 +87,14 @@ static hf_status look_at(void *context, const hf_relay_log *found)
     return HF_OK;
 }
 
+static hf_status ask_about(hf_client *client, size_t index)
+{
+    if (client->upload.logs[index].asking) return HF_OK;
+    client->upload.logs[index].asking = true;
+    hf_write_raw(&client->relays.asks, (hf_bytes){(const uint8_t *)&index, sizeof index});
+    return client->relays.asks.status;
+}
+
 static hf_status ask_of(void *context, const hf_relay_log *found)
 {
     hf_client *client = context;
@@ -90,18 +102,68 @@ static hf_status ask_of(void *context, const hf_relay_log *found)
     hf_status status = place_of(client, found->origin_no, &place);
     if (status == HF_ERR_LIMIT) return HF_OK;
     if (status != HF_OK) return status;
-    size_t index = (HF_HELLO_ORIGINS_MAX + place) * HF_LANE_COUNT + found->lane;
-    client->upload.logs[index].asking = true;
-    hf_write_raw(&client->relays.asks, (hf_bytes){(const uint8_t *)&index, sizeof index});
-    return client->relays.asks.status;
+    return ask_about(client, (HF_HELLO_ORIGINS_MAX + place) * HF_LANE_COUNT + found->lane);
+}
+
+/* What was acknowledged while our place in the feed is not past it: should the centre be set back to
+ * between the two and not notice, only asking shows it. */
+static hf_status ask_recent(hf_client *client)
+{
+    hf_client_relays *relays = &client->relays;
+    hf_buffer_clear(&relays->fresh);
+    hf_buffer_clear(&relays->before);
+    hf_status status = hf_meta_get(client->store, META_RECENT, &relays->before);
+    for (size_t at = 0; at < relays->before.size && status == HF_OK; at += sizeof(int64_t)) {
+        int64_t log;
+        memcpy(&log, relays->before.data + at, sizeof log);
+        const hf_relay_log found = {.origin_no = log / 8, .lane = (uint8_t)(log % 8)};
+        status = ask_of(client, &found);
+    }
+    return status;
+}
+
+static hf_status keep_recent(hf_client *client)
+{
+    hf_client_relays *relays = &client->relays;
+    hf_buffer both = {0};
+    hf_write_raw(&both, hf_buffer_bytes(&relays->before));
+    hf_write_raw(&both, hf_buffer_bytes(&relays->fresh));
+    hf_status status = both.status;
+    if (status == HF_OK) status = hf_meta_set(client->store, META_RECENT, hf_buffer_bytes(&both));
+    hf_buffer_free(&both);
+    return status;
+}
+
+/* Our place is past all that was there when this session began. */
+static hf_status forget_recent(hf_client *client)
+{
+    if (client->relays.before.size == 0 || !hf_client_caught_up(client)) return HF_OK;
+    hf_buffer_clear(&client->relays.before);
+    return keep_recent(client);
+}
+
+static hf_status note_recent(hf_client *client, int64_t origin_no, uint8_t lane)
+{
+    hf_buffer *fresh = &client->relays.fresh;
+    int64_t log = origin_no * 8 + lane, other;
+    for (size_t at = 0; at < fresh->size; at += sizeof other) {
+        memcpy(&other, fresh->data + at, sizeof other);
+        if (other == log) return HF_OK;
+    }
+    hf_write_raw(fresh, (hf_bytes){(const uint8_t *)&log, sizeof log});
+    return fresh->status == HF_OK ? keep_recent(client) : fresh->status;
 }
 
 hf_status hf_client_relays_look(hf_client *client)
 {
     hf_status status = HF_OK;
     if (!client->relays.on) return HF_OK;
-    if (client->relays.number == 0) /* once on each link, before anything goes */
+    if (!client->relays.begun) { /* on each link, before anything goes */
         status = hf_relay_unknown(client->store, &client->download.cursor.hub, ask_of, client);
+        if (status == HF_OK) status = ask_recent(client);
+        client->relays.begun = status == HF_OK;
+    }
+    if (status == HF_OK) status = forget_recent(client);
     if (status != HF_OK) return status;
     return hf_relay_each(client->store, &client->relays.number, look_at, client);
 }
@@ -245,7 +307,10 @@ hf_status hf_client_write_asks(hf_client *client)
 {
     hf_client_relays *relays = &client->relays;
     size_t index;
-    if (relays->asked == relays->asks.size) return HF_OK;
+    hf_status status = HF_OK;
+    if (relays->asked == relays->asks.size && hf_upload_overdue(&client->upload, client->wall_now_ms, &index))
+        status = ask_about(client, index);
+    if (status != HF_OK || relays->asked == relays->asks.size) return status;
     memcpy(&index, relays->asks.data + relays->asked, sizeof index);
     size_t place = index / HF_LANE_COUNT - HF_HELLO_ORIGINS_MAX;
     if (place >= relays->named) return write_origin(client);
@@ -254,7 +319,7 @@ hf_status hf_client_write_asks(hf_client *client)
                         .lane = (uint8_t)(index % HF_LANE_COUNT)};
     hf_head head;
     const relay_walk none = {.client = client};
-    hf_status status = hf_relay_newest(client->store, &log, &head);
+    status = hf_relay_newest(client->store, &log, &head);
     hf_buffer_clear(&client->items);
     hf_buffer_clear(&relays->withheld);
     if (status == HF_OK) write_relay(client, (uint32_t)(index / HF_LANE_COUNT), &head, &none);
@@ -276,13 +341,28 @@ static hf_status news_of(hf_client *client, const hf_origin_row *origin, uint8_t
     return told->status;
 }
 
+/* An answer that is less than the centre once said: it was set back, and did not notice. */
+static hf_status lower(hf_client *client, hf_batch *batch, const hf_origin_row *row,
+                       const hf_acked *acked)
+{
+    hf_log_state state;
+    bool answers = client->upload.logs[acked->origin * HF_LANE_COUNT + acked->lane].asking;
+    hf_status status = hf_log_state_get(client->store, row->no, acked->lane, &state);
+    if (status != HF_OK || !answers || acked->durable >= state.acked) return status;
+    client->relays.centre_lost = true;
+    return hf_batch_fall_back(batch, &client->download.cursor.hub, row, acked, false);
+}
+
 hf_status hf_client_relay_acked(hf_client *client, hf_batch *batch, const hf_acked *acked)
 {
     size_t place = acked->origin - HF_HELLO_ORIGINS_MAX;
     if (place >= client->relays.count) return HF_ERR_PROTOCOL;
     const hf_origin_row *row = client->relays.origins[place];
-    hf_status status = hf_batch_acked(batch, &client->download.cursor.hub, row, acked->lane,
-                                      acked->durable, acked->central);
+    const hf_origin_id *hub = &client->download.cursor.hub;
+    hf_status status = lower(client, batch, row, acked);
+    if (status == HF_OK)
+        status = hf_batch_acked(batch, hub, row, acked->lane, acked->durable, acked->central);
+    if (status == HF_OK && acked->durable) status = note_recent(client, row->no, acked->lane);
     if (status == HF_OK) status = news_of(client, row, acked->lane);
     return status == HF_OK ? hf_relay_done(batch, row, acked->lane, acked->durable) : status;
 }
@@ -324,14 +404,24 @@ static hf_status run_proves(hf_client *client, bool *proves)
 {
     hf_client_relays *relays = &client->relays;
     hf_relay_log log = {relays->run_origin->no, relays->run_lane, relays->run_seq};
-    hf_log_state state;
     uint64_t count = 0;
     *proves = true;
-    if (!relays->on) return HF_OK;
-    hf_status status = hf_log_state_get(client->store, log.origin_no, log.lane, &state);
-    if (status == HF_OK && state.acked < log.seq)
-        status = hf_relay_count(client->store, &log, state.acked, &count);
+    if (!relays->on || log.seq <= relays->run_acked) return HF_OK;
+    hf_status status = hf_relay_count(client->store, &log, relays->run_acked, &count);
     *proves = count <= relays->run_entries;
+    return status;
+}
+
+static hf_status begin_run(hf_client *client, const hf_origin_row *origin, uint8_t lane)
+{
+    hf_client_relays *relays = &client->relays;
+    hf_log_state state = {.acked = 0};
+    hf_status status =
+        relays->on ? hf_log_state_get(client->store, origin->no, lane, &state) : HF_OK;
+    relays->run_origin = origin;
+    relays->run_lane = lane;
+    relays->run_acked = state.acked;
+    relays->run_entries = 0;
     return status;
 }
 
@@ -359,11 +449,10 @@ hf_status hf_client_relay_fed(hf_client *client, hf_batch *batch, const hf_origi
     bool is_other =
         relays->run_origin && (relays->run_origin != origin || relays->run_lane != lane);
     if (is_other) status = end_run(client, batch);
-    if (is_other || !relays->run_origin) relays->run_entries = 0;
-    relays->run_origin = origin;
-    relays->run_lane = lane;
+    if (is_other) relays->run_origin = NULL;
+    if (status == HF_OK && origin && !relays->run_origin) status = begin_run(client, origin, lane);
     relays->run_seq = seq;
-    relays->run_entries++;
+    if (seq > relays->run_acked) relays->run_entries++;
     return status;
 }
 

@@ -295,8 +295,16 @@ hf_status hf_batch_fall_back(hf_batch *batch, const hf_origin_id *hub, const hf_
     sqlite3_bind_int(statement, 6, alone && is_centre(store, hub));
     hf_status status = hf_sql_run(store, statement);
     batch->acks_changed = true;
+    return status;
+}
+
+hf_status hf_batch_receipts_undo(hf_batch *batch, const hf_origin_id *hub,
+                                 const hf_origin_row *origin, uint8_t lane, uint64_t durable)
+{
+    hf_status status = HF_OK;
     bool more = true;
-    while (status == HF_OK && more) status = undo_one(batch, log, hub, said->durable, &more);
+    while (status == HF_OK && more)
+        status = undo_one(batch, hf_log_no(origin->no, lane), hub, durable, &more);
     return status;
 }
 

@@ -75,6 +75,9 @@ void hf_upload_wired(hf_upload *upload, size_t wire, uint64_t now_ms);
 bool hf_upload_admits(const hf_upload *upload, const hf_acked *acked);
 /* ... which it may. `stamp_ms`, here and below: as hf_pace_acked has it. */
 void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms, uint64_t stamp_ms);
+/* Was something of others' logs not acknowledged for HF_PACE_PATIENCE_MS? Some program lost it, or
+ * what came before it: nothing that follows would show that. */
+bool hf_upload_overdue(const hf_upload *upload, uint64_t now_ms, size_t *log);
 /* What is under way of this log does not follow what the hub holds: it goes again from there. */
 void hf_upload_rewind(hf_upload *upload, size_t log, uint64_t now_ms, uint64_t stamp_ms);
 /* What is under way of this log is refused, and none of it goes again in this session. */

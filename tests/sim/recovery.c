@@ -125,7 +125,9 @@ static bool is_told(const sim_world *world, const sim_node *edge)
     if (!edge->up || edge->link >= SIM_LINKS_MAX) return false;
     const sim_link *link = &world->links[edge->link];
     hf_edge_status_get(edge->edge, &status);
-    if (status.link < HF_LINK_CATCHING_UP || link->opened_ms < world->hub_lost_ms) return false;
+    /* A station asks after what it relayed before it is in sync. */
+    hf_link_state least = edge->is_station ? HF_LINK_IN_SYNC : HF_LINK_CATCHING_UP;
+    if (status.link < least || link->opened_ms < world->hub_lost_ms) return false;
     uint64_t greeted_ms = world->nodes[link->hub].greeted_ms;
     return link->hub == SIM_HUB || (greeted_ms && link->opened_ms > greeted_ms);
 }
