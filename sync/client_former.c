@@ -68,6 +68,8 @@ hf_status hf_client_take_former(hf_client *client, hf_batch *batch, const hf_wel
     if (status == HF_OK && lost_in_silence(client, welcome))
         status = void_relayed(client, batch, &welcome->hub);
     client->former_new = names.size > before;
+    /* Whom we serve was told by whose word we speak: that is another now. */
+    if (client->relays.on && client->former_new) client->relays.centre_lost = true;
     if (status == HF_OK && client->former_new) status = keep(client->store, &names);
     client->centre_void = welcome->has_centre && is_in(&names, &welcome->centre);
     hf_buffer_free(&names);

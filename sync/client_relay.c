@@ -346,8 +346,12 @@ static hf_status lower(hf_client *client, hf_batch *batch, const hf_origin_row *
                        const hf_acked *acked)
 {
     hf_log_state state;
-    bool answers = client->upload.logs[acked->origin * HF_LANE_COUNT + acked->lane].asking;
+    size_t index = (size_t)acked->origin * HF_LANE_COUNT + acked->lane;
+    hf_upload_log *log = &client->upload.logs[index];
+    bool answers = log->asking;
     hf_status status = hf_log_state_get(client->store, row->no, acked->lane, &state);
+    if (status == HF_OK && answers)
+        status = hf_relay_again(batch, row, acked->lane, acked->durable, &log->last);
     if (status != HF_OK || !answers || acked->durable >= state.acked) return status;
     client->relays.centre_lost = true;
     return hf_batch_fall_back(batch, &client->download.cursor.hub, row, acked, false);

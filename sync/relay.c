@@ -137,6 +137,22 @@ static hf_status size_between(hf_store *store, int64_t log, uint64_t after, uint
     return status;
 }
 
+hf_status hf_relay_again(hf_batch *batch, const hf_origin_row *origin, uint8_t lane, uint64_t after,
+                         uint64_t *last)
+{
+    hf_store *store = batch->store;
+    hf_head head;
+    uint64_t count = 0;
+    hf_relay_log log = {.origin_no = origin->no, .lane = lane};
+    hf_status status = hf_relay_newest(store, &log, &head);
+    if (status == HF_ERR_NOT_FOUND || (status == HF_OK && head.seq <= after)) return HF_OK;
+    log.seq = head.seq;
+    if (status == HF_OK) status = hf_relay_count(store, &log, after, &count);
+    if (status != HF_OK || count != head.seq - after || count > HF_FEED_READ_MAX) return status;
+    if (*last < head.seq) *last = head.seq;
+    return hf_relay_keep(store, hf_log_no(origin->no, lane), &head);
+}
+
 hf_status hf_relay_next(hf_store *store, const hf_relay_log *log, uint64_t after, uint32_t entries,
                         size_t bytes, hf_head *out)
 {
