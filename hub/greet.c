@@ -235,7 +235,8 @@ static hf_status write_formers(hf_hub *hub, hf_buffer *items, hf_welcome *welcom
     former_walk walk = {.items = items};
     hf_buffer names = {0};
     hf_status status = hf_origin_each_own(hub->store, write_former, &walk);
-    if (status == HF_OK && hub->upstream) status = hf_upstream_centre(hub->upstream, &names, welcome);
+    if (status == HF_OK && hub->upstream)
+        status = hf_upstream_centre(hub->upstream, &names, welcome);
     size_t at = names.size;
     for (; at >= HF_ORIGIN_SIZE && walk.count < HF_FORMER_MAX; walk.count++) { /* the newest */
         at -= HF_ORIGIN_SIZE;

@@ -126,7 +126,8 @@ hf_status hf_upstream_turn(hf_upstream *upstream)
     if (status == HF_OK && open && !upstream->welcomed) status = read_scopes(upstream);
     upstream->welcomed = open && status == HF_OK;
     if (status == HF_OK && hf_client_control_came(client)) status = close_revoked(hub);
-    if (status == HF_OK && hf_client_centre_lost(client)) hf_hub_part(hub); /* WELCOME says what counts */
+    if (status == HF_OK && hf_client_centre_lost(client))
+        hf_hub_part(hub); /* WELCOME says what counts */
     if (status == HF_OK) status = hf_client_relayed(client, tell_author, hub);
     /* What the hub tells of the time is the centre's word, where there is one. */
     uint8_t quality;

@@ -99,7 +99,7 @@ typedef struct hf_client_relays {  /* client_relay.c */
     size_t count, capacity;
     size_t named;    /* ORIGIN went up for the first so many, on this link */
     uint64_t number; /* newest head of theirs that was looked at */
-    bool begun; /* what is to be asked on this link is known */
+    bool begun;      /* what is to be asked on this link is known */
     bool control_came;
     bool centre_lost; /* it was set back, and what it said of others' logs is void */
     hf_buffer told;   /* logs of which the centre has more, to be told: hf_relay_log in a row */
@@ -107,14 +107,14 @@ typedef struct hf_client_relays {  /* client_relay.c */
     size_t asked;     /* bytes of them that went out */
     hf_buffer fresh;  /* logs acknowledged on this link, in a row ... */
     hf_buffer before; /* ... and before it, past our place in the feed: they are asked after */
-    bool counts_fed; /* what is fed is noted: we are a station, or have met one */
-    bool looked;     /* ... and whether we have is known */
+    bool counts_fed;  /* what is fed is noted: we are a station, or have met one */
+    bool looked;      /* ... and whether we have is known */
     const hf_origin_row *run_origin; /* the run of a log that is being fed: acknowledged by it */
     uint8_t run_lane;
     uint64_t run_seq;
     uint64_t run_acked, run_entries; /* as it began; of the run, above that */
-    hf_buffer withheld; /* items of the RELAY being written */
-    hf_buffer wishes;   /* keys whose certificates are due, in a row: RENEW_FOR */
+    hf_buffer withheld;              /* items of the RELAY being written */
+    hf_buffer wishes;                /* keys whose certificates are due, in a row: RENEW_FOR */
 } hf_client_relays;
 
 enum { HF_WISHES_MAX = 4 * HF_LACK_LOGS_MAX };
@@ -133,7 +133,7 @@ struct hf_client {
     hf_client_relays relays;
     bool former_new;  /* WELCOME named hubs whose word counts no more, and we did not know it */
     bool centre_void; /* what this station says of the centre is by a word that no longer counts */
-    bool hub_known; /* by its certificate: */
+    bool hub_known;   /* by its certificate: */
     hf_certificate hub;
     hf_numbering numbering;
     hf_probing probing;

@@ -85,9 +85,10 @@ hf_status hf_client_fall_back(hf_client *client, hf_batch *batch, const hf_welco
     hf_acked said = {.lane = yours->lane, .durable = yours->durable, .central = yours->central};
     hf_origin_id former;
     bool by_station = client->hub_known && client->hub.is_station;
-    /* Who never heard that the centre was set back told us what it lost; it is not known who did. */
-    hf_status status = hf_batch_fall_back(batch, &welcome->hub, origin, &said,
-                                          client->former_new || !by_station);
+    /* Who never heard that the centre was set back told us what it lost; it is not known who did.
+     */
+    hf_status status =
+        hf_batch_fall_back(batch, &welcome->hub, origin, &said, client->former_new || !by_station);
     for (hf_list walk = welcome->former; status == HF_OK && hf_next_origin_id(&walk, &former);) {
         status = hf_batch_fall_back(batch, &former, origin, &said, false);
         if (status == HF_OK && !by_station)

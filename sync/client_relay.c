@@ -14,7 +14,7 @@
 
 enum { RELAY_BYTES_MAX = HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX };
 
-static const char META_MET[] = "stations";  /* "1": one of them has fed us */
+static const char META_MET[] = "stations";   /* "1": one of them has fed us */
 static const char META_RECENT[] = "relayed"; /* numbers of logs, as below: fresh and before */
 static const char META_FORKED[] = "forked"; /* [origin, lane] of logs with two branches, in a row */
 
@@ -105,8 +105,8 @@ static hf_status ask_of(void *context, const hf_relay_log *found)
     return ask_about(client, (HF_HELLO_ORIGINS_MAX + place) * HF_LANE_COUNT + found->lane);
 }
 
-/* What was acknowledged while our place in the feed is not past it: should the centre be set back to
- * between the two and not notice, only asking shows it. */
+/* What was acknowledged while our place in the feed is not past it: should the centre be set back
+ * to between the two and not notice, only asking shows it. */
 static hf_status ask_recent(hf_client *client)
 {
     hf_client_relays *relays = &client->relays;
@@ -308,7 +308,8 @@ hf_status hf_client_write_asks(hf_client *client)
     hf_client_relays *relays = &client->relays;
     size_t index;
     hf_status status = HF_OK;
-    if (relays->asked == relays->asks.size && hf_upload_overdue(&client->upload, client->wall_now_ms, &index))
+    if (relays->asked == relays->asks.size &&
+        hf_upload_overdue(&client->upload, client->wall_now_ms, &index))
         status = ask_about(client, index);
     if (status != HF_OK || relays->asked == relays->asks.size) return status;
     memcpy(&index, relays->asks.data + relays->asked, sizeof index);

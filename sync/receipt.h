@@ -44,12 +44,12 @@ HF_MUST_CHECK hf_status hf_receipt_check(hf_store *store, const hf_receipt *rece
 /* Checks and keeps it. Of receipts that stand close together only the last is kept, so that as many
  * are held as a proof of any entry needs, and no more. */
 HF_MUST_CHECK hf_status hf_batch_receipt(hf_batch *batch, const hf_receipt *receipt);
-/* The hub said: this far, and no further (`said`: lane, durable, central), though it once said more,
- * which no longer counts; nor does what other lives of the centre said, when `hub` is known to be
- * the centre. `alone`: nobody's word on what the centre has counts above this. */
+/* The hub said: this far, and no further (`said`: lane, durable, central), though it once said
+ * more, which no longer counts; nor does what other lives of the centre said, when `hub` is known
+ * to be the centre. `alone`: nobody's word on what the centre has counts above this. */
 HF_MUST_CHECK hf_status hf_batch_fall_back(hf_batch *batch, const hf_origin_id *hub,
-                                           const hf_origin_row *origin,
-                                           const struct hf_acked *said, bool alone);
+                                           const hf_origin_row *origin, const struct hf_acked *said,
+                                           bool alone);
 /* What it signed beyond is marked, and no longer counts; so is what other lives of the centre did,
  * when `hub` is known to be the centre. */
 HF_MUST_CHECK hf_status hf_batch_receipts_undo(hf_batch *batch, const hf_origin_id *hub,

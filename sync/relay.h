@@ -25,8 +25,8 @@ typedef hf_status (*hf_relay_visitor)(void *context, const hf_relay_log *log);
 /* Each log with a head whose number is above *number, which then becomes the highest there is. */
 HF_MUST_CHECK hf_status hf_relay_each(hf_store *store, uint64_t *number, hf_relay_visitor visit,
                                       void *context);
-/* Each log with a head of which the upstream `hub` must say how far it has it, before more of it goes
- * up, or because nothing else would say so. */
+/* Each log with a head of which the upstream `hub` must say how far it has it, before more of it
+ * goes up, or because nothing else would say so. */
 HF_MUST_CHECK hf_status hf_relay_unknown(hf_store *store, const hf_origin_id *hub,
                                          hf_relay_visitor visit, void *context);
 /* The newest head that we hold of the log. */

@@ -55,7 +55,8 @@ static hf_status on_receipt(void *context, const hf_receipt *receipt)
     if (status != HF_OK)
         sim_break(world, SIM_RECEIPT, "%s holds a receipt for its entry %u/%llu that is not good",
                   look->node->name, dot.lane, (unsigned long long)dot.seq);
-    else if (!by_centre || !sim_is_greeted(world, look->node) || (receipt->undone_ms && world->hub_lost_ms))
+    else if (!by_centre || !sim_is_greeted(world, look->node) ||
+             (receipt->undone_ms && world->hub_lost_ms))
         return HF_OK;
     else if (!entry || !(entry->held & 1ull << SIM_HUB) || receipt->undone_ms)
         sim_break(world, SIM_RECEIPT, "%s holds a receipt for its entry %u/%llu, which the hub %s",

@@ -144,8 +144,10 @@ void sim_follow_word(sim_world *world, sim_node *node)
     if (!world->hub_lost_ms) return;
     bool told = is_told(world, node);
     if (node->is_station && told && !node->greeted_ms) node->greeted_ms = world->now_ms;
-    /* The hub itself did not notice its loss, so nobody can tell this station's word from a new one. */
-    bool at_old = sim_at_station(world, node) && !world->nodes[world->links[node->link].hub].greeted_ms;
+    /* The hub itself did not notice its loss, so nobody can tell this station's word from a new
+     * one. */
+    bool at_old =
+        sim_at_station(world, node) && !world->nodes[world->links[node->link].hub].greeted_ms;
     if (at_old && world->lost_in_silence) node->misled = true;
     if (told) node->misled = false;
 }
