@@ -148,10 +148,11 @@ enum {
     HF_RENEWALS_PER_TURN = 8,      /* that a hub issues before it serves others: some 30 ms */
 
     /* Store. */
-    HF_WAL_PAGES = 4096,       /* at a hub, 16 MiB: past it a commit moves them to the database */
-    HF_WAL_PAGES_DEVICE = 512, /* at a device, 2 MiB: a journal written over needs no new blocks */
-    HF_SEQ_RESERVE = 1000,     /* seqs reserved at a time in the file beside the store */
-    HF_SINGLY_ENTRIES = 4096,  /* applied one by one after a fault: a device's whole window */
+    HF_WAL_PAGES = 4096,        /* at a hub, 16 MiB: past it a commit moves them to the database */
+    HF_WAL_PAGES_DEVICE = 512,  /* at a device, 2 MiB: a journal written over needs no new blocks */
+    HF_GATHER_SIZE = 64 * 1024, /* bytes for the journal that reach the disk in one write */
+    HF_SEQ_RESERVE = 1000,      /* seqs reserved at a time in the file beside the store */
+    HF_SINGLY_ENTRIES = 4096,   /* applied one by one after a fault: a device's whole window */
     HF_BATCH_CONTROL_MAX = 65536, /* a hub's own entries in one batch; then HF_ERR_LIMIT */
     HF_ELEMENT_INLINE_MAX = 64,   /* larger sets, and append fields, live in rows */
     HF_PACK_SIZE_MAX = 15 * 1024, /* compiled pack, which is one field of one entry */

@@ -298,8 +298,10 @@ static hf_status set_modes(hf_store *store)
     hf_status status = hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
                                           "PRAGMA cache_size=-8192");
     int pages = store->is_hub ? HF_WAL_PAGES : HF_WAL_PAGES_DEVICE;
-    if (status == HF_OK) sqlite3_wal_autocheckpoint(store->db, pages); /* cannot fail */
-    return status;
+    if (status != HF_OK) return status;
+    sqlite3_wal_autocheckpoint(store->db, pages); /* cannot fail */
+    hf_gather_begin(store->gather);
+    return HF_OK;
 }
 
 /* Steps up from each older version stand here, each in one transaction, as there come to be any. */
@@ -349,7 +351,10 @@ static hf_status open_database(hf_store *store)
 {
     int flags =
         store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    int code = sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, store->vfs);
+    hf_status status = hf_gather_open(store);
+    if (status != HF_OK) return status;
+    int code = sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX,
+                               hf_gather_name(store->gather));
     if (code != SQLITE_OK) return hf_store_fault(store, code);
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, 2000);
@@ -461,6 +466,7 @@ void hf_store_close(hf_store *store)
     hf_batch_rollback(store->batch);
     for (size_t i = 0; i < HF_SQL_COUNT; i++) sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->db);
+    hf_gather_close(store->gather);
     hf_beside_close(&store->poison.marker);
     hf_pack_close(store->pack);
     hf_head_forget(store);

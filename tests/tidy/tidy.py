@@ -34,7 +34,7 @@ PUBLIC_C = {"stdbool", "stddef", "stdint"}
 PROGRAM = ["main.c", "cli.c", "commands*.c", "program.h"]  # joins a node to the platform
 STORE = ("store store_core record log vector feed apply cursor fold find history view "
          "write draft draft_write again again_delete origin guard verdict control head receipt "
-         "proof_write safe verify* digest check beside poison journal reference lease outage chunk "
+         "proof_write safe verify* digest check beside gather poison journal reference lease outage chunk "
          "snapshot snapshot_load").split()
 
 # Who alone may reach a library, directly or through our own headers.
