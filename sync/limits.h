@@ -148,8 +148,10 @@ enum {
     HF_RENEWALS_PER_TURN = 8,      /* that a hub issues before it serves others: some 30 ms */
 
     /* Store. */
+    HF_PAGE_SIZE = 4096,        /* bytes of a hub's page; its commits are of many records */
+    HF_PAGE_SIZE_DEVICE = 2048, /* a commit of one record writes some six, whole */
     HF_WAL_PAGES = 4096,        /* at a hub, 16 MiB: past it a commit moves them to the database */
-    HF_WAL_PAGES_DEVICE = 512,  /* at a device, 2 MiB: a journal written over needs no new blocks */
+    HF_WAL_PAGES_DEVICE = 1024, /* 2 MiB: a journal written over needs no new blocks */
     HF_GATHER_SIZE = 64 * 1024, /* bytes for the journal that reach the disk in one write */
     HF_SEQ_RESERVE = 1000,      /* seqs reserved at a time in the file beside the store */
     HF_SINGLY_ENTRIES = 4096,   /* applied one by one after a fault: a device's whole window */

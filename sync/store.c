@@ -289,14 +289,20 @@ static hf_status identify(hf_store *store, bool *is_new)
     return HF_OK;
 }
 
-/* FULL: with NORMAL a power cut takes back what an officer was told is saved. */
+/* FULL: with NORMAL a power cut takes back what an officer was told is saved. A file that has pages
+ * keeps their size. */
 static hf_status set_modes(hf_store *store)
 {
     if (store->read_only) return HF_OK;
-    if (HF_PLANTED(NO_FSYNC))
+    char page_size[40];
+    (void)snprintf(page_size, sizeof page_size, "PRAGMA page_size=%d",
+                   store->is_hub ? HF_PAGE_SIZE : HF_PAGE_SIZE_DEVICE);
+    hf_status status = hf_sql_exec(store, page_size);
+    if (status == HF_OK && HF_PLANTED(NO_FSYNC))
         return hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF");
-    hf_status status = hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-                                          "PRAGMA cache_size=-8192");
+    if (status == HF_OK)
+        status = hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                                    "PRAGMA cache_size=-8192");
     int pages = store->is_hub ? HF_WAL_PAGES : HF_WAL_PAGES_DEVICE;
     if (status != HF_OK) return status;
     sqlite3_wal_autocheckpoint(store->db, pages); /* cannot fail */
