@@ -111,8 +111,9 @@ static hf_status tell_outage(void *context, const hf_outage *outage)
 {
     tell_walk *walk = context;
     if (outage->told || outage->ended_ms == 0) return HF_OK;
-    /* One may be long: then it goes alone. */
-    bool full = walk->count == HF_PROBE_OUTAGES_MAX ||
+    /* One may be long: then it goes alone. After one that waits, all do: the answer is for all up
+     * to the last that went. */
+    bool full = walk->more || walk->count == HF_PROBE_OUTAGES_MAX ||
                 (walk->count && walk->items.size + outage->logs.size > HF_PACE_FRAME_MIN);
     walk->more = walk->more || full;
     if (full) return HF_OK;
