@@ -111,11 +111,11 @@ static hf_status tell_outage(void *context, const hf_outage *outage)
 {
     tell_walk *walk = context;
     if (outage->told || outage->ended_ms == 0) return HF_OK;
-    /* One may be long: then it goes alone. */
-    bool full = walk->count == HF_PROBE_OUTAGES_MAX ||
-                (walk->count && walk->items.size + outage->logs.size > HF_PACE_FRAME_MIN);
-    walk->more = walk->more || full;
-    if (full) return HF_OK;
+    /* One may be long: then it goes alone. None behind it goes before it: the answer is taken for
+     * all up to the last one that went. */
+    walk->more = walk->more || walk->count == HF_PROBE_OUTAGES_MAX ||
+                 (walk->count && walk->items.size + outage->logs.size > HF_PACE_FRAME_MIN);
+    if (walk->more) return HF_OK;
     hf_write_outage(&walk->items, outage);
     walk->client->probing.told_up_to_ms = outage->last_ms;
     walk->count++;
