@@ -452,7 +452,7 @@ static void read_feed(hf_reader *reader, hf_message *out)
     if (feed->to < feed->from) hf_reader_fail(reader, HF_ERR_PROTOCOL);
 }
 
-static void read_feed_ack(hf_reader *reader, hf_message *out)
+static void read_fed(hf_reader *reader, hf_message *out)
 {
     out->as.position = read_seq(reader);
 }
@@ -539,14 +539,15 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_PUSH, 3, read_push},
     {HF_FRAME_ACK, 2, read_ack},
     {HF_FRAME_FEED, 4, read_feed},
-    {HF_FRAME_FEED_ACK, 1, read_feed_ack},
+    {HF_FRAME_FEED_ACK, 1, read_fed},
     {HF_FRAME_HEAD, 6, read_head},
     {HF_FRAME_HEADS, 2, read_heads},
     {HF_FRAME_RENEW, 0, NULL}, /* that it came says it all */
     {HF_FRAME_CERTIFICATE, 2, read_certificate},
     {HF_FRAME_OFFER, 4, hf_read_offer},
-    {HF_FRAME_WANT, 2, hf_read_want},
+    {HF_FRAME_WANT, 3, hf_read_want},
     {HF_FRAME_CHUNK, 3, hf_read_chunk},
+    {HF_FRAME_TAKEN, 1, read_fed},
     {HF_FRAME_ASK, 1, hf_ask_read},
     {HF_FRAME_LEASE, 1, hf_lease_read},
     {HF_FRAME_RECEIPT, 5, read_receipt},
@@ -566,6 +567,11 @@ static const frame_kind *kind_of(uint64_t type)
     return NULL;
 }
 
+static bool tells_time(uint8_t type)
+{
+    return type == HF_FRAME_ACK || type == HF_FRAME_FEED_ACK || type == HF_FRAME_TAKEN;
+}
+
 hf_status hf_message_read(hf_bytes raw, hf_message *out)
 {
     out->type = HF_FRAME_NONE;
@@ -581,8 +587,7 @@ hf_status hf_message_read(hf_bytes raw, hf_message *out)
     size_t known = kind ? kind->items : 0;
     if (type == HF_FRAME_HELLO && known < items && ++known) read_hello_receipts(&reader, out);
     if (type == HF_FRAME_HELLO && known < items && ++known) hf_capabilities_read(&reader, out);
-    out->timed =
-        kind && known < items && (kind->type == HF_FRAME_ACK || kind->type == HF_FRAME_FEED_ACK);
+    out->timed = kind && known < items && tells_time(kind->type);
     if (out->timed) {
         out->at_ms = read_u32(&reader);
         known++;
