@@ -5,6 +5,7 @@
 #include "backlog.h"
 #include "fanout.h"
 #include "ingest.h"
+#include "refill.h"
 #include "snapshots.h"
 
 #include "sync/control.h"
@@ -203,6 +204,7 @@ void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     hf_backlog_drop(hub, peer);
     leave_ready(hub, peer);
     hf_issues_forget(peer);
+    hf_refill_forget(peer);
     hf_receipts_forget(peer);
     hf_fanout_drop(hub, peer);
     if (peer->previous)
@@ -268,6 +270,41 @@ static void wake_starved(hf_hub *hub)
     }
 }
 
+void hf_hub_touch(hf_scope_list *list, uint32_t scope)
+{
+    for (size_t i = 0; i < list->count && i < HF_HUB_TOUCHED_MAX; i++)
+        if (list->scopes[i] == scope) return;
+    if (list->count < HF_HUB_TOUCHED_MAX) list->scopes[list->count] = scope;
+    if (list->count <= HF_HUB_TOUCHED_MAX) list->count++;
+}
+
+void hf_hub_part(hf_hub *hub)
+{
+    for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
+        if (!hf_session_live(&peer->session)) continue;
+        hf_session_bye(&peer->session, HF_CODE_BUSY, HF_REDIAL_MIN_MS);
+        hf_backlog_drop(hub, peer);
+        hf_peer_wake(peer);
+    }
+}
+
+/* Our own control log goes further than we knew: we were set back, and did not notice. What we may
+ * have written since under its seqs ends here; from now on we are another. */
+static hf_status begin_anew(hf_hub *hub)
+{
+    hf_status status = hf_store_new_life(hub->store);
+    if (status != HF_OK) return status;
+    hub->set_back = false;
+    hub->own_head_seq = hub->own_head_at_ms = 0;
+    hf_hub_part(hub);
+    return HF_OK;
+}
+
+bool hf_hub_uploads_only(const hf_hub *hub)
+{
+    return hf_store_control_waits(hub->store);
+}
+
 hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
 {
     hub->now_ms = now_ms;
@@ -279,6 +316,7 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     uint64_t heads_before = hub->heads_taken;
     hf_backlog_take(hub);
     hf_status status = hf_ingest(hub);
+    if (status == HF_OK && hub->set_back) status = begin_anew(hub);
     if (status == HF_OK) status = hf_renew_turn(hub);
     if (status == HF_OK) status = hf_leasing_turn(hub);
     if (status == HF_OK) status = hf_receipts_turn(hub);
@@ -315,6 +353,9 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     hf_peer_write_ack(peer, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_probed(peer, wall_ms, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_certificate(peer, &hub->raw);
+    hf_status status = HF_OK;
+    if (hub->raw.size == 0) status = hf_refill_write(hub, peer);
+    if (status != HF_OK) return status;
     if (hub->raw.size == 0) hf_peer_write_lease(peer, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_receipt(peer, &hub->raw);
     return hub->raw.size > 0 ? HF_OK : hf_fanout_write(hub, peer, now_ms);

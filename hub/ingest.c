@@ -5,8 +5,9 @@
 #include "ingest.h"
 
 #include "backlog.h"
+#include "judge.h"
+#include "refill.h"
 
-#include "sync/merge.h"
 #include "sync/planted.h"
 
 #include <assert.h>
@@ -24,108 +25,39 @@ typedef struct ingest { /* one pass over the inbox */
 
 /* ---- may it? ---- */
 
-/* A write of the delete field holds a context that says what was seen; or it takes deletes back. */
-static uint32_t delete_reason(const hf_op *op)
-{
-    hf_dot nothing = {.seq = 0};
-    bool covered;
-    if (!op->value.data) return 0;
-    hf_status status = hf_delete_covers(op->value, &nothing, &covered);
-    return status == HF_OK ? 0 : HF_REASON_MALFORMED;
-}
-
-/* Every installation that is only cited costs a place for good, and whoever cites may make them up.
- * Ours cite what they have seen; so the bound is met by those who do not. */
-static bool cites_too_many(const ingest *in, const hf_part *part)
-{
-    size_t unknown = 0;
-    for (size_t i = 0; i < part->log_count; i++)
-        if (!hf_origin_by_id(in->hub->store, &part->logs[i])) unknown++;
-    return unknown > 0 && hf_origin_count(in->hub->store) + unknown > HF_ORIGINS_CITED_MAX;
-}
-
-static uint32_t part_reason(const ingest *in, hf_part *part)
-{
-    uint32_t type = part->record.type, reason = 0;
-    if (type < HF_TYPE_FIRST_PACK) return HF_REASON_HUB_ONLY;
-    const hf_type *known = hf_pack_type(hf_store_pack(in->hub->store), type);
-    if (known && known->lane != in->lane) return HF_REASON_LANE;
-    if (cites_too_many(in, part)) return HF_REASON_CROWDED;
-    while (part->op_left > 0 && reason == 0) { /* ops ascend by field: deletes come first */
-        hf_op op;
-        if (hf_op_next(part, &in->row->id, in->lane, &op) != HF_OK) return HF_REASON_MALFORMED;
-        if (op.field != HF_FIELD_DELETED) break;
-        reason = delete_reason(&op);
-    }
-    return reason;
-}
-
-/* 0, or why it is stored as a hole, by what its sender may write: protocol.md 5. */
-static uint32_t right_reason(const ingest *in, const hf_entry_body *entry)
-{
-    if (HF_PLANTED(NO_ORIGIN_CHECK)) return 0;
-    if (in->lane == HF_LANE_CONTROL) return HF_REASON_LANE;
-    bool hub_only = entry->scope == in->peer->home || entry->scope <= HF_SCOPE_COMMON;
-    if (hub_only || !hf_peer_holds(in->peer, entry->scope)) return HF_REASON_NO_GRANT;
-    hf_reader parts = hf_reader_open(entry->parts);
-    size_t count = hf_read_array(&parts, HF_ENTRY_PARTS_MAX);
-    uint32_t reason = 0;
-    for (size_t i = 0; i < count && reason == 0; i++) {
-        /* An author sends what it wrote, whole: only a hub may have reason to send less. */
-        hf_part part;
-        bool is_whole = hf_part_next(NULL, &parts, &part) == HF_OK && !part.erased;
-        reason = is_whole ? part_reason(in, &part) : HF_REASON_MALFORMED;
-    }
-    return reason;
-}
-
 /* An hf_judge. */
 static hf_status entry_reason(void *context, const hf_entry_body *entry, uint32_t *reason)
 {
     const ingest *in = context;
     bool crowds = false, is_new = entry->seq > in->origin->now[in->lane].held;
-    *reason = right_reason(in, entry);
+    const hf_rights rights = {.store = in->hub->store,
+                              .row = in->row,
+                              .lane = in->lane,
+                              .home = in->peer->home,
+                              .scopes = in->peer->scopes,
+                              .scope_count = in->peer->scope_count};
+    *reason = hf_judge_entry(&rights, entry);
     if (*reason != 0 || !is_new) return HF_OK;
     hf_status status = hf_entry_crowds(in->hub->store, in->row, in->lane, entry, &crowds);
     if (crowds) *reason = HF_REASON_CROWDED;
     return status;
 }
 
-static const char *reason_text(uint32_t reason)
-{
-    switch (reason) {
-    case HF_REASON_NO_GRANT: return "the device has no grant for this scope";
-    case HF_REASON_LANE: return "this type of record is not allowed in this lane";
-    case HF_REASON_POISON: return HF_POISON_TEXT;
-    case HF_REASON_HUB_ONLY: return "only a hub may write this type of record";
-    case HF_REASON_CROWDED: return "the record holds more than it can, or what it cites is unknown";
-    default: return "the operations do not suit the type of record";
-    }
-}
-
 /* ---- what it changes ---- */
-
-static void touch(hf_scope_list *list, uint32_t scope)
-{
-    for (size_t i = 0; i < list->count && i < HF_HUB_TOUCHED_MAX; i++)
-        if (list->scopes[i] == scope) return;
-    if (list->count < HF_HUB_TOUCHED_MAX) list->scopes[list->count] = scope;
-    if (list->count <= HF_HUB_TOUCHED_MAX) list->count++;
-}
 
 static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reason)
 {
     hf_hub *hub = in->hub;
     hf_peer *peer = in->peer;
     hf_dot dot = {.origin = in->row->id, .lane = in->lane, .seq = entry->seq};
-    const char *text = reason_text(reason);
+    const char *text = hf_judge_text(reason);
     peer->withheld_turn = hub->turn;
     hf_status status = hf_batch_verdict(in->batch, &dot, entry->scope, reason, text, hub->wall_ms);
-    touch(&hub->touched, entry->scope);
+    hf_hub_touch(&hub->touched, entry->scope);
     /* The author must hear it, even where it may not see the scope. */
     if (status == HF_OK && !hf_peer_holds(peer, entry->scope)) {
         status = hf_batch_verdict(in->batch, &dot, peer->home, reason, text, hub->wall_ms);
-        touch(&hub->touched, peer->home);
+        hf_hub_touch(&hub->touched, peer->home);
     }
     if (status != HF_OK || peer->notice_count == HF_NOTICES_MAX) return status;
     hf_notice notice = {.origin = (uint8_t)(in->origin - peer->origins),
@@ -160,7 +92,7 @@ static hf_status take_entry(ingest *in, const hf_entry_body *entry)
     if (status != HF_OK) return status;
     if (applied.what == HF_APPLIED_GAP) return refuse(in, HF_CODE_GAP, "gap", entry->seq);
     if (applied.what == HF_APPLIED_FORK) return refuse(in, HF_CODE_FORK, "fork", entry->seq);
-    if (applied.what == HF_APPLIED_NEW) touch(&in->hub->touched, entry->scope);
+    if (applied.what == HF_APPLIED_NEW) hf_hub_touch(&in->hub->touched, entry->scope);
     if (applied.what == HF_APPLIED_WITHHELD) status = withheld(in, entry, applied.reason);
     if (HF_PLANTED(WITHHELD_BLOCKS) && applied.what == HF_APPLIED_WITHHELD) return status;
     if (entry->seq > log->held) log->held = entry->seq;
@@ -211,7 +143,8 @@ static hf_status touch_leaves(ingest *in, const hf_head *head)
     uint8_t root[HF_HASH_SIZE];
     hf_status status =
         hf_head_leaves(in->hub->store, in->origin->no, head->lane, head->seq, leaves, &count, root);
-    for (size_t i = 0; status == HF_OK && i < count; i++) touch(&in->hub->headed, leaves[i].scope);
+    for (size_t i = 0; status == HF_OK && i < count; i++)
+        hf_hub_touch(&in->hub->headed, leaves[i].scope);
     return status;
 }
 
@@ -246,6 +179,7 @@ static hf_status take_frame(ingest *in, const hf_received *received)
     case HF_FRAME_HELLO: return hf_peer_greet(in->peer, &message.as.hello);
     case HF_FRAME_PUSH: return on_push(in, &message.as.push);
     case HF_FRAME_HEAD: return on_head(in, &message.as.head);
+    case HF_FRAME_REFILL: return hf_refill_take(in->peer, in->batch, &message.as.refill);
     case HF_FRAME_PROBE: return hf_peer_probe(in->peer, &message.as.probe);
     default: return HF_OK;
     }
@@ -295,7 +229,7 @@ static hf_status touch_own(hf_hub *hub, const hf_head *head)
     hf_status status =
         hf_head_leaves(hub->store, own->no, HF_LANE_CONTROL, head->seq, leaves, &count, root);
     for (size_t i = 0; status == HF_OK && i < count; i++)
-        if (leaves[i].seq > hub->own_head_seq) touch(&hub->headed, leaves[i].scope);
+        if (leaves[i].seq > hub->own_head_seq) hf_hub_touch(&hub->headed, leaves[i].scope);
     return status;
 }
 

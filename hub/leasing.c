@@ -7,6 +7,7 @@
 
 hf_status hf_peer_on_ask(hf_peer *peer, hf_bytes raw)
 {
+    if (peer->verdict == HF_REFILLING) return HF_OK; /* we do not know what we leased */
     if (peer->verdict == HF_EXPIRED || !hf_issue_ask(peer, HF_ISSUE_NUMBERS)) {
         hf_session_fail(&peer->session, HF_CODE_TURN, "ASK out of turn");
         return HF_ERR_PROTOCOL;

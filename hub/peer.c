@@ -3,6 +3,7 @@
 #include "peer.h"
 
 #include "fanout.h"
+#include "refill.h"
 #include "snapshots.h"
 
 #include "sync/planted.h"
@@ -49,6 +50,7 @@ void hf_peer_reset_staged(hf_peer *peer)
         memcpy(peer->origins[i].now, peer->origins[i].durable, sizeof peer->origins[i].now);
         peer->origins[i].touched = 0;
     }
+    hf_refill_reset(peer);
     peer->probe = peer->probed;
     peer->notice_count = peer->notices_durable;
     peer->notices.size = peer->notices_durable_size;
@@ -69,6 +71,7 @@ void hf_peer_settle(hf_peer *peer)
     peer->notices_durable = peer->notice_count;
     peer->notices_durable_size = peer->notices.size;
     if (peer->greeted) peer->hello_durable = true;
+    hf_refill_settle(peer);
     if (peer->probe) peer->probed = peer->probe;
     hf_peer_wake(peer);
 }
@@ -157,12 +160,14 @@ static hf_status on_vector(hf_peer *peer, const hf_vector *vector, hf_bytes raw)
     peer->vector_at = vector->from;
     peer->vector_seq = 0;
     hf_peer_wake(peer);
-    return peer->vector.status;
+    hf_status status = hf_refill_look(peer, vector);
+    return status == HF_OK ? peer->vector.status : status;
 }
 
 static hf_status on_start(hf_peer *peer, const hf_start *start)
 {
-    if (peer->fed != HF_FED_VECTORS || peer->vector.size > 0) return out_of_turn(peer, "START");
+    if (peer->fed != HF_FED_VECTORS || peer->vector.size > 0 || peer->verdict == HF_REFILLING)
+        return out_of_turn(peer, "START");
     bool welcomed = start->position == peer->announced &&
                     memcmp(start->chain, peer->announced_chain, sizeof start->chain) == 0;
     bool loaded = peer->offered && start->position == peer->offer_position &&
@@ -206,6 +211,7 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     switch (message->type) {
     case HF_FRAME_HELLO: *queue = true; return hf_peer_find_certificate(peer);
     case HF_FRAME_PUSH: *queue = true; return on_push(peer, &message->as.push);
+    case HF_FRAME_REFILL:
     case HF_FRAME_HEAD:
     case HF_FRAME_PROBE: *queue = true; return HF_OK;
     case HF_FRAME_FEED_ACK:

@@ -8,6 +8,7 @@
 
 #include "holdfast/hub.h"
 
+#include "sync/coverage.h"
 #include "sync/feed.h"
 #include "sync/frame.h"
 #include "sync/log.h"
@@ -123,6 +124,8 @@ struct hf_peer {
     size_t named_size;
     int64_t wanted[HF_PEER_WANTED_MAX]; /* ORIGINs to be sent before more is fed */
     size_t wanted_count;
+    struct hf_ahead *ahead; /* what it holds and we lack: refill.c */
+    size_t ahead_count, asked_count;
     hf_buffer vector;      /* the VECTOR being answered, raw; empty: none */
     hf_log_name vector_at; /* answered up to here */
     uint64_t vector_seq;   /* ... and in the log after it, up to this seq; 0: not begun */
@@ -199,7 +202,14 @@ struct hf_hub {
     bool starved;                          /* some peer ran out of budget: turn again soon */
     uint64_t postponed_until_ms;           /* planted mistakes only: what came waits; 0: not */
     hf_snapshots *snapshots;
-    bool plain; /* what is in `raw` is packed already */
+    bool plain;    /* what is in `raw` is packed already */
+    bool set_back; /* a device brought a control entry of ours that we do not have */
+    struct {
+        const hf_peer *peer;
+        hf_report log;
+    } asked[HF_REFILL_ASKED_MAX]; /* logs being asked for, in all sessions */
+    size_t asked_count;
+    uint64_t refilled; /* entries that devices brought of others', since we run */
     hf_deflater *deflater;
     hf_buffer inflated, raw, items, sealed, bytes; /* lent to whoever is being served */
     hf_runs runs;
@@ -214,6 +224,10 @@ bool hf_peer_holds(const hf_peer *peer, uint32_t scope);
 HF_MUST_CHECK hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw,
                                          uint64_t now_ms, bool *queue);
 void hf_peer_write_ack(hf_peer *peer, hf_buffer *raw);
+
+/* ---- hub.c ---- */
+void hf_hub_touch(hf_scope_list *list, uint32_t scope); /* who holds it will be woken */
+void hf_hub_part(hf_hub *hub); /* every session is told to go, and to come back at once */
 
 /* ---- issuing.c ---- */
 bool hf_issue_ask(hf_peer *peer, hf_issue issue); /* false: it has asked already */

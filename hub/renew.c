@@ -49,6 +49,8 @@ static hf_status issue(hf_peer *peer, hf_batch *batch, const hf_certificate *hel
     hf_buffer_clear(&peer->renewed);
     peer->renewal_problem = "this hub does not issue certificates";
     if (!authority) return HF_OK;
+    peer->renewal_problem = "the hub was restored, and does not know yet whom it has revoked";
+    if (hf_store_control_waits(peer->hub->store)) return HF_OK;
     peer->renewal_problem = "the hub's certificate authority failed: its operator must look at it";
     hf_status status =
         authority->issue(authority->context, key, peer->name, peer->hub->wall_ms, der, &size);

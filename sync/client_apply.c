@@ -112,6 +112,8 @@ static hf_status take_body(hf_client *client, hf_batch *batch, const hf_bodies *
     }
     if (status != HF_OK) return status;
     if (applied.what != HF_APPLIED_GAP && applied.what != HF_APPLIED_FORK) return HF_OK;
+    /* A hub that was set back gave seqs of its own a second time: what we hold stands here. */
+    if (applied.what == HF_APPLIED_FORK && origin->is_hub) return HF_OK;
     if (is_our_key(client, origin)) {
         /* A former life of ours that went on elsewhere: the branch that we hold stands here. */
         bool forked = applied.what == HF_APPLIED_FORK;
@@ -170,7 +172,10 @@ static hf_status next_pass(hf_client *client, hf_batch *batch)
                    "gaps remain after passes over the vectors:", download->pass);
     bool gap = download->gap;
     download->gap = false;
-    return gap ? HF_OK : hf_client_vectors_done(client, batch);
+    if (gap) return HF_OK;
+    if (download->verdict != HF_REFILLING) return hf_client_vectors_done(client, batch);
+    download->phase = HF_PHASE_REFILLED; /* nothing came: this is no place in its feed */
+    return HF_OK;
 }
 
 static hf_status on_vector_done(hf_client *client, hf_batch *batch, const hf_vector_done *done)
@@ -235,6 +240,21 @@ static hf_status on_heads(hf_client *client, hf_batch *batch, const hf_heads *he
     download->heads = heads->number;
     download->heads_moved = true;
     return status;
+}
+
+/* A hub asks for no more than is answered: so these always have room. */
+static hf_status on_lack(hf_client *client, const hf_lack *lack)
+{
+    hf_held held;
+    for (hf_list walk = lack->logs; hf_next_held(&walk, &held);) {
+        if (client->wish_count == HF_WISHES_MAX)
+            return bad(client, HF_CODE_LIMIT, "asks for more logs at a time than", HF_WISHES_MAX);
+        client->wishes[client->wish_count++] = (hf_wish){.origin = held.log.origin,
+                                                         .lane = held.log.lane,
+                                                         .scope = lack->scope,
+                                                         .after = held.seq};
+    }
+    return HF_OK;
 }
 
 /* ---- receipts ---- */
@@ -335,6 +355,17 @@ static void note(hf_client *client, const hf_notice *notice)
                    notice->text.size ? (const char *)notice->text.data : "");
 }
 
+static void note_welcome(hf_client *client)
+{
+    if (client->download.verdict == HF_REFILLING)
+        (void)snprintf(client->notice, sizeof client->notice,
+                       "The hub was restored: it takes what we send, and hands nothing out yet.");
+    else if (client->fell_back)
+        (void)snprintf(client->notice, sizeof client->notice,
+                       "The hub has lost %llu entries of ours that it had; they are sent again.",
+                       (unsigned long long)client->fell_back);
+}
+
 static hf_status settle_frame(hf_client *client, const hf_message *message)
 {
     hf_acked acked;
@@ -344,7 +375,10 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
     bool leaves = client->download.phase == HF_PHASE_RENEW;
     if (leaves && message->type != HF_FRAME_WELCOME) return HF_OK; /* it was not applied */
     switch (message->type) {
-    case HF_FRAME_WELCOME: return hf_client_begin_upload(client, &message->as.welcome);
+    case HF_FRAME_WELCOME:
+        note_welcome(client);
+        return hf_client_begin_upload(client, &message->as.welcome);
+    case HF_FRAME_LACK: return on_lack(client, &message->as.lack);
     case HF_FRAME_CREDIT:
         hf_upload_window(&client->upload, message->as.credit.lane, message->as.credit.entries,
                          message->as.credit.bytes);
@@ -399,7 +433,7 @@ static hf_status cursor_first(hf_client *client)
 hf_status hf_client_apply(hf_client *client)
 {
     const hf_download before = client->download;
-    size_t count = client->inbox.count;
+    size_t count = client->inbox.count, wishes = client->wish_count;
     hf_status status = HF_OK;
     if (HF_PLANTED(CURSOR_BEFORE_DATA)) status = cursor_first(client);
     while (count > 0 && status == HF_OK) {
@@ -411,6 +445,7 @@ hf_status hf_client_apply(hf_client *client)
             break;
         }
         client->download = before;
+        client->wish_count = wishes;
         if (culprit == SIZE_MAX) break; /* the store's trouble, not a frame's */
         count = culprit;
         status = HF_OK;

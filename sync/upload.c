@@ -239,6 +239,11 @@ bool hf_upload_news(hf_upload *upload, size_t *log)
     return false;
 }
 
+void hf_upload_stop(hf_upload *upload, size_t log)
+{
+    upload->logs[log].last = upload->logs[log].sent;
+}
+
 bool hf_upload_done(const hf_upload *upload)
 {
     for (size_t i = 0; i < upload->origin_count * HF_LANE_COUNT; i++)

@@ -93,7 +93,8 @@ void sim_lanes_taken(sim_world *world, const sim_dot *dot)
 {
     const sim_node *author = &world->nodes[dot->author];
     if (world->thin) count_on_thin(world, dot);
-    bool overtaken = world->swarm.bulky_now || world->swarm.swallow; /* windows full, frames lost */
+    /* Windows full, frames lost, or brought by another than its author. */
+    bool overtaken = world->swarm.bulky_now || world->swarm.swallow || world->hub_lost_ms;
     if (overtaken || author->link >= SIM_LINKS_MAX || links_of(world, author) > 1) return;
     check_turn(world, &world->links[author->link], dot);
 }
