@@ -32,7 +32,6 @@ enum {
     HF_SNAPSHOT_CHUNK_MAX = 1280 * 1024,   /* raw: a value and its record's citations more */
     HF_SNAPSHOT_CHUNKS_MAX = 2048,         /* in one offer, over all its scopes */
     HF_SNAPSHOT_SCOPES_AT_ONCE = 16,       /* made in one walk; others wait for the next */
-    HF_SNAPSHOT_PIECE_SIZE = 64 * 1024,    /* of a packed chunk in one CHUNK frame */
     HF_SNAPSHOT_WANTS_MAX = 2,             /* chunks asked for and not all sent, per session */
     HF_SNAPSHOT_TRIES_MAX = 2,             /* at one hub, of a chunk with a wrong hash */
     HF_SNAPSHOT_AGAIN_MS = 15 * 60 * 1000, /* the hub's did not go with what is held here */
@@ -74,9 +73,9 @@ enum {
     /* Flow: when used up, the sender waits; nothing is dropped. */
     HF_CREDIT_ENTRIES = 4096,           /* unacknowledged entries per lane, at WELCOME */
     HF_CREDIT_BYTES = 1024 * 1024,      /* unacknowledged body bytes per lane, at WELCOME */
-    HF_FEED_WINDOW_BYTES = 1024 * 1024, /* fed but not yet FEED_ACKed, per session */
+    HF_FEED_WINDOW_BYTES = 1024 * 1024, /* sent down, not yet acknowledged: a session */
     HF_FEED_READ_MAX = 512,             /* entries one feed read returns */
-    HF_FEED_FRAMES_MAX = 32,            /* FEED frames not yet FEED_ACKed, per session */
+    HF_FEED_FRAMES_MAX = 32,            /* the same in frames: FEED, ENTRIES, CHUNK */
     HF_FEED_LAG_MAX = 1024,             /* filtered positions, and the client is told */
     HF_REFILL_ENTRIES_MAX = 512,        /* entries in one REFILL */
     HF_REFILL_BYTES = 64 * 1024,        /* body bytes in one; an entry may go whatever its size */

@@ -295,9 +295,11 @@ static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry, boo
     sim_node *node = seen->node;
     uint64_t bit = 1ull << node->index;
     bool unheard = !(dot->held & bit);
+    /* Of a store that was set back, its snapshots were looked at first; this came before one. */
+    bool before = seen->again && dot->based & bit;
     dot->held |= bit;
     dot->based &= ~bit;
-    check_step(world, node, dot);
+    if (!before) check_step(world, node, dot);
     if (dot->author == node->index && fresh && !seen->again) check_stamp(world, node, dot);
     if (node->index == SIM_HUB && unheard) check_taken(world, dot, entry, seen->again);
     if (unheard) sim_tell_links(world, node, dot);
