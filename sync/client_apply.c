@@ -146,6 +146,7 @@ static hf_status on_entries(hf_client *client, hf_batch *batch, const hf_feed *e
 {
     if (client->download.phase != HF_PHASE_VECTORS || !client->download.asked)
         return bad(client, HF_CODE_TURN, "frame out of turn:", HF_FRAME_ENTRIES);
+    client->download.taken++;
     return take_bodies(client, batch, &entries->runs);
 }
 

@@ -36,6 +36,7 @@ typedef struct hf_download {
     unsigned pass;
     bool gap;             /* an entry stood behind a hole that we do not know yet: one more pass */
     bool asked;           /* a VECTOR is out */
+    uint64_t taken;       /* ENTRIES and CHUNKs of this session */
     hf_log_name from, to; /* of that VECTOR, or from where the next goes on */
     hf_resume_verdict verdict;
     size_t forked;                    /* with HF_FORKED: which of own[] */
@@ -44,16 +45,19 @@ typedef struct hf_download {
 } hf_download;
 
 typedef enum hf_chunk_state { HF_CHUNK_NEEDED = 0, HF_CHUNK_ASKED, HF_CHUNK_STAGED } hf_chunk_state;
+typedef struct hf_chunk_progress {
+    uint32_t here; /* bytes of it that are on disk */
+    uint8_t state, tries;
+} hf_chunk_progress;
 typedef struct hf_fetch {  /* a snapshot on its way: client_snapshot.c */
     hf_chunk_name *chunks; /* as offered */
-    uint8_t *states, *tries;
+    hf_chunk_progress *progress;
     size_t count, staged;
     uint32_t offer;
     uint64_t position; /* where the feed goes on after it */
     uint8_t chain[16];
     size_t asked[HF_SNAPSHOT_WANTS_MAX]; /* in the order in which they will come */
     size_t asked_count;
-    hf_buffer packed; /* what came of the first of them */
     hf_buffer raw;
     uint64_t refused_until_ms; /* one did not go with what is held: until then none is asked for */
     bool rotten;               /* what is staged is not as it was: all of it is fetched again */
@@ -146,7 +150,7 @@ struct hf_client {
 
     hf_known *known; /* ascending by index */
     size_t known_count, known_capacity;
-    uint64_t fed_acked; /* position of our last FEED_ACK */
+    uint64_t fed_acked; /* position of our last FEED_ACK; before START: what our last TAKEN said */
     bool resuming;      /* what HELLO said: */
     hf_cursor resume;
     bool postponed;   /* planted mistakes only: what came is applied a turn late */

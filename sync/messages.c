@@ -427,7 +427,7 @@ static void read_feed(hf_reader *reader, hf_message *out)
     if (feed->to < feed->from) hf_reader_fail(reader, HF_ERR_PROTOCOL);
 }
 
-static void read_feed_ack(hf_reader *reader, hf_message *out)
+static void read_fed(hf_reader *reader, hf_message *out)
 {
     out->as.position = read_seq(reader);
 }
@@ -538,7 +538,7 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_PUSH, 3, read_push, {NULL}},
     {HF_FRAME_ACK, 2, read_ack, {read_time}},
     {HF_FRAME_FEED, 4, read_feed, {NULL}},
-    {HF_FRAME_FEED_ACK, 1, read_feed_ack, {read_time}},
+    {HF_FRAME_FEED_ACK, 1, read_fed, {read_time}},
     {HF_FRAME_HEAD, 6, read_head, {NULL}},
     {HF_FRAME_HEADS, 2, read_heads, {NULL}},
     {HF_FRAME_RENEW, 0, NULL, {NULL}}, /* that it came says it all */
@@ -546,8 +546,9 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_RELAY, 8, read_relay, {NULL}},
     {HF_FRAME_RENEW_FOR, 1, read_renew_for, {NULL}},
     {HF_FRAME_OFFER, 4, hf_read_offer, {NULL}},
-    {HF_FRAME_WANT, 2, hf_read_want, {NULL}},
+    {HF_FRAME_WANT, 3, hf_read_want, {NULL}},
     {HF_FRAME_CHUNK, 3, hf_read_chunk, {NULL}},
+    {HF_FRAME_TAKEN, 1, read_fed, {read_time}},
     {HF_FRAME_ASK, 1, hf_ask_read, {NULL}},
     {HF_FRAME_LEASE, 1, hf_lease_read, {NULL}},
     {HF_FRAME_RECEIPT, 5, read_receipt, {NULL}},

@@ -290,7 +290,8 @@ static void write_short_frame(hf_buffer *out, const hf_message *message)
     switch (message->type) {
     case HF_FRAME_RENEW: write_numbers(out, HF_FRAME_RENEW, NULL, 0); break;
     case HF_FRAME_FEED_ACK:
-        write_numbers(out, HF_FRAME_FEED_ACK, (uint64_t[]){message->as.position, message->at_ms},
+    case HF_FRAME_TAKEN:
+        write_numbers(out, message->type, (uint64_t[]){message->as.position, message->at_ms},
                       message->timed ? 2 : 1);
         break;
     case HF_FRAME_CREDIT:

@@ -190,6 +190,7 @@ enum { SIM_THIN_MS = 300 * SIM_SECOND, SIM_URGENT_MAX = 512 };
 typedef struct sim_thin { /* what is counted in a world with a thin link */
     uint32_t took_ms[SIM_URGENT_MAX];
     size_t urgent_count;
+    size_t fetching;                    /* ... that were written while a snapshot came */
     uint64_t waiting;                   /* urgent entries that are not at the hub yet */
     uint64_t lane_bytes[HF_LANE_COUNT]; /* at the hub since the link was made anew */
     uint64_t began_ms;                  /* when that was; 0: not yet */
@@ -308,6 +309,7 @@ void sim_write_text(sim_world *world, sim_node *edge, uint32_t type, size_t size
 
 /* ---- thin.c ---- */
 bool sim_is_thin(const sim_options *options);
+void sim_thin_draw(sim_world *world); /* its luck: before the hub starts */
 void sim_thin_plan(sim_world *world);
 void sim_on_thin(sim_world *world, uint32_t what);
 void sim_thin_judge(sim_world *world);
