@@ -360,7 +360,8 @@ static hf_status read_log(reading *r, const hf_answered *log)
     if (status != HF_OK || memcmp(root, log->root, sizeof root) != 0) return status;
     status = hf_batch_acked(r->batch, &r->centre, row, log->lane, log->seq, log->seq);
     if (status == HF_OK) status = hf_relay_done(r->batch, row, log->lane, log->seq);
-    return status;
+    hf_client *client = hf_edge_client(hf_hub_upstream(hub));
+    return status == HF_OK ? hf_client_relay_carried(client, row, log->lane) : status;
 }
 
 static void note_refused(hf_hub *hub, const hf_answer *answer, const hf_answered *log)

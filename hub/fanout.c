@@ -174,7 +174,7 @@ void hf_fanout_drop(hf_hub *hub, hf_peer *peer)
     peer->paced_at_ms = 0;
 }
 
-static bool window_open(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
+bool hf_fanout_open(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
 {
     if (!hf_pace_open_for(&peer->pace, peer->pace.in_flight, now_ms)) {
         wait_for_link(hub, peer);
@@ -182,6 +182,22 @@ static bool window_open(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     }
     return peer->flight_count < HF_FEED_FRAMES_MAX &&
            peer->flight_bytes + HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX <= HF_FEED_WINDOW_BYTES;
+}
+
+void hf_fanout_flies(hf_peer *peer, uint64_t to, size_t bytes)
+{
+    size_t slot = (peer->first_flight + peer->flight_count++) % HF_FEED_FRAMES_MAX;
+    peer->flights[slot].to = to;
+    peer->flights[slot].bytes = (uint32_t)bytes;
+    peer->flights[slot].mark.size = 0;
+    peer->flight_bytes += bytes;
+    peer->told = to;
+}
+
+void hf_fanout_landed(hf_peer *peer)
+{
+    peer->flight_count = peer->flight_bytes = 0;
+    hf_pace_open(&peer->pace);
 }
 
 static void write_feed(hf_hub *hub, hf_peer *peer, uint64_t to, const uint8_t chain[16])
@@ -193,12 +209,7 @@ static void write_feed(hf_hub *hub, hf_peer *peer, uint64_t to, const uint8_t ch
     message.as.feed.runs = hf_runs_end(&hub->runs);
     hf_message_write(&hub->raw, &message);
     if (hub->runs.done.status != HF_OK) hub->raw.status = hub->runs.done.status;
-    size_t slot = (peer->first_flight + peer->flight_count++) % HF_FEED_FRAMES_MAX;
-    peer->flights[slot].to = to;
-    peer->flights[slot].bytes = (uint32_t)hub->runs.bytes;
-    peer->flights[slot].mark.size = 0;
-    peer->flight_bytes += hub->runs.bytes;
-    peer->told = to;
+    hf_fanout_flies(peer, to, hub->runs.bytes);
 }
 
 static hf_status read_feed(hf_hub *hub, hf_peer *peer, uint64_t *reached, uint8_t chain[16])
@@ -222,7 +233,7 @@ static hf_status feed(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     for (int reads = 0; reads < READS_PER_FRAME; reads++) {
         bool lags = peer->scanned - peer->told >= HF_FEED_LAG_MAX;
         if (peer->scanned >= end && peer->at_end && !lags) return HF_OK;
-        if (!window_open(hub, peer, now_ms)) return HF_OK;
+        if (!hf_fanout_open(hub, peer, now_ms)) return HF_OK;
         uint64_t reached;
         uint8_t chain[16];
         hf_status status = read_feed(hub, peer, &reached, chain);
@@ -357,10 +368,10 @@ hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     if (peer->wanted_count > 0) {
         status = write_origin(hub, peer);
     } else if (peer->fed == HF_FED_VECTORS) {
-        status = hf_vectors_write(hub, peer);
+        status = hf_vectors_write(hub, peer, now_ms);
         if (status == HF_OK && hub->raw.size == 0 && peer->wanted_count > 0)
             status = write_origin(hub, peer);
-        if (status == HF_OK && hub->raw.size == 0) status = hf_snapshots_write(hub, peer);
+        if (status == HF_OK && hub->raw.size == 0) status = hf_snapshots_write(hub, peer, now_ms);
     } else {
         status = feed(hub, peer, now_ms);
         if (status == HF_OK && hub->raw.size == 0 && peer->at_end) status = heads(hub, peer);

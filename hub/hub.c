@@ -474,10 +474,10 @@ void hf_peer_set_context(hf_peer *peer, void *context)
 bool hf_peer_status_get(const hf_peer *peer, hf_peer_status *out)
 {
     if (!hf_session_live(&peer->session)) return false;
+    bool fed = peer->fed == HF_FED_FEED;
     *out = (hf_peer_status){.connected_ms = peer->connected_ms,
-                            .fed_position = peer->acked,
-                            .in_sync = peer->fed == HF_FED_FEED && peer->at_end &&
-                                       peer->acked == peer->told};
+                            .fed_position = fed ? peer->acked : 0,
+                            .in_sync = fed && peer->at_end && peer->acked == peer->told};
     memcpy(out->name, peer->name, sizeof out->name);
     memcpy(out->key_id, peer->key_id, HF_HASH_SIZE);
     return true;

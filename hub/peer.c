@@ -2,6 +2,7 @@
  */
 #include "peer.h"
 
+#include "fanout.h"
 #include "refill.h"
 #include "snapshots.h"
 
@@ -178,11 +179,13 @@ static hf_status out_of_turn(hf_peer *peer, const char *what)
     return HF_ERR_PROTOCOL;
 }
 
-static hf_status on_feed_ack(hf_peer *peer, const hf_message *message, uint64_t now_ms)
+/* FEED_ACK and TAKEN. */
+static hf_status on_fed(hf_peer *peer, const hf_message *message, uint64_t now_ms)
 {
     uint64_t position = message->as.position;
-    if (peer->fed != HF_FED_FEED || position > peer->told || position < peer->acked)
-        return out_of_turn(peer, "FEED_ACK");
+    hf_fed expected = message->type == HF_FRAME_FEED_ACK ? HF_FED_FEED : HF_FED_VECTORS;
+    if (peer->fed != expected || position > peer->told || position < peer->acked)
+        return out_of_turn(peer, "an acknowledgement");
     peer->acked = position;
     while (peer->flight_count > 0 && peer->flights[peer->first_flight].to <= position) {
         const hf_pace_mark *mark = &peer->flights[peer->first_flight].mark;
@@ -223,7 +226,7 @@ static hf_status on_start(hf_peer *peer, const hf_start *start)
     peer->fed = HF_FED_FEED;
     peer->snapshot = HF_PEER_SNAPSHOT_NOT;
     peer->want_count = 0;
-    hf_pace_open(&peer->pace); /* what went before is behind us: the device has stored it */
+    hf_fanout_landed(peer); /* the device has stored what went before */
     peer->scanned = peer->told = peer->acked = start->position;
     if (HF_PLANTED(SNAPSHOT_LATE_PLACE) && loaded)
         peer->scanned = hf_feed_position(peer->hub->store);
@@ -296,7 +299,8 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     case HF_FRAME_ORIGIN:
         *queue = true;
         return peer->is_station ? HF_OK : out_of_turn(peer, "ORIGIN by a device");
-    case HF_FRAME_FEED_ACK: return on_feed_ack(peer, message, now_ms);
+    case HF_FRAME_FEED_ACK:
+    case HF_FRAME_TAKEN: return on_fed(peer, message, now_ms);
     case HF_FRAME_VECTOR: return on_vector(peer, &message->as.vector, raw);
     case HF_FRAME_START: return on_start(peer, &message->as.start);
     case HF_FRAME_WANT: return hf_snapshots_on_want(peer, &message->as.chunk);

@@ -130,7 +130,8 @@ struct hf_peer {
     hf_fed fed;
     uint64_t announced; /* WELCOME's position */
     uint8_t announced_chain[16];
-    uint64_t scanned, told, acked; /* looked at up to; sent; durable at the device */
+    uint64_t scanned, told, acked; /* looked at up to; sent; durable at the device: positions.
+                                    * Before it is fed, the last two count ENTRIES and CHUNKs */
     bool at_end;                   /* nothing for it after `scanned`, as of the last look */
     struct {
         uint64_t to;

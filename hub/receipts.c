@@ -3,7 +3,7 @@
  * Why apart from the acks: a signature costs a millisecond, and an ack must not wait for it. So it
  * is made between turns, over a tree of every log that has grown, and each device is sent its own
  * branch. Nothing is stored: what was not sent is signed anew when the device is back. */
-#include "vectors.h"
+#include "fanout.h"
 
 #include "sync/planted.h"
 #include "sync/tree.h"

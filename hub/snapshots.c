@@ -548,23 +548,27 @@ hf_status hf_snapshots_on_want(hf_peer *peer, const hf_chunk_frame *want)
         return HF_ERR_PROTOCOL;
     }
     memcpy(peer->wants[peer->want_count].hash, want->hash, HF_HASH_SIZE);
-    peer->wants[peer->want_count++].sent = 0;
+    peer->wants[peer->want_count++].sent = want->offset;
     hf_peer_wake(peer);
     return HF_OK;
 }
 
-static hf_status write_piece(hf_hub *hub, hf_peer *peer)
+/* What the link carries in a quarter of a second, as with all bulk. */
+static hf_status write_piece(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
 {
+    if (!hf_fanout_open(hub, peer, now_ms)) return HF_OK;
     const packed *chunk = chunk_for(hub, peer, peer->wants[0].hash);
-    if (!chunk) return offer_again(peer);
-    size_t sent = peer->wants[0].sent, left = chunk->size - sent;
-    size_t size = left < HF_SNAPSHOT_PIECE_SIZE ? left : HF_SNAPSHOT_PIECE_SIZE;
+    size_t sent = peer->wants[0].sent, size = hf_pace_frame(&peer->pace);
+    if (!chunk || sent >= chunk->size) return offer_again(peer);
+    size_t left = chunk->size - sent;
+    if (size > left) size = left;
     hf_message message = {.type = HF_FRAME_CHUNK};
     memcpy(message.as.chunk.hash, chunk->hash, HF_HASH_SIZE);
     message.as.chunk.offset = (uint32_t)sent;
     message.as.chunk.bytes = (hf_bytes){chunk->bytes + sent, size};
     hf_message_write(&hub->raw, &message);
     hub->plain = true; /* it is packed already */
+    hf_fanout_flies(peer, peer->told + 1, size);
     peer->wants[0].sent = (uint32_t)(sent + size);
     if (size < left) return HF_OK;
     peer->want_count--;
@@ -572,9 +576,9 @@ static hf_status write_piece(hf_hub *hub, hf_peer *peer)
     return HF_OK;
 }
 
-hf_status hf_snapshots_write(hf_hub *hub, hf_peer *peer)
+hf_status hf_snapshots_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
 {
     if (peer->snapshot == HF_PEER_SNAPSHOT_DUE || peer->snapshot == HF_PEER_SNAPSHOT_NONE_DUE)
         return write_offer(hub, peer);
-    return peer->want_count > 0 ? write_piece(hub, peer) : HF_OK;
+    return peer->want_count > 0 ? write_piece(hub, peer, now_ms) : HF_OK;
 }

@@ -16,7 +16,7 @@ void hf_snapshots_turn(hf_hub *hub);
 bool hf_snapshots_busy(const hf_hub *hub); /* there is more to do, without waiting */
 /* The chunk is among those that the peer may see; else a new OFFER follows. */
 HF_MUST_CHECK hf_status hf_snapshots_on_want(hf_peer *peer, const hf_chunk_frame *want);
-/* OFFER or the next piece of a chunk; nothing when neither is due. */
-HF_MUST_CHECK hf_status hf_snapshots_write(hf_hub *hub, hf_peer *peer);
+/* OFFER or the next piece of a chunk; nothing when neither is due, or it waits for the link. */
+HF_MUST_CHECK hf_status hf_snapshots_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms);
 
 #endif

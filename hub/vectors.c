@@ -4,6 +4,8 @@
  * Within a log and scope the order is the log's own, which is all that applying it needs. */
 #include "vectors.h"
 
+#include "fanout.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -27,6 +29,7 @@ typedef struct bodies_walk {
     int64_t origin_no;
     uint8_t lane;
     uint64_t seq; /* of the last entry looked at */
+    size_t room;  /* bytes of bodies in one frame */
     bool full;
     bool opened; /* the last one was brought by the verdict that comes next */
 } bodies_walk;
@@ -37,9 +40,9 @@ static hf_status add_body(void *context, const hf_entry *entry)
     hf_runs *runs = &walk->hub->runs;
     /* A verdict goes with the entry that it opened, however large: it is the verdict that moves on.
      */
-    walk->full = !walk->opened &&
-                 (runs->total == HF_FRAME_ENTRIES_MAX - 1 ||
-                  (runs->total > 0 && runs->bytes + entry->body.size > HF_FRAME_TARGET_SIZE));
+    walk->full =
+        !walk->opened && (runs->total == HF_FRAME_ENTRIES_MAX - 1 ||
+                          (runs->total > 0 && runs->bytes + entry->body.size > walk->room));
     if (walk->full) return HF_ERR_LIMIT;
     const hf_origin_row *origin = hf_origin_by_id(walk->hub->store, &entry->dot.origin);
     assert(origin); /* it is in the store's own row */
@@ -70,7 +73,8 @@ static hf_status add_log(hf_hub *hub, hf_peer *peer, uint32_t scope, const hf_ve
                         .peer = peer,
                         .origin_no = item->origin_no,
                         .lane = item->lane,
-                        .seq = peer->vector_seq > after ? peer->vector_seq : after};
+                        .seq = peer->vector_seq > after ? peer->vector_seq : after,
+                        .room = hf_pace_frame(&peer->pace)};
     *full = false;
     while (walk.seq < item->seq) {
         uint64_t before = walk.seq;
@@ -114,17 +118,18 @@ static hf_status fill(hf_hub *hub, hf_peer *peer, const hf_vector *vector, bool 
     return status;
 }
 
-static void write_entries(hf_hub *hub)
+static void write_entries(hf_hub *hub, hf_peer *peer)
 {
     hf_message message = {.type = HF_FRAME_ENTRIES};
     message.as.feed.runs = hf_runs_end(&hub->runs);
     hf_message_write(&hub->raw, &message);
     if (hub->runs.done.status != HF_OK) hub->raw.status = hub->runs.done.status;
+    hf_fanout_flies(peer, peer->told + 1, hub->runs.bytes);
 }
 
-hf_status hf_vectors_write(hf_hub *hub, hf_peer *peer)
+hf_status hf_vectors_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
 {
-    if (peer->vector.size == 0) return HF_OK;
+    if (peer->vector.size == 0 || !hf_fanout_open(hub, peer, now_ms)) return HF_OK;
     hf_message request;
     hf_status status = hf_message_read(hf_buffer_bytes(&peer->vector), &request);
     bool full = false, done = false;
@@ -134,7 +139,7 @@ hf_status hf_vectors_write(hf_hub *hub, hf_peer *peer)
         status = fill(hub, peer, &request.as.vector, &full, &done);
     if (status != HF_OK) return status;
     if (hub->runs.total > 0) {
-        write_entries(hub);
+        write_entries(hub, peer);
         return HF_OK;
     }
     if (peer->wanted_count > 0 || !done) return HF_OK; /* ORIGIN goes with the next call */

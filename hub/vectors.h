@@ -6,11 +6,7 @@
 #include "peer.h"
 
 /* Writes the next ENTRIES, or VECTOR_DONE when all went, into hub->raw; or an ORIGIN that must go
- * before. Empty when no VECTOR waits for an answer. */
-HF_MUST_CHECK hf_status hf_vectors_write(hf_hub *hub, hf_peer *peer);
-
-/* ---- fanout.c ---- */
-/* Was ORIGIN sent for it? If not, it is put on the list of those to be sent next. */
-bool hf_fanout_named(hf_peer *peer, int64_t origin_no);
+ * before. Empty when no VECTOR waits for an answer, or it waits for the link. */
+HF_MUST_CHECK hf_status hf_vectors_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms);
 
 #endif

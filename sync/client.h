@@ -51,9 +51,19 @@ HF_MUST_CHECK hf_status hf_client_station_name(hf_store *store, const hf_origin_
 /* ---- a station's: client_relay.c ---- */
 /* Others' logs of which the centre has more than was told here before, each once. */
 HF_MUST_CHECK hf_status hf_client_relayed(hf_client *client, hf_relay_visitor visit, void *context);
+/* In an open batch: the upstream was heard to hold this log by another way than this session, so
+ * the next session asks how far. */
+HF_MUST_CHECK hf_status hf_client_relay_carried(hf_client *client, const hf_origin_row *origin,
+                                                uint8_t lane);
 /* A device of ours needs its next certificate: the centre is asked for it, once for each link. */
 HF_MUST_CHECK hf_status hf_client_wish(hf_client *client, const uint8_t key_id[HF_HASH_SIZE]);
 /* Control entries came since the last call: who may connect may have changed. */
+/* Once: the centre was set back, and what it said of what we relayed is void. */
+bool hf_client_centre_lost(hf_client *client);
+/* Names of hubs whose word no longer counts, in a row. */
+HF_MUST_CHECK hf_status hf_client_former(hf_store *store, hf_buffer *out);
+/* The hub that was met last, if any was. */
+HF_MUST_CHECK hf_status hf_client_met(hf_store *store, hf_origin_id *hub, bool *found);
 bool hf_client_control_came(hf_client *client);
 
 /* ---- our own certificate: client_certificate.c ---- */

@@ -149,21 +149,23 @@ static void write_start(hf_client *client)
     client->fed_acked = client->download.cursor.position;
 }
 
-static void write_feed_ack(hf_client *client, uint64_t position)
+/* FEED_ACK, or before START TAKEN: of what is in the store, for download says so. True: written. */
+static bool acknowledge(hf_client *client)
 {
-    hf_message message = {.type = HF_FRAME_FEED_ACK,
+    const hf_download *download = &client->download;
+    bool fed = download->phase == HF_PHASE_FEED;
+    if (!fed && download->phase != HF_PHASE_VECTORS && download->phase != HF_PHASE_FETCH)
+        return false;
+    uint64_t applied = fed ? download->cursor.position : download->taken;
+    if (fed && client->claimed > applied) applied = client->claimed;
+    if (applied <= client->fed_acked) return false;
+    hf_message message = {.type = fed ? HF_FRAME_FEED_ACK : HF_FRAME_TAKEN,
                           .timed = true,
                           .at_ms = (uint32_t)client->wall_now_ms,
-                          .as.position = position};
+                          .as.position = applied};
     hf_message_write(&client->raw, &message);
-    client->fed_acked = position;
-}
-
-/* The position that we may say is applied: it is in the store when download says so. */
-static uint64_t applied_position(const hf_client *client)
-{
-    uint64_t position = client->download.cursor.position;
-    return client->claimed > position ? client->claimed : position;
+    client->fed_acked = applied;
+    return true;
 }
 
 hf_status hf_client_write(hf_client *client, uint64_t now_ms)
@@ -179,10 +181,7 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
     if (client->raw.size > 0) return HF_OK;
     if (hf_client_ask_at_ms(client) <= now_ms) return hf_client_write_ask(client);
     if (hf_client_probe_due(client, now_ms)) return hf_client_write_probe(client, now_ms);
-    if (download->phase == HF_PHASE_FEED && applied_position(client) > client->fed_acked) {
-        write_feed_ack(client, applied_position(client));
-        return HF_OK;
-    }
+    if (acknowledge(client)) return HF_OK;
     if (download->phase == HF_PHASE_START) {
         write_start(client);
         return HF_OK;
@@ -197,6 +196,7 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
     hf_status status = write_refill(client, true);
     if (status == HF_OK && client->raw.size == 0 && client->upload.logs)
         status = write_push(client, now_ms);
+    if (status == HF_OK && client->raw.size == 0) status = hf_client_write_asks(client);
     if (status == HF_OK && client->raw.size == 0) status = write_refill(client, false);
     /* Bundles go while nothing of our own is under way, and a quarter of a second at a time. */
     size_t piece = client->upload.flight_count ? 0 : hf_pace_quarter(&client->upload.pace);

@@ -1,7 +1,8 @@
 /* client_snapshot.c: fetches a snapshot chunk by chunk, and loads it when it is whole.
  *
- * Each chunk is on disk as soon as it is here and is what its hash says; nobody sees anything of
- * them until the last one is. Then all of it, and our place in the feed, is one transaction. */
+ * What came of a chunk is on disk at once, and all of a chunk stays only if it is what its hash
+ * says; nobody sees anything of it until the last one is here. Then all of it, and our place in the
+ * feed, is one transaction. */
 #include "client_core.h"
 
 #include "planted.h"
@@ -21,13 +22,11 @@ static hf_status out_of_turn(hf_client *client, unsigned frame)
 static void forget(hf_fetch *fetch)
 {
     free(fetch->chunks);
-    free(fetch->states);
-    free(fetch->tries);
+    free(fetch->progress);
     fetch->chunks = NULL;
-    fetch->states = fetch->tries = NULL;
+    fetch->progress = NULL;
     fetch->count = fetch->staged = fetch->asked_count = 0;
-    hf_buffer_free(&fetch->packed); /* a device keeps no megabytes for what it needs once a year */
-    hf_buffer_free(&fetch->raw);
+    hf_buffer_free(&fetch->raw); /* a device keeps no megabyte for what it needs once a year */
 }
 
 void hf_client_fetch_drop(hf_client *client)
@@ -76,6 +75,12 @@ bool hf_client_fetching(const hf_client *client, size_t *staged, size_t *count)
 
 /* ---- OFFER ---- */
 
+static hf_status twice(hf_client *client)
+{
+    hf_session_fail(&client->session, HF_CODE_MALFORMED, "a chunk stands twice in an offer");
+    return HF_ERR_PROTOCOL;
+}
+
 static hf_status take_scope(hf_client *client, const hf_offered_scope *scope)
 {
     hf_download *download = &client->download;
@@ -87,10 +92,13 @@ static hf_status take_scope(hf_client *client, const hf_offered_scope *scope)
         return HF_ERR_PROTOCOL;
     }
     download->offered[at] = true;
+    hf_fetch *fetch = &client->fetch;
     hf_chunk_name chunk;
     for (hf_list walk = scope->chunks; hf_next_chunk(&walk, &chunk);) {
         chunk.scope = scope->scope;
-        client->fetch.chunks[client->fetch.count++] = chunk;
+        for (size_t i = 0; i < fetch->count; i++)
+            if (memcmp(fetch->chunks[i].hash, chunk.hash, HF_HASH_SIZE) == 0) return twice(client);
+        fetch->chunks[fetch->count++] = chunk;
     }
     return HF_OK;
 }
@@ -100,9 +108,8 @@ static hf_status take_scopes(hf_client *client, const hf_offer *offer)
     hf_fetch *fetch = &client->fetch;
     hf_offered_scope scope;
     fetch->chunks = calloc(HF_SNAPSHOT_CHUNKS_MAX, sizeof *fetch->chunks);
-    fetch->states = calloc(HF_SNAPSHOT_CHUNKS_MAX, 1);
-    fetch->tries = calloc(HF_SNAPSHOT_CHUNKS_MAX, 1);
-    if (!fetch->chunks || !fetch->states || !fetch->tries) return HF_ERR_NOMEM;
+    fetch->progress = calloc(HF_SNAPSHOT_CHUNKS_MAX, sizeof *fetch->progress);
+    if (!fetch->chunks || !fetch->progress) return HF_ERR_NOMEM;
     hf_status status = HF_OK;
     for (hf_list walk = offer->scopes; status == HF_OK && hf_next_offered(&walk, &scope);)
         status = take_scope(client, &scope);
@@ -112,7 +119,7 @@ static hf_status take_scopes(hf_client *client, const hf_offer *offer)
     return status;
 }
 
-/* Of a chunk that stands twice in an offer one copy is enough: it counts as here for both. */
+/* How far is each of them? More than all of it was packed by another hub, otherwise. */
 static hf_status look_for_staged(hf_client *client, hf_batch *batch)
 {
     hf_fetch *fetch = &client->fetch;
@@ -120,10 +127,16 @@ static hf_status look_for_staged(hf_client *client, hf_batch *batch)
     hf_status status = hf_staged_keep(batch, fetch->chunks, keep);
     fetch->rotten = false;
     for (size_t i = 0; i < fetch->count && status == HF_OK; i++) {
-        bool has;
-        status = hf_staged_has(client->store, fetch->chunks[i].hash, &has);
-        fetch->states[i] = has ? HF_CHUNK_STAGED : HF_CHUNK_NEEDED;
-        if (has) fetch->staged++;
+        const hf_chunk_name *chunk = &fetch->chunks[i];
+        hf_chunk_progress *progress = &fetch->progress[i];
+        status = hf_staged_size(client->store, chunk->hash, &progress->here);
+        if (status == HF_OK && progress->here > chunk->packed_size) {
+            status = hf_staged_drop(batch, chunk->hash);
+            progress->here = 0;
+        }
+        bool whole = progress->here == chunk->packed_size;
+        progress->state = whole ? HF_CHUNK_STAGED : HF_CHUNK_NEEDED;
+        if (whole) fetch->staged++;
     }
     return status;
 }
@@ -218,34 +231,31 @@ void hf_client_write_want(hf_client *client)
     hf_fetch *fetch = &client->fetch;
     size_t at = 0;
     if (fetch->asked_count == HF_SNAPSHOT_WANTS_MAX) return;
-    while (at < fetch->count && fetch->states[at] != HF_CHUNK_NEEDED) at++;
+    while (at < fetch->count && fetch->progress[at].state != HF_CHUNK_NEEDED) at++;
     if (at == fetch->count) return;
     hf_message message = {.type = HF_FRAME_WANT};
     message.as.chunk.offer = fetch->offer;
     memcpy(message.as.chunk.hash, fetch->chunks[at].hash, HF_HASH_SIZE);
+    message.as.chunk.offset = fetch->progress[at].here;
     hf_message_write(&client->raw, &message);
-    fetch->states[at] = HF_CHUNK_ASKED;
+    fetch->progress[at].state = HF_CHUNK_ASKED;
     fetch->asked[fetch->asked_count++] = at;
 }
 
-static void asked_done(hf_fetch *fetch)
-{
-    fetch->asked_count--;
-    memmove(fetch->asked, fetch->asked + 1, fetch->asked_count * sizeof *fetch->asked);
-    hf_buffer_clear(&fetch->packed);
-}
-
-static hf_status is_true(hf_client *client, const hf_chunk_name *chunk, bool *right)
+/* It is not what its hash says: once more, from its beginning. What ends the session is no error of
+ * the batch, which would keep what is dropped here. */
+static hf_status spoilt(hf_client *client, hf_batch *batch, size_t at)
 {
     hf_fetch *fetch = &client->fetch;
-    uint8_t hash[HF_HASH_SIZE];
-    hf_status status = hf_chunk_unpack(client->deflater, hf_buffer_bytes(&fetch->packed),
-                                       chunk->raw_size, &fetch->raw);
-    *right = false;
-    if (status == HF_ERR_PROTOCOL) return HF_OK; /* it is not what was packed */
-    if (status != HF_OK) return status;
-    hf_chunk_hash(hf_store_crypto(client->store), hf_buffer_bytes(&fetch->raw), hash);
-    *right = memcmp(hash, chunk->hash, HF_HASH_SIZE) == 0;
+    hf_chunk_progress *progress = &fetch->progress[at];
+    progress->here = 0;
+    progress->state = HF_CHUNK_NEEDED;
+    hf_status status = hf_staged_drop(batch, fetch->chunks[at].hash);
+    if (status != HF_OK || ++progress->tries < HF_SNAPSHOT_TRIES_MAX) return status;
+    (void)snprintf(client->notice, sizeof client->notice,
+                   "part %zu of %zu of the hub's snapshot is damaged; tried %d times", at + 1,
+                   fetch->count, HF_SNAPSHOT_TRIES_MAX);
+    hf_session_fail(&client->session, HF_CODE_CHAIN, "part %zu of the snapshot is damaged", at + 1);
     return HF_OK;
 }
 
@@ -253,24 +263,14 @@ static hf_status is_true(hf_client *client, const hf_chunk_name *chunk, bool *ri
 static hf_status take_chunk(hf_client *client, hf_batch *batch, size_t at)
 {
     hf_fetch *fetch = &client->fetch;
-    bool right;
-    hf_status status = is_true(client, &fetch->chunks[at], &right);
+    fetch->asked_count--;
+    memmove(fetch->asked, fetch->asked + 1, fetch->asked_count * sizeof *fetch->asked);
+    hf_status status =
+        hf_staged_read(client->store, client->deflater, &fetch->chunks[at], &fetch->raw);
+    if (status == HF_ERR_NOT_FOUND) return spoilt(client, batch, at);
     if (status != HF_OK) return status;
-    fetch->states[at] = right ? HF_CHUNK_STAGED : HF_CHUNK_NEEDED;
-    if (right) {
-        status = hf_staged_put(batch, fetch->chunks[at].hash, hf_buffer_bytes(&fetch->packed));
-        fetch->staged++;
-    } else if (++fetch->tries[at] >= HF_SNAPSHOT_TRIES_MAX) {
-        (void)snprintf(client->notice, sizeof client->notice,
-                       "part %zu of %zu of the hub's snapshot is damaged; tried %d times", at + 1,
-                       fetch->count, HF_SNAPSHOT_TRIES_MAX);
-        hf_session_fail(&client->session, HF_CODE_CHAIN, "part %zu of the snapshot is damaged",
-                        at + 1);
-        status = HF_ERR_PROTOCOL;
-    }
-    asked_done(fetch);
-    if (status != HF_OK || fetch->staged < fetch->count) return status;
-    return load(client, batch);
+    fetch->progress[at].state = HF_CHUNK_STAGED;
+    return ++fetch->staged == fetch->count ? load(client, batch) : HF_OK;
 }
 
 hf_status hf_client_on_chunk(hf_client *client, hf_batch *batch, const hf_chunk_frame *chunk)
@@ -281,10 +281,13 @@ hf_status hf_client_on_chunk(hf_client *client, hf_batch *batch, const hf_chunk_
         return out_of_turn(client, HF_FRAME_CHUNK);
     size_t at = fetch->asked[0];
     const hf_chunk_name *name = &fetch->chunks[at];
-    if (memcmp(chunk->hash, name->hash, HF_HASH_SIZE) != 0 || chunk->offset != fetch->packed.size ||
-        chunk->bytes.size > name->packed_size - fetch->packed.size)
+    uint32_t *here = &fetch->progress[at].here;
+    if (memcmp(chunk->hash, name->hash, HF_HASH_SIZE) != 0 || chunk->offset != *here ||
+        chunk->bytes.size > name->packed_size - *here)
         return out_of_turn(client, HF_FRAME_CHUNK);
-    hf_write_raw(&fetch->packed, chunk->bytes);
-    if (fetch->packed.status != HF_OK) return fetch->packed.status;
-    return fetch->packed.size < name->packed_size ? HF_OK : take_chunk(client, batch, at);
+    hf_status status = hf_staged_put(batch, name->hash, *here, chunk->bytes);
+    if (status != HF_OK) return status;
+    *here += (uint32_t)chunk->bytes.size;
+    client->download.taken++;
+    return *here < name->packed_size ? HF_OK : take_chunk(client, batch, at);
 }

@@ -414,18 +414,36 @@ static void append(hf_buffer *buffer, const void *data, size_t size)
     buffer->size += size;
 }
 
+typedef enum cbor_major { /* RFC 8949 3.1 */
+                          MAJOR_UINT = 0,
+                          MAJOR_NEGATIVE = 1,
+                          MAJOR_BYTES = 2,
+                          MAJOR_TEXT = 3,
+                          MAJOR_ARRAY = 4,
+                          MAJOR_MAP = 5
+} cbor_major;
 typedef size_t (*encode_number)(uint64_t, unsigned char *, size_t);
 typedef size_t (*encode_start)(size_t, unsigned char *, size_t);
 typedef size_t (*encode_simple)(unsigned char *, size_t);
 
-static void write_number(hf_buffer *buffer, encode_number encode, uint64_t value)
+/* Nine heads in ten are their first byte alone: a kind, and an argument below 24. */
+static bool write_short(hf_buffer *buffer, cbor_major major, uint64_t argument)
 {
+    if (argument >= 24 || buffer->status != HF_OK || buffer->size == buffer->capacity) return false;
+    buffer->data[buffer->size++] = (uint8_t)(major << 5 | argument);
+    return true;
+}
+
+static void write_number(hf_buffer *buffer, cbor_major major, encode_number encode, uint64_t value)
+{
+    if (write_short(buffer, major, value)) return;
     uint8_t *to = hf_buffer_reserve(buffer, HEAD_SIZE_MAX);
     if (to != NULL) buffer->size += encode(value, to, HEAD_SIZE_MAX);
 }
 
-static void write_start(hf_buffer *buffer, encode_start encode, size_t count)
+static void write_start(hf_buffer *buffer, cbor_major major, encode_start encode, size_t count)
 {
+    if (write_short(buffer, major, count)) return;
     uint8_t *to = hf_buffer_reserve(buffer, HEAD_SIZE_MAX);
     if (to != NULL) buffer->size += encode(count, to, HEAD_SIZE_MAX);
 }
@@ -443,15 +461,15 @@ void hf_write_raw(hf_buffer *buffer, hf_bytes bytes)
 
 void hf_write_uint(hf_buffer *buffer, uint64_t value)
 {
-    write_number(buffer, cbor_encode_uint, value);
+    write_number(buffer, MAJOR_UINT, cbor_encode_uint, value);
 }
 
 void hf_write_int(hf_buffer *buffer, int64_t value)
 {
     if (value >= 0)
-        write_number(buffer, cbor_encode_uint, (uint64_t)value);
+        write_number(buffer, MAJOR_UINT, cbor_encode_uint, (uint64_t)value);
     else
-        write_number(buffer, cbor_encode_negint, (uint64_t)(-1 - value));
+        write_number(buffer, MAJOR_NEGATIVE, cbor_encode_negint, (uint64_t)(-1 - value));
 }
 
 void hf_write_bool(hf_buffer *buffer, bool value)
@@ -472,13 +490,13 @@ void hf_write_undefined(hf_buffer *buffer)
 
 void hf_write_bytes(hf_buffer *buffer, const void *data, size_t size)
 {
-    write_start(buffer, cbor_encode_bytestring_start, size);
+    write_start(buffer, MAJOR_BYTES, cbor_encode_bytestring_start, size);
     append(buffer, data, size);
 }
 
 void hf_write_text(hf_buffer *buffer, const char *text, size_t size)
 {
-    write_start(buffer, cbor_encode_string_start, size);
+    write_start(buffer, MAJOR_TEXT, cbor_encode_string_start, size);
     append(buffer, text, size);
 }
 
@@ -489,10 +507,10 @@ void hf_write_string(hf_buffer *buffer, const char *text)
 
 void hf_write_array(hf_buffer *buffer, size_t count)
 {
-    write_start(buffer, cbor_encode_array_start, count);
+    write_start(buffer, MAJOR_ARRAY, cbor_encode_array_start, count);
 }
 
 void hf_write_map(hf_buffer *buffer, size_t count)
 {
-    write_start(buffer, cbor_encode_map_start, count);
+    write_start(buffer, MAJOR_MAP, cbor_encode_map_start, count);
 }

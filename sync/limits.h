@@ -32,7 +32,6 @@ enum {
     HF_SNAPSHOT_CHUNK_MAX = 1280 * 1024,   /* raw: a value and its record's citations more */
     HF_SNAPSHOT_CHUNKS_MAX = 2048,         /* in one offer, over all its scopes */
     HF_SNAPSHOT_SCOPES_AT_ONCE = 16,       /* made in one walk; others wait for the next */
-    HF_SNAPSHOT_PIECE_SIZE = 64 * 1024,    /* of a packed chunk in one CHUNK frame */
     HF_SNAPSHOT_WANTS_MAX = 2,             /* chunks asked for and not all sent, per session */
     HF_SNAPSHOT_TRIES_MAX = 2,             /* at one hub, of a chunk with a wrong hash */
     HF_SNAPSHOT_AGAIN_MS = 15 * 60 * 1000, /* the hub's did not go with what is held here */
@@ -74,9 +73,9 @@ enum {
     /* Flow: when used up, the sender waits; nothing is dropped. */
     HF_CREDIT_ENTRIES = 4096,           /* unacknowledged entries per lane, at WELCOME */
     HF_CREDIT_BYTES = 1024 * 1024,      /* unacknowledged body bytes per lane, at WELCOME */
-    HF_FEED_WINDOW_BYTES = 1024 * 1024, /* fed but not yet FEED_ACKed, per session */
+    HF_FEED_WINDOW_BYTES = 1024 * 1024, /* sent down, not yet acknowledged: a session */
     HF_FEED_READ_MAX = 512,             /* entries one feed read returns */
-    HF_FEED_FRAMES_MAX = 32,            /* FEED frames not yet FEED_ACKed, per session */
+    HF_FEED_FRAMES_MAX = 32,            /* the same in frames: FEED, ENTRIES, CHUNK */
     HF_FEED_LAG_MAX = 1024,             /* filtered positions, and the client is told */
     HF_REFILL_ENTRIES_MAX = 512,        /* entries in one REFILL */
     HF_REFILL_BYTES = 64 * 1024,        /* body bytes in one; an entry may go whatever its size */
@@ -180,10 +179,13 @@ enum {
     HF_RENEWALS_PER_TURN = 8,      /* that a hub issues before it serves others: some 30 ms */
 
     /* Store. */
-    HF_WAL_PAGES = 4096,       /* at a hub, 16 MiB: past it a commit moves them to the database */
-    HF_WAL_PAGES_DEVICE = 512, /* at a device, 2 MiB: a journal written over needs no new blocks */
-    HF_SEQ_RESERVE = 1000,     /* seqs reserved at a time in the file beside the store */
-    HF_SINGLY_ENTRIES = 4096,  /* applied one by one after a fault: a device's whole window */
+    HF_PAGE_SIZE = 4096,        /* bytes of a hub's page; its commits are of many records */
+    HF_PAGE_SIZE_DEVICE = 2048, /* a commit of one record writes some six, whole */
+    HF_WAL_PAGES = 4096,        /* at a hub, 16 MiB: past it a commit moves them to the database */
+    HF_WAL_PAGES_DEVICE = 1024, /* 2 MiB: a journal written over needs no new blocks */
+    HF_GATHER_SIZE = 64 * 1024, /* bytes for the journal that reach the disk in one write */
+    HF_SEQ_RESERVE = 1000,      /* seqs reserved at a time in the file beside the store */
+    HF_SINGLY_ENTRIES = 4096,   /* applied one by one after a fault: a device's whole window */
     HF_BATCH_CONTROL_MAX = 65536, /* a hub's own entries in one batch; then HF_ERR_LIMIT */
     HF_ELEMENT_INLINE_MAX = 64,   /* larger sets, and append fields, live in rows */
     HF_PACK_SIZE_MAX = 15 * 1024, /* compiled pack, which is one field of one entry */
@@ -203,9 +205,10 @@ enum {
     HF_ASK_AGAIN_MS = 10 * 1000,      /* a device that got no numbers asks again */
     HF_LEASE_AGAIN_MS = 5 * 1000,     /* a key gets no two blocks of a series sooner */
     HF_LEASES_PER_TURN = 64,          /* devices that a hub answers before it serves others */
-    HF_LEASE_SKIP = 10 * 1000 * 1000, /* a hub under a new name leases from the next of these */
-    HF_LEASE_SKIPS_MAX = 1000,        /* ... or so far on, if it has forgotten what was leased */
-    HF_REFERENCES_PER_TURN = 64       /* records that a device gives their number in one turn */
+    HF_LEASE_SKIP =
+        10 * 1000 * 1000,       /* a hub under a new name leases from the next of these, or, if
+                                   it has forgotten what was leased, up to 65,535 further on */
+    HF_REFERENCES_PER_TURN = 64 /* records that a device gives their number in one turn */
 };
 
 /* Numbers of a series: twelve digits. A hub that has leased them all leases no more. */

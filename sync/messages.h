@@ -35,6 +35,7 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_OFFER = 30,
                              HF_FRAME_WANT = 31,
                              HF_FRAME_CHUNK = 32,
+                             HF_FRAME_TAKEN = 33,
                              HF_FRAME_ASK = 36,
                              HF_FRAME_LEASE = 37,
                              HF_FRAME_RECEIPT = 20,
@@ -151,7 +152,9 @@ typedef struct hf_welcome {
     uint8_t verdict; /* hf_resume_verdict */
     uint32_t window_entries, window_bytes;
     uint32_t pack_version;
-    hf_list former; /* hf_next_origin_id; the hub's names before this one */
+    hf_list former; /* hf_next_origin_id; the hub's names before this one, and its centre's */
+    bool has_centre;
+    hf_origin_id centre; /* of a station: by whose word `central` is */
 } hf_welcome;
 enum { HF_FORMER_MAX = 64 };
 bool hf_next_origin_id(hf_list *list, hf_origin_id *out);
@@ -322,7 +325,7 @@ typedef struct hf_offered_scope {
 /* As hf_next_ functions do; a chunk's scope is the caller's to fill in. */
 bool hf_next_offered(hf_list *list, hf_offered_scope *out);
 bool hf_next_chunk(hf_list *list, hf_chunk_name *out);
-typedef struct hf_chunk_frame { /* WANT (offer and hash) and CHUNK (without offer) */
+typedef struct hf_chunk_frame { /* WANT (without bytes) and CHUNK (without offer) */
     uint32_t offer;
     uint8_t hash[HF_HASH_SIZE];
     uint32_t offset;
@@ -384,7 +387,7 @@ typedef struct hf_farewell { /* ERROR and BYE */
 
 typedef struct hf_message {
     uint8_t type;   /* hf_frame_type; NONE: ignore it */
-    bool timed;     /* ACK and FEED_ACK: it says when it was made ... */
+    bool timed;     /* ACK, FEED_ACK and TAKEN: it says when it was made ... */
     uint32_t at_ms; /* ... by its sender's clock, which wraps around */
     union {
         hf_hello hello;
@@ -400,7 +403,7 @@ typedef struct hf_message {
         hf_relay relay;
         uint8_t key_id[HF_HASH_SIZE]; /* RENEW_FOR */
         hf_ack ack;
-        uint64_t position; /* FEED_ACK */
+        uint64_t position; /* FEED_ACK; TAKEN: how many frames */
         hf_head_item head;
         hf_heads heads;
         hf_certificate_frame certificate;
@@ -432,6 +435,7 @@ void hf_read_bye(hf_reader *reader, hf_message *out);
 
 /* ---- messages_refill.c ---- */
 void hf_read_former(hf_reader *reader, hf_message *out);
+void hf_read_centre(hf_reader *reader, hf_message *out);
 void hf_read_lack(hf_reader *reader, hf_message *out);
 void hf_read_refill(hf_reader *reader, hf_message *out);
 

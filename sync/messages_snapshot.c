@@ -70,16 +70,22 @@ void hf_read_offer(hf_reader *reader, hf_message *out)
         (hf_bytes){start, reader->status == HF_OK ? (size_t)(reader->at - start) : 0};
 }
 
+/* A chunk, and a place in it. */
+static void read_place(hf_reader *reader, hf_message *out)
+{
+    hf_read_bytes_exact(reader, out->as.chunk.hash, HF_HASH_SIZE);
+    out->as.chunk.offset = (uint32_t)hf_read_uint_max(reader, HF_SNAPSHOT_CHUNK_MAX);
+}
+
 void hf_read_want(hf_reader *reader, hf_message *out)
 {
     out->as.chunk.offer = (uint32_t)hf_read_uint_max(reader, UINT32_MAX);
-    hf_read_bytes_exact(reader, out->as.chunk.hash, HF_HASH_SIZE);
+    read_place(reader, out);
 }
 
 void hf_read_chunk(hf_reader *reader, hf_message *out)
 {
-    hf_read_bytes_exact(reader, out->as.chunk.hash, HF_HASH_SIZE);
-    out->as.chunk.offset = (uint32_t)hf_read_uint_max(reader, HF_SNAPSHOT_CHUNK_MAX);
+    read_place(reader, out);
     out->as.chunk.bytes = hf_read_bytes(reader);
     if (out->as.chunk.bytes.size == 0) hf_reader_fail(reader, HF_ERR_PROTOCOL);
 }
@@ -127,9 +133,7 @@ void hf_write_snapshot_frame(hf_buffer *out, const hf_message *message)
 {
     const hf_offer *offer = &message->as.offer;
     const hf_chunk_frame *chunk = &message->as.chunk;
-    hf_write_array(out, message->type == HF_FRAME_OFFER  ? 5
-                        : message->type == HF_FRAME_WANT ? 3
-                                                         : 4);
+    hf_write_array(out, message->type == HF_FRAME_OFFER ? 5 : 4);
     hf_write_uint(out, message->type);
     if (message->type == HF_FRAME_OFFER) {
         hf_write_uint(out, offer->number);
@@ -141,7 +145,6 @@ void hf_write_snapshot_frame(hf_buffer *out, const hf_message *message)
     }
     if (message->type == HF_FRAME_WANT) hf_write_uint(out, chunk->offer);
     hf_write_bytes(out, chunk->hash, HF_HASH_SIZE);
-    if (message->type == HF_FRAME_WANT) return;
     hf_write_uint(out, chunk->offset);
-    hf_write_bytes(out, chunk->bytes.data, chunk->bytes.size);
+    if (message->type == HF_FRAME_CHUNK) hf_write_bytes(out, chunk->bytes.data, chunk->bytes.size);
 }

@@ -80,8 +80,10 @@ CREATE TABLE head(              -- head.c: newest signed head of each log, with 
     seq INTEGER NOT NULL, hlc INTEGER NOT NULL, root BLOB NOT NULL, signature BLOB NOT NULL,
     leaves BLOB NOT NULL);
 
-CREATE TABLE staged(            -- snapshot_load.c: chunks of a snapshot that is not whole yet
-    hash BLOB NOT NULL UNIQUE, packed BLOB NOT NULL);
+CREATE TABLE staged(            -- snapshot_load.c: what came of a snapshot that is not whole yet
+    hash BLOB NOT NULL,         -- of the chunk
+    start INTEGER NOT NULL,     -- place of these bytes in it, as it is packed
+    bytes BLOB NOT NULL, UNIQUE(hash, start));
 
 CREATE TABLE relay_head(        -- relay.c: at a station, heads by which others' entries go on to its upstream
     log INTEGER NOT NULL, seq INTEGER NOT NULL, number INTEGER NOT NULL, hlc INTEGER NOT NULL,

@@ -109,6 +109,7 @@ static bool is_in_turn(const hf_session *session, uint8_t type)
     case HF_FRAME_FEED_ACK:
     case HF_FRAME_HEAD:
     case HF_FRAME_WANT:
+    case HF_FRAME_TAKEN:
     case HF_FRAME_REFILL:
     case HF_FRAME_ASK:
     case HF_FRAME_PROBE:

@@ -38,10 +38,17 @@ typedef struct hf_chunk_name {
     uint8_t hash[HF_HASH_SIZE];
     uint32_t raw_size, packed_size;
 } hf_chunk_name;
-/* Keeps one packed chunk until its snapshot is whole. */
+/* Keeps what came of a packed chunk, which goes on at `start`, until its snapshot is whole. */
 HF_MUST_CHECK hf_status hf_staged_put(hf_batch *batch, const uint8_t hash[HF_HASH_SIZE],
-                                      hf_bytes packed);
-HF_MUST_CHECK hf_status hf_staged_has(hf_store *store, const uint8_t hash[HF_HASH_SIZE], bool *has);
+                                      uint32_t start, hf_bytes bytes);
+/* How much of it is kept: so much from its beginning. */
+HF_MUST_CHECK hf_status hf_staged_size(hf_store *store, const uint8_t hash[HF_HASH_SIZE],
+                                       uint32_t *size);
+/* All of it is kept, and unpacked into *raw.
+ * Errors: HF_ERR_NOT_FOUND (that is not what its hash says). */
+HF_MUST_CHECK hf_status hf_staged_read(hf_store *store, hf_deflater *deflater,
+                                       const hf_chunk_name *chunk, hf_buffer *raw);
+HF_MUST_CHECK hf_status hf_staged_drop(hf_batch *batch, const uint8_t hash[HF_HASH_SIZE]);
 /* Drops what is staged and not among these, which may be none. */
 HF_MUST_CHECK hf_status hf_staged_keep(hf_batch *batch, const hf_chunk_name *chunks, size_t count);
 /* Puts the snapshot in place of what is held of its scopes, and folds again what is held and is

@@ -1,7 +1,7 @@
 /* snapshot_load.c: a snapshot in place of what was held of its scopes, in one transaction.
  *
  * Why staged first: a link dies, a battery is empty, and what came must not have to come again; but
- * nobody may be shown half a record. Chunks wait beside the tables until the last one is
+ * nobody may be shown half a record. What comes waits beside the tables until the last of it is
  * here. What this device holds and the snapshot does not (its own entries that no hub has) is
  * folded again on top, by the same lines as ever. */
 #include "store_core.h"
@@ -18,21 +18,62 @@ static const char META_OUTDATED[] = "outdated";
 
 /* ---- staged ---- */
 
-hf_status hf_staged_put(hf_batch *batch, const uint8_t hash[HF_HASH_SIZE], hf_bytes packed)
+hf_status hf_staged_put(hf_batch *batch, const uint8_t hash[HF_HASH_SIZE], uint32_t start,
+                        hf_bytes bytes)
 {
     sqlite3_stmt *statement = hf_sql(batch->store, HF_SQL_STAGED_ADD);
     hf_bind_bytes(statement, 1, hash, HF_HASH_SIZE);
-    hf_bind_bytes(statement, 2, packed.data, packed.size);
+    sqlite3_bind_int64(statement, 2, start);
+    hf_bind_bytes(statement, 3, bytes.data, bytes.size);
     return hf_sql_run(batch->store, statement);
 }
 
-hf_status hf_staged_has(hf_store *store, const uint8_t hash[HF_HASH_SIZE], bool *has)
+hf_status hf_staged_size(hf_store *store, const uint8_t hash[HF_HASH_SIZE], uint32_t *size)
 {
-    sqlite3_stmt *statement = hf_sql(store, HF_SQL_STAGED_GET);
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_STAGED_SIZE);
     hf_bind_bytes(statement, 1, hash, HF_HASH_SIZE);
-    hf_status status = hf_sql_row(store, statement, has);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    *size = status == HF_OK && row ? (uint32_t)sqlite3_column_int64(statement, 0) : 0;
     if (statement) sqlite3_reset(statement);
     return status;
+}
+
+hf_status hf_staged_drop(hf_batch *batch, const uint8_t hash[HF_HASH_SIZE])
+{
+    sqlite3_stmt *statement = hf_sql(batch->store, HF_SQL_STAGED_FORGET);
+    hf_bind_bytes(statement, 1, hash, HF_HASH_SIZE);
+    return hf_sql_run(batch->store, statement);
+}
+
+static hf_status read_packed(hf_store *store, const hf_chunk_name *chunk, hf_buffer *packed)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_STAGED_GET);
+    hf_bind_bytes(statement, 1, chunk->hash, HF_HASH_SIZE);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    while (status == HF_OK && row) {
+        hf_write_raw(packed, hf_column_bytes(statement, 0));
+        status = packed->status;
+        if (status == HF_OK) status = hf_sql_row(store, statement, &row);
+    }
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
+hf_status hf_staged_read(hf_store *store, hf_deflater *deflater, const hf_chunk_name *chunk,
+                         hf_buffer *raw)
+{
+    uint8_t hash[HF_HASH_SIZE];
+    hf_buffer packed = {0};
+    hf_status status = read_packed(store, chunk, &packed);
+    if (status == HF_OK)
+        status = hf_chunk_unpack(deflater, hf_buffer_bytes(&packed), chunk->raw_size, raw);
+    hf_buffer_free(&packed);
+    if (status == HF_ERR_PROTOCOL) return HF_ERR_NOT_FOUND;
+    if (status != HF_OK) return status;
+    hf_chunk_hash(store->crypto, hf_buffer_bytes(raw), hash);
+    return memcmp(hash, chunk->hash, HF_HASH_SIZE) == 0 ? HF_OK : HF_ERR_NOT_FOUND;
 }
 
 static bool is_named(const hf_chunk_name *chunks, size_t count, hf_bytes hash)
@@ -526,24 +567,6 @@ static hf_status scope_end(loading *in)
     return status == HF_OK ? run_scope(in, HF_SQL_SCOPE_STALE) : status;
 }
 
-static hf_status unstage(loading *in, hf_deflater *deflater, const hf_chunk_name *chunk,
-                         hf_buffer *raw)
-{
-    uint8_t hash[HF_HASH_SIZE];
-    sqlite3_stmt *statement = hf_sql(in->store, HF_SQL_STAGED_GET);
-    hf_bind_bytes(statement, 1, chunk->hash, HF_HASH_SIZE);
-    bool row;
-    hf_status status = hf_sql_row(in->store, statement, &row);
-    if (status == HF_OK && !row) return HF_ERR_NOT_FOUND;
-    if (status == HF_OK)
-        status = hf_chunk_unpack(deflater, hf_column_bytes(statement, 0), chunk->raw_size, raw);
-    if (statement) sqlite3_reset(statement);
-    if (status == HF_ERR_PROTOCOL) return HF_ERR_NOT_FOUND;
-    if (status != HF_OK) return status;
-    hf_chunk_hash(in->store->crypto, hf_buffer_bytes(raw), hash);
-    return memcmp(hash, chunk->hash, HF_HASH_SIZE) == 0 ? HF_OK : HF_ERR_NOT_FOUND;
-}
-
 hf_status hf_snapshot_load(hf_batch *batch, hf_deflater *deflater, const hf_chunk_name *chunks,
                            size_t count)
 {
@@ -553,7 +576,7 @@ hf_status hf_snapshot_load(hf_batch *batch, hf_deflater *deflater, const hf_chun
     hf_status status = hf_meta_set(batch->store, META_OUTDATED, (hf_bytes){NULL, 0});
     for (size_t i = 0; i < count && status == HF_OK; i++) {
         if (i == 0 || chunks[i].scope != in.scope) status = scope_begin(&in, chunks[i].scope);
-        if (status == HF_OK) status = unstage(&in, deflater, &chunks[i], &raw);
+        if (status == HF_OK) status = hf_staged_read(in.store, deflater, &chunks[i], &raw);
         if (status == HF_OK) status = load_chunk(&in, hf_buffer_bytes(&raw));
         bool ends = i + 1 == count || chunks[i + 1].scope != in.scope;
         if (status == HF_OK && ends) status = scope_end(&in);

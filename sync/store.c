@@ -290,17 +290,25 @@ static hf_status identify(hf_store *store, bool *is_new)
     return HF_OK;
 }
 
-/* FULL: with NORMAL a power cut takes back what an officer was told is saved. */
+/* FULL: with NORMAL a power cut takes back what an officer was told is saved. A file that has pages
+ * keeps their size. */
 static hf_status set_modes(hf_store *store)
 {
     if (store->read_only) return HF_OK;
-    if (HF_PLANTED(NO_FSYNC))
+    char page_size[40];
+    (void)snprintf(page_size, sizeof page_size, "PRAGMA page_size=%d",
+                   store->is_hub ? HF_PAGE_SIZE : HF_PAGE_SIZE_DEVICE);
+    hf_status status = hf_sql_exec(store, page_size);
+    if (status == HF_OK && HF_PLANTED(NO_FSYNC))
         return hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF");
-    hf_status status = hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-                                          "PRAGMA cache_size=-8192");
+    if (status == HF_OK)
+        status = hf_sql_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                                    "PRAGMA cache_size=-8192");
     int pages = store->is_hub ? HF_WAL_PAGES : HF_WAL_PAGES_DEVICE;
-    if (status == HF_OK) sqlite3_wal_autocheckpoint(store->db, pages); /* cannot fail */
-    return status;
+    if (status != HF_OK) return status;
+    sqlite3_wal_autocheckpoint(store->db, pages); /* cannot fail */
+    hf_gather_begin(store->gather);
+    return HF_OK;
 }
 
 /* Steps up from each older version stand here, each in one transaction, as there come to be any. */
@@ -350,7 +358,10 @@ static hf_status open_database(hf_store *store)
 {
     int flags =
         store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    int code = sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, store->vfs);
+    hf_status status = hf_gather_open(store);
+    if (status != HF_OK) return status;
+    int code = sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX,
+                               hf_gather_name(store->gather));
     if (code != SQLITE_OK) return hf_store_fault(store, code);
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, 2000);
@@ -448,6 +459,7 @@ void hf_store_close(hf_store *store)
     hf_batch_rollback(store->batch);
     for (size_t i = 0; i < HF_SQL_COUNT; i++) sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->db);
+    hf_gather_close(store->gather);
     hf_beside_close(&store->poison.marker);
     hf_beside_close(&store->fence.file);
     hf_pack_close(store->pack);

@@ -32,6 +32,8 @@ typedef struct hf_vector_slot { /* one (log, scope), cached while a batch is ope
     bool known, dirty;
 } hf_vector_slot;
 
+typedef struct hf_gather hf_gather;
+
 typedef struct hf_beside { /* an open file beside the store */
     sqlite3_file *file;    /* NULL: not open */
     char *name;            /* SQLite's unix VFS keeps the pointer */
@@ -68,6 +70,7 @@ struct hf_store {
     sqlite3_stmt *statements[HF_SQL_COUNT];
     const hf_crypto *crypto;
     char *path, *vfs;
+    hf_gather *gather;
     bool is_hub, read_only;
     bool relays;      /* a station: heads are kept until its upstream has what they cover */
     bool damaged;     /* bytes on disk are wrong: reads go on, writes are refused */
@@ -148,6 +151,13 @@ HF_MUST_CHECK hf_status hf_acks_seal(hf_store *store);
 HF_MUST_CHECK hf_status hf_acks_check(hf_store *store);
 /* The feed's chain past an entry whose own chain is `chain`: protocol.md 3. */
 void hf_feed_chain_next(const hf_crypto *crypto, uint8_t feed[16], hf_bytes chain);
+
+/* ---- gather.c ---- */
+/* A VFS of this store's own over the one that it was told to use. */
+HF_MUST_CHECK hf_status hf_gather_open(hf_store *store);
+const char *hf_gather_name(const hf_gather *gather);
+void hf_gather_begin(hf_gather *gather); /* every commit waits for the disk from here on */
+void hf_gather_close(hf_gather *gather); /* after the database; NULL is fine */
 
 /* ---- beside.c ---- */
 HF_MUST_CHECK hf_status hf_beside_open(hf_store *store, const char *suffix, hf_beside *out);

@@ -111,8 +111,9 @@ static hf_status write_entries(hf_batch *batch, hf_drafts *drafts, const hf_auth
     hf_store *store = batch->store;
     size_t room = count ? *count : 0, made = 0;
     hf_buffer parts = {0};
-    uint8_t id[8];
-    hf_status status = store->crypto->random(store->crypto->context, id, sizeof id);
+    uint8_t id[8]; /* of the transaction: drawn when a second entry is of it, too */
+    bool drawn = false;
+    hf_status status = HF_OK;
     for (size_t first = 0; first < drafts->count && status == HF_OK; first++) {
         hf_draft draft;
         bool mine; /* the first part of its entry writes them all */
@@ -120,7 +121,11 @@ static hf_status write_entries(hf_batch *batch, hf_drafts *drafts, const hf_auth
         if (status != HF_OK || !mine) continue;
         draft.actor = author->actor;
         draft.quality = author->quality;
-        if (hf_drafts_shared(drafts, first)) draft.transaction = (hf_bytes){id, sizeof id};
+        bool shared = hf_drafts_shared(drafts, first);
+        if (shared && !drawn) status = store->crypto->random(store->crypto->context, id, sizeof id);
+        if (status != HF_OK) break;
+        drawn |= shared;
+        if (shared) draft.transaction = (hf_bytes){id, sizeof id};
         hf_dot dot;
         status = hf_batch_own(batch, &draft, &dot);
         if (status == HF_OK && made < room) dots[made] = dot;

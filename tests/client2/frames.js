@@ -39,8 +39,9 @@ export const FRAMES = {
   RENEW: [16],
   CERTIFICATE: [17, 'certificate', 'text'],
   OFFER: [30, 'number', 'position', 'chain', 'scopes'],
-  WANT: [31, 'offer', 'hash'],
+  WANT: [31, 'offer', 'hash', 'offset'],
   CHUNK: [32, 'hash', 'offset', 'bytes'],
+  TAKEN: [33, 'frames'],
   ASK: [36, 'series'],
   LEASE: [37, 'blocks'],
   RECEIPT: [20, 'hub', 'epoch', 'timeMs', 'signature', 'logs'],
@@ -57,7 +58,8 @@ export const FRAMES = {
   BYE: [63, 'code', 'retryAfterMs'],
 };
 // And may be left out; `at` we read but do not send: when it was made.
-const MAY_FOLLOW = { HELLO: ['receipts'], ACK: ['at'], FEED_ACK: ['at'] };
+const MAY_FOLLOW = { HELLO: ['receipts'], ACK: ['at'], FEED_ACK: ['at'],
+  TAKEN: ['at'] };
 const BY_NUMBER = new Map(Object.entries(FRAMES).map(([name, [number, ...items]]) =>
   [number, { name, items }]));
 

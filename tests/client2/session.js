@@ -43,6 +43,7 @@ export class Session extends EventEmitter {
     this.origins = new Map(); // index on this connection -> { origin, publicKey }
     this.isLive = false; // WELCOME has been answered; the feed runs
     this.waiting = []; // scopes whose vectors are still to be asked for
+    this.taken = 0; // ENTRIES that came
     this.left = 0; // entries that stood behind a gap in this pass over the vectors
     this.passes = 0;
     this.sideBySide = { up: 0, down: 0 }; // C frames
@@ -289,6 +290,8 @@ export class Session extends EventEmitter {
         this.left += 1;
       }
     }
+    this.taken += 1;
+    this.send({ type: 'TAKEN', frames: this.taken });
   }
 
   // The chain can be computed where nothing of the range was filtered out. An entry that a verdict

@@ -151,6 +151,7 @@ export async function a_frame_out_of_turn_is_refused(world) {
   const vector = { type: 'VECTOR', scope: 0, from: null, to: null, logs: [] };
   equal(await one.refusal({ ...vector, scope: one.scope }), 104, 'VECTOR after a resume');
   equal(await one.refusal({ type: 'FEED_ACK', position: 99999 }), 104, 'FEED_ACK of more');
+  equal(await one.refusal({ type: 'TAKEN', frames: 0 }), 104, 'TAKEN while it is fed');
   equal(await one.refusal({ type: 'FEED', from: 0, to: 0, chain: ZEROS, runs: [] }), 104, 'FEED');
   equal(await one.refusal(one.push([one.entry()], { origin: 5 })), 101, 'an origin not in HELLO');
 

@@ -104,8 +104,13 @@ static void cut_image(fault_world *world)
 {
     pair_node *node = world_node(world, WORLD_EDGE);
     world_reset(world, WORLD_BIT(WORLD_EDGE));
-    for (int i = 0; i < 3; i++) (void)pair_crime(world->pair, 0, "just before the power went");
-    sim_disk_kill_at(node->disk, 6);
+    uint64_t before = 0;
+    for (int i = 0; i < 3; i++) {
+        before = sim_disk_counted(node->disk).calls;
+        (void)pair_crime(world->pair, 0, "just before the power went");
+    }
+    uint64_t whole = sim_disk_counted(node->disk).calls - before;
+    sim_disk_kill_at(node->disk, whole - 1); /* its sync is the last */
     hf_author author = {.actor = "PC 1", .wall_ms = pair_wall_ms(world->pair), .quality = 3};
     hf_buffer value = {0};
     hf_txn *txn;

@@ -46,7 +46,7 @@ void fuzz_one(const uint8_t *data, size_t size)
     hf_batch *batch;
     status = hf_batch_begin(store, pair_wall_ms(world->pair), &batch);
     assert(status == HF_OK);
-    status = hf_staged_put(batch, name.hash, packed);
+    status = hf_staged_put(batch, name.hash, 0, packed);
     assert(status == HF_OK);
     fuzz_count_from_here();
     status = hf_snapshot_load(batch, deflater, &name, 1);

@@ -360,6 +360,9 @@ bool sim_settled(sim_world *world)
         if (waits_for_snapshot(world, node)) return false;
         if (dot && dot->hollow >> i & 1)
             sim_observe_again(world, node); /* it may have come since */
+        if (dot && world->hub_lost_ms) /* a verdict that was lost came back by a device, perhaps */
+            sim_observe_again(world, &world->nodes[SIM_HUB]);
+        if (sim_over(world)) return false;
         if (dot && (!node->up || outstanding(world, node, &what))) return false;
         if (!sim_all_signed(world, node)) return false;
         if (waits_for_answers(world, node)) return false;

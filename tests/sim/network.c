@@ -209,11 +209,13 @@ static bool is_cut_off(const sim_world *world, const sim_link *link)
     return world->nodes[link->node].cut_off || (link->hub == SIM_HUB && world->hub_cut_off);
 }
 
-static bool knows_revoked(sim_world *world, sim_node *station, const sim_node *edge)
+static bool knows_revoked(sim_node *station, const sim_node *edge)
 {
     static hf_device device;
+    sim_disk_look(station->disk, true); /* it is we who ask */
     hf_status status = hf_device_by_key(station->store, edge->crypto.table.own_key_id, &device);
-    return sim_node_alive(world, station) && status == HF_OK && device.revoked;
+    sim_disk_look(station->disk, false);
+    return status == HF_OK && device.revoked;
 }
 
 static bool hub_accepts(sim_world *world, sim_link *link)
@@ -229,7 +231,7 @@ static bool hub_accepts(sim_world *world, sim_link *link)
     bool forgot = hf_hub_uploads_only(hub->hub); /* then it hands nothing out: meddle.c looks */
     if (is_centre && edge->revoked && !edge->perhaps_revoked && !forgot && status == HF_OK)
         sim_break(world, SIM_HONEST, "the hub lets %s in, which is revoked", edge->name);
-    if (!is_centre && status == HF_OK && knows_revoked(world, hub, edge))
+    if (!is_centre && status == HF_OK && knows_revoked(hub, edge))
         sim_break(world, SIM_HONEST, "%s lets %s in, and knows that it is revoked", hub->name,
                   edge->name);
     if (status != HF_OK) {

@@ -1,7 +1,7 @@
 /* thin.c: what is urgent goes first. In every world: did the hub get a device's entries in the
  * order of their lanes? And worlds of one kind more: no faults, one device behind a link of 40
  * kbit/s and a second's round trip, with bulk enough to fill it both ways for as long as the world
- * lasts. */
+ * lasts. In every other of them that device is new, and what fills its way down is a snapshot. */
 #include "world_private.h"
 
 #include <assert.h>
@@ -14,18 +14,23 @@ enum {
     NEAR = 2,        /* one with a good one, whose work the other is fed */
     URGENT_MAX_MS = 2000,
     URGENT_EVERY_MS = 2 * SIM_SECOND,
-    CUT_MS = 20 * SIM_SECOND,    /* until then all is set up */
-    STEADY_MS = 15 * SIM_SECOND, /* the link anew: how fast it is must show first */
+    BEFORE_MS = 10 * SIM_SECOND,  /* when others write what the snapshot has */
+    CUT_MS = 20 * SIM_SECOND,     /* until then all is set up */
+    GREETED_MS = 15 * SIM_SECOND, /* that it takes a new device to have the pack */
+    STEADY_MS = 15 * SIM_SECOND,  /* the link anew: how fast it is must show first */
     BULK_SIZE = 560,
     BULK_PER_SECOND = 10, /* some 6 kB, where the link takes 5 */
     BULK_BEFORE = 400,    /* written while the link is away: 50 s and more of it */
     REST_BEFORE = 300,
-    CUSTODY = 21, /* types of the pack, lanes 1, 3 and 5 */
+    SNAPSHOT_RECORDS = 1500, /* some 700 kB as they travel: more than two minutes */
+    SNAPSHOT_CHUNK = 64 * 1024,
+    FETCHING_MIN = 20, /* urgent entries that must meet it on its way */
+    CUSTODY = 21,      /* types of the pack, lanes 1, 3 and 5 */
     CRIME = 16,
     INTELLIGENCE = 25
 };
 
-typedef enum thin_step { STEP_CUT, STEP_BULK, STEP_URGENT } thin_step;
+typedef enum thin_step { STEP_BEFORE, STEP_CUT, STEP_BULK, STEP_URGENT } thin_step;
 
 /* ---- in every world ---- */
 
@@ -102,16 +107,43 @@ bool sim_is_thin(const sim_options *options)
     return options->seed % THIN_EVERY == 0;
 }
 
-void sim_thin_plan(sim_world *world)
+static bool is_new(const sim_world *world)
 {
-    sim_schedule(world, CUT_MS, SIM_THIN, 0, STEP_CUT);
+    return world->options->seed / THIN_EVERY % 2 == 0;
 }
 
-/* The link is lost, a day's work is written, and the link is made again. */
+void sim_thin_draw(sim_world *world)
+{
+    if (!is_new(world)) return;
+    world->swarm.snapshot_behind = SNAPSHOT_RECORDS / 2;
+    world->swarm.snapshot_chunk = SNAPSHOT_CHUNK;
+}
+
+void sim_thin_plan(sim_world *world)
+{
+    sim_schedule(world, 0, SIM_START, NEAR, 0);
+    if (!is_new(world)) {
+        sim_schedule(world, 0, SIM_START, THIN, 0);
+        sim_schedule(world, CUT_MS, SIM_THIN, 0, STEP_CUT);
+        return;
+    }
+    sim_schedule(world, BEFORE_MS, SIM_THIN, 0, STEP_BEFORE);
+    sim_schedule(world, CUT_MS, SIM_START, THIN, 0);
+    sim_schedule(world, CUT_MS + GREETED_MS, SIM_THIN, 0, STEP_CUT);
+}
+
+static void before(sim_world *world)
+{
+    for (int i = 0; i < SNAPSHOT_RECORDS && !sim_over(world); i++)
+        sim_write_text(world, &world->nodes[NEAR], CRIME, BULK_SIZE);
+}
+
+/* The link is lost, a day's work is written, and the link is made again. A new device keeps it. */
 static void cut(sim_world *world)
 {
     sim_node *thin = &world->nodes[THIN];
-    if (thin->link < SIM_LINKS_MAX) sim_link_break(world, &world->links[thin->link], true, true);
+    if (!is_new(world) && thin->link < SIM_LINKS_MAX)
+        sim_link_break(world, &world->links[thin->link], true, true);
     for (int i = 0; i < BULK_BEFORE && !sim_over(world); i++)
         sim_write_text(world, thin, CRIME, BULK_SIZE);
     for (int i = 0; i < REST_BEFORE && !sim_over(world); i++)
@@ -133,6 +165,9 @@ static void bulk(sim_world *world)
 static void urgent(sim_world *world)
 {
     sim_node *thin = &world->nodes[THIN];
+    hf_edge_status status;
+    hf_edge_status_get(thin->edge, &status);
+    if (status.fetching) world->on_thin.fetching++;
     world->on_thin.waiting++;
     sim_write_text(world, thin, CUSTODY, 12);
     sim_schedule(world, world->now_ms + sim_random_wait(&thin->random, URGENT_EVERY_MS), SIM_THIN,
@@ -143,6 +178,7 @@ void sim_on_thin(sim_world *world, uint32_t what)
 {
     if (world->calm) return;
     switch ((thin_step)what) {
+    case STEP_BEFORE: before(world); break;
     case STEP_CUT: cut(world); break;
     case STEP_BULK: bulk(world); break;
     case STEP_URGENT: urgent(world); break;
@@ -187,5 +223,7 @@ void sim_thin_judge(sim_world *world)
         sim_break(world, SIM_URGENT,
                   "of %zu urgent entries one in 100 took %u ms or more, %llu wait",
                   thin->urgent_count, p99, (unsigned long long)thin->waiting);
+    if (is_new(world) && thin->fetching < FETCHING_MIN)
+        sim_break(world, SIM_URGENT, "only %zu urgent entries met a snapshot", thin->fetching);
     judge_floor(world);
 }

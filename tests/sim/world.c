@@ -164,10 +164,7 @@ static void populate(sim_world *world)
         snprintf(name, sizeof name, "edge%u", i);
         sim_node *edge = sim_node_add(world, name, SIM_DEVICE);
         if (!sim_register(world, edge)) return;
-        if (world->thin) { /* what is written there has a plan of its own */
-            sim_schedule(world, 0, SIM_START, edge->index, 0);
-            continue;
-        }
+        if (world->thin) continue; /* they have a plan of their own */
         sim_schedule(world, sim_random_below(&world->random, 30 * SIM_SECOND), SIM_START,
                      edge->index, 0);
         sim_schedule(world, sim_random_wait(&world->random, world->swarm.write_ms), SIM_WRITE,
@@ -222,7 +219,10 @@ void sim_run(const sim_options *options, sim_result *result)
     sqlite3_vfs *usual = sqlite3_vfs_find(NULL);
     seed_sqlite(&seeder);
     world->thin = sim_is_thin(options);
-    if (!world->thin) sim_swarm_draw(world);
+    if (world->thin)
+        sim_thin_draw(world);
+    else
+        sim_swarm_draw(world);
     populate(world);
     if (world->thin)
         sim_thin_plan(world);

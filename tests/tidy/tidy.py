@@ -35,8 +35,9 @@ JOINS = ["platform/program_enrol.c"]  # of each program, and compiled into it, n
 PROGRAM = ["main.c", "cli.c", "commands*.c", "program.h"]  # joins a node to the platform
 STORE = ("store store_core record log vector feed apply cursor fold find history view "
          "write draft draft_write again again_delete origin guard verdict control head receipt "
-         "proof_write safe verify* digest check beside poison journal reference lease outage chunk "
-         "snapshot snapshot_load relay grants epoch fence backup refill coverage carry").split()
+         "proof_write safe verify* digest check beside gather poison journal reference lease outage "
+         "chunk snapshot snapshot_load relay grants scopes epoch fence backup refill coverage "
+         "carry").split()
 
 # Who alone may reach a library, directly or through our own headers.
 LIBRARIES = {

@@ -57,7 +57,7 @@ hf_status snap_try_load(kit *k, const snap *s, kit_node *to)
     assert_int_equal(hf_batch_begin(to->store, k->wall_ms, &batch), HF_OK);
     hf_status status = HF_OK;
     for (size_t i = 0; i < s->count && status == HF_OK; i++)
-        status = hf_staged_put(batch, s->names[i].hash, hf_buffer_bytes(&s->packed[i]));
+        status = hf_staged_put(batch, s->names[i].hash, 0, hf_buffer_bytes(&s->packed[i]));
     if (status == HF_OK) status = hf_snapshot_load(batch, deflater, s->names, s->count);
     if (status == HF_OK)
         status = hf_batch_commit(batch);

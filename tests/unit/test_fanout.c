@@ -58,6 +58,52 @@ static void the_feed_stops_at_its_window(void **state)
     pair_free(pair);
 }
 
+/* Its cursor is into a feed that the hub does not know: another life of it. */
+static void lose_place(pair_world *pair, hf_store *store)
+{
+    hf_cursor cursor;
+    bool found;
+    hf_batch *batch;
+    const hf_origin_id *hub = &hf_store_own_origin(pair->hub_node.store)->id;
+    assert_int_equal(hf_cursor_get(store, hub, &cursor, &found), HF_OK);
+    assert_true(found);
+    cursor.epoch[0] ^= 1;
+    assert_int_equal(hf_batch_begin(store, pair_wall_ms(pair), &batch), HF_OK);
+    assert_int_equal(hf_batch_cursor(batch, &cursor), HF_OK);
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+}
+
+static bool drop_taken(pair_world *pair, size_t edge, pair_way way, const hf_message *message)
+{
+    (void)pair;
+    (void)edge;
+    return way == PAIR_DOWN || message->type != HF_FRAME_TAKEN;
+}
+
+/* By vectors too: one that does not say what it has taken gets no more than an unknown link may. */
+static void what_is_lacking_waits_for_the_link(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    pair->nodes[1].offline = true;
+    pair_cut(pair, 1);
+    for (int n = 0; n < 700; n++) pair_crime(pair, 0, "While it was away");
+    pair_run(pair);
+    lose_place(pair, pair->nodes[1].store);
+    pair->nodes[1].offline = false;
+    pair_count_from_here(pair);
+    pair->tap = drop_taken;
+    pair_wait(pair, 2 * HF_REDIAL_MIN_MS);
+    size_t sent = pair->frames[PAIR_DOWN][HF_FRAME_ENTRIES];
+    assert_true(sent > 1 && edge_standing(pair, 1).entries < 200);
+    pair_wait(pair, HF_PACE_PATIENCE_MS / 2);
+    assert_int_equal(pair->frames[PAIR_DOWN][HF_FRAME_ENTRIES], sent);
+    pair->tap = NULL;
+    pair_wait(pair, HF_PACE_PATIENCE_MS);
+    assert_true(pair_equal(pair));
+    pair_free(pair);
+}
+
 /* The vector road: more logs and entries than one frame, holes among them, then live again. */
 static void a_device_that_cannot_resume_gets_what_it_lacks(void **state)
 {
@@ -76,18 +122,8 @@ static void a_device_that_cannot_resume_gets_what_it_lacks(void **state)
     pair_cut(pair, 1);
     pair->nodes[1].offline = true;
     pair_run(pair);
-    /* A cursor into a feed that the hub does not know: another life of it. */
-    hf_cursor cursor;
-    bool found;
-    hf_batch *batch;
     hf_store *store = pair->nodes[2].store;
-    const hf_origin_id *hub = &hf_store_own_origin(pair->hub_node.store)->id;
-    assert_int_equal(hf_cursor_get(store, hub, &cursor, &found), HF_OK);
-    assert_true(found);
-    cursor.epoch[0] ^= 1;
-    assert_int_equal(hf_batch_begin(store, pair_wall_ms(pair), &batch), HF_OK);
-    assert_int_equal(hf_batch_cursor(batch, &cursor), HF_OK);
-    assert_int_equal(hf_batch_commit(batch), HF_OK);
+    lose_place(pair, store);
     pair->nodes[2].offline = false;
     pair_count_from_here(pair);
     pair_wait(pair, 3 * HF_REDIAL_MIN_MS);
@@ -209,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_feed_stops_at_its_window),
+        cmocka_unit_test(what_is_lacking_waits_for_the_link),
         cmocka_unit_test(a_device_that_cannot_resume_gets_what_it_lacks),
         cmocka_unit_test(nothing_outside_its_grants_reaches_a_device),
         cmocka_unit_test(what_does_not_concern_a_device_costs_it_no_turn),

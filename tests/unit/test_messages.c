@@ -267,8 +267,8 @@ static json_t *chunk_json(const hf_message *message)
 {
     const hf_chunk_frame *chunk = &message->as.chunk;
     if (message->type == HF_FRAME_WANT)
-        return json_pack("{s:s,s:o,s:o}", "type", "WANT", "offer", number(chunk->offer), "hash",
-                         HEX(chunk->hash));
+        return json_pack("{s:s,s:o,s:o,s:o}", "type", "WANT", "offer", number(chunk->offer), "hash",
+                         HEX(chunk->hash), "offset", number(chunk->offset));
     return json_pack("{s:s,s:o,s:o,s:o}", "type", "CHUNK", "hash", HEX(chunk->hash), "offset",
                      number(chunk->offset), "bytes", hex_of(chunk->bytes));
 }
@@ -359,6 +359,8 @@ static json_t *small_json(const hf_message *message)
                          number(message->as.start.position), "chain", HEX(message->as.start.chain));
     case HF_FRAME_FEED_ACK:
         return json_pack("{s:s,s:o}", "type", "FEED_ACK", "position", number(message->as.position));
+    case HF_FRAME_TAKEN:
+        return json_pack("{s:s,s:o}", "type", "TAKEN", "frames", number(message->as.position));
     case HF_FRAME_RENEW: return json_pack("{s:s}", "type", "RENEW");
     case HF_FRAME_CERTIFICATE:
         return json_pack("{s:s,s:o,s:o}", "type", "CERTIFICATE", "certificate",

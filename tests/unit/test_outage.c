@@ -215,6 +215,37 @@ static void an_outage_whose_answer_was_lost_is_told_again_and_stands_once(void *
     pair_free(pair);
 }
 
+static void keep_outage(hf_store *store, uint64_t last_ms, size_t log_count)
+{
+    hf_buffer logs = {0};
+    hf_outage outage = {
+        .last_ms = last_ms, .noticed_ms = last_ms + 1, .ended_ms = last_ms + 2, .quality = 3};
+    memcpy(outage.seer, hf_store_own_origin(store)->key_id, sizeof outage.seer);
+    hf_write_array(&logs, log_count);
+    for (size_t i = 0; i < log_count; i++) {
+        hf_outage_log log = {.origin = hf_store_own_origin(store)->id, .lane = 3, .to = 1};
+        hf_write_outage_log(&logs, &log);
+    }
+    outage.logs = hf_buffer_bytes(&logs);
+    assert_int_equal(hf_outage_put(store, &outage), HF_OK);
+    hf_buffer_free(&logs);
+}
+
+/* One that has no room in a PROBE waits for the next, and so do shorter ones behind it: an answer
+ * is taken for all up to the last one that was told. */
+static void a_long_outage_is_not_passed_over_for_a_short_one(void **state)
+{
+    (void)state;
+    pair_world *pair = serving(1);
+    for (uint64_t at = 1; at <= 3; at++) keep_outage(pair->nodes[0].store, at, at == 2 ? 60 : 1);
+    pair_wait(pair, 2 * MINUTE_MS);
+    seen here = look(pair->nodes[0].store, NULL), there = look(pair->hub_node.store, NULL);
+    assert_int_equal(here.count, 3);
+    for (size_t i = 0; i < here.count; i++) assert_true(here.rows[i].told);
+    assert_int_equal(there.count, 3);
+    pair_free(pair);
+}
+
 static hf_status say_outage(pair_world *pair, const hf_origin_id *origin)
 {
     hf_buffer logs = {0}, items = {0}, raw = {0};
@@ -331,6 +362,7 @@ int main(void)
         cmocka_unit_test(an_outage_goes_on_through_a_restart_of_the_device),
         cmocka_unit_test(a_hub_that_was_killed_knows_how_long_it_was_away),
         cmocka_unit_test(an_outage_whose_answer_was_lost_is_told_again_and_stands_once),
+        cmocka_unit_test(a_long_outage_is_not_passed_over_for_a_short_one),
         cmocka_unit_test(nobody_tells_of_anothers_log),
         cmocka_unit_test(a_drill_refuses_its_unit_through_a_restart_and_ends_by_itself),
         cmocka_unit_test(a_drill_can_be_ended_early_and_leaves_other_units_alone),

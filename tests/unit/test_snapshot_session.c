@@ -38,18 +38,43 @@ static void crime_in(pair_world *pair, const char *name)
     hf_buffer_free(&value);
 }
 
-/* A hub that makes small snapshots early, and has something in two. */
-static pair_world *world(size_t edges)
+/* A hub that makes small snapshots early, and has something in two scopes. */
+static pair_world *world_of(size_t edges, uint32_t chunk_size)
 {
     pair_world *pair =
         pair_new_with(&(pair_options){.edge_count = edges, .scopes = SCOPES, .scope_count = 2});
     pair_shut(pair, &pair->hub_node);
     pair->behind_min = 20;
-    pair->chunk_size = 1024;
+    pair->chunk_size = chunk_size;
     pair_open(pair, &pair->hub_node);
     pair_wait(pair, 2 * HF_REDIAL_MIN_MS);
     for (int n = 0; n < BEFORE; n++) pair_crime(pair, 0, "Before anyone else came");
     for (int n = 0; n < 10; n++) crime_in(pair, "other");
+    pair_run(pair);
+    return pair;
+}
+
+static pair_world *world(size_t edges)
+{
+    return world_of(edges, 1024);
+}
+
+static char noise_letter(void)
+{
+    static uint64_t noise = 4411;
+    noise = noise * 6364136223846793005u + 1442695040888963407u;
+    return (char)('@' + (noise >> 58) % 60);
+}
+
+/* One with a chunk of some 10 kB, which takes many frames while little is known of the link. */
+static pair_world *world_of_much(size_t edges)
+{
+    pair_world *pair = world_of(edges, 0);
+    for (int n = 0; n < 300; n++) {
+        char text[9] = "";
+        for (size_t i = 0; i < 8; i++) text[i] = noise_letter();
+        pair_crime(pair, 0, text);
+    }
     pair_run(pair);
     return pair;
 }
@@ -225,6 +250,85 @@ static void a_power_cut_costs_one_part_at_most(void **state)
     pair_free(pair);
 }
 
+/* What the device asks for: of a chunk, what it has on disk need not come again. */
+static int64_t on_disk, asked_again;
+static bool cut_within_chunk(pair_world *pair, size_t edge, pair_way way, const hf_message *message)
+{
+    if (way == PAIR_UP && message->type == HF_FRAME_WANT) {
+        int64_t here = number(pair, edge, "SELECT coalesce(sum(length(bytes)),0) FROM staged");
+        if (message->as.chunk.offset > 0) asked_again++;
+        assert_true(message->as.chunk.offset <= here && here >= on_disk);
+        on_disk = here;
+    }
+    return cut_at_chunk(pair, edge, way, message);
+}
+
+/* Of a chunk that takes many frames, the power goes at each: it goes on where it was. */
+static void a_power_cut_within_a_chunk_costs_one_frame_at_most(void **state)
+{
+    (void)state;
+    pair_world *pair = world_of_much(2);
+    pair_new_disk(pair, &pair->nodes[1]);
+    pair->tap = cut_within_chunk;
+    on_disk = asked_again = 0;
+    pair_count_from_here(pair);
+    for (size_t cuts = 0; status_of(pair, 1).link != HF_LINK_IN_SYNC; cuts++) {
+        assert_true(cuts < 100);
+        chunks_left = 1;
+        int64_t before = number(pair, 1, "SELECT count(*) FROM staged");
+        pair_wait(pair, 2 * HF_REDIAL_MIN_MS);
+        if (status_of(pair, 1).link == HF_LINK_IN_SYNC) break;
+        assert_int_equal(number(pair, 1, "SELECT count(*) FROM staged"), before + 1);
+        pair_power_cut(pair, &pair->nodes[1]);
+    }
+    assert_true(asked_again >= 3);
+    pair->tap = NULL;
+    expect_in_sync(pair, 1);
+    pair_free(pair);
+}
+
+static bool deaf; /* from its first CHUNK on it does not say what it has taken */
+static bool drop_taken(pair_world *pair, size_t edge, pair_way way, const hf_message *message)
+{
+    (void)pair;
+    (void)edge;
+    if (way == PAIR_DOWN && message->type == HF_FRAME_CHUNK) deaf = true;
+    return way == PAIR_DOWN || message->type != HF_FRAME_TAKEN || !deaf;
+}
+
+/* One that does not say what it has taken gets a window's worth of a snapshot and no more. */
+static void a_snapshot_stops_at_its_window(void **state)
+{
+    (void)state;
+    enum { RECORDS = 1500, SIZE = 2000 };
+    pair_world *pair = world_of(2, 0);
+    for (int n = 0; n < RECORDS; n++) {
+        char text[SIZE + 1];
+        for (size_t i = 0; i < SIZE; i++) text[i] = noise_letter();
+        text[SIZE] = 0;
+        pair_crime(pair, 0, text);
+        if (n % 100 == 0) pair_run(pair);
+    }
+    pair_run(pair);
+    pair_new_disk(pair, &pair->nodes[1]);
+    deaf = false;
+    pair->tap = drop_taken;
+    pair_wait(pair, 5 * HF_REDIAL_MIN_MS);
+    static const char HERE[] = "SELECT coalesce(sum(length(bytes)),0) FROM staged";
+    int64_t before = -1, here = 0;
+    for (int n = 0; n < 10 && here != before; n++) {
+        before = here;
+        pair_wait(pair, HF_REDIAL_MIN_MS);
+        here = number(pair, 1, HERE);
+    }
+    assert_int_equal(here, before);
+    assert_true(deaf && here > 0 && here <= HF_FEED_WINDOW_BYTES);
+    pair->tap = NULL;
+    pair_wait(pair, HF_PACE_PATIENCE_MS);
+    expect_in_sync(pair, 1);
+    pair_free(pair);
+}
+
 static size_t parts;
 static bool count_parts(pair_world *pair, size_t edge, pair_way way, const hf_message *message)
 {
@@ -263,14 +367,14 @@ static void a_hub_that_starts_anew_goes_on_with_it(void **state)
 
 /* ---- bad parts ---- */
 
-static size_t spoil_left;
+static size_t spoil_left, offers_left;
 static bool spoil_chunk(pair_world *pair, size_t edge, pair_way way, const hf_message *message)
 {
     if (way == PAIR_UP || message->type != HF_FRAME_CHUNK || spoil_left == 0) return true;
     spoil_left--;
     hf_buffer raw = {0};
     hf_message spoilt = *message;
-    uint8_t bytes[4096];
+    static uint8_t bytes[HF_FRAME_TARGET_SIZE];
     size_t size = message->as.chunk.bytes.size;
     assert_true(size <= sizeof bytes);
     memcpy(bytes, message->as.chunk.bytes.data, size);
@@ -285,7 +389,7 @@ static bool spoil_chunk(pair_world *pair, size_t edge, pair_way way, const hf_me
 static void a_part_that_is_not_what_its_hash_says_is_fetched_again(void **state)
 {
     (void)state;
-    pair_world *pair = world(2);
+    pair_world *pair = world_of_much(2);
     pair_new_disk(pair, &pair->nodes[1]);
     spoil_left = 1;
     pair->tap = spoil_chunk;
@@ -298,7 +402,7 @@ static void a_part_that_is_not_what_its_hash_says_is_fetched_again(void **state)
 static void one_that_stays_wrong_is_reported_and_nothing_of_it_applies(void **state)
 {
     (void)state;
-    pair_world *pair = world(2);
+    pair_world *pair = world_of_much(2);
     pair_new_disk(pair, &pair->nodes[1]);
     spoil_left = SIZE_MAX;
     pair->tap = spoil_chunk;
@@ -307,6 +411,46 @@ static void one_that_stays_wrong_is_reported_and_nothing_of_it_applies(void **st
     assert_int_equal(number(pair, 1, "SELECT count(*) FROM staged"), 0);
     assert_int_equal(number(pair, 1, "SELECT count(*) FROM record WHERE scope=2"), 0);
     spoil_left = 0;
+    pair_wait(pair, HF_REDIAL_MAX_MS);
+    expect_in_sync(pair, 1);
+    pair_free(pair);
+}
+
+/* Two chunks of one hash would be two answers to one WANT. */
+static bool double_offer(pair_world *pair, size_t edge, pair_way way, const hf_message *message)
+{
+    hf_offered_scope scope;
+    hf_chunk_name chunk;
+    hf_buffer raw = {0}, names = {0}, scopes = {0};
+    if (way == PAIR_UP || message->type != HF_FRAME_OFFER || offers_left == 0) return true;
+    offers_left--;
+    hf_list walk = message->as.offer.scopes;
+    assert_true(hf_next_offered(&walk, &scope) && hf_next_chunk(&scope.chunks, &chunk));
+    hf_write_chunk_name(&names, &chunk);
+    hf_write_chunk_name(&names, &chunk);
+    scope.chunks = (hf_list){hf_buffer_bytes(&names), 2};
+    hf_write_offered_scope(&scopes, &scope);
+    hf_message twice = *message;
+    twice.as.offer.scopes = (hf_list){hf_buffer_bytes(&scopes), 1};
+    hf_message_write(&raw, &twice);
+    assert_int_equal(pair_tell(pair, edge, &raw), HF_OK);
+    hf_buffer_free(&raw);
+    hf_buffer_free(&names);
+    hf_buffer_free(&scopes);
+    return false;
+}
+
+static void an_offer_with_one_hash_twice_is_refused(void **state)
+{
+    (void)state;
+    pair_world *pair = world(2);
+    pair_new_disk(pair, &pair->nodes[1]);
+    offers_left = 1;
+    pair->tap = double_offer;
+    for (int i = 0; i < 5000 && !strstr(status_of(pair, 1).last_error, "twice"); i++)
+        pair_step(pair);
+    assert_int_equal(offers_left, 0);
+    assert_non_null(strstr(status_of(pair, 1).last_error, "twice"));
     pair_wait(pair, HF_REDIAL_MAX_MS);
     expect_in_sync(pair, 1);
     pair_free(pair);
@@ -446,9 +590,12 @@ int main(void)
         cmocka_unit_test(one_that_is_not_far_behind_is_fed),
         cmocka_unit_test(one_that_was_away_too_long_keeps_what_it_wrote),
         cmocka_unit_test(a_power_cut_costs_one_part_at_most),
+        cmocka_unit_test(a_power_cut_within_a_chunk_costs_one_frame_at_most),
+        cmocka_unit_test(a_snapshot_stops_at_its_window),
         cmocka_unit_test(a_hub_that_starts_anew_goes_on_with_it),
         cmocka_unit_test(a_part_that_is_not_what_its_hash_says_is_fetched_again),
         cmocka_unit_test(one_that_stays_wrong_is_reported_and_nothing_of_it_applies),
+        cmocka_unit_test(an_offer_with_one_hash_twice_is_refused),
         cmocka_unit_test(a_hash_opens_no_other_scope),
         cmocka_unit_test(status_says_how_many_parts_are_here_of_how_many),
         cmocka_unit_test(what_is_written_meanwhile_follows),
