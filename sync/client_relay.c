@@ -172,7 +172,8 @@ hf_status hf_client_relays_look(hf_client *client)
     if (status == HF_OK) status = forget_recent(client);
     if (status != HF_OK) return status;
     uint64_t filled = hf_relay_filled(client->store);
-    if (filled != client->relays.filled) client->relays.number = 0; /* it may have been waited for */
+    if (filled != client->relays.filled)
+        client->relays.number = 0; /* it may have been waited for */
     client->relays.filled = filled;
     return hf_relay_each(client->store, &client->relays.number, look_at, client);
 }
@@ -426,8 +427,8 @@ static hf_status look_for_stations(hf_client *client)
     return status;
 }
 
-/* The centre may feed what stands behind a gap in what it has: it lost a part, or was brought a part
- * by who saw only that. Then this says nothing, and its acknowledgement does: protocol.md 4,
+/* The centre may feed what stands behind a gap in what it has: it lost a part, or was brought a
+ * part by who saw only that. Then this says nothing, and its acknowledgement does: protocol.md 4,
  * Stations. So it is asked, where the gap is here too; what we hold, and it does not, goes up. */
 static hf_status run_proves(hf_client *client, bool *proves)
 {
@@ -437,8 +438,7 @@ static hf_status run_proves(hf_client *client, bool *proves)
     *proves = true;
     if (!relays->on || log.seq <= relays->run_acked) return HF_OK;
     hf_status status = hf_log_dense(client->store, log.origin_no, log.lane, &dense);
-    if (status == HF_OK)
-        status = hf_relay_count(client->store, &log, relays->run_acked, &count);
+    if (status == HF_OK) status = hf_relay_count(client->store, &log, relays->run_acked, &count);
     *proves = dense >= log.seq && count <= relays->run_entries;
     return status == HF_OK && dense < log.seq ? ask_of(client, &log) : status;
 }
