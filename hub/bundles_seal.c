@@ -199,7 +199,8 @@ static hf_status add_log(sealing *s, const hf_relay_log *log)
         if (status == HF_OK && !s->full) after = head.seq;
     }
     if (after > from) note_cover(s, log, after);
-    return status == HF_ERR_NOT_FOUND || status == HF_ERR_LIMIT ? HF_OK : status;
+    bool ends = status == HF_ERR_NOT_FOUND || status == HF_ERR_DENIED || status == HF_ERR_LIMIT;
+    return ends ? HF_OK : status;
 }
 
 static hf_status keep_log(void *context, const hf_relay_log *log)

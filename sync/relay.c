@@ -53,6 +53,11 @@ hf_status hf_relay_each(hf_store *store, uint64_t *number, hf_relay_visitor visi
     return status;
 }
 
+uint64_t hf_relay_filled(const hf_store *store)
+{
+    return store->filled;
+}
+
 hf_status hf_relay_unknown(hf_store *store, const hf_origin_id *hub, hf_relay_visitor visit,
                            void *context)
 {
@@ -183,12 +188,23 @@ typedef struct group_walk {
     hf_buffer *bodies, *withheld;
     uint64_t seq, until;
     size_t entries, withheld_count;
+    bool emptied; /* the next is here by its hashes alone */
 } group_walk;
+
+static hf_status is_emptied(const hf_entry *entry, bool *emptied)
+{
+    hf_entry_body body;
+    hf_status status = hf_entry_parse(entry->body, &body);
+    *emptied = status == HF_OK && body.erased_count > 0 && body.erased_count == body.part_count;
+    return status;
+}
 
 static hf_status add_entry(void *context, const hf_entry *entry)
 {
     group_walk *walk = context;
     if (walk->seq >= walk->until || entry->dot.seq != walk->seq + 1) return HF_ERR_LIMIT;
+    hf_status status = entry->withheld ? is_emptied(entry, &walk->emptied) : HF_OK;
+    if (status != HF_OK || walk->emptied) return status != HF_OK ? status : HF_ERR_LIMIT;
     hf_write_raw(walk->bodies, entry->body);
     walk->seq = entry->dot.seq;
     walk->entries++;
@@ -214,6 +230,7 @@ hf_status hf_relay_group(hf_store *store, const hf_relay_log *log, const hf_head
                       .bodies = {hf_buffer_bytes(bodies), walk.entries},
                       .withheld = {hf_buffer_bytes(withheld), walk.withheld_count},
                       .head = *head};
+    if (walk.emptied) return HF_ERR_DENIED;
     if (walk.seq != head->seq) return HF_ERR_NOT_FOUND;
     return bodies->size > RELAY_BYTES_MAX ? HF_ERR_LIMIT : HF_OK;
 }

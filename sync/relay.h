@@ -25,6 +25,8 @@ typedef hf_status (*hf_relay_visitor)(void *context, const hf_relay_log *log);
 /* Each log with a head whose number is above *number, which then becomes the highest there is. */
 HF_MUST_CHECK hf_status hf_relay_each(hf_store *store, uint64_t *number, hf_relay_visitor visit,
                                       void *context);
+/* How often a body came after its hashes: until then its log does not go up from here. */
+uint64_t hf_relay_filled(const hf_store *store);
 /* Each log with a head of which the upstream `hub` must say how far it has it, before more of it
  * goes up, or because nothing else would say so. */
 HF_MUST_CHECK hf_status hf_relay_unknown(hf_store *store, const hf_origin_id *hub,
@@ -47,7 +49,7 @@ HF_MUST_CHECK hf_status hf_relay_next(hf_store *store, const hf_relay_log *log, 
                                       uint32_t entries, size_t bytes, hf_head *out);
 /* The entries after `after` up to that head, as RELAY carries them; its `origin` is the caller's to
  * fill in. `bodies` and `withheld` are scratch. HF_ERR_NOT_FOUND: we hold the log in part;
- * HF_ERR_LIMIT: its author signed too seldom. */
+ * HF_ERR_DENIED: one of them by its hashes alone; HF_ERR_LIMIT: its author signed too seldom. */
 HF_MUST_CHECK hf_status hf_relay_group(hf_store *store, const hf_relay_log *log,
                                        const hf_head *head, uint64_t after, hf_buffer *bodies,
                                        hf_buffer *withheld, hf_relay *out);

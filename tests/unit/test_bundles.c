@@ -62,7 +62,8 @@ static hf_place place_of(tiers *t, size_t node, size_t writer, uint64_t seq)
 /* One who writes, and devices that may see nothing of what she writes. */
 static tiers *with_mules(void)
 {
-    tiers *t = tiers_new(1);
+    static const char *const scopes[] = {"beat", "yard"};
+    tiers *t = tiers_new_in(1, scopes, 2);
     assert_int_equal(tiers_add_device(t, "mule", "yard"), MULE);
     assert_int_equal(tiers_add_device(t, "other", "yard"), OTHER);
     return t;

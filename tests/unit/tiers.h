@@ -45,11 +45,14 @@ struct tiers {
     hf_buffer scratch;
 };
 
-/* The station and all devices are enrolled at the centre, with scope "beat", the station with
- * "yard" too; the devices then dial the station. All in sync. */
+/* The station and all devices are enrolled at the centre, with scope "beat"; the devices then dial
+ * the station. All in sync. */
 tiers *tiers_new(size_t edge_count);
-size_t tiers_add_station(tiers *t, const char *name); /* another; its place */
-/* A device at the station that holds this scope, "beat" or "yard", alone. */
+/* The same with more scopes, of which "beat" is one. */
+tiers *tiers_new_in(size_t edge_count, const char *const *scopes, size_t scope_count);
+/* Another station, with "beat" and "yard"; its place. */
+size_t tiers_add_station(tiers *t, const char *name);
+/* A device at the first station that is granted this one scope. */
 size_t tiers_add_device(tiers *t, const char *name, const char *scope);
 void tiers_free(tiers *t);
 uint64_t tiers_wall_ms(const tiers *t);
