@@ -123,9 +123,12 @@ hf_status hf_upstream_turn(hf_upstream *upstream)
     hf_status status = hf_edge_turn(upstream->node, hub->now_ms, hub->wall_ms);
     upstream->heads_came += hf_head_newest(hub->store) - heads;
     bool open = hf_client_session(client)->state == HF_SESSION_OPEN;
-    if (status == HF_OK && open && !upstream->welcomed) status = read_scopes(upstream);
+    bool fresh = open && !upstream->welcomed;
+    if (status == HF_OK && fresh) status = read_scopes(upstream);
     upstream->welcomed = open && status == HF_OK;
-    if (status == HF_OK && hf_client_control_came(client)) status = close_revoked(hub);
+    bool came = hf_client_control_came(client);
+    if (status == HF_OK && came) status = close_revoked(hub);
+    if (came || fresh) hf_renew_again(hub); /* what was asked for on a link that ended is not */
     if (status == HF_OK && hf_client_centre_lost(client))
         hf_hub_part(hub); /* WELCOME says what counts */
     if (status == HF_OK) status = hf_client_relayed(client, tell_author, hub);
