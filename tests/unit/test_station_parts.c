@@ -110,11 +110,57 @@ static void what_is_fed_from_behind_a_gap_says_nothing_of_the_gap(void **state)
     tiers_free(t);
 }
 
+static void lose_beside(tiers *t, const char *end)
+{
+    size_t *size;
+    if (sim_disk_rot(t->nodes[STATION].disk, end, &size)) *size = 0;
+}
+
+/* It may have forgotten who was revoked. Nothing of that is its own word, so nobody has to say what
+ * is lost: while the centre is dark it takes what is brought, and after that it serves. */
+static void a_restored_station_serves_once_it_has_heard_the_centre(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    const uint8_t *stolen = t->nodes[FIRST + 1].crypto.table.own_key_id;
+    tiers_shut(t, STATION);
+    sim_image *image = sim_disk_copy(t->nodes[STATION].disk, "\x01");
+    assert_non_null(image);
+    tiers_open(t, STATION);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    hf_record_id here = tiers_crime(t, FIRST, "Held at the station");
+    assert_int_equal(
+        hf_hub_revoke(t->nodes[CENTRE].hub, "edge1", "an operator", "lost", tiers_wall_ms(t)),
+        HF_OK);
+    tiers_run(t);
+    tiers_shut(t, STATION);
+    assert_true(sim_disk_restore(t->nodes[STATION].disk, image));
+    sim_image_free(image);
+    lose_beside(t, ".guard");
+    lose_beside(t, ".fence");
+    for (size_t i = STATION; i < t->count; i++) t->nodes[i].offline = true;
+    tiers_open(t, STATION);
+    hf_hub *hub = t->nodes[STATION].hub;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_true(hf_hub_uploads_only(hub));
+    assert_true(hf_hub_admits(hub, stolen)); /* it knows no better */
+    t->nodes[STATION].offline = t->nodes[FIRST].offline = false;
+    tiers_wait(t, 2 * HF_REDIAL_MAX_MS);
+    assert_false(hf_hub_uploads_only(hub));
+    assert_false(hf_hub_admits(hub, stolen));
+    hf_record_id later = tiers_crime(t, FIRST, "Later");
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_string_equal(tiers_summary(t, CENTRE, &later), "Later");
+    assert_string_equal(tiers_summary(t, STATION, &here), "Held at the station");
+    tiers_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes_alone_are_not_relayed),
         cmocka_unit_test(what_is_fed_from_behind_a_gap_says_nothing_of_the_gap),
+        cmocka_unit_test(a_restored_station_serves_once_it_has_heard_the_centre),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
