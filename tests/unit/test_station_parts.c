@@ -110,6 +110,42 @@ static void what_is_fed_from_behind_a_gap_says_nothing_of_the_gap(void **state)
     tiers_free(t);
 }
 
+static hf_status is_in_a_wrong_lane(void *context, const hf_entry_body *entry, uint32_t *reason)
+{
+    (void)context;
+    *reason = entry->erased_count == entry->part_count ? 0 : HF_REASON_LANE;
+    return HF_OK;
+}
+
+/* Only its body shows that a write is not allowed; until then nobody can tell. */
+static void what_came_by_its_hashes_is_judged_once_it_is_whole(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    hf_store *centre = t->nodes[CENTRE].store, *from = t->nodes[FIRST].store;
+    const hf_origin_row *own = hf_store_own_origin(from);
+    hf_batch *batch;
+    hf_applied_entry applied;
+    hf_entry_body entry;
+    taken it = {.seq = 1};
+    t->nodes[FIRST].offline = true;
+    tiers_cut(t, FIRST);
+    hf_record_id record = tiers_crime(t, FIRST, "In a wrong lane");
+    bring(t, CENTRE, 1, true, false);
+    assert_int_equal(hf_log_read(from, own->no, HF_LANE_CRIME, 0, 1, on_entry, &it), HF_OK);
+    assert_int_equal(hf_entry_parse(hf_buffer_bytes(&it.body), &entry), HF_OK);
+    assert_int_equal(hf_batch_begin(centre, tiers_wall_ms(t), &batch), HF_OK);
+    assert_int_equal(hf_batch_judged(batch, hf_origin_by_id(centre, &own->id), HF_LANE_CRIME,
+                                     &entry, is_in_a_wrong_lane, NULL, &applied),
+                     HF_OK);
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+    assert_int_equal(applied.what, HF_APPLIED_WITHHELD);
+    assert_int_equal(applied.reason, HF_REASON_LANE);
+    assert_string_equal(tiers_summary(t, CENTRE, &record), "");
+    hf_buffer_free(&it.body);
+    tiers_free(t);
+}
+
 static void lose_beside(tiers *t, const char *end)
 {
     size_t *size;
@@ -160,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes_alone_are_not_relayed),
         cmocka_unit_test(what_is_fed_from_behind_a_gap_says_nothing_of_the_gap),
+        cmocka_unit_test(what_came_by_its_hashes_is_judged_once_it_is_whole),
         cmocka_unit_test(a_restored_station_serves_once_it_has_heard_the_centre),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
