@@ -34,7 +34,7 @@ static hf_place place_at(tiers *t, size_t node, size_t writer, uint64_t seq)
 /* ---- taps ---- */
 
 typedef struct losing {
-    size_t node;    /* of whose frames */
+    size_t node;     /* of whose frames */
     uint8_t type;    /* these, */
     uint8_t or_type; /* and these; 0: no others */
     bool down;       /* ... this way */
@@ -72,10 +72,8 @@ static void write_three(tiers *t, hf_record_id records[3])
 /* While what was lost cannot go up again, nobody is told that the centre has it; then it has. */
 static void expect_fallen_and_back(tiers *t, const hf_record_id records[3])
 {
-    losing relays = {.node = STATION,
-                     .type = HF_FRAME_RELAY,
-                     .or_type = HF_FRAME_REFILL,
-                     .at_most = SIZE_MAX};
+    losing relays = {
+        .node = STATION, .type = HF_FRAME_RELAY, .or_type = HF_FRAME_REFILL, .at_most = SIZE_MAX};
     assert_string_equal(tiers_summary(t, CENTRE, &records[2]), "");
     tap(t, &relays);
     tiers_wait(t, HF_REDIAL_MAX_MS);
@@ -145,6 +143,27 @@ static void what_was_acknowledged_and_not_yet_fed_past_is_asked_after(void **sta
     tiers_wait(t, HF_REDIAL_MAX_MS);
     for (int i = 0; i < 3; i++)
         assert_string_equal(tiers_summary(t, CENTRE, &records[i]), "Lost at the centre");
+    assert_true(tiers_equal(t));
+    tiers_free(t);
+}
+
+/* The heads that it went up under are gone; its author signed for more since, or the same. */
+static void what_a_centre_lost_goes_up_again_under_the_newest_head(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    hf_record_id records[3];
+    losing refills = {.node = STATION, .type = HF_FRAME_REFILL, .at_most = SIZE_MAX};
+    sim_image *image = tiers_image(t, CENTRE, ".guard");
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    write_three(t, records);
+    tap(t, &refills); /* that way would bring it too */
+    t->relayed = 0;
+    tiers_set_back(t, CENTRE, image);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(t->relayed, 3);
+    assert_string_equal(tiers_summary(t, CENTRE, &records[2]), "Lost at the centre");
+    assert_int_equal(place_at(t, FIRST, FIRST, 3), HF_PLACE_HUB);
     assert_true(tiers_equal(t));
     tiers_free(t);
 }
@@ -256,6 +275,7 @@ int main(void)
         cmocka_unit_test(what_a_set_back_centre_lost_goes_up_again_and_falls_back_meanwhile),
         cmocka_unit_test(a_loss_that_the_centre_did_not_notice_is_made_good_too),
         cmocka_unit_test(what_was_acknowledged_and_not_yet_fed_past_is_asked_after),
+        cmocka_unit_test(what_a_centre_lost_goes_up_again_under_the_newest_head),
         cmocka_unit_test(a_station_that_speaks_by_a_former_centre_is_not_believed),
         cmocka_unit_test(a_single_relay_that_was_lost_is_noticed_and_goes_again),
         cmocka_unit_test(an_author_hears_that_another_brought_his_work_to_the_centre),
