@@ -130,6 +130,41 @@ static void nothing_goes_twice(void **state)
     tiers_free(t);
 }
 
+/* What a device's link carries, both ways, from its dialling `hub` until all is quiet. */
+static size_t cost_of_going(tiers *t, size_t hub)
+{
+    tiers_go_to(t, FIRST, hub);
+    t->bytes[FIRST] = 0;
+    tiers_wait(t, 3 * HF_REDIAL_MIN_MS);
+    assert_non_null(t->nodes[FIRST].peer);
+    return t->bytes[FIRST];
+}
+
+/* A hub that it knows goes on where it left off: with what came since by that hub's own count, of
+ * which the device may hold some already. At a hub that it never met, a vector for each scope. */
+static void to_change_hubs_costs_what_was_written_meanwhile(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 300, QUIET_MAX = 1500, EACH_MAX = 100 };
+    tiers *t = tiers_new(2);
+    size_t first = cost_of_going(t, CENTRE);
+    size_t back = cost_of_going(t, STATION);
+    size_t again = cost_of_going(t, CENTRE);
+    (void)cost_of_going(t, STATION);
+    for (int i = 0; i < ENTRIES; i++) (void)tiers_crime(t, SECOND, "Meanwhile");
+    tiers_run(t);
+    assert_int_equal(tiers_standing(t, FIRST).entries, tiers_standing(t, SECOND).entries);
+    size_t after = cost_of_going(t, CENTRE);
+    print_message("note: to change hubs: %zu bytes at a first visit, %zu and %zu when nothing was "
+                  "written, %zu with %d entries that it had\n",
+                  first, back, again, after, ENTRIES);
+    assert_in_range(first, 1, 2 * QUIET_MAX);
+    assert_in_range(back, 1, QUIET_MAX);
+    assert_in_range(again, 1, QUIET_MAX);
+    assert_in_range(after, 1, QUIET_MAX + (size_t)ENTRIES * EACH_MAX);
+    tiers_free(t);
+}
+
 /* ---- a relay that cheats ---- */
 
 typedef struct cheat {
@@ -309,6 +344,7 @@ int main(void)
         cmocka_unit_test(a_receipt_is_the_stations_until_the_centre_has_it),
         cmocka_unit_test(a_day_in_the_dark_comes_back_whole),
         cmocka_unit_test(nothing_goes_twice),
+        cmocka_unit_test(to_change_hubs_costs_what_was_written_meanwhile),
         cmocka_unit_test(an_altered_entry_is_refused_and_blocks_nothing),
         cmocka_unit_test(a_log_cut_short_is_refused_and_blocks_nothing),
         cmocka_unit_test(a_forged_head_is_refused_and_blocks_nothing),

@@ -192,6 +192,7 @@ static bool look(tiers *t, size_t index, bool down, hf_bytes *message, hf_buffer
     assert_int_equal(hf_frame_open(t->deflater, *message, &t->scratch, &raw), HF_OK);
     assert_int_equal(hf_message_read(raw, &frame), HF_OK);
     (down ? t->down : t->up)[frame.type % 64]++;
+    t->bytes[index] += message->size;
     if (frame.type == HF_FRAME_RELAY) t->relayed += frame.as.relay.bodies.count;
     bool passes = !t->tap || t->tap(t, index, down, &frame, &instead);
     if (passes && instead.size) {

@@ -39,8 +39,9 @@ struct tiers {
     hf_authority authority;
     tiers_tap tap;
     void *context;
-    size_t up[64], down[64]; /* frames by type, over all links */
-    size_t relayed;          /* entries that went up in RELAY; one without any only asks */
+    size_t up[64], down[64];       /* frames by type, over all links */
+    size_t bytes[TIERS_NODES_MAX]; /* of messages, over its own link, both ways */
+    size_t relayed;                /* entries that went up in RELAY; one without any only asks */
     hf_deflater *deflater;
     hf_buffer scratch;
 };
