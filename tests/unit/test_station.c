@@ -130,6 +130,25 @@ static void nothing_goes_twice(void **state)
     tiers_free(t);
 }
 
+/* What was acknowledged last may be asked after on the next link; then the feed is past it, which
+ * is sign enough. Else a station would ask after each log that there ever was, at each link. */
+static void what_is_long_at_the_centre_is_not_asked_after(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    (void)tiers_crime(t, FIRST, "Once");
+    (void)tiers_crime(t, SECOND, "Once, too");
+    tiers_run(t);
+    for (int i = 0; i < 3; i++) {
+        t->up[HF_FRAME_RELAY] = 0;
+        tiers_power_cut(t, STATION);
+        tiers_wait(t, HF_REDIAL_MAX_MS);
+        assert_non_null(t->nodes[STATION].peer);
+        assert_in_range(t->up[HF_FRAME_RELAY], 0, i == 0 ? 2 : 0);
+    }
+    tiers_free(t);
+}
+
 /* What a device's link carries, both ways, from its dialling `hub` until all is quiet. */
 static size_t cost_of_going(tiers *t, size_t hub)
 {
@@ -344,6 +363,7 @@ int main(void)
         cmocka_unit_test(a_receipt_is_the_stations_until_the_centre_has_it),
         cmocka_unit_test(a_day_in_the_dark_comes_back_whole),
         cmocka_unit_test(nothing_goes_twice),
+        cmocka_unit_test(what_is_long_at_the_centre_is_not_asked_after),
         cmocka_unit_test(to_change_hubs_costs_what_was_written_meanwhile),
         cmocka_unit_test(an_altered_entry_is_refused_and_blocks_nothing),
         cmocka_unit_test(a_log_cut_short_is_refused_and_blocks_nothing),
