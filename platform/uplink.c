@@ -22,10 +22,10 @@ struct hf_uplink {
     hf_loop *loop;
     line lines[HF_UPLINK_HUBS_MAX]; /* best first */
     const line *current;            /* whose connection is ours */
-    const line *dialled; /* being dialled, for the link or for a better one; NULL: none */
-    hf_conn *conn;       /* NULL while there is none */
-    bool ending;
-    uint8_t *out; /* the one message that waits to be written */
+    const line *dialled;    /* being dialled, for the link or for a better one; NULL: none */
+    hf_conn *conn;          /* NULL while there is none */
+    bool ending, certified; /* a new certificate came, and nobody asked since */
+    uint8_t *out;           /* the one message that waits to be written */
     size_t out_size;
     hf_validity hub_valid;
     hf_link_state shown; /* the state that was last logged */
@@ -225,9 +225,17 @@ static void take_certificate(hf_uplink *u)
     hf_status status = hf_keys_replace(home->keys, home->certificate, der);
     for (size_t i = 0; i < u->options.hub_count && status == HF_OK; i++)
         u->lines[i].certified_anew = true;
+    u->certified = status == HF_OK;
     hf_edge_certificate_kept(u->options.edge, status == HF_OK);
     hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_ERROR, "certificate-renewed", "status=%s",
            hf_status_name(status));
+}
+
+bool hf_uplink_certified(hf_uplink *uplink)
+{
+    bool certified = uplink->certified;
+    uplink->certified = false;
+    return certified;
 }
 
 void hf_uplink_turn(hf_uplink *uplink, hf_status status, uint64_t now_ms)

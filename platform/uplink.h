@@ -32,6 +32,10 @@ void hf_uplink_turn(hf_uplink *uplink, hf_status status, uint64_t now_ms);
 /* The node's deadline; one that is past while a dial is under way is that of the dial, which says
  * itself how it ends: UINT64_MAX. */
 uint64_t hf_uplink_deadline_ms(const hf_uplink *uplink, uint64_t now_ms);
+/* True once after a renewed certificate came to be on disk: whoever shows it elsewhere reads it
+ * anew.
+ */
+bool hf_uplink_certified(hf_uplink *uplink);
 bool hf_uplink_connected(const hf_uplink *uplink);
 hf_validity hf_uplink_hub_validity(const hf_uplink *uplink); /* of the hub's certificate */
 /* Why the last dial failed, in words; "" when it did not. */

@@ -388,10 +388,14 @@ hf_status hf_client_relay_acked(hf_client *client, hf_batch *batch, const hf_ack
     if (place >= client->relays.count) return HF_ERR_PROTOCOL;
     const hf_origin_row *row = client->relays.origins[place];
     const hf_origin_id *hub = &client->download.cursor.hub;
-    hf_status status = lower(client, batch, row, acked);
+    hf_log_state before;
+    hf_status status = hf_log_state_get(client->store, row->no, acked->lane, &before);
+    if (status == HF_OK) status = lower(client, batch, row, acked);
     if (status == HF_OK)
         status = hf_batch_acked(batch, hub, row, acked->lane, acked->durable, acked->central);
-    if (status == HF_OK && acked->durable) status = note_recent(client, row->no, acked->lane);
+    /* An answer that says what we knew is not news: else it would be asked for on each link. */
+    if (status == HF_OK && acked->durable > before.acked)
+        status = note_recent(client, row->no, acked->lane);
     if (status == HF_OK) status = news_of(client, row, acked->lane);
     return status == HF_OK ? hf_relay_done(batch, row, acked->lane, acked->durable) : status;
 }

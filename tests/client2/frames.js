@@ -38,6 +38,8 @@ export const FRAMES = {
   HEADS: [15, 'heads', 'number'],
   RENEW: [16],
   CERTIFICATE: [17, 'certificate', 'text'],
+  RELAY: [18, 'origin', 'lane', 'bodies', 'withheld', 'seq', 'hlc', 'root', 'signature'],
+  RENEW_FOR: [19, 'keyId'],
   OFFER: [30, 'number', 'position', 'chain', 'scopes'],
   WANT: [31, 'offer', 'hash', 'offset'],
   CHUNK: [32, 'hash', 'offset', 'bytes'],
@@ -54,7 +56,7 @@ export const FRAMES = {
   BYE: [63, 'code', 'retryAfterMs'],
 };
 // And may be left out; `at` we read but do not send: when it was made.
-const MAY_FOLLOW = { HELLO: ['receipts'], ACK: ['at'], FEED_ACK: ['at'],
+const MAY_FOLLOW = { HELLO: ['receipts'], WELCOME: ['former', 'centre'], ACK: ['at'], FEED_ACK: ['at'],
   TAKEN: ['at'] };
 const BY_NUMBER = new Map(Object.entries(FRAMES).map(([name, [number, ...items]]) =>
   [number, { name, items }]));

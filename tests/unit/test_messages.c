@@ -104,14 +104,22 @@ static json_t *welcome_json(const hf_welcome *welcome)
     for (hf_list list = welcome->scopes; hf_next_scope(&list, &scope);)
         json_array_append_new(scopes, json_pack("[o,o,b]", number(scope.number),
                                                 text_of(scope.name), scope.may_write));
-    return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:[o,o],s:o}", "type", "WELCOME",
-                     "protocol", number(welcome->protocol), "implementation",
-                     text_of(welcome->implementation), "hub", HEX(welcome->hub.bytes), "epoch",
-                     HEX(welcome->epoch), "position", number(welcome->position), "chain",
-                     HEX(welcome->chain), "wall_ms", number(welcome->wall_ms), "yours", yours,
-                     "scopes", scopes, "verdict", welcome->verdict, "window",
-                     number(welcome->window_entries), number(welcome->window_bytes), "pack",
-                     number(welcome->pack_version));
+    json_t *out = json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:[o,o],s:o}", "type",
+                            "WELCOME", "protocol", number(welcome->protocol), "implementation",
+                            text_of(welcome->implementation), "hub", HEX(welcome->hub.bytes),
+                            "epoch", HEX(welcome->epoch), "position", number(welcome->position),
+                            "chain", HEX(welcome->chain), "wall_ms", number(welcome->wall_ms),
+                            "yours", yours, "scopes", scopes, "verdict", welcome->verdict, "window",
+                            number(welcome->window_entries), number(welcome->window_bytes), "pack",
+                            number(welcome->pack_version));
+    json_t *former = json_array();
+    hf_origin_id name;
+    for (hf_list list = welcome->former; hf_next_origin_id(&list, &name);)
+        json_array_append_new(former, HEX(name.bytes));
+    if (welcome->former.count || welcome->has_centre) json_object_set(out, "former", former);
+    if (welcome->has_centre) json_object_set_new(out, "centre", HEX(welcome->centre.bytes));
+    json_decref(former);
+    return out;
 }
 
 static json_t *vector_json(const hf_vector *vector)
@@ -146,6 +154,21 @@ static json_t *push_json(const hf_push *push)
         json_array_append_new(bodies, hex_of(walk.body));
     return json_pack("{s:s,s:i,s:i,s:o}", "type", "PUSH", "origin", push->origin, "lane",
                      push->lane, "bodies", bodies);
+}
+
+static json_t *relay_json(const hf_relay *relay)
+{
+    const hf_head *head = &relay->head;
+    json_t *bodies = json_array(), *withheld = json_array();
+    uint64_t seq;
+    for (hf_bodies walk = hf_bodies_of_relay(relay); hf_next_body(&walk);)
+        json_array_append_new(bodies, hex_of(walk.body));
+    for (hf_list list = relay->withheld; hf_next_seq(&list, &seq);)
+        json_array_append_new(withheld, number(seq));
+    return json_pack("{s:s,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "type", "RELAY", "origin",
+                     number(relay->origin), "lane", relay->lane, "bodies", bodies, "withheld",
+                     withheld, "seq", number(head->seq), "hlc", number(head->hlc), "root",
+                     HEX(head->root), "signature", HEX(head->signature));
 }
 
 static json_t *ack_json(const hf_ack *ack)
@@ -380,6 +403,9 @@ static json_t *untimed_json(const hf_message *message)
     case HF_FRAME_OFFER: return offer_json(&message->as.offer);
     case HF_FRAME_WANT:
     case HF_FRAME_CHUNK: return chunk_json(message);
+    case HF_FRAME_RELAY: return relay_json(&message->as.relay);
+    case HF_FRAME_RENEW_FOR:
+        return json_pack("{s:s,s:o}", "type", "RENEW_FOR", "key_id", HEX(message->as.key_id));
     case HF_FRAME_LACK: return lack_json(&message->as.lack);
     case HF_FRAME_REFILL: return refill_json(&message->as.refill);
     case HF_FRAME_ASK: return asked_json(message);
@@ -488,7 +514,7 @@ static void a_frame_cut_anywhere_is_refused(void **state)
 
 static void check_more(const vector_case *one)
 {
-    uint8_t more[HEX_MAX + 2];
+    uint8_t more[HEX_MAX + 3 + HF_ORIGIN_SIZE];
     hf_message message;
     size_t size = one->raw.size;
     memcpy(more, one->raw.data, size);
@@ -496,10 +522,21 @@ static void check_more(const vector_case *one)
         more[0]++;
         more[size++] = 0xf6;
     }
+    if (more[0] == 0x8d && more[1] == HF_FRAME_WELCOME) { /* the same: no former names */
+        more[0]++;
+        more[size++] = 0x80;
+    }
+    if (more[0] == 0x8e && more[1] == HF_FRAME_WELCOME) { /* this one says more */
+        more[0]++;
+        more[size++] = 0x50;
+        memset(more + size, 7, HF_ORIGIN_SIZE);
+        size += HF_ORIGIN_SIZE;
+    }
     more[0]++; /* one more item in the array */
-    bool is_welcome = one->raw.data[1] == HF_FRAME_WELCOME;
-    more[size++] = is_welcome ? 0x80 : 0x07; /* WELCOME's next one is known: a list */
+    more[size++] = 0x07;
     assert_int_equal(hf_message_read((hf_bytes){more, size}, &message), HF_OK);
+    if (!json_object_get(one->frame, "centre") && message.type == HF_FRAME_WELCOME)
+        message.as.welcome.has_centre = false;
     json_t *read = message_json(&message);
     /* In an ACK it is the time, which is one more item already. */
     if (!json_object_get(one->frame, "at")) (void)json_object_del(read, "at");

@@ -95,6 +95,23 @@ void tiers_go_to(tiers *t, size_t node, size_t hub)
     t->nodes[node].at = hub;
 }
 
+sim_image *tiers_image(tiers *t, size_t index, const char *except)
+{
+    tiers_shut(t, index);
+    sim_image *image = sim_disk_copy(t->nodes[index].disk, except);
+    assert_non_null(image);
+    tiers_open(t, index);
+    return image;
+}
+
+void tiers_set_back(tiers *t, size_t index, sim_image *image)
+{
+    tiers_shut(t, index);
+    assert_true(sim_disk_restore(t->nodes[index].disk, image));
+    sim_image_free(image);
+    tiers_open(t, index);
+}
+
 static void node_init(tiers *t, const char *name, sim_rank rank)
 {
     tier_node *node = &t->nodes[t->count++];
@@ -180,6 +197,8 @@ static bool look(tiers *t, size_t index, bool down, hf_bytes *message, hf_buffer
     assert_int_equal(hf_frame_open(t->deflater, *message, &t->scratch, &raw), HF_OK);
     assert_int_equal(hf_message_read(raw, &frame), HF_OK);
     (down ? t->down : t->up)[frame.type % 64]++;
+    t->bytes[index] += message->size;
+    if (frame.type == HF_FRAME_RELAY) t->relayed += frame.as.relay.bodies.count;
     bool passes = !t->tap || t->tap(t, index, down, &frame, &instead);
     if (passes && instead.size) {
         assert_int_equal(hf_frame_seal(t->deflater, hf_buffer_bytes(&instead), sealed), HF_OK);

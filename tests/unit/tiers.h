@@ -39,7 +39,9 @@ struct tiers {
     hf_authority authority;
     tiers_tap tap;
     void *context;
-    size_t up[64], down[64]; /* frames by type, over all links */
+    size_t up[64], down[64];       /* frames by type, over all links */
+    size_t bytes[TIERS_NODES_MAX]; /* of messages, over its own link, both ways */
+    size_t relayed;                /* entries that went up in RELAY; one without any only asks */
     hf_deflater *deflater;
     hf_buffer scratch;
 };
@@ -57,6 +59,9 @@ void tiers_shut(tiers *t, size_t node);
 void tiers_power_cut(tiers *t, size_t node);
 void tiers_cut(tiers *t, size_t node); /* its own link */
 void tiers_go_to(tiers *t, size_t node, size_t hub);
+/* Its files as they stand now, without those whose names end in `except`; and put back. */
+sim_image *tiers_image(tiers *t, size_t node, const char *except);
+void tiers_set_back(tiers *t, size_t node, sim_image *image); /* frees it */
 
 /* Until nobody has anything to say. */
 void tiers_run(tiers *t);
