@@ -6,6 +6,7 @@
 
 #include "log.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,7 +17,8 @@ int hf_program_main(const hf_cli_program *cli, const hf_program_kind *kind, void
                     char **argv)
 {
     hf_program program = {.cli = cli, .kind = kind, .node = node};
-    umask(0077); /* records, keys and tokens are nobody else's */
+    umask(0077);                    /* records, keys and tokens are nobody else's */
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow: an error, not our end */
     int code = hf_cli_run(cli, argc, argv, &program);
     kind->close(&program);
     hf_home_close(&program.home); /* the lock, when all is on the disk */

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { GREETING_SECONDS_MAX = 10 };
+enum { GREETING_SECONDS_MAX = 120 };
 
 static bool is_ok(hf_status status, const char *what)
 {

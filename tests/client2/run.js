@@ -19,10 +19,11 @@ async function runOne(name, test, build) {
   } catch (caught) {
     trouble = caught;
   }
+  const tails = trouble ? world.tails() : '';
   world.close(trouble !== null);
   const seconds = ((Date.now() - began) / 1000).toFixed(1);
   console.log(`${trouble ? 'FAILED' : 'ok'} ${name} (${seconds} s)`);
-  if (trouble) console.log(`   ${trouble.stack}\n   its files: ${world.directory}`);
+  if (trouble) console.log(`   ${trouble.stack}\n${tails}\n--\n   its files: ${world.directory}`);
   if (process.env.HOLDFAST_RESULTS) {
     appendFileSync(process.env.HOLDFAST_RESULTS,
       `client2:${name} ${trouble ? 'failed' : 'passed'}\n`);

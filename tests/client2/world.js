@@ -1,6 +1,6 @@
 // world.js: one test's world: a hub, devices of ours and of the C program's, all gone at the end.
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,7 +8,8 @@ import { Device } from './device.js';
 import { enrol } from './enrol.js';
 import { Session } from './session.js';
 
-const SECONDS = 20; // for what should take moments, on a machine that does other things too
+const SECONDS = 120; // for what should take moments, however slow or busy the machine is
+const TAIL = 20; // lines of each log, when a test failed
 const HERE = new URL('.', import.meta.url).pathname;
 export const SCOPE = 'beds/response';
 
@@ -36,6 +37,7 @@ class Program {
   constructor(world, program, name) {
     Object.assign(this, { name, data: join(world.directory, name) });
     this.path = join(world.build, program);
+    this.log = `${this.data}.log`;
   }
 
   ask(...words) {
@@ -52,12 +54,20 @@ class Program {
   }
 
   start() {
+    const log = openSync(this.log, 'a');
     this.process = spawn(this.path, ['--data', this.data, 'run', '--foreground'],
-      { stdio: 'ignore' });
+      { stdio: ['ignore', 'ignore', log] });
+    closeSync(log);
   }
 
   end() {
     this.process?.kill('SIGKILL');
+  }
+
+  // The end of its log: for who must understand a failure from this alone.
+  tail() {
+    const lines = existsSync(this.log) ? readFileSync(this.log, 'utf8').trimEnd().split('\n') : [];
+    return [`-- ${this.name}`, ...lines.slice(-TAIL).map((line) => line.slice(0, 300))].join('\n');
   }
 
   async digests() {
@@ -169,6 +179,10 @@ export class World {
   async three() {
     await this.makeHub();
     return [this.hub, await this.makeEdge('rees'), await this.makeClient('node')];
+  }
+
+  tails() {
+    return this.nodes.map((node) => node.tail?.() ?? `-- ${node.name}: our client`).join('\n');
   }
 
   close(keep) {

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 AT_HUB = re.compile(r" at-hub up-to=([0-9a-f]{32})/(\d)/(\d+)$")
-START_SECONDS = 20
-COMMAND_SECONDS = 60
+START_SECONDS = 120  # for anything that takes moments: a slow or busy machine is no fault
+COMMAND_SECONDS = 600
 
 
 class Trouble(Exception):
@@ -55,6 +55,11 @@ class Journal:
             else:
                 log = (origin, int(lane))
                 self.acked[log] = max(self.acked.get(log, 0), int(seq))
+
+    def acked_logs(self):
+        """((origin, lane), seq) of each log, as far as it is known to be at the hub."""
+        with self.lock:
+            return list(self.acked.items())
 
 
 class Node:
@@ -108,6 +113,13 @@ class Node:
         return wait_until(lambda: re.search(pattern, self.log(start), re.M), seconds,
                           f"{self.name} logs /{pattern}/")
 
+    def tail(self, lines):
+        """How it stands, and the end of its log: for who must understand a failure from this alone."""
+        code = self.process.poll() if self.process else None
+        stands = "runs" if self.running() else f"ended with {code}" if self.process else "never ran"
+        last = [line[:300] for line in self.log().splitlines()[-lines:]]
+        return "\n".join([f"-- {self.name} ({self.data.name}): {stands}", *last])
+
     def launch(self, prefix=()):
         """Starts the daemon without waiting for it."""
         with open(self.log_path, "ab") as log:
@@ -141,10 +153,11 @@ class Node:
         if self.running():
             self.process.send_signal(signal.SIGTERM)
             try:
-                return self.process.wait(timeout=10)
+                return self.process.wait(timeout=START_SECONDS)
             except subprocess.TimeoutExpired:
                 self.kill()
-                raise Trouble(f"{self.name}: SIGTERM did not end it within 10 s") from None
+                raise Trouble(f"{self.name}: SIGTERM did not end it within {START_SECONDS} s") \
+                    from None
         return self.process.returncode if self.process else None
 
 
@@ -215,7 +228,7 @@ class Device(Node):
 
     def acknowledged(self):
         """(origin, lane, seq) of every entry that the device was told is at the hub."""
-        for (origin, lane), seq in list(self.journal.acked.items()):
+        for (origin, lane), seq in self.journal.acked_logs():
             for at in range(1, seq + 1):
                 yield bytes.fromhex(origin), lane, at
 

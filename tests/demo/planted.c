@@ -1,8 +1,8 @@
 /* planted.c: lets the environment choose the mistake that a planted build of the programs makes,
- * for
- * `./dev demo --break`. Only those builds have this file. */
+ * for `./dev demo --break`, or a moment at which it falls. Only those builds have this file. */
 #include "sync/planted.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,4 +16,23 @@ __attribute__((constructor)) static void choose(void)
     if (strcmp(name, "drop-entry") == 0) hf_planted_bug = HF_PLANTED_DROP_ENTRY;
     if (strcmp(name, "last-wins") == 0) hf_planted_bug = HF_PLANTED_WRONG_FOLD_KEEP;
     if (strcmp(name, "poison") == 0) hf_planted_bug = HF_PLANTED_ENTRY_ABORTS;
+}
+
+/* ---- a fall while a file is replaced: no kill from outside can be told to come just then ---- */
+
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+
+static void fall_if(const char *moment)
+{
+    const char *name = getenv("HOLDFAST_PLANTED");
+    if (name && strcmp(name, moment) == 0) raise(SIGKILL);
+}
+
+int __wrap_rename(const char *from, const char *to)
+{
+    fall_if("fall-before-rename"); /* the new file is whole, and beside the old one */
+    int result = __real_rename(from, to);
+    fall_if("fall-after-rename"); /* it has its name, and nobody knows yet */
+    return result;
 }

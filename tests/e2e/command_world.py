@@ -10,11 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HOLDFAST_BUILD", ROOT / "build" / "release"))
-SECONDS_MAX = 30  # for anything to come about; it takes a small part of it
+SECONDS_MAX = 180  # for anything to come about; it takes a small part of it
+SLOWNESS = 1 if os.environ.get("HOLDFAST_LONG") else 20  # as in world.py
 STREET = ROOT / "tests" / "demo" / "data"
 MAPPING = STREET / "street.mapping.json"
 
@@ -86,6 +88,12 @@ class Node:
             raise AssertionError(f"{self.name} ended by itself: {self.log.read_text()[-2000:]}")
         return True
 
+    def tail(self):
+        """How it stands, and the end of its log."""
+        code = self.process.poll() if self.process else "nothing: it was ended"
+        stands = "runs" if code is None else f"ended with {code}"
+        return f"-- {self.name}: {stands}\n{self.log.read_text()[-2500:] if self.log.exists() else ''}"
+
     def end(self, how=signal.SIGTERM):
         """Ends the daemon; how many seconds that took, and its exit code."""
         if not self.process:
@@ -149,14 +157,13 @@ class World:
         return self
 
     def __exit__(self, kind, error, trace):
+        if kind:
+            for node in self.nodes:
+                print(node.tail())
         for node in self.nodes:
             if node.process and node.process.poll() is None:
                 node.process.kill()
                 node.process.wait()
-        if kind:
-            for node in self.nodes:
-                if node.log.exists():
-                    print(f"-- {node.log.name}\n{node.log.read_text()[-1500:]}")
         shutil.rmtree(self.path, ignore_errors=True)
 
     def hub(self, name="hub"):
@@ -197,9 +204,7 @@ def main(suite, tests):
             outcome = "failed"
             failed += 1
             print(f"e2e: {suite}/{name} failed: {type(error).__name__}: {error}")
-            if not isinstance(error, AssertionError):
-                import traceback
-                traceback.print_exc(file=sys.stdout)
+            traceback.print_exc(file=sys.stdout)  # many asserts say nothing but where they stand
         if outcome == "passed":
             print(f"e2e: {suite}/{name} passed ({time.monotonic() - began:.1f} s)")
         sys.stdout.flush()

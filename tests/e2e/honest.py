@@ -110,7 +110,7 @@ class Pair:
         """Writes for so long; the milliseconds of each."""
         until = time.monotonic() + seconds
         took = []
-        while time.monotonic() < until:
+        while not took or time.monotonic() < until:
             took.append(self.one())
             time.sleep(PAUSE)
         return took

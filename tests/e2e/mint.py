@@ -34,7 +34,7 @@ keyUsage = critical,keyCertSign,cRLSign
 def openssl(*words, feed=None):
     """Runs it to its end: (exit code, output and errors together)."""
     done = subprocess.run(["openssl", *map(str, words)], input=feed, text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
     return done.returncode, done.stdout
 
 

@@ -5,7 +5,7 @@ import time
 
 import wire
 from fleet import Hub
-from world import equal, expect, free_port, in_sync, refused, wait_until
+from world import SECONDS, SLOWNESS, equal, expect, in_sync, refused, silent_port, wait_until
 
 
 def a_token_enrols_one_device_once(world):
@@ -16,7 +16,7 @@ def a_token_enrols_one_device_once(world):
     refused(other, "enrol", "--token-file", "-", feed=token, code=77, says="was used already")
     refused(rees, "enrol", "--token-file", "-", feed=token, code=73, says="enrolled already")
     rees.start()
-    wait_until(lambda: rees.ask("status")["link"] == "in-sync", 10, "the device is in sync")
+    wait_until(lambda: rees.ask("status")["link"] == "in-sync", SECONDS, "the device is in sync")
     equal(rees.ask("status")["device"], "PC 4411 Rees", "its name, which the token gave it")
     row, = hub.ask("devices")["devices"]
     equal((row["name"], row["scopes"], row["connected"], row["revoked"]),
@@ -56,8 +56,9 @@ def a_bad_token_gets_one_clear_sentence_and_spends_nothing(world):
     refused(rees, *enrol, feed="not a token at all\n", code=65, says="token")
     refused(rees, *enrol, feed=good[:len(good) // 2], code=65, says="token")
     refused(rees, "enrol", "--token-file", world.directory / "none", code=66, says="no token file")
-    nobody = swapped(good, "address", f"address localhost:{free_port()}")
-    refused(rees, *enrol, feed=nobody, code=69, says="The token still works")
+    with silent_port() as port:
+        nobody = swapped(good, "address", f"address localhost:{port}")
+        refused(rees, *enrol, feed=nobody, code=69, says="The token still works")
     expired = hub.token("okafor", "beds/street", "--expires", "1s")
     time.sleep(1.2)
     refused(rees, *enrol, feed=expired, code=77, says="has expired")
@@ -128,8 +129,8 @@ def revoking_closes_the_live_session_within_a_second_and_for_good(world):
     begun, began = rees.log_size(), time.monotonic()
     answer = hub.ask("revoke", "rees", "--reason", "lost on patrol")
     equal(answer["sessions_closed"], 1, "sessions closed")
-    rees.saw("link-down", begun, seconds=1)
-    expect(time.monotonic() - began < 1, "the session outlived its revocation by a second")
+    rees.saw("link-down .*202: this device was revoked", begun)  # it did not just fall silent
+    expect(time.monotonic() - began < SLOWNESS, "the session outlived its revocation by a second")
     begun = hub.log_size()
     _must_be_refused(hub, rees.data)
     expect("device-up" not in hub.log(begun), "the hub took it back")
@@ -148,4 +149,4 @@ def revoking_closes_the_live_session_within_a_second_and_for_good(world):
 def a_revoked_device_is_told_to_hand_itself_in(world):
     hub, rees = world.pair("rees")
     hub.must("revoke", "rees", "--reason", "lost on patrol")
-    wait_until(lambda: "revoked" in rees.ask("status")["next"], 10, "status says so")
+    wait_until(lambda: "revoked" in rees.ask("status")["next"], SECONDS, "status says so")

@@ -1,10 +1,12 @@
 """A disk that rots or fills up, a store that is in use: no promise is broken, and people are told."""
 import json
+import os
 import random
+import resource
 import subprocess
 
 import fold
-from world import MAPPING, STREET, Skip, equal, expect, in_sync, refused, wait_until
+from world import MAPPING, SECONDS, STREET, Skip, equal, expect, in_sync, refused, wait_until
 
 FLIPS = 40
 SHOWN = 5
@@ -66,6 +68,7 @@ def _flip_everywhere(world, node, records, word, write):
         wrong = _judge(node, records, before, word, write)
         expect(wrong is None, f"bit {bit:#x} of byte {at} of {len(store)}: {wrong}")
         refusals += node.command(*write)[0] == 65
+    print(f"   {refusals} of {FLIPS} flips were refused", flush=True)
     expect(refusals > FLIPS // 4, f"only {refusals} of {FLIPS} flips were noticed: not a test")
     return sound
 
@@ -112,7 +115,7 @@ def a_damaged_store_is_read_but_not_served(world):
     expect(code == 1 and json.loads(out)["faults"] > 0, f"verify: {code}, {out}")
     hub.ask("show", last)  # the hub has it whole
     rees.launch()
-    equal(rees.process.wait(timeout=10), 65, "how the daemon ends")
+    equal(rees.process.wait(timeout=SECONDS), 65, "how the daemon ends")
     expect("damaged" in rees.log(), "the daemon's log does not say why")
 
 
@@ -130,14 +133,22 @@ def _mount(world, name, size):
     return directory
 
 
+def _leave(directory, kib):
+    """So much room is left, whatever has been written so far."""
+    disk = os.statvfs(directory)
+    _grow(directory, f"{(disk.f_blocks - disk.f_bfree) * disk.f_frsize // 1024 + kib}k")
+
+
 def _grow(directory, size):
     subprocess.run(["mount", "-o", f"remount,size={size}", str(directory)], check=True)
 
 
 def a_device_whose_disk_is_full_says_so_reads_on_and_recovers(world):
-    disk = _mount(world, "rees", "1m")
+    disk = _mount(world, "rees", "8m")
     hub, rees = world.pair("rees")
     kept = rees.put("crime", "summary=before")
+    in_sync(hub, rees)
+    _leave(disk, 256)
     code, document = rees.import_rows(STREET, MAPPING)
     equal(code, 75, "the import's exit code when the disk is full")
     expect(document is None or not document["complete"], "the import says that it is complete")
@@ -155,9 +166,9 @@ def a_device_whose_disk_is_full_says_so_reads_on_and_recovers(world):
         equal(rees.command("get", record)[0], 0, "what was said to be saved")
     _grow(disk, "64m")
     later = rees.put("crime", "summary=after")
-    in_sync(hub, rees, seconds=60)
+    in_sync(hub, rees)
     equal(rees.import_rows(STREET, MAPPING)[0], 0, "the import, run again")
-    in_sync(hub, rees, seconds=60)
+    in_sync(hub, rees)
     held = fold.read_store(hub.data / "store.db").dots
     equal(set(rees.promised()) - held, set(), "promised, and not at the hub")
     for record in (kept, later):
@@ -165,11 +176,31 @@ def a_device_whose_disk_is_full_says_so_reads_on_and_recovers(world):
     equal(rees.ask("verify")["faults"], 0, "faults")
 
 
+def a_device_whose_files_may_not_grow_refuses_and_lives(world):
+    hub, rees = world.pair("rees")
+    rees.put("crime", "summary=before")
+    pid, unbounded = rees.process.pid, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    largest = max(path.stat().st_size for path in rees.data.iterdir() if path.is_file())
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
+    for _ in range(3000):
+        code, _, err = rees.command("put", "note", f"subject={'x' * 2000}", "--json")
+        if code != 0:
+            break
+    expect(code in (74, 75), f"a write to a file that may not grow: {code} ({err.strip()})")
+    expect("safe" in err, f"it does not say what is safe: {err}")
+    expect(rees.running(), "the daemon ended")
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, unbounded)
+    rees.put("crime", "summary=after")
+    in_sync(hub, rees, seconds=60)
+    equal(rees.ask("verify")["faults"], 0, "faults")
+
+
 def a_hub_whose_disk_is_full_acknowledges_nothing_it_has_not_and_recovers(world):
-    disk = _mount(world, "hub", "1m")
+    disk = _mount(world, "hub", "8m")
     hub, rees, okafor = world.pair("rees", "okafor")
     kept = rees.put("crime", "summary=before")
     in_sync(hub, rees, okafor)
+    _leave(disk, 256)
     begun = hub.log_size()
     equal(rees.import_rows(STREET, MAPPING)[0], 0, "the import: the device has room")
     hub.saw("commit-failed", begun)
@@ -183,8 +214,8 @@ def a_hub_whose_disk_is_full_acknowledges_nothing_it_has_not_and_recovers(world)
     equal(lost, [], "acknowledged, and not at the hub")
     expect(hub.running(), "the hub ended")
     _grow(disk, "64m")
-    in_sync(hub, rees, okafor, seconds=90)
+    in_sync(hub, rees, okafor)
     held = fold.read_store(hub.data / "store.db").dots
     equal(set(rees.promised()) - held, set(), "promised, and not at the hub")
     equal(hub.ask("verify")["faults"], 0, "faults")
-    wait_until(lambda: okafor.command("get", kept)[0] == 0, 10, "the other device has it")
+    wait_until(lambda: okafor.command("get", kept)[0] == 0, SECONDS, "the other device has it")

@@ -1,13 +1,13 @@
 """What one device writes, others see; what disagrees, all see until a person chooses."""
 import sqlite3
 
-from world import SCOPE, equal, expect, in_sync, wait_until
+from world import SCOPE, SECONDS, equal, expect, in_sync, wait_until
 
 
 def a_write_on_one_device_appears_on_another(world):
     _, rees, okafor = world.pair("rees", "okafor")
     record = rees.put("crime", "status=recorded", "summary=Window forced")
-    wait_until(lambda: okafor.command("get", record)[0] == 0, 5, "the other device holds it")
+    wait_until(lambda: okafor.command("get", record)[0] == 0, SECONDS, "the other device holds it")
     seen = {field["field"]: field["value"] for field in okafor.ask("get", record)["fields"]}
     equal(seen, {"status": "recorded", "summary": "Window forced"}, "what the other device shows")
 
@@ -145,6 +145,7 @@ def a_device_that_was_away_gets_all_of_it(world):
 def a_device_without_a_grant_sees_nothing_of_a_scope(world):
     hub, rees = world.pair("rees")
     kent = world.make_device("kent", hub, scopes="kent/street")
+    in_sync(hub, kent)  # it has its record types
     record = rees.put("crime", "summary=Window forced")
     elsewhere = kent.put("crime", "summary=Door forced")
     in_sync(hub, rees, kent)

@@ -102,4 +102,4 @@ def a_hub_that_talks_nonsense_is_told_so_and_left(world):
     equal(len(lines), 1, "lines that the device logged")
     equal(rees.command("get", record)[0], 0, "the record is still there")
     hub.start()
-    in_sync(hub, rees, seconds=40)
+    in_sync(hub, rees)

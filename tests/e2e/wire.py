@@ -16,7 +16,7 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 PROTOCOL = "holdfast.1"
 ERROR, BYE, Z = 62, 63, 60
 DICTIONARY = Path(__file__).resolve().parents[2] / "sync" / "dictionary.bin"
-SECONDS = 10
+SECONDS = 60
 
 
 def masked_with(mask, payload):
@@ -172,7 +172,7 @@ class FalseHub:
         self.context.load_verify_locations(hub_data / "ca.pem")
         self.context.verify_mode = ssl.CERT_REQUIRED
         self.listener = socket.create_server(("127.0.0.1", port))
-        self.listener.settimeout(3 * SECONDS)
+        self.listener.settimeout(2 * SECONDS)
 
     def accept(self):
         """The next dial that is meant: one that a device began before it was ended is passed over."""

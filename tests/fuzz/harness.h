@@ -14,6 +14,7 @@ enum {
     /* The sanitizers and libFuzzer's counters make parsers and stores 3 to 5 times slower than the
      * release build (measured over the corpus, where no input took more than 1.4 ms of it). */
     FUZZ_SANITIZER_FACTOR = 6,
+    FUZZ_PATIENCE_FACTOR = 20, /* where HOLDFAST_FUZZ_PATIENT is set: for a machine that is slow */
     FUZZ_INPUT_BYTES_MAX = 4 * 1024 * 1024 /* held at once, above what was held before the input */
 };
 

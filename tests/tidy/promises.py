@@ -5,8 +5,10 @@
 
 Reads the table under "Promises": each row names at least one test in backticks, as `kind:name` or
 `kind:suite/name`, the words of the results file (see the top of `dev`). A name that is not in the
-file does not exist or did not run; one that is there and did not pass guards nothing today. A test
-that runs in several ways (name/few, name/many) may be named without the way: then all must pass.
+file does not exist or did not run; one that is there and was skipped guards nothing today. One that
+failed, or that a failure before it in its suite kept from running, is told of and is no second failure:
+it counts where it failed. A test that runs in several ways (name/few, name/many) may be named without
+the way: then all must pass.
 Also: every relative link in our own pages leads somewhere."""
 import os
 import re
@@ -43,7 +45,22 @@ def results():
     return outcomes
 
 
-def check_promises():
+def cause(name, outcomes):
+    """The failed test for which this one did not pass; None where there is no such."""
+    kind, suite = name.split(":")[0], name.split("/")[0] + "/"
+    for found, outcome in outcomes.items():
+        if outcome == "failed" and (found == name or found.startswith(name + "/")):
+            return found
+    missing = not any(found == name or found.startswith(name + "/") for found in outcomes)
+    for found, outcome in outcomes.items():
+        in_suite = found.startswith(suite) and "/" in name or found == kind + ":all"
+        if missing and outcome == "failed" and in_suite:
+            return found
+    return None
+
+
+def check_promises(told):
+    """Findings; what is not so because a test failed is appended to `told`."""
     outcomes, count = results(), 0
     for number, promise, names in promises():
         count += 1
@@ -51,7 +68,10 @@ def check_promises():
             yield "%s:%d: no test is named for: %s" % (PAGE, number, promise)
         for name in names:
             found = {o for n, o in outcomes.items() if n == name or n.startswith(name + "/")}
-            if found != {"passed"}:
+            if cause(name, outcomes):
+                told.append("%s:%d: not so today, since %s failed: %s" % (
+                    PAGE, number, cause(name, outcomes), promise))
+            elif found != {"passed"}:
                 yield "%s:%d: %s %s" % (PAGE, number, name, " and ".join(sorted(found)) or
                                         "is missing: it does not exist, or did not run")
     if count == 0:
@@ -71,13 +91,14 @@ def main():
     if not os.environ.get("HOLDFAST_RESULTS"):
         print(__doc__)
         return 2
-    status = 0
-    for name, check in (("docs:promises", check_promises), ("docs:links", check_links)):
-        findings = list(check())
+    status, told = 0, []
+    for name, findings in (("docs:promises", list(check_promises(told))),
+                           ("docs:links", list(check_links()))):
         print("\n".join(findings), end="\n" if findings else "")
         status = 1 if findings else status
         with open(os.environ["HOLDFAST_RESULTS"], "a", encoding="utf-8") as file:
             file.write("%s %s\n" % (name, "failed" if findings else "passed"))
+    print("\n".join(told), end="\n" if told else "")
     return status
 
 

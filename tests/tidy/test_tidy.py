@@ -74,10 +74,11 @@ PAGE = """# x
 | two | `unit:a/two` |
 | three | |
 | four | `unit:a/four` `e2e:gone` |
+| five | `unit:b/kept_from_running` |
 """
 RESULTS = "unit:a/one/few passed\nunit:a/one/many passed\nsim:S1 passed\nunit:a/two failed\n" \
-          "unit:a/two passed\nunit:a/four skipped\n"
-PROMISED = [7, 8, 9, 9]
+          "unit:a/two passed\nunit:a/four skipped\nunit:b/fell failed\n"
+PROMISED, TOLD = [8, 9, 9], [7, 10]
 
 
 def put(root, files):
@@ -103,9 +104,13 @@ def promise_failures():
         put(promises.ROOT, {"docs/architecture.md": PAGE, "results": RESULTS,
                             "README.md": "[a](docs/architecture.md) [b](gone.md#x)\n"})
         os.environ["HOLDFAST_RESULTS"] = str(promises.ROOT / "results")
-        lines = [int(f.split(":")[1]) for f in promises.check_promises()]
+        told = []
+        lines = [int(f.split(":")[1]) for f in promises.check_promises(told)]
         if lines != PROMISED:
             yield "promises: found lines %s, expected %s" % (lines, PROMISED)
+        lines = [int(f.split(":")[1]) for f in told]
+        if lines != TOLD:
+            yield "promises that a failure broke: told of lines %s, expected %s" % (lines, TOLD)
         if len(list(promises.check_links())) != 1:
             yield "links: the one that leads nowhere was not found"
 

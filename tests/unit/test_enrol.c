@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-enum { PATIENCE_MS = 20 * 1000 };
+enum { PATIENCE_MS = 120 * 1000 };
 
 typedef struct bench {
     credentials *made;

@@ -19,7 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 20 * 1000 };
+enum { PATIENCE_MS = 120 * 1000 };
 
 typedef struct bench {
     char directory[64], path[100];

@@ -1,4 +1,5 @@
-/* test_transport.c: real TLS on loopback, both ends in one loop, on both kinds of loop. */
+/* test_transport.c: real TLS on loopback, with the loops that there are: a device's for few links
+ * and a hub's for many, or one for many where a hub is at both ends, as a station is. */
 #include "platform/loop_private.h"
 #include "platform/transport.h"
 #include "sync/validity.h"
@@ -21,7 +22,7 @@
 
 enum {
     MESSAGE_MAX = 256 * 1024,
-    PATIENCE_MS = 20 * 1000, /* how long a test waits for what must happen */
+    PATIENCE_MS = 120 * 1000, /* how long a test waits for what must happen */
     QUEUE_MAX = 16,
     ENDS_MAX = 4
 };
@@ -40,7 +41,7 @@ typedef struct end {
 
 typedef struct bench {
     credentials *made;
-    hf_loop *loop;
+    hf_loop *loop, *hub_loop; /* the same for many */
     hf_server *server;
     end hub_ends[ENDS_MAX], device_ends[ENDS_MAX];
     size_t hub_count, device_count;
@@ -171,8 +172,8 @@ static void server_start(bench *b, const identity *who, uint32_t connections_max
                                             .on_writable = on_writable,
                                             .on_close = on_close,
                                             .on_fail = on_refused}};
-    hf_status status = hf_server_open(b->loop, &options, &b->server);
-    if (status != HF_OK) print_error("%s\n", hf_loop_error(b->loop));
+    hf_status status = hf_server_open(b->hub_loop, &options, &b->server);
+    if (status != HF_OK) print_error("%s\n", hf_loop_error(b->hub_loop));
     assert_int_equal(status, HF_OK);
     assert_int_not_equal(hf_server_port(b->server), 0);
 }
@@ -203,13 +204,22 @@ static hf_dialer *client_start(bench *b, const identity *who)
     return client;
 }
 
-/* Runs the loop until `done` or patience ends. */
+/* Two loops take turns that are short: neither knows what the other waits for. */
+static void run_loops(bench *b)
+{
+    if (b->hub_loop == b->loop) {
+        assert_int_equal(hf_loop_run_once(b->loop, 100), HF_OK);
+        return;
+    }
+    assert_int_equal(hf_loop_run_once(b->hub_loop, 1), HF_OK);
+    assert_int_equal(hf_loop_run_once(b->loop, 1), HF_OK);
+}
+
+/* Runs the loops until `done` or patience ends. */
 #define RUN_UNTIL(b, done)                                                                         \
     do {                                                                                           \
         uint64_t limit_ms = hf_clock_now_ms() + PATIENCE_MS;                                       \
-        while (!(done) && hf_clock_now_ms() < limit_ms) {                                          \
-            assert_int_equal(hf_loop_run_once((b)->loop, 100), HF_OK);                             \
-        }                                                                                          \
+        while (!(done) && hf_clock_now_ms() < limit_ms) run_loops(b);                              \
         assert_true(done);                                                                         \
     } while (0)
 
@@ -220,6 +230,9 @@ static int set_up_loop(void **state, bool many)
     b->made = *state;
     hf_loop_options options = {.many = many};
     assert_int_equal(hf_loop_new(&options, &b->loop), HF_OK);
+    b->hub_loop = b->loop;
+    options.many = true;
+    if (!many) assert_int_equal(hf_loop_new(&options, &b->hub_loop), HF_OK);
     *state = b;
     return 0;
 }
@@ -235,6 +248,7 @@ static int tear_down(void **state)
     bench *b = *state;
     hf_server_close(b->server);
     hf_loop_free(b->loop);
+    if (b->hub_loop != b->loop) hf_loop_free(b->hub_loop);
     for (size_t i = 0; i < ENDS_MAX; i++) {
         assert_true(i >= b->hub_count || b->hub_ends[i].closed); /* each open had its close */
         assert_true(i >= b->device_count || b->device_ends[i].closed);
@@ -392,7 +406,7 @@ static void reading_stops_while_not_wanted(void **state)
     hf_conn_read(hub->conn, false);
     uint8_t *bytes = pattern(50000, 1);
     end_say(device, bytes, 50000);
-    for (int i = 0; i < 20; i++) assert_int_equal(hf_loop_run_once(b->loop, 10), HF_OK);
+    for (uint64_t until_ms = hf_clock_now_ms() + 200; hf_clock_now_ms() < until_ms;) run_loops(b);
     assert_int_equal(hub->received_count, 0);
     hf_conn_read(hub->conn, true);
     RUN_UNTIL(b, device->received_count == 1);
@@ -409,7 +423,7 @@ static void revoked_key_is_refused_and_told_so(void **state)
     server_start(b, &b->made->hub, 0);
     memcpy(b->barred, b->made->two.key_id, HF_HASH_SIZE);
     hf_dialer *client = client_start(b, &b->made->two);
-    RUN_UNTIL(b, b->failed_count == 1);
+    RUN_UNTIL(b, b->failed_count == 1 && b->refused_count == 1);
     assert_string_equal(b->failed, "the hub does not admit this key");
     assert_string_equal(b->refused, "this key is not admitted");
     assert_int_equal(b->device_count + b->hub_count, 0);
@@ -480,28 +494,29 @@ static void a_host_name_is_looked_up_and_checked(void **state)
     hf_dialer_close(client);
 }
 
-/* A port that was free a moment ago: bound, asked for, and let go. */
-static uint16_t free_port(void)
+/* A port that is ours until `fd` is closed, so that nobody else listens there; nor do we. */
+static uint16_t silent_port(int *fd)
 {
     struct sockaddr_in at = {.sin_family = AF_INET};
     socklen_t size = sizeof at;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    *fd = socket(AF_INET, SOCK_STREAM, 0);
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
-    close(fd);
+    assert_int_equal(bind(*fd, (struct sockaddr *)&at, size), 0);
+    assert_int_equal(getsockname(*fd, (struct sockaddr *)&at, &size), 0);
     return ntohs(at.sin_port);
 }
 
 static void an_unanswered_dial_says_so(void **state)
 {
     bench *b = bench_of(state);
-    hf_dialer *client = client_to(b, &b->made->one, "127.0.0.1", free_port());
+    int fd;
+    hf_dialer *client = client_to(b, &b->made->one, "127.0.0.1", silent_port(&fd));
     for (size_t i = 1; i <= 3; i++) { /* and again, for the owner redials */
         assert_int_equal(hf_dialer_dial(client), HF_OK);
         RUN_UNTIL(b, b->failed_count == i);
         assert_string_equal(b->failed, "nobody answers there");
     }
+    close(fd);
     hf_dialer_close(client);
 }
 
@@ -529,7 +544,7 @@ static void more_connections_than_allowed_are_turned_away(void **state)
     hf_dialer *first = client_start(b, &b->made->one);
     RUN_UNTIL(b, b->device_count == 1);
     hf_dialer *second = client_start(b, &b->made->two);
-    RUN_UNTIL(b, b->failed_count == 1);
+    RUN_UNTIL(b, b->failed_count == 1 && b->refused_count > 0);
     assert_int_equal(b->refused_count, 1); /* and the hub's log says so */
     assert_string_equal(b->refused, "as many connections as there may be");
     hf_dialer_close(first);
@@ -548,15 +563,15 @@ static void a_taken_port_is_named(void **state)
                                  .port = hf_server_port(b->server),
                                  .paths = b->made->hub.paths,
                                  .message_size_max = MESSAGE_MAX};
-    assert_int_equal(hf_server_open(b->loop, &options, &second), HF_ERR_BUSY);
-    assert_non_null(strstr(hf_loop_error(b->loop), "Address already in use"));
+    assert_int_equal(hf_server_open(b->hub_loop, &options, &second), HF_ERR_BUSY);
+    assert_non_null(strstr(hf_loop_error(b->hub_loop), "Address already in use"));
     options.address = "not an address";
-    assert_int_equal(hf_server_open(b->loop, &options, &second), HF_ERR_INPUT);
+    assert_int_equal(hf_server_open(b->hub_loop, &options, &second), HF_ERR_INPUT);
     options.address = "127.0.0.1";
     options.port = 0;
     options.paths.key = b->made->one.key; /* not the certificate's */
-    assert_int_equal(hf_server_open(b->loop, &options, &second), HF_ERR_CORRUPT);
-    assert_non_null(strstr(hf_loop_error(b->loop), b->made->one.key));
+    assert_int_equal(hf_server_open(b->hub_loop, &options, &second), HF_ERR_CORRUPT);
+    assert_non_null(strstr(hf_loop_error(b->hub_loop), b->made->one.key));
 }
 
 /* --- raw clients: what our own client would never do --------------------------------------- */
@@ -654,13 +669,13 @@ static void client_without_certificate_is_refused(void **state)
     raw_try(b, &r);
     assert_string_equal(r.answer, "");
     assert_int_equal(b->admit_count + b->hub_count, 0);
-    assert_int_equal(b->refused_count, 1);
+    RUN_UNTIL(b, b->refused_count == 1);
     SSL_SESSION_free(r.session);
     raw old = {.who = NULL, .version_max = TLS1_2_VERSION};
     raw_try(b, &old);
     assert_false(old.handshake);
     assert_int_equal(b->admit_count + b->hub_count, 0);
-    assert_int_equal(b->refused_count, 2);
+    RUN_UNTIL(b, b->refused_count == 2);
 }
 
 static void old_tls_is_refused_and_1_2_and_1_3_are_not(void **state)
@@ -670,6 +685,7 @@ static void old_tls_is_refused_and_1_2_and_1_3_are_not(void **state)
     raw old = {.who = &b->made->one, .version_max = TLS1_1_VERSION};
     raw_try(b, &old);
     assert_false(old.handshake);
+    RUN_UNTIL(b, b->refused_count == 1);
     assert_string_equal(b->refused, "TLS: protocol version");
     raw middle = {.who = &b->made->one, .version_max = TLS1_2_VERSION};
     raw_try(b, &middle);
@@ -795,7 +811,7 @@ static void fragments_that_add_up_to_too_much_close_the_connection(void **state)
 static void half_messages_of_all_connections_share_one_bound(void **state)
 {
     bench *b = bench_of(state);
-    b->loop->buffer_max = 100 * 1024;
+    b->hub_loop->buffer_max = 100 * 1024;
     server_start(b, &b->made->hub, 0);
     hf_dialer *client = client_start(b, &b->made->one);
     RUN_UNTIL(b, b->device_count == 1 && b->hub_count == 1);
@@ -803,12 +819,12 @@ static void half_messages_of_all_connections_share_one_bound(void **state)
     uint8_t *bytes = pattern(150000, 1);
     end_say(&b->device_ends[0], bytes, 60000);
     RUN_UNTIL(b, b->hub_ends[0].received_count == 1);
-    assert_int_equal(b->loop->buffer_used, 0); /* given back with the message */
+    assert_int_equal(b->hub_loop->buffer_used, 0); /* given back with the message */
     end_say(&b->device_ends[0], bytes, 150000);
     RUN_UNTIL(b, b->hub_ends[0].closed && b->device_ends[0].closed);
     assert_string_equal(b->hub_ends[0].reason, "no room for its message");
     assert_int_equal(b->hub_ends[0].received_count, 1);
-    assert_int_equal(b->loop->buffer_used, 0);
+    assert_int_equal(b->hub_loop->buffer_used, 0);
     free(bytes);
     hf_dialer_close(client);
 }
