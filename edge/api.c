@@ -3,9 +3,11 @@
  * Why "status" says one thing to do: an officer has no time for two. */
 #include "api.h"
 
+#include "sync/lease.h"
 #include "sync/render.h"
 #include "sync/report.h"
 #include "sync/validity.h"
+#include "sync/windows.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,7 +60,17 @@ static void json_link(hf_call *call, const hf_edge_status *link)
         hf_json_uint(json, "dials_in_ms", link->redial_at_ms - now_ms);
     else
         hf_json_null(json, "dials_in_ms");
+    hf_json_string(json, "connected_to", link->hub_name);
+    hf_json_bool(json, "is_station", link->is_station);
     hf_json_string(json, "last_error", link->last_error);
+    if (link->fetching) {
+        hf_json_object(json, "snapshot");
+        hf_json_uint(json, "parts", link->parts_here);
+        hf_json_uint(json, "of", link->parts_count);
+        hf_json_end(json);
+    } else {
+        hf_json_null(json, "snapshot");
+    }
     hf_json_time(json, "last_sync", link->last_sync_wall_ms);
     hf_json_object(json, "clock");
     hf_json_bool(json, "known", link->clock_known);
@@ -72,7 +84,9 @@ static void json_standing(hf_call *call, const hf_standing *standing)
     hf_json_uint(json, "records", standing->records);
     hf_json_uint(json, "entries", standing->entries);
     hf_json_uint(json, "written_here", standing->own_entries);
-    hf_json_uint(json, "at_the_hub", standing->own_entries - standing->waiting);
+    hf_json_uint(json, "at_the_hub",
+                 standing->own_entries - standing->waiting - standing->at_station);
+    hf_json_uint(json, "at_the_station", standing->at_station);
     hf_json_uint(json, "waiting", standing->waiting);
     hf_json_time(json, "oldest_waiting", standing->oldest_waiting_ms);
     hf_json_uint(json, "conflicts", standing->conflicts);
@@ -92,6 +106,29 @@ static hf_status json_scopes(hf_call *call)
         hf_json_string(&call->json, NULL, scopes[i].name);
     }
     hf_json_end(&call->json);
+    return status;
+}
+
+static hf_status json_references(hf_call *call)
+{
+    hf_json *json = &call->json;
+    hf_store *store = call->api->store;
+    const hf_pack *pack = hf_store_pack(store);
+    uint64_t waiting;
+    hf_status status = hf_provisional_count(store, &waiting);
+    hf_json_array(json, "references");
+    for (size_t i = 0; i < hf_pack_type_count(pack) && status == HF_OK; i++) {
+        const hf_series *series = hf_pack_type_at(pack, i)->series;
+        hf_series_left left;
+        if (!series) continue;
+        status = hf_series_left_get(store, series, &left);
+        hf_json_object(json, NULL);
+        hf_json_string(json, "series", series->name);
+        hf_json_uint(json, "left", left.left);
+        hf_json_end(json);
+    }
+    hf_json_end(json);
+    hf_json_uint(json, "provisional", waiting);
     return status;
 }
 
@@ -175,9 +212,67 @@ static void json_next(hf_call *call, const hf_standing *standing, const hf_edge_
                        "this device and will go as soon as the hub can be "
                        "reached.",
                        waiting, waiting == 1 ? " is" : "s are");
+    else if (standing->at_station)
+        (void)snprintf(next, sizeof next,
+                       "Nothing is needed: carry on. %llu change%s at the station, which passes "
+                       "them on as soon as it reaches the hub.",
+                       (unsigned long long)standing->at_station,
+                       standing->at_station == 1 ? " is" : "s are");
     else
         (void)snprintf(next, sizeof next, "Nothing is needed.");
     hf_json_string(&call->json, "next", next);
+}
+
+/* One line: are we cut off, since when, what waits, what is safe? */
+static void json_contact(hf_call *call, const hf_standing *standing, const hf_edge_status *link)
+{
+    char words[400], since[HF_WORDS_SIZE], waits[160];
+    hf_json *json = &call->json;
+    unsigned long long waiting = standing->waiting;
+    bool running = call->api->running;
+    bool in_touch = running && !link->cut_off && link->link >= HF_LINK_CATCHING_UP;
+    hf_words_time(link->contact_wall_ms, since);
+    if (waiting)
+        (void)snprintf(waits, sizeof waits, "%llu change%s, saved on this device", waiting,
+                       waiting == 1 ? " waits" : "s wait");
+    else
+        (void)snprintf(waits, sizeof waits, "nothing waits");
+    const char *state = link->drill     ? "Cut off from the hub for a drill, since %s"
+                        : link->cut_off ? "Cut off from the hub since %s"
+                        : in_touch      ? "In touch with the hub, which answered at %s"
+                        : running       ? "Looking for the hub, for less than a minute"
+                                        : "Not in touch: \"holdfast-edge run\" is not running";
+    int used = snprintf(words, sizeof words, state, since);
+    (void)snprintf(words + used, sizeof words - (size_t)used, ": %s; %llu of %llu are at the hub.",
+                   waits, (unsigned long long)(standing->own_entries - standing->waiting),
+                   (unsigned long long)standing->own_entries);
+    hf_json_object(json, "contact");
+    hf_json_bool(json, "cut_off", link->cut_off);
+    hf_json_bool(json, "drill", link->drill);
+    hf_json_time(json, "answered", link->contact_wall_ms);
+    hf_json_string(json, "words", words);
+    hf_json_end(json);
+}
+
+static hf_status json_planned(hf_call *call)
+{
+    hf_json *json = &call->json;
+    hf_window window;
+    bool found;
+    uint64_t now_ms;
+    uint8_t quality;
+    hf_edge_clock(hf_edge_of(call)->edge, call->api->now_ms, call->api->wall_ms, &now_ms, &quality);
+    hf_status status = hf_windows_next(call->api->store, now_ms, &window, &found);
+    if (status != HF_OK || !found) {
+        hf_json_null(json, "planned");
+        return status;
+    }
+    hf_json_object(json, "planned");
+    hf_json_time(json, "from", window.from_ms);
+    hf_json_time(json, "until", window.until_ms);
+    hf_json_string(json, "why", window.why);
+    hf_json_end(json);
+    return HF_OK;
 }
 
 static hf_status api_status(hf_call *call)
@@ -191,10 +286,14 @@ static hf_status api_status(hf_call *call)
     hf_json_string(&call->json, "device", call->api->name);
     hf_json_string(&call->json, "hub", hf_edge_of(call)->hub);
     hf_call_process(call);
+    json_contact(call, &standing, &link);
+    status = json_planned(call);
+    if (status != HF_OK) return status;
     json_link(call, &link);
     json_certificate(call, &link);
     json_standing(call, &standing);
     status = json_scopes(call);
+    if (status == HF_OK) status = json_references(call);
     if (status == HF_OK)
         status = hf_report_withheld(call->api->store, true, WITHHELD_SHOWN, &call->json);
     json_next(call, &standing, &link);
@@ -207,7 +306,7 @@ static const hf_operation operations[] = {
     {"import", hf_edge_api_import},  {"delete", hf_edge_api_delete},
     {"conflicts", hf_api_conflicts}, {"resolve", hf_edge_api_resolve},
     {"history", hf_api_history},     {"status", api_status},
-    {"verify", hf_api_verify},
+    {"receipt", hf_api_receipt},     {"verify", hf_api_verify},
 };
 
 const hf_api_side hf_edge_side = {

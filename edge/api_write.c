@@ -164,6 +164,39 @@ static hf_status run_end(write_run *run, hf_status status)
 
 /* ---- put ---- */
 
+/* The record is saved: that it cannot be read just now must not say otherwise. */
+static void json_reference(write_run *run, const hf_series *series)
+{
+    hf_json *json = &run->call->json;
+    hf_view *view;
+    if (hf_store_get(store_of(run), &run->id, &view) != HF_OK) return;
+    const hf_field_view *number = NULL, *aliases = NULL;
+    for (size_t i = 0; i < hf_view_field_count(view); i++) {
+        const hf_field_view *field = hf_view_field(view, i);
+        if (field->number == series->field->number) number = field;
+        if (field->number == series->aliases->number) aliases = field;
+    }
+    bool is_given = number && number->value_count > 0;
+    const hf_field_view *shown = is_given ? number : aliases;
+    if (shown && shown->value_count > 0) {
+        hf_reader reader = hf_reader_open(shown->values[0].value);
+        hf_json_text(json, "called", hf_read_text(&reader));
+        hf_json_bool(json, "provisional", !is_given);
+    }
+    hf_view_free(view);
+}
+
+/* What the officer tells the person at the door. */
+static hf_status put_end(write_run *run, hf_status status)
+{
+    bool is_new = !run->view;
+    status = run_end(run, status);
+    if (status != HF_OK || !is_new) return status;
+    const hf_type *type = hf_pack_type(hf_store_pack(store_of(run)), run->id.type);
+    if (type && type->series) json_reference(run, type->series);
+    return HF_OK;
+}
+
 static hf_status put_id(write_run *run)
 {
     hf_call *call = run->call;
@@ -196,7 +229,7 @@ hf_status hf_edge_api_put(hf_call *call)
     for (size_t i = 0; i < count && status == HF_OK; i++) {
         status = write_change(&run, json_array_get(changes, i));
     }
-    return run_end(&run, status);
+    return put_end(&run, status);
 }
 
 /* ---- delete, resolve ---- */

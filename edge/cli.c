@@ -24,14 +24,14 @@ static int prepare(hf_program *program)
     char error[256] = "";
     edge_node *node = program->node;
     const hf_home *home = &program->home;
-    const hf_place *hub = &node->config.hub;
+    const hf_place *hub = &node->config.hubs[0];
     if (!hf_home_has(home->certificate)) return not_enrolled(home);
     if (hf_config_edge(home->config, &node->config, error, sizeof error) != HF_OK) {
         fprintf(stderr, "%s: %s\n", EDGE_PROGRAM, error);
         return HF_EXIT_CONFIG;
     }
     hf_address_join(hub->host, hub->port, node->hub);
-    if (*hub->host) return HF_EXIT_OK;
+    if (node->config.hub_count) return HF_EXIT_OK;
     fprintf(stderr, "%s: %s names no hub: it needs a line such as hub = \"hub.example:7443\".\n",
             EDGE_PROGRAM, home->config);
     return HF_EXIT_CONFIG;

@@ -8,7 +8,9 @@ static const hf_cli_option common[] = {
 };
 
 static const hf_cli_option enrol_options[] = {
-    {"token-file", "FILE", "the token; - reads standard input"}, HF_CLI_OPTIONS_END};
+    {"token-file", "FILE", "the token; - reads standard input"},
+    {"station", "HOST:PORT", "where to go when the hub is lost, best first; may be repeated"},
+    HF_CLI_OPTIONS_END};
 static const hf_cli_option put_options[] = {
     {"id", "ID", "change this record; without it a new one is made"},
     {"scope", "NAME", "for a new record; else the device's first scope"},
@@ -90,6 +92,16 @@ static const hf_cli_command commands[] = {
      2, hf_edge_cli_history},
     {"status", "", "what is saved where, and what to do next", "holdfast-edge status", NULL, NULL,
      0, 0, hf_edge_cli_status},
+    {"receipt", "ID", "where a record is safe, since when, with a reference to read aloud",
+     "holdfast-edge receipt crime_01k...\n"
+     "holdfast-edge receipt crime_01k... --export theft.receipt\n"
+     "holdfast-edge receipt crime_01k... --entry K7QX-2M9D --export one.receipt",
+     "The file holds what was written in this record, and nothing of others. Anyone who has the\n"
+     "authority's certificate can check it: \"verify-receipt\".",
+     hf_receipt_options, 1, 1, hf_program_receipt},
+    {"verify-receipt", "FILE", "what a receipt proves; exit code 1 when it proves nothing",
+     "holdfast-edge verify-receipt theft.receipt --ca ca.pem", NULL, hf_check_options, 1, 1,
+     hf_edge_cli_check_receipt},
     {"verify", "", "check every chain, head and record; exit code 1 on a fault",
      "holdfast-edge verify", NULL, NULL, 0, 0, hf_program_verify},
 };

@@ -1,5 +1,7 @@
-/* commands_read.c: commands that print: get, find, history, status. */
+/* commands_read.c: commands that print: get, find, history, status, verify-receipt. */
 #include "program.h"
+
+#include "sync/report.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -63,6 +65,12 @@ static void show_link(const hf_show *show, const json_t *status)
         fputs("Daemon     not running\n", show->out);
     fprintf(show->out, "Hub        %s: %s", hf_show_text(status, "hub"),
             running ? link_words(hf_show_text(status, "link")) : "not connected");
+    const json_t *snapshot = json_object_get(status, "snapshot");
+    if (json_is_object(snapshot) && hf_show_number(snapshot, "of") > 0)
+        fprintf(show->out, ", receiving a snapshot: %" PRIu64 " of %" PRIu64 " parts",
+                hf_show_number(snapshot, "parts"), hf_show_number(snapshot, "of"));
+    else if (json_is_object(snapshot))
+        fputs(", a snapshot is being made", show->out);
     if (*error && strcmp(hf_show_text(status, "link"), "down") == 0) {
         fputs(" (", show->out);
         hf_cli_text(show->out, error);
@@ -115,10 +123,47 @@ static void show_certificate(const hf_show *show, const json_t *status)
     }
 }
 
+static void show_references(const hf_show *show, const json_t *status)
+{
+    const json_t *series = json_object_get(status, "references"), *item;
+    uint64_t waiting = hf_show_number(status, "provisional");
+    size_t at;
+    if (json_array_size(series) == 0) return;
+    fputs("Numbers    ", show->out);
+    json_array_foreach(series, at, item)
+    {
+        uint64_t left = hf_show_number(item, "left");
+        fprintf(show->out, "%s%s: ", at ? ", " : "", hf_show_text(item, "series"));
+        if (left)
+            fprintf(show->out, "%" PRIu64 " left", left);
+        else
+            fputs("none left, provisional ones are given", show->out);
+    }
+    fputc('\n', show->out);
+    if (waiting)
+        fprintf(show->out, "           %" PRIu64 " record%s only a provisional one so far\n",
+                waiting, waiting == 1 ? " has" : "s have");
+}
+
+static void show_contact(const hf_show *show, const json_t *status)
+{
+    const json_t *planned = json_object_get(status, "planned");
+    char from[TIME_SIZE], until[TIME_SIZE];
+    fprintf(show->out, "Contact    %s\n",
+            hf_show_text(json_object_get(status, "contact"), "words"));
+    if (!json_is_object(planned)) return;
+    hf_show_time(show, planned, "from", from, sizeof from);
+    hf_show_time(show, planned, "until", until, sizeof until);
+    fprintf(show->out, "Planned    the hub will be away from %s until %s: ", from, until);
+    hf_cli_text(show->out, hf_show_text(planned, "why"));
+    fputc('\n', show->out);
+}
+
 static void show_status(const hf_show *show, const json_t *status)
 {
     char oldest[TIME_SIZE];
     uint64_t waiting = hf_show_number(status, "waiting");
+    uint64_t at_station = hf_show_number(status, "at_the_station");
     const json_t *scopes = json_object_get(status, "scopes");
     hf_show_time(show, status, "oldest_waiting", oldest, sizeof oldest);
     fputs("Device     ", show->out);
@@ -129,16 +174,18 @@ static void show_status(const hf_show *show, const json_t *status)
         hf_cli_text(show->out, json_string_value(json_array_get(scopes, i)));
     }
     fputs(json_array_size(scopes) ? "\n" : " no scope yet\n", show->out);
+    show_contact(show, status);
     show_link(show, status);
     show_clock(show, status);
     show_certificate(show, status);
     fprintf(show->out, "Records    %" PRIu64 " held, %" PRIu64 " with versions to choose from\n",
             hf_show_number(status, "records"), hf_show_number(status, "conflicts"));
-    fprintf(show->out,
-            "Changes    %" PRIu64 " written here: %" PRIu64 " at the hub, %" PRIu64
-            " saved on this device and waiting\n",
-            hf_show_number(status, "written_here"), hf_show_number(status, "at_the_hub"), waiting);
+    fprintf(show->out, "Changes    %" PRIu64 " written here: %" PRIu64 " at the hub, ",
+            hf_show_number(status, "written_here"), hf_show_number(status, "at_the_hub"));
+    if (at_station) fprintf(show->out, "%" PRIu64 " at the station, ", at_station);
+    fprintf(show->out, "%" PRIu64 " saved on this device and waiting\n", waiting);
     if (waiting) fprintf(show->out, "           the oldest since %s\n", oldest);
+    show_references(show, status);
     hf_show_withheld(show, status);
     fprintf(show->out, "Next: %s\n", hf_show_text(status, "next"));
 }
@@ -146,4 +193,9 @@ static void show_status(const hf_show *show, const json_t *status)
 int hf_edge_cli_status(void *context, const hf_cli_args *args)
 {
     return hf_program_once(context, args, hf_request_new("status", args), show_status);
+}
+
+int hf_edge_cli_check_receipt(void *context, const hf_cli_args *args)
+{
+    return hf_program_check_receipt(context, args, hf_report_proof_text);
 }

@@ -17,6 +17,12 @@ static void show_saved(const hf_show *show, const json_t *document)
 {
     fprintf(show->out, "%s\n", hf_show_text(document, "id"));
     fputs("Saved on this device.\n", stderr);
+    if (!json_object_get(document, "called")) return;
+    fputs("Its reference is ", stderr);
+    hf_cli_text(stderr, hf_show_text(document, "called"));
+    bool provisional = json_is_true(json_object_get(document, "provisional"));
+    fputs(provisional ? ", for now: its number follows, and this will find it then too.\n" : ".\n",
+          stderr);
 }
 
 /* "field=value" as one change; false, with a sentence, when it is not that. */

@@ -261,6 +261,13 @@ static bool holds_value(const hf_view *view, const hf_field *field, hf_bytes val
     return false;
 }
 
+static bool has_field(const hf_view *view, uint32_t number)
+{
+    for (size_t i = 0; i < hf_view_field_count(view); i++)
+        if (hf_view_field(view, i)->number == number) return true;
+    return false;
+}
+
 typedef struct had_value {
     hf_bytes value;
     bool found;
@@ -282,6 +289,9 @@ static hf_status is_news(import_run *run, const hf_record_id *id, const hf_view 
     had_value had = {.value = run->encoded[index]};
     *news = run->encoded[index].data && !holds_value(view, field, had.value);
     if (!*news || !view) return HF_OK;
+    /* Whether it had been there before a snapshot cannot be told: what stands now stays. */
+    if (hf_view_from_snapshot(view)) *news = !has_field(view, field->number);
+    if (!*news) return HF_OK;
     hf_status status = hf_store_history(run->store, id, field->number, on_history, &had);
     *news = !had.found;
     return status;

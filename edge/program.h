@@ -33,5 +33,6 @@ int hf_edge_cli_get(void *context, const hf_cli_args *args); /* commands_read.c 
 int hf_edge_cli_find_words(void *context, const hf_cli_args *args);
 int hf_edge_cli_history(void *context, const hf_cli_args *args);
 int hf_edge_cli_status(void *context, const hf_cli_args *args);
+int hf_edge_cli_check_receipt(void *context, const hf_cli_args *args);
 
 #endif

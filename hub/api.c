@@ -2,6 +2,8 @@
 #include "api.h"
 
 #include "sync/feed.h"
+#include "sync/relay.h"
+#include "sync/render.h"
 #include "sync/report.h"
 
 #include <stdio.h>
@@ -17,11 +19,20 @@ static void json_next(hf_call *call, const hf_standing *standing, const hub_flee
 {
     char next[256];
     unsigned long long behind = fleet->connected - fleet->in_sync;
+    uint64_t refused;
     if (!call->api->running)
         (void)snprintf(next, sizeof next,
                        "Start the hub, so that devices can reach it: "
                        "holdfast-hub run");
-    else if (fleet->enrolled == 0)
+    else if (hf_enroll_of(call)->upstream && hf_enroll_of(call)->upstream_problem &&
+             *hf_enroll_of(call)->upstream_problem)
+        (void)snprintf(next, sizeof next,
+                       "Nothing is needed for the devices here: carry on. Find out why the centre "
+                       "cannot be reached (above).");
+    else if (*hf_hub_refused(hf_enroll_of(call)->hub, &refused))
+        (void)snprintf(next, sizeof next,
+                       "Look at the station that relayed what its author did not sign (above).");
+    else if (fleet->enrolled == 0 && !hf_enroll_of(call)->upstream)
         (void)snprintf(next, sizeof next,
                        "Make a token for the first device: holdfast-hub token "
                        "--help");
@@ -62,6 +73,82 @@ static void json_fleet(hf_call *call, const hub_fleet *fleet)
     hf_json_uint(json, "connected", fleet->connected);
     hf_json_uint(json, "in_sync", fleet->in_sync);
     hf_json_end(json);
+    hf_json_object(json, "stations");
+    hf_json_uint(json, "enrolled", fleet->stations);
+    hf_json_uint(json, "connected", fleet->stations_connected);
+    hf_json_end(json);
+}
+
+/* A station's own line to the centre; null at the centre. */
+static hf_status json_upstream(hf_call *call)
+{
+    static const char *const words[] = {"down", "greeting", "catching-up", "in-sync"};
+    hf_json *json = &call->json;
+    const hf_enroll *enroll = hf_enroll_of(call);
+    hf_edge *upstream = hf_hub_upstream(enroll->hub);
+    hf_edge_status link;
+    uint64_t waiting, oldest_ms;
+    if (!upstream) {
+        hf_json_null(json, "upstream");
+        return HF_OK;
+    }
+    hf_status status = hf_relay_waiting(call->api->store, &waiting, &oldest_ms);
+    hf_edge_status_get(upstream, &link);
+    hf_json_object(json, "upstream");
+    hf_json_string(json, "address", enroll->upstream);
+    hf_json_string(json, "link", call->api->running ? words[link.link] : "down");
+    hf_json_uint(json, "link_for_ms",
+                 call->api->now_ms > link.since_ms ? call->api->now_ms - link.since_ms : 0);
+    hf_json_string(json, "last_error", link.last_error);
+    hf_json_string(json, "problem", enroll->upstream_problem ? enroll->upstream_problem : "");
+    hf_json_uint(json, "waiting", waiting);
+    hf_json_time(json, "oldest_waiting", oldest_ms);
+    hf_json_time(json, "last_sync", link.last_sync_wall_ms);
+    hf_json_string(json, "certificate_problem", link.certificate_problem);
+    hf_json_end(json);
+    return status;
+}
+
+/* One line: whom do we reach, since when, what waits elsewhere, what is safe here? */
+static void contact_words(hf_call *call, const hf_standing *standing, const hub_contact *contact,
+                          char *words, size_t size)
+{
+    char last[HF_WORDS_SIZE], lasted[HF_WORDS_SIZE];
+    unsigned long long waiting = contact->waiting, away = contact->away;
+    int used = 0;
+    if (!call->api->running)
+        used = snprintf(words, size, "Cut off from every device: this hub is not running. ");
+    else if (contact->drill)
+        used = snprintf(words, size, "DRILL: unit %s is refused on purpose. ", contact->unit);
+    else if (contact->known) {
+        hf_words_time(contact->ended_ms, last);
+        hf_words_lasting(contact->lasted_ms, lasted);
+        used = snprintf(words, size, "Not cut off since %s (away for %s then). ", last, lasted);
+    }
+    (void)snprintf(words + used, size - (size_t)used,
+                   "%llu device%s away, with %llu entr%s when last heard of; the %llu here are "
+                   "safe on this disk.",
+                   away, away == 1 ? " is" : "s are", waiting, waiting == 1 ? "y" : "ies",
+                   (unsigned long long)standing->entries);
+}
+
+static hf_status json_contact(hf_call *call, const hf_standing *standing)
+{
+    char words[480];
+    hf_json *json = &call->json;
+    hub_contact contact;
+    hf_status status = hf_hub_contact(call, &contact);
+    if (status != HF_OK) return status;
+    contact_words(call, standing, &contact, words, sizeof words);
+    hf_json_object(json, "contact");
+    hf_json_bool(json, "cut_off", !call->api->running);
+    hf_json_bool(json, "drill", contact.drill);
+    hf_json_time(json, "back_since", contact.ended_ms);
+    hf_json_uint(json, "away", contact.away);
+    hf_json_uint(json, "waiting", contact.waiting);
+    hf_json_string(json, "words", words);
+    hf_json_end(json);
+    return HF_OK;
 }
 
 static hf_status api_status(hf_call *call)
@@ -75,6 +162,8 @@ static hf_status api_status(hf_call *call)
     hf_json_string(json, "schema", "holdfast.hub_status/1");
     hf_json_string(json, "hub", call->api->name);
     hf_call_process(call);
+    status = json_contact(call, &standing);
+    if (status != HF_OK) return status;
     hf_json_string(json, "listen", hf_enroll_of(call)->sync_address);
     hf_json_string(json, "enrol", hf_enroll_of(call)->enrol_address);
     hf_json_hex(json, "origin", (hf_bytes){standing.origin.bytes, HF_ORIGIN_SIZE});
@@ -88,16 +177,38 @@ static hf_status api_status(hf_call *call)
     status = json_certificate(call);
     if (status != HF_OK) return status;
     json_fleet(call, &fleet);
+    uint64_t refused;
+    const char *refusal = hf_hub_refused(hf_enroll_of(call)->hub, &refused);
+    hf_json_uint(json, "relay_refused", refused);
+    hf_json_string(json, "relay_refusal", refusal);
+    status = json_upstream(call);
+    if (status != HF_OK) return status;
     status = hf_report_withheld(call->api->store, false, WITHHELD_SHOWN, json);
     json_next(call, &standing, &fleet);
     return status;
 }
 
 static const hf_operation operations[] = {
-    {"status", api_status},        {"devices", hf_hub_api_devices}, {"token", hf_hub_api_token},
-    {"revoke", hf_hub_api_revoke}, {"conflicts", hf_api_conflicts}, {"show", hf_api_get},
-    {"history", hf_api_history},   {"list", hf_api_list},           {"verify", hf_api_verify},
+    {"status", api_status},
+    {"devices", hf_hub_api_devices},
+    {"token", hf_hub_api_token},
+    {"revoke", hf_hub_api_revoke},
+    {"conflicts", hf_api_conflicts},
+    {"show", hf_api_get},
+    {"history", hf_api_history},
+    {"list", hf_api_list},
+    {"verify", hf_api_verify},
     {"pack", hf_hub_api_pack},
+    {"references", hf_hub_api_references},
+    {"receipt", hf_api_receipt},
+    {"outages", hf_hub_api_outages},
+    {"outage", hf_hub_api_outage},
+    {"sla", hf_hub_api_sla},
+    {"drill", hf_hub_api_drill},
+    {"window", hf_hub_api_window},
+    {"window-off", hf_hub_api_window_off},
+    {"windows", hf_hub_api_windows},
+    {"readiness", hf_hub_api_readiness},
 };
 
 const hf_api_side hf_hub_side = {

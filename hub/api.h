@@ -4,23 +4,11 @@
 
 #include "enroll.h"
 #include "holdfast/hub.h"
+#include "seen.h"
 #include "sync/api.h"
 
 /* The node of an hf_api with this side is an hf_enroll, which knows the hub too. */
 extern const hf_api_side hf_hub_side;
-
-#define HF_POSITION_UNKNOWN UINT64_MAX /* a session that ended badly no longer tells */
-
-/* When a device was last here, and how far it was fed: what `devices` shows of those who are away.
- */
-typedef struct hf_last_seen {
-    uint8_t key_id[HF_HASH_SIZE];
-    uint64_t wall_ms, position;
-} hf_last_seen;
-/* Keeps them in one transaction: a hub that stops lets go of thousands at once. Not while a batch
- * is open. */
-HF_MUST_CHECK hf_status hf_hub_api_seen(hf_store *store, const hf_last_seen *seen, size_t count,
-                                        uint64_t wall_ms);
 
 /* ---- among the api's own files ---- */
 
@@ -30,9 +18,28 @@ HF_MUST_CHECK hf_status hf_hub_api_devices(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_token(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_revoke(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_pack(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_references(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_outages(hf_call *call); /* api_outage.c */
+HF_MUST_CHECK hf_status hf_hub_api_outage(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_sla(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_drill(hf_call *call); /* api_ready.c */
+HF_MUST_CHECK hf_status hf_hub_api_window(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_window_off(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_windows(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_readiness(hf_call *call);
 
-typedef struct hub_fleet { /* devices, counted; hubs are none */
+typedef struct hub_contact {      /* of a hub with its devices */
+    bool known;                   /* the hub was away once; */
+    uint64_t ended_ms, lasted_ms; /* its last time */
+    bool drill;
+    char unit[64];
+    uint64_t away, waiting; /* devices; entries on those, as they last told */
+} hub_contact;
+HF_MUST_CHECK hf_status hf_hub_contact(hf_call *call, hub_contact *out);
+
+typedef struct hub_fleet { /* devices, counted; and stations, which are none */
     uint64_t enrolled, revoked, connected, in_sync;
+    uint64_t stations, stations_connected;
 } hub_fleet;
 HF_MUST_CHECK hf_status hf_hub_fleet_count(hf_call *call, hub_fleet *out);
 

@@ -1,8 +1,5 @@
 /* api_devices.c: who may connect, who is connected, who is behind; tokens, revocation,
- * packs.
- *
- * Why "last seen" is kept here and not in the control log: it changes at every connection and is
- * nobody's evidence, so it must not be fed to every device. */
+ * packs. */
 #include "api.h"
 
 #include "sync/control.h"
@@ -12,70 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SEEN_KEY_SIZE = 5 + 2 * HF_HASH_SIZE + 1 };
-
-typedef struct seen_row {
-    uint64_t wall_ms, position;
-} seen_row;
-
-/* ---- when a device was last here ---- */
-
-static void seen_key(const uint8_t key_id[HF_HASH_SIZE], char out[SEEN_KEY_SIZE])
-{
-    int used = snprintf(out, SEEN_KEY_SIZE, "seen/");
-    for (size_t i = 0; i < HF_HASH_SIZE; i++) {
-        used += snprintf(out + used, SEEN_KEY_SIZE - (size_t)used, "%02x", key_id[i]);
-    }
-}
-
-static hf_status seen_read(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], seen_row *out)
-{
-    char key[SEEN_KEY_SIZE];
-    hf_buffer value = {0};
-    *out = (seen_row){0, 0};
-    seen_key(key_id, key);
-    hf_status status = hf_meta_get(store, key, &value);
-    if (status == HF_OK && value.size) {
-        hf_reader reader = hf_reader_open(hf_buffer_bytes(&value));
-        if (hf_read_array(&reader, 2) != 2) hf_reader_fail(&reader, HF_ERR_CORRUPT);
-        out->wall_ms = hf_read_uint(&reader);
-        out->position = hf_read_uint(&reader);
-        if (hf_reader_end(&reader) != HF_OK) status = HF_ERR_CORRUPT;
-    }
-    hf_buffer_free(&value);
-    return status;
-}
-
-static hf_status seen_write(hf_store *store, const hf_last_seen *seen)
-{
-    char key[SEEN_KEY_SIZE];
-    hf_buffer value = {0};
-    seen_row before;
-    hf_status status = seen_read(store, seen->key_id, &before);
-    if (status != HF_OK) return status;
-    bool is_known = seen->position != HF_POSITION_UNKNOWN;
-    seen_key(seen->key_id, key);
-    hf_write_array(&value, 2);
-    hf_write_uint(&value, seen->wall_ms);
-    hf_write_uint(&value, is_known ? seen->position : before.position);
-    status = value.status;
-    if (status == HF_OK) status = hf_meta_set(store, key, hf_buffer_bytes(&value));
-    hf_buffer_free(&value);
-    return status;
-}
-
-hf_status hf_hub_api_seen(hf_store *store, const hf_last_seen *seen, size_t count, uint64_t wall_ms)
-{
-    hf_batch *batch = NULL;
-    if (count == 0) return HF_OK;
-    hf_status status = hf_batch_begin(store, wall_ms, &batch);
-    if (status != HF_OK) return status;
-    for (size_t i = 0; i < count && status == HF_OK; i++) status = seen_write(store, &seen[i]);
-    if (status == HF_OK) return hf_batch_commit(batch);
-    hf_batch_rollback(batch);
-    return status;
-}
 
 /* ---- the fleet ---- */
 
@@ -87,7 +20,6 @@ typedef struct fleet {
 static hf_status on_device(void *context, const hf_device *device)
 {
     fleet *f = context;
-    if (device->is_hub) return HF_OK;
     hf_write_raw(&f->devices, (hf_bytes){(const uint8_t *)device, sizeof *device});
     return f->devices.status;
 }
@@ -146,12 +78,17 @@ static bool fleet_peer(const fleet *f, const uint8_t key_id[HF_HASH_SIZE], hf_pe
 hf_status hf_hub_fleet_count(hf_call *call, hub_fleet *out)
 {
     fleet f = {{0}, {0}};
-    *out = (hub_fleet){0, 0, 0, 0};
+    *out = (hub_fleet){.enrolled = 0};
     hf_status status = fleet_read(call, &f);
     for (size_t i = 0; status == HF_OK && i < fleet_size(&f); i++) {
         hf_device device;
         hf_peer_status peer;
         fleet_device(&f, i, &device);
+        if (device.is_hub) {
+            out->stations += !device.revoked;
+            out->stations_connected += fleet_peer(&f, device.key_id, &peer);
+            continue;
+        }
         out->enrolled += !device.revoked;
         out->revoked += device.revoked;
         if (!fleet_peer(&f, device.key_id, &peer)) continue;
@@ -194,10 +131,10 @@ static hf_status json_device(hf_call *call, const fleet *f, const hf_device *dev
 {
     hf_json *json = &call->json;
     hf_peer_status peer = {.fed_position = 0};
-    seen_row seen;
+    hf_last_seen seen;
     uint64_t enrolled, position = hf_feed_position(call->api->store);
     bool connected = fleet_peer(f, device->key_id, &peer);
-    hf_status status = seen_read(call->api->store, device->key_id, &seen);
+    hf_status status = hf_last_seen_get(call->api->store, device->key_id, &seen);
     if (status == HF_OK) status = enrolled_ms(call, device, &enrolled);
     if (status != HF_OK) return status;
     uint64_t fed = connected ? peer.fed_position : seen.position;
@@ -209,6 +146,7 @@ static hf_status json_device(hf_call *call, const fleet *f, const hf_device *dev
     status = json_scopes(call, device);
     hf_json_time(json, "enrolled", enrolled);
     hf_json_bool(json, "revoked", device->revoked);
+    hf_json_bool(json, "station", device->is_hub);
     hf_json_bool(json, "connected", connected);
     hf_json_time(json, "last_seen", connected ? call->api->wall_ms : seen.wall_ms);
     hf_json_bool(json, "in_sync", connected && peer.in_sync);
@@ -236,11 +174,25 @@ hf_status hf_hub_api_devices(hf_call *call)
 
 /* ---- token, revoke, pack ---- */
 
+/* Who may connect, and with what, is the centre's word: a station knows it, and does not give it.
+ */
+static hf_status at_centre(hf_call *call)
+{
+    const hf_enroll *enroll = hf_enroll_of(call);
+    if (!enroll->upstream) return HF_OK;
+    return hf_call_fail(call, HF_ERR_DENIED,
+                        "This is a station: devices are enrolled and revoked, and packs "
+                        "published, at the centre (%.200s). Devices that it knows already "
+                        "connect here whether or not the centre can be reached.",
+                        enroll->upstream);
+}
+
 hf_status hf_hub_api_token(hf_call *call)
 {
     const char *scopes[HF_TOKEN_SCOPES_MAX];
     const json_t *names = json_object_get(call->request, "scopes");
     json_int_t lasts_ms = json_integer_value(json_object_get(call->request, "lasts_ms"));
+    const char *addresses[HF_STATION_ADDRESSES_MAX + 1];
     hf_token token;
     hf_buffer text = {0};
     char comment[256];
@@ -248,13 +200,21 @@ hf_status hf_hub_api_token(hf_call *call)
                             .force = hf_call_text(call, "force"),
                             .unit = hf_call_text(call, "unit"),
                             .scopes = scopes,
+                            .addresses = addresses,
                             .lasts_ms = lasts_ms < 0 ? 0 : (uint64_t)lasts_ms};
     for (size_t i = 0; i < json_array_size(names) && i < HF_TOKEN_SCOPES_MAX; i++) {
         const char *name = json_string_value(json_array_get(names, i));
         scopes[grant.scope_count++] = name ? name : "";
     }
-    hf_status status = hf_enroll_token(hf_enroll_of(call), &grant, call->api->wall_ms, &token,
-                                       call->why, sizeof call->why);
+    const json_t *where = json_object_get(call->request, "addresses");
+    for (size_t i = 0; i < json_array_size(where) && i <= HF_STATION_ADDRESSES_MAX; i++) {
+        const char *address = json_string_value(json_array_get(where, i));
+        addresses[grant.address_count++] = address ? address : "";
+    }
+    hf_status status = at_centre(call);
+    if (status == HF_OK)
+        status = hf_enroll_token(hf_enroll_of(call), &grant, call->api->wall_ms, &token, call->why,
+                                 sizeof call->why);
     if (status != HF_OK) return status;
     (void)snprintf(comment, sizeof comment, "enrols %s once. Keep it secret, then delete it.",
                    grant.name);
@@ -281,7 +241,9 @@ hf_status hf_hub_api_revoke(hf_call *call)
         return hf_call_fail(call, HF_ERR_INPUT,
                             "A revocation needs its reason, for those who come "
                             "after: --reason \"lost on patrol\".");
-    hf_status status = hf_device_by_name(call->api->store, name, &device, &record);
+    hf_status status = at_centre(call);
+    if (status == HF_OK) status = hf_device_by_name(call->api->store, name, &device, &record);
+    if (status == HF_ERR_DENIED) return status;
     if (status == HF_OK && device.revoked)
         return hf_call_fail(call, HF_ERR_INPUT, "\"%.127s\" is revoked already.", name);
     if (status == HF_OK) status = fleet_read(call, &f);
@@ -305,6 +267,8 @@ hf_status hf_hub_api_pack(hf_call *call)
 {
     const char *hex = hf_call_text(call, "hex");
     size_t size = strlen(hex) / 2;
+    hf_status denied = at_centre(call);
+    if (denied != HF_OK) return denied;
     uint8_t *bytes = malloc(size + 1);
     if (!bytes) return HF_ERR_NOMEM;
     hf_status status = strlen(hex) % 2 ? HF_ERR_INPUT : HF_OK;

@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-enum { WORK_BYTES = 256, WORK_HEAD = 4, WORK_HELLO = 64, WORK_WITHHELD = 8 };
+enum { WORK_BYTES = 256, WORK_HEAD = 4, WORK_HELLO = 64, WORK_WITHHELD = 8, WORK_ORIGIN = 8 };
 
 /* What applying a frame costs, in entries of the usual size. A head is a signature to check: 60 us.
  * An entry that is withheld makes the hub write one or two of its own; whether it will be is not
@@ -29,11 +29,18 @@ hf_status hf_backlog_put(hf_hub *hub, hf_peer *peer, const hf_message *message, 
     hf_status status = hf_inbox_put(&hub->backlog, peer, raw);
     if (status != HF_OK) return status;
     hf_received *received = hub->backlog.last;
-    received->work = message->type == HF_FRAME_HEAD ? WORK_HEAD : WORK_HELLO;
+    received->work = message->type == HF_FRAME_HELLO ? WORK_HELLO : WORK_HEAD;
     if (message->type == HF_FRAME_PUSH) {
         received->lane = message->as.push.lane;
         received->entries = received->work = (uint32_t)message->as.push.bodies.count;
         received->bytes = (uint32_t)message->as.push.bodies.items.size;
+    }
+    if (message->type == HF_FRAME_ORIGIN) received->work = WORK_ORIGIN;
+    if (message->type == HF_FRAME_RELAY) {
+        received->lane = message->as.relay.lane;
+        received->entries = (uint32_t)message->as.relay.bodies.count;
+        received->work = received->entries + WORK_HEAD;
+        received->bytes = (uint32_t)message->as.relay.bodies.items.size;
     }
     peer->queued_size += size;
     return HF_OK;

@@ -17,15 +17,26 @@ static hf_status authority_read(void *context, hf_bytes csr, uint8_t public_key[
     return hf_request_read(csr, public_key, size);
 }
 
-static hf_status authority_issue(void *context, hf_bytes public_key, const char *name,
-                                 uint64_t wall_ms, uint8_t *out, size_t *size)
+static hf_status authority_issue(void *context, const hf_certificate_wish *wish, uint8_t *out,
+                                 size_t *size)
 {
     const hub_node *node = context;
-    hf_issue issue = {.public_key = public_key,
-                      .name = name,
+    char hosts[HF_STATION_ADDRESSES_MAX][HF_STATION_ADDRESS_SIZE];
+    const char *names[HF_STATION_ADDRESSES_MAX];
+    uint16_t port;
+    hf_issue issue = {.public_key = wish->public_key,
+                      .name = wish->name,
                       .days = node->config.device_days,
-                      .wall_ms = wall_ms};
+                      .wall_ms = wish->wall_ms,
+                      .is_station = wish->address_count > 0,
+                      .names = names,
+                      .name_count = wish->address_count};
     if (*size < HF_CERTIFICATE_DER_MAX) return HF_ERR_LIMIT;
+    for (size_t i = 0; i < wish->address_count; i++) {
+        names[i] = hosts[i];
+        hf_status status = hf_address_split(wish->addresses[i], hosts[i], sizeof hosts[i], &port);
+        if (status != HF_OK) return status;
+    }
     return hf_ca_issue(node->ca, &issue, out, size);
 }
 
@@ -73,6 +84,11 @@ void hf_hub_ports(const hf_program *program, uint16_t *sync_port, uint16_t *enro
     free(text);
 }
 
+bool hf_hub_is_station(const hub_node *node)
+{
+    return *node->config.upstream.host != 0;
+}
+
 static int prepare(hf_program *program)
 {
     char error[256] = "";
@@ -90,7 +106,12 @@ static int prepare(hf_program *program)
     }
     hf_hub_ports(program, &sync_port, &enrol_port);
     hf_hub_set_ports(node, sync_port, enrol_port);
-    return HF_EXIT_OK;
+    if (!hf_hub_is_station(node) || hf_home_has(home->certificate)) return HF_EXIT_OK;
+    fprintf(stderr,
+            "%s: this station is not enrolled. Next: ask the centre's operator for a token "
+            "(holdfast-hub token --station), then %s --data %s init --station --token-file FILE\n",
+            HUB_PROGRAM, HUB_PROGRAM, home->data);
+    return HF_EXIT_CONFIG;
 }
 
 /* ---- the store ---- */
@@ -99,7 +120,6 @@ static int read_names(hf_program *program)
 {
     hub_node *node = program->node;
     const hf_crypto *crypto = hf_keys_crypto(program->home.keys);
-    hf_bytes ca = hf_ca_certificate(node->ca);
     hf_certificate certificate;
     hf_status status = crypto->certificate(crypto->context, crypto->own_certificate, &certificate);
     if (status != HF_OK) {
@@ -108,6 +128,8 @@ static int read_names(hf_program *program)
         return HF_EXIT_CONFIG;
     }
     (void)snprintf(node->own_name, sizeof node->own_name, "%s", certificate.name);
+    if (hf_hub_is_station(node)) return HF_EXIT_OK; /* it enrols nobody */
+    hf_bytes ca = hf_ca_certificate(node->ca);
     crypto->hash(crypto->context, &ca, 1, node->enroll.ca);
     memcpy(node->enroll.hub_id, crypto->own_key_id, sizeof node->enroll.hub_id);
     return HF_EXIT_OK;
@@ -122,7 +144,8 @@ static hf_status open_hub(hf_program *program, char *problem, size_t problem_siz
                                 .ending = program->ending};
     hf_hub_options hub_options = {.implementation = HUB_PROGRAM " " HF_VERSION,
                                   .peers_max = HUB_DEVICES_MAX,
-                                  .authority = &node->authority};
+                                  .authority = hf_hub_is_station(node) ? NULL : &node->authority,
+                                  .station = hf_hub_is_station(node)};
     hf_status status = hf_store_open(&options, &node->store, problem, problem_size);
     if (status == HF_OK) status = hf_hub_new(node->store, &hub_options, &node->hub);
     return status;
@@ -132,7 +155,7 @@ static int open_store(hf_program *program)
 {
     char problem[512] = "";
     hub_node *node = program->node;
-    int code = hf_hub_open_ca(program);
+    int code = hf_hub_is_station(node) ? HF_EXIT_OK : hf_hub_open_ca(program);
     if (code == HF_EXIT_OK) code = read_names(program);
     if (code != HF_EXIT_OK) return code;
     node->authority =
@@ -148,6 +171,10 @@ static int open_store(hf_program *program)
     node->enroll.authority = &node->authority;
     node->enroll.enrol_address = node->enrol_address;
     node->enroll.sync_address = node->sync_address;
+    if (hf_hub_is_station(node)) {
+        hf_address_join(node->config.upstream.host, node->config.upstream.port, node->upstream);
+        node->enroll.upstream = node->upstream;
+    }
     node->api = (hf_api){
         .side = &hf_hub_side, .node = &node->enroll, .store = node->store, .name = node->own_name};
     return HF_EXIT_OK;
@@ -158,6 +185,7 @@ static hf_status answer(hf_program *program, const char *request, char **reply)
     hub_node *node = program->node;
     node->api.now_ms = hf_clock_now_ms();
     node->api.wall_ms = hf_clock_wall_ms();
+    node->enroll.upstream_problem = node->uplink ? hf_uplink_problem(node->uplink) : "";
     return hf_api_answer_text(&node->api, request, reply);
 }
 

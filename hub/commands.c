@@ -10,6 +10,9 @@ static const hf_cli_option init_options[] = {
     {"listen", "ADDRESS:PORT", "for devices' sessions; 127.0.0.1:7443 unless given"},
     {"enrol", "ADDRESS:PORT", "for enrolment; 127.0.0.1:7444 unless given"},
     {"name", "HOST", "by which devices reach it; may be repeated; localhost unless given"},
+    {"station", NULL, "make a station: a hub that is the centre's client"},
+    {"token-file", "FILE", "of a station: the centre's token; - reads standard input"},
+    {"upstream", "ADDRESS:PORT", "of a station: the centre; else as the centre says of itself"},
     HF_CLI_OPTIONS_END,
 };
 static const hf_cli_option token_options[] = {
@@ -19,6 +22,8 @@ static const hf_cli_option token_options[] = {
     {"scopes", "NAME,...", "what it may write in; new names make new scopes"},
     {"expires", "TIME", "how long it works: 90m, 24h, 7d; 24h unless given"},
     {"out", "FILE", "write it there, for the owner's eyes only; else standard output"},
+    {"station", NULL, "of a station, and not of a device"},
+    {"address", "HOST:PORT", "of a station: where devices reach it; may be repeated"},
     HF_CLI_OPTIONS_END,
 };
 static const hf_cli_option revoke_options[] = {
@@ -29,10 +34,49 @@ static const hf_cli_option revoke_options[] = {
 static const hf_cli_option show_options[] = {{"history", NULL, "every value each field ever had"},
                                              HF_CLI_OPTIONS_END};
 
+#define TERMS                                                                                      \
+    {"month", "YYYY-MM", "of this month; else the one it began in, or this one"},                  \
+        {"bands", "BELOW:CREDIT,...", "percentages, such as 99.9:2,99.0:10; or none"},             \
+        {"charge", "POUNDS", "of the month, for the credit in pounds"},                            \
+        {"hours", "FROM-TO", "service hours of a day, such as 8-18; all day unless given"},        \
+        {"weekdays", NULL, "service hours on weekdays alone"},                                     \
+        {"minimum", "TIME", "outages shorter than this do not count: 5m"},                         \
+        {"exclude-planned", NULL, "announced windows do not count"},                               \
+        {"also", "FROM,TO", "an outage that this hub has not seen; may be repeated"},              \
+    {                                                                                              \
+        "utc", NULL, "the month by UTC; else by London's clocks"                                   \
+    }
+
+static const hf_cli_option outage_options[] = {
+    {"devices", NULL, "outages of single devices too"},
+    {"out", "FILE", "of report: write it there; else standard output"},
+    {"markdown", NULL, "of report: Markdown; else one HTML page"},
+    TERMS,
+    HF_CLI_OPTIONS_END,
+};
+static const hf_cli_option sla_options[] = {TERMS, HF_CLI_OPTIONS_END};
+static const hf_cli_option drill_options[] = {
+    {"unit", "NAME", "whose devices are refused"},
+    {"minutes", "M", "how long; it ends by itself, and survives a restart"},
+    {"end", NULL, "end the one that is going on"},
+    HF_CLI_OPTIONS_END,
+};
+static const hf_cli_option window_options[] = {
+    {"from", "TIME", "of announce: such as 2026-12-01T02:00Z"},
+    {"until", "TIME", "of announce"},
+    {"why", "TEXT", "of announce: what officers will read"},
+    {"actor", "NAME", "who acts (or HOLDFAST_ACTOR)"},
+    HF_CLI_OPTIONS_END,
+};
+static const hf_cli_option readiness_options[] = {{"unit", "NAME", "of this unit alone"},
+                                                  HF_CLI_OPTIONS_END};
+
 static const hf_cli_command commands[] = {
     {"init", "", "make a hub: its certificate authority, its keys, its store",
      "holdfast-hub init --name localhost\n"
-     "holdfast-hub init --listen 0.0.0.0:7443 --enrol 0.0.0.0:7444 --name hub.beds.example",
+     "holdfast-hub init --listen 0.0.0.0:7443 --enrol 0.0.0.0:7444 --name hub.beds.example\n"
+     "holdfast-hub init --station --token-file north.txt --listen 0.0.0.0:7443 --name "
+     "north.beds.example",
      "Port 0 takes any free port when the hub first starts, and keeps it; the file \"ports\" in\n"
      "the data directory says which.",
      init_options, 0, 0, hf_hub_cli_init},
@@ -55,16 +99,47 @@ static const hf_cli_command commands[] = {
      NULL, NULL, 0, 0, hf_hub_cli_status},
     {"conflicts", "", "what people must choose between", "holdfast-hub conflicts", NULL,
      hf_limit_options, 0, 0, hf_program_conflicts},
+    {"references", "", "numbers leased to devices, and records that wait for theirs",
+     "holdfast-hub references --limit 100",
+     "A block is leased once and for all: what a lost device had is used by nobody.",
+     hf_limit_options, 0, 0, hf_hub_cli_references},
     {"show", "ID", "print a record, with where each value came from",
      "holdfast-hub show crime_01k...\nholdfast-hub show crime_01k... --history", NULL, show_options,
      1, 1, hf_hub_cli_show},
     {"list", "[TYPE]", "list records, oldest first", "holdfast-hub list crime --limit 20", NULL,
      hf_list_options, 0, 1, hf_program_list},
+    {"receipt", "ID", "who wrote a record, with the references that an officer reads out",
+     "holdfast-hub receipt crime_01k...\nholdfast-hub receipt crime_01k... --entry K7QX-2M9D", NULL,
+     hf_entry_options, 1, 1, hf_program_receipt},
+    {"verify-receipt", "FILE", "what a receipt proves; exit code 1 when it proves nothing",
+     "holdfast-hub verify-receipt theft.receipt\n"
+     "holdfast-hub verify-receipt theft.receipt --ca ca.pem",
+     NULL, hf_check_options, 1, 1, hf_hub_cli_check_receipt},
     {"verify", "", "check every chain, head and record; exit code 1 on a fault",
      "holdfast-hub verify", NULL, NULL, 0, 0, hf_program_verify},
     {"pack", "FILE", "publish a compiled pack to every device", "holdfast-hub pack police.cbor",
      "The pack compiler makes the file from JSON and checks that it converges.", NULL, 1, 1,
      hf_hub_cli_pack},
+    {"readiness", "", "who is ready for an outage; exit code 1 while too few are",
+     "holdfast-hub readiness --unit response", NULL, readiness_options, 0, 0, hf_hub_cli_readiness},
+    {"window", "announce|list|off [ID]", "planned outages: announce, see who knows, call off",
+     "holdfast-hub window announce --from 2026-12-01T02:00Z --until 2026-12-01T05:00Z --why "
+     "\"new disks\"\nholdfast-hub window list",
+     "Every device hears of it, shows it, and acknowledges it by itself.", window_options, 1, 2,
+     hf_hub_cli_window},
+    {"drill", "", "refuse a unit on purpose, for a while",
+     "holdfast-hub drill --unit response --minutes 30\nholdfast-hub drill --end",
+     "Its devices carry on by themselves; the report at the end is marked as a drill.",
+     drill_options, 0, 0, hf_hub_cli_drill},
+    {"outage", "list|show|report [WHEN]", "outages: which, what came of one, the whole account",
+     "holdfast-hub outage list\nholdfast-hub outage show\n"
+     "holdfast-hub outage report 2019-10-08T09:00Z --out recovery.html",
+     "WHEN is a moment in it; the newest without. Exit code 1 if the account does not add up.",
+     outage_options, 1, 2, hf_hub_cli_outage},
+    {"sla", "", "how much of a month the hub was there",
+     "holdfast-hub sla --month 2019-10 --also 2019-10-08T08:00Z,2019-10-08T14:10Z",
+     "Bands are an illustration unless given. No drill counts as downtime.", sla_options, 0, 0,
+     hf_hub_cli_sla},
 };
 
 const hf_cli_program hf_hub_cli = {

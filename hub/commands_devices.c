@@ -27,6 +27,15 @@ static json_t *names_of(const char *list)
     return names;
 }
 
+static json_t *addresses_of(const hf_cli_args *args)
+{
+    const char *address;
+    json_t *addresses = json_array();
+    for (size_t i = 0; addresses && (address = hf_cli_nth(args, "address", i)) != NULL; i++)
+        (void)json_array_append_new(addresses, json_string(address));
+    return addresses;
+}
+
 static json_t *token_request(const hf_cli_args *args)
 {
     static const char *const wanted[] = {"name", "force", "unit", "scopes"};
@@ -43,10 +52,17 @@ static json_t *token_request(const hf_cli_args *args)
                 HUB_PROGRAM);
         return NULL;
     }
-    return json_pack("{s:s,s:s,s:s,s:s,s:o,s:I}", "op", "token", "name", hf_cli_value(args, "name"),
-                     "force", hf_cli_value(args, "force"), "unit", hf_cli_value(args, "unit"),
-                     "scopes", names_of(hf_cli_value(args, "scopes")), "lasts_ms",
-                     (json_int_t)lasts_ms);
+    if (hf_cli_has(args, "station") != (hf_cli_value(args, "address") != NULL)) {
+        fprintf(stderr,
+                "%s token: a station's token has --station, and --address HOST:PORT for each "
+                "address by which devices reach it.\n",
+                HUB_PROGRAM);
+        return NULL;
+    }
+    return json_pack("{s:s,s:s,s:s,s:s,s:o,s:I,s:o}", "op", "token", "name",
+                     hf_cli_value(args, "name"), "force", hf_cli_value(args, "force"), "unit",
+                     hf_cli_value(args, "unit"), "scopes", names_of(hf_cli_value(args, "scopes")),
+                     "lasts_ms", (json_int_t)lasts_ms, "addresses", addresses_of(args));
 }
 
 static int token_write(const hf_cli_args *args, const hf_program *program, const json_t *document)
@@ -65,8 +81,11 @@ static int token_write(const hf_cli_args *args, const hf_program *program, const
         }
         fprintf(stderr,
                 "The token for %s is in %s. It works once.\n"
-                "Next, on the device: holdfast-edge enrol --token-file FILE\n",
-                hf_show_text(document, "name"), path);
+                "Next, on the %s\n",
+                hf_show_text(document, "name"), path,
+                hf_cli_has(args, "station")
+                    ? "station: holdfast-hub init --station --token-file FILE"
+                    : "device: holdfast-edge enrol --token-file FILE");
     } else if (hf_cli_has(args, "json")) {
         puts(program->reply);
     } else {

@@ -5,6 +5,7 @@
 #include "program.h"
 
 #include "platform/clock.h"
+#include "platform/program_enrol.h"
 #include "sync/embedded.h"
 #include "sync/store.h"
 
@@ -19,6 +20,8 @@ typedef struct setup {
     hf_place listen, enrol;
     const char *names[HF_CA_NAMES_MAX];
     size_t name_count;
+    bool is_station;
+    hf_place upstream; /* host "": what the centre says of itself */
 } setup;
 
 static int failed(const char *what, hf_status status)
@@ -51,12 +54,36 @@ static bool is_host(const char *name)
     return size > 0 && size < HF_CONFIG_HOST_SIZE;
 }
 
+/* "wss://host:port" as well: that is what it is. */
+static int read_upstream(setup *s, const hf_cli_args *args)
+{
+    static const char scheme[] = "wss://";
+    const char *text = hf_cli_value(args, "upstream");
+    bool is_needed = s->is_station && !hf_cli_value(args, "token-file");
+    if (is_needed || (!s->is_station && (text || hf_cli_value(args, "token-file")))) {
+        fprintf(stderr,
+                "%s init: a station is made with --station --token-file FILE, the token by "
+                "\"holdfast-hub token --station\" at the centre.\n",
+                HUB_PROGRAM);
+        return HF_EXIT_USAGE;
+    }
+    if (!text) return HF_EXIT_OK;
+    if (strncmp(text, scheme, sizeof scheme - 1) == 0) text += sizeof scheme - 1;
+    if (hf_place_read(text, HF_PORT_SESSION, &s->upstream) == HF_OK && *s->upstream.host)
+        return HF_EXIT_OK;
+    fprintf(stderr, "%s init: --upstream takes an address and a port, such as hub.example:%u.\n",
+            HUB_PROGRAM, HF_PORT_SESSION);
+    return HF_EXIT_USAGE;
+}
+
 static int read_options(setup *s, const hf_cli_args *args)
 {
     const char *name;
     int code = read_place(args, "listen", "127.0.0.1:7443", HF_PORT_SESSION, &s->listen);
     if (code == HF_EXIT_OK)
         code = read_place(args, "enrol", "127.0.0.1:7444", HF_PORT_ENROL, &s->enrol);
+    s->is_station = hf_cli_has(args, "station");
+    if (code == HF_EXIT_OK) code = read_upstream(s, args);
     if (code != HF_EXIT_OK) return code;
     for (size_t i = 0; (name = hf_cli_nth(args, "name", i)) != NULL; i++) {
         if (s->name_count == HF_CA_NAMES_MAX || !is_host(name)) {
@@ -160,12 +187,35 @@ static int write_config(const setup *s)
         add_line(text, "%s\"%s\"", i ? ", " : "", s->names[i]);
     }
     add_line(text, "}\n");
+    if (s->is_station) add_place(text, "upstream", &s->upstream);
     hf_bytes bytes = {(const uint8_t *)text, strlen(text)};
     hf_status status = hf_file_write(s->program->home.config, bytes, 0644);
     return status == HF_OK ? HF_EXIT_OK : failed("write the configuration", status);
 }
 
-static int set_up(setup *s)
+/* ---- a station ---- */
+
+static hf_status configure(void *context, hf_bytes address)
+{
+    char text[HF_ADDRESS_SIZE];
+    setup *s = context;
+    (void)snprintf(text, sizeof text, "%.*s", (int)address.size, (const char *)address.data);
+    if (!*s->upstream.host && hf_place_read(text, HF_PORT_SESSION, &s->upstream) != HF_OK)
+        return HF_ERR_PROTOCOL;
+    return write_config(s) == HF_EXIT_OK ? HF_OK : HF_ERR_IO;
+}
+
+/* Its key is its own, and its certificate the centre's: it has no authority, and makes no pack. */
+static int set_up_station(setup *s, const hf_cli_args *args)
+{
+    hf_enrol_kind kind = {.is_station = true, .context = s, .configure = configure};
+    hf_status status = hf_keys_create(s->program->home.key);
+    if (status != HF_OK && status != HF_ERR_BUSY) return failed("make the station's key", status);
+    int code = hf_home_keys(&s->program->home, HUB_PROGRAM);
+    return code == HF_EXIT_OK ? hf_program_enrol(s->program, &kind, args) : code;
+}
+
+static int set_up(setup *s, const hf_cli_args *args)
 {
     pid_t holder = 0;
     int code = hf_home_make(&s->program->home, HUB_PROGRAM);
@@ -177,6 +227,7 @@ static int set_up(setup *s)
         return HF_EXIT_TRY_LATER;
     }
     if (status != HF_OK) return failed("take the lock", status);
+    if (s->is_station) return set_up_station(s, args);
     code = make_keys(s);
     if (code == HF_EXIT_OK) code = make_certificate(s);
     if (code == HF_EXIT_OK) code = make_store(s);
@@ -189,13 +240,14 @@ int hf_hub_cli_init(void *context, const hf_cli_args *args)
     setup s = {.program = context};
     int code = hf_program_find(s.program, args);
     if (code == HF_EXIT_OK) code = read_options(&s, args);
-    if (code == HF_EXIT_OK && hf_home_has(s.program->home.config)) {
+    if (code == HF_EXIT_OK &&
+        hf_home_has(s.is_station ? s.program->home.certificate : s.program->home.config)) {
         fprintf(stderr, "%s init: %s is set up already; nothing was changed.\n", HUB_PROGRAM,
                 s.program->home.data);
         code = HF_EXIT_CANNOT_CREATE;
     }
-    if (code == HF_EXIT_OK) code = set_up(&s);
-    if (code == HF_EXIT_OK)
+    if (code == HF_EXIT_OK) code = set_up(&s, args);
+    if (code == HF_EXIT_OK && !s.is_station)
         fprintf(stderr,
                 "The hub is made, in %s. Keep a copy of ca-key.pem somewhere safe.\n"
                 "Next: %s --data %s run\n"

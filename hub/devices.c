@@ -49,6 +49,12 @@ static void draft_bytes(drafting *drafts, uint32_t field, hf_bytes bytes)
     hf_write_bytes(&drafts->values, bytes.data, bytes.size);
 }
 
+static void draft_true(drafting *drafts, uint32_t field)
+{
+    draft(drafts, field, HF_CHANGE_SET);
+    hf_write_bool(&drafts->values, true);
+}
+
 /* Writes what was drafted as one entry, and empties the draft. */
 static hf_status draft_write(drafting *drafts, hf_batch *batch, const char *actor, uint64_t wall_ms)
 {
@@ -103,36 +109,26 @@ static hf_status find_scope(hf_hub *hub, drafting *drafts, hf_batch *batch, cons
 
 /* ---- devices ---- */
 
-typedef struct registration {
-    const uint8_t *key_id;
-    const char *name, *force, *unit;
-    const char *const *scope_names;
-    size_t scope_count;
-    hf_bytes certificate;
-    uint64_t wall_ms;
-} registration;
-
-static hf_status write_device(hf_hub *hub, drafting *drafts, hf_batch *batch,
-                              const registration *in)
+static hf_status write_device(hf_hub *hub, drafting *drafts, hf_batch *batch, const uint8_t *key,
+                              const hf_registration *in, uint64_t wall_ms)
 {
     uint32_t scopes[HF_SCOPES_MAX], home;
     char home_name[SCOPE_NAME_SIZE];
     /* By the key: two devices may come to bear one name. "device/" is not offered for writing. */
-    const uint8_t *key = in->key_id;
     (void)snprintf(home_name, sizeof home_name, "device/%02x%02x%02x%02x%02x%02x", key[0], key[1],
                    key[2], key[3], key[4], key[5]);
     /* WELCOME names it to the device; told to all, ten thousand devices would hold as many of them.
      */
-    const new_scope own = {home_name, HF_SCOPE_CONTROL, in->wall_ms};
+    const new_scope own = {home_name, HF_SCOPE_CONTROL, wall_ms};
     hf_status status = make_scope(hub, drafts, batch, &own, &home);
     for (size_t i = 0; i < in->scope_count && status == HF_OK; i++) {
-        const new_scope granted = {in->scope_names[i], HF_SCOPE_COMMON, in->wall_ms};
+        const new_scope granted = {in->scopes[i], HF_SCOPE_COMMON, wall_ms};
         status = find_scope(hub, drafts, batch, &granted, &scopes[i]);
     }
     if (status == HF_OK)
-        status = new_record(hub, drafts, HF_TYPE_DEVICE, HF_SCOPE_CONTROL, in->wall_ms);
+        status = new_record(hub, drafts, HF_TYPE_DEVICE, HF_SCOPE_CONTROL, wall_ms);
     if (status != HF_OK) return status;
-    draft_bytes(drafts, HF_DEVICE_KEY_ID, (hf_bytes){in->key_id, HF_HASH_SIZE});
+    draft_bytes(drafts, HF_DEVICE_KEY_ID, (hf_bytes){key, HF_HASH_SIZE});
     draft_text(drafts, HF_DEVICE_NAME, in->name);
     draft_text(drafts, HF_DEVICE_FORCE, in->force);
     draft_text(drafts, HF_DEVICE_UNIT, in->unit);
@@ -141,7 +137,12 @@ static hf_status write_device(hf_hub *hub, drafting *drafts, hf_batch *batch,
     draft_number(drafts, HF_DEVICE_HOME, HF_CHANGE_SET, home);
     for (size_t i = 0; i < in->scope_count; i++)
         draft_number(drafts, HF_DEVICE_SCOPES, HF_CHANGE_ADD, scopes[i]);
-    return draft_write(drafts, batch, "hub", in->wall_ms);
+    if (in->address_count) draft_true(drafts, HF_DEVICE_IS_HUB);
+    for (size_t i = 0; i < in->address_count; i++) {
+        draft(drafts, HF_DEVICE_ADDRESSES, HF_CHANGE_ADD);
+        hf_write_string(&drafts->values, in->addresses[i]);
+    }
+    return draft_write(drafts, batch, "hub", wall_ms);
 }
 
 static hf_status commit(hf_batch *batch, hf_status status)
@@ -151,32 +152,32 @@ static hf_status commit(hf_batch *batch, hf_status status)
     return status;
 }
 
-hf_status hf_hub_register(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], const char *name,
-                          const char *force, const char *unit, const char *const *scope_names,
-                          size_t scope_count, hf_bytes certificate, uint64_t wall_ms)
+hf_status hf_hub_register(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE],
+                          const hf_registration *wish, uint64_t wall_ms)
 {
     hf_device known;
+    if (hub->upstream) return HF_ERR_DENIED; /* that is the centre's word */
     hf_status status = hf_device_by_key(hub->store, key_id, &known);
     if (status != HF_ERR_NOT_FOUND) return status;
-    if (scope_count > HF_SCOPES_MAX - 2 || certificate.size > HF_CERTIFICATE_MAX)
+    if (wish->scope_count > HF_SCOPES_MAX - 3 || wish->certificate.size > HF_CERTIFICATE_MAX ||
+        wish->address_count > HF_STATION_ADDRESSES_MAX)
         return HF_ERR_LIMIT;
-    for (size_t i = 0; i < scope_count; i++)
-        if (strlen(scope_names[i]) >= SCOPE_NAME_SIZE) return HF_ERR_LIMIT;
+    for (size_t i = 0; i < wish->scope_count; i++)
+        if (strlen(wish->scopes[i]) >= SCOPE_NAME_SIZE) return HF_ERR_LIMIT;
     drafting drafts = {.count = 0};
-    registration in = {.key_id = key_id,
-                       .name = name,
-                       .force = force,
-                       .unit = unit,
-                       .scope_names = scope_names,
-                       .scope_count = scope_count,
-                       .certificate = certificate,
-                       .wall_ms = wall_ms};
     hf_batch *batch;
-    status = hf_batch_begin_own(hub->store, wall_ms, scope_count + 2, &batch);
+    status = hf_batch_begin_own(hub->store, wall_ms, wish->scope_count + 2, &batch);
     if (status != HF_OK) return status;
-    status = commit(batch, write_device(hub, &drafts, batch, &in));
+    status = commit(batch, write_device(hub, &drafts, batch, key_id, wish, wall_ms));
     hf_buffer_free(&drafts.values);
     return status;
+}
+
+void hf_peer_revoked(hf_peer *peer)
+{
+    hf_backlog_drop(peer->hub, peer); /* nothing of it counts from now on */
+    hf_session_fail(&peer->session, HF_CODE_REVOKED, "this device was revoked");
+    hf_peer_wake(peer);
 }
 
 hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor, const char *reason,
@@ -184,6 +185,7 @@ hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor, const 
 {
     hf_device device;
     drafting drafts = {.scope = HF_SCOPE_CONTROL};
+    if (hub->upstream) return HF_ERR_DENIED;
     hf_status status = hf_device_by_name(hub->store, name, &device, &drafts.record);
     if (status != HF_OK) return status;
     hf_batch *batch;
@@ -195,12 +197,8 @@ hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor, const 
         status = commit(batch, draft_write(&drafts, batch, actor, wall_ms));
         hf_buffer_free(&drafts.values);
     }
-    for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {
-        if (memcmp(peer->key_id, device.key_id, HF_HASH_SIZE) != 0) continue;
-        hf_backlog_drop(hub, peer); /* nothing of it counts from now on */
-        hf_session_fail(&peer->session, HF_CODE_REVOKED, "this device was revoked");
-        hf_peer_wake(peer);
-    }
+    for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next)
+        if (memcmp(peer->key_id, device.key_id, HF_HASH_SIZE) == 0) hf_peer_revoked(peer);
     return status;
 }
 
@@ -211,6 +209,7 @@ hf_status hf_hub_devices(hf_hub *hub, hf_device_visitor visit, void *context)
 
 hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint64_t wall_ms)
 {
+    if (hub->upstream) return HF_ERR_DENIED;
     if (compiled.size > HF_PACK_SIZE_MAX) return HF_ERR_LIMIT;
     hf_pack *pack;
     hf_status status = hf_pack_open(compiled, &pack);
@@ -227,6 +226,44 @@ hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint64_t wall_ms)
     draft_number(&drafts, HF_PACK_VERSION, HF_CHANGE_SET, version);
     draft_bytes(&drafts, HF_PACK_BODY, compiled);
     status = commit(batch, draft_write(&drafts, batch, "hub", wall_ms));
+    hf_buffer_free(&drafts.values);
+    return status;
+}
+
+/* ---- planned outages ---- */
+
+hf_status hf_hub_window(hf_hub *hub, uint64_t from_ms, uint64_t until_ms, const char *why,
+                        uint64_t wall_ms, hf_record_id *id)
+{
+    drafting drafts = {.count = 0};
+    hf_batch *batch;
+    if (until_ms <= from_ms || !*why || strlen(why) > HF_TEXT_MAX) return HF_ERR_INPUT;
+    hf_status status = new_record(hub, &drafts, HF_TYPE_WINDOW, HF_SCOPE_COMMON, wall_ms);
+    if (status == HF_OK) status = hf_batch_begin_own(hub->store, wall_ms, 1, &batch);
+    if (status != HF_OK) return status;
+    *id = drafts.record;
+    draft_number(&drafts, HF_WINDOW_FROM, HF_CHANGE_SET, from_ms);
+    draft_number(&drafts, HF_WINDOW_UNTIL, HF_CHANGE_SET, until_ms);
+    draft_text(&drafts, HF_WINDOW_WHY, why);
+    draft_text(&drafts, HF_WINDOW_STANDING, "planned");
+    status = commit(batch, draft_write(&drafts, batch, "hub", wall_ms));
+    hf_buffer_free(&drafts.values);
+    return status;
+}
+
+hf_status hf_hub_window_call_off(hf_hub *hub, const hf_record_id *id, const char *actor,
+                                 uint64_t wall_ms)
+{
+    drafting drafts = {.record = *id, .scope = HF_SCOPE_COMMON};
+    hf_batch *batch;
+    hf_view *view;
+    hf_status status = hf_store_get(hub->store, id, &view);
+    if (status != HF_OK) return status;
+    hf_view_free(view);
+    status = hf_batch_begin_own(hub->store, wall_ms, 1, &batch);
+    if (status != HF_OK) return status;
+    draft_text(&drafts, HF_WINDOW_STANDING, "called_off");
+    status = commit(batch, draft_write(&drafts, batch, actor, wall_ms));
     hf_buffer_free(&drafts.values);
     return status;
 }

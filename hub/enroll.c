@@ -24,6 +24,8 @@ typedef struct token_row { /* texts borrow from `bytes` */
     char name[128], force[64], unit[64];
     char scopes[HF_TOKEN_SCOPES_MAX][64];
     size_t scope_count;
+    char addresses[HF_STATION_ADDRESSES_MAX][HF_STATION_ADDRESS_SIZE];
+    size_t address_count;
     uint64_t expires_ms;
     bool spent;
     uint8_t key_id[HF_HASH_SIZE];
@@ -48,12 +50,14 @@ static hf_status row_write(hf_store *store, const char *key, token_row *row)
 {
     hf_buffer *out = &row->bytes;
     hf_buffer_clear(out);
-    hf_write_array(out, 7);
+    hf_write_array(out, 8);
     hf_write_string(out, row->name);
     hf_write_string(out, row->force);
     hf_write_string(out, row->unit);
     hf_write_array(out, row->scope_count);
     for (size_t i = 0; i < row->scope_count; i++) hf_write_string(out, row->scopes[i]);
+    hf_write_array(out, row->address_count);
+    for (size_t i = 0; i < row->address_count; i++) hf_write_string(out, row->addresses[i]);
     hf_write_uint(out, row->expires_ms);
     hf_write_bytes(out, row->key_id, row->spent ? sizeof row->key_id : 0);
     hf_write_bytes(out, row->certificate, row->certificate_size);
@@ -77,7 +81,7 @@ static hf_status row_read(hf_store *store, const char *key, token_row *row)
     if (status != HF_OK) return status;
     if (row->bytes.size == 0) return HF_ERR_NOT_FOUND;
     hf_reader reader = hf_reader_open(hf_buffer_bytes(&row->bytes));
-    if (hf_read_array(&reader, 7) != 7) hf_reader_fail(&reader, HF_ERR_CORRUPT);
+    if (hf_read_array(&reader, 8) != 8) hf_reader_fail(&reader, HF_ERR_CORRUPT);
     read_name(&reader, row->name, sizeof row->name);
     read_name(&reader, row->force, sizeof row->force);
     read_name(&reader, row->unit, sizeof row->unit);
@@ -85,6 +89,9 @@ static hf_status row_read(hf_store *store, const char *key, token_row *row)
     for (size_t i = 0; i < row->scope_count; i++) {
         read_name(&reader, row->scopes[i], sizeof row->scopes[i]);
     }
+    row->address_count = hf_read_array(&reader, HF_STATION_ADDRESSES_MAX);
+    for (size_t i = 0; i < row->address_count; i++)
+        read_name(&reader, row->addresses[i], sizeof row->addresses[i]);
     row->expires_ms = hf_read_uint(&reader);
     hf_bytes key_id = hf_read_bytes(&reader), certificate = hf_read_bytes(&reader);
     row->spent = key_id.size == sizeof row->key_id;
@@ -137,6 +144,16 @@ static hf_status grant_check(const hf_enroll *enroll, const hf_token_grant *gran
                           "A scope's name has between 1 and 63 bytes, for instance "
                           "beds/response.");
     }
+    char host[HF_STATION_ADDRESS_SIZE];
+    uint16_t port;
+    if (grant->address_count > HF_STATION_ADDRESSES_MAX)
+        return refuse(why, why_size, "A station has at most 4 addresses.");
+    for (size_t i = 0; i < grant->address_count; i++) {
+        if (hf_address_split(grant->addresses[i], host, sizeof host, &port) != HF_OK || !*host)
+            return refuse(why, why_size,
+                          "Give the address by which devices reach the station, with its port: "
+                          "--address north.beds.example:7443.");
+    }
     if (grant->lasts_ms == 0 || grant->lasts_ms > HF_TOKEN_LASTS_MAX_HOURS * HOUR_MS)
         return refuse(why, why_size, "A token works for at most 30 days: --expires 24h.");
     hf_status status = hf_device_by_name(enroll->store, grant->name, &device, &record);
@@ -162,12 +179,16 @@ hf_status hf_enroll_token(const hf_enroll *enroll, const hf_token_grant *grant, 
     memcpy(out->ca, enroll->ca, sizeof out->ca);
     memcpy(out->hub, enroll->hub_id, sizeof out->hub);
     out->expires_ms = row.expires_ms;
+    out->is_station = grant->address_count > 0;
     (void)snprintf(row.name, sizeof row.name, "%s", grant->name);
     (void)snprintf(row.force, sizeof row.force, "%s", grant->force);
     (void)snprintf(row.unit, sizeof row.unit, "%s", grant->unit);
     for (size_t i = 0; i < grant->scope_count; i++) {
         (void)snprintf(row.scopes[i], sizeof row.scopes[i], "%s", grant->scopes[i]);
     }
+    row.address_count = grant->address_count;
+    for (size_t i = 0; i < grant->address_count; i++)
+        (void)snprintf(row.addresses[i], sizeof row.addresses[i], "%s", grant->addresses[i]);
     row_key(crypto, out->secret, key);
     status = row_write(enroll->store, key, &row);
     hf_buffer_free(&row.bytes);
@@ -200,8 +221,14 @@ static hf_status spend(const hf_enroll *enroll, const char *key, token_row *row,
 {
     size_t size = sizeof row->certificate;
     const hf_authority *authority = enroll->authority;
-    hf_status status = authority->issue(authority->context, public_key, row->name, wall_ms,
-                                        row->certificate, &size);
+    const char *addresses[HF_STATION_ADDRESSES_MAX];
+    for (size_t i = 0; i < row->address_count; i++) addresses[i] = row->addresses[i];
+    hf_certificate_wish wish = {.public_key = public_key,
+                                .name = row->name,
+                                .wall_ms = wall_ms,
+                                .addresses = addresses,
+                                .address_count = row->address_count};
+    hf_status status = authority->issue(authority->context, &wish, row->certificate, &size);
     if (status != HF_OK) return status;
     row->certificate_size = size;
     row->spent = true;
@@ -214,8 +241,17 @@ static int grant_access(const hf_enroll *enroll, const token_row *row, uint64_t 
     const char *scopes[HF_TOKEN_SCOPES_MAX];
     for (size_t i = 0; i < row->scope_count; i++) scopes[i] = row->scopes[i];
     hf_bytes certificate = {row->certificate, row->certificate_size};
-    hf_status status = hf_hub_register(enroll->hub, row->key_id, row->name, row->force, row->unit,
-                                       scopes, row->scope_count, certificate, wall_ms);
+    const char *addresses[HF_STATION_ADDRESSES_MAX];
+    for (size_t i = 0; i < row->address_count; i++) addresses[i] = row->addresses[i];
+    hf_registration wish = {.name = row->name,
+                            .force = row->force,
+                            .unit = row->unit,
+                            .scopes = scopes,
+                            .scope_count = row->scope_count,
+                            .certificate = certificate,
+                            .addresses = addresses,
+                            .address_count = row->address_count};
+    hf_status status = hf_hub_register(enroll->hub, row->key_id, &wish, wall_ms);
     if (status != HF_OK) return say_trouble(answer, status);
     hf_enrol_answer yes = {
         .code = HF_ENROL_OK,

@@ -17,6 +17,8 @@ typedef struct hf_enroll { /* filled by the caller; everything outlives the call
     uint8_t hub_id[HF_HUB_ID_SIZE];
     const char *enrol_address; /* as devices reach it: "localhost:7444" */
     const char *sync_address;
+    const char *upstream;         /* a station's centre, "host:port"; NULL: this is the centre */
+    const char *upstream_problem; /* why the last dial of it failed; "" when it did not */
 } hf_enroll;
 
 typedef struct hf_token_grant {
@@ -24,6 +26,8 @@ typedef struct hf_token_grant {
     const char *const *scopes; /* names; made when they are new */
     size_t scope_count;
     uint64_t lasts_ms;
+    const char *const *addresses; /* "host:port", where devices reach it: it is a station */
+    size_t address_count;
 } hf_token_grant;
 
 enum {

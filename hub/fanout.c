@@ -4,6 +4,7 @@
  * are served by the same few lines, and a slow one holds nothing but its own place. */
 #include "fanout.h"
 
+#include "snapshots.h"
 #include "vectors.h"
 
 #include "sync/planted.h"
@@ -106,17 +107,30 @@ typedef struct feed_walk {
     hf_peer *peer;
 } feed_walk;
 
+/* It came from this station, in this session: it has it. */
+static bool was_relayed(const hf_peer *peer, const hf_feed_item *item)
+{
+    for (size_t i = 0; i < peer->relayed_durable; i++) {
+        const hf_peer_relayed *author = &peer->relayed[i];
+        if (author->origin.no != item->origin_no) continue;
+        uint64_t sent = author->sent[item->entry.dot.lane];
+        return item->entry.dot.seq <= sent || (sent && HF_PLANTED(RELAY_SKIPS_FEED));
+    }
+    return false;
+}
+
 static hf_status feed_item(void *context, const hf_feed_item *item)
 {
     feed_walk *walk = context;
     if (HF_PLANTED(FEED_SKIPS_FILTERED) && item->entry.dot.seq % 16 == 15) return HF_OK;
+    if (was_relayed(walk->peer, item)) return HF_OK;
     if (!hf_fanout_named(walk->peer, item->origin_no) || walk->peer->wanted_count > 0) return HF_OK;
     hf_runs_add(&walk->hub->runs, (uint32_t)item->origin_no, item->entry.dot.lane,
                 item->entry.body);
     return walk->hub->runs.bodies.status;
 }
 
-static size_t skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX])
+size_t hf_fanout_skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX])
 {
     size_t count = 0;
     for (size_t i = 0; i < peer->origin_count; i++)
@@ -124,8 +138,48 @@ static size_t skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX])
     return count;
 }
 
-static bool window_open(const hf_peer *peer)
+/* It is woken when its link has carried what it has. */
+static void wait_for_link(hf_hub *hub, hf_peer *peer)
 {
+    uint64_t due_ms = hf_pace_due_ms(&peer->pace);
+    if (peer->paced_at_ms) return;
+    peer->paced_at_ms = due_ms ? due_ms : 1;
+    peer->next_paced = hub->paced;
+    hub->paced = peer;
+    if (due_ms < hub->paced_at_ms) hub->paced_at_ms = due_ms;
+}
+
+void hf_fanout_wake_paced(hf_hub *hub)
+{
+    if (hub->now_ms < hub->paced_at_ms) return;
+    hub->paced_at_ms = UINT64_MAX;
+    for (hf_peer **at = &hub->paced; *at;) {
+        hf_peer *peer = *at;
+        if (peer->paced_at_ms <= hub->now_ms) {
+            *at = peer->next_paced;
+            peer->paced_at_ms = 0;
+            hf_peer_wake(peer);
+            continue;
+        }
+        if (peer->paced_at_ms < hub->paced_at_ms) hub->paced_at_ms = peer->paced_at_ms;
+        at = &peer->next_paced;
+    }
+}
+
+void hf_fanout_drop(hf_hub *hub, hf_peer *peer)
+{
+    hf_peer **at = &hub->paced;
+    while (peer->paced_at_ms && *at != peer) at = &(*at)->next_paced;
+    if (peer->paced_at_ms) *at = peer->next_paced;
+    peer->paced_at_ms = 0;
+}
+
+static bool window_open(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
+{
+    if (!hf_pace_open_for(&peer->pace, peer->pace.in_flight, now_ms)) {
+        wait_for_link(hub, peer);
+        return false;
+    }
     return peer->flight_count < HF_FEED_FRAMES_MAX &&
            peer->flight_bytes + HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX <= HF_FEED_WINDOW_BYTES;
 }
@@ -142,6 +196,7 @@ static void write_feed(hf_hub *hub, hf_peer *peer, uint64_t to, const uint8_t ch
     size_t slot = (peer->first_flight + peer->flight_count++) % HF_FEED_FRAMES_MAX;
     peer->flights[slot].to = to;
     peer->flights[slot].bytes = (uint32_t)hub->runs.bytes;
+    peer->flights[slot].mark.size = 0;
     peer->flight_bytes += hub->runs.bytes;
     peer->told = to;
 }
@@ -155,18 +210,19 @@ static hf_status read_feed(hf_hub *hub, hf_peer *peer, uint64_t *reached, uint8_
                            .scopes = peer->scopes,
                            .scope_count = peer->scope_count,
                            .skip = skip,
-                           .skip_count = skipped(peer, skip),
+                           .skip_count = hf_fanout_skipped(peer, skip),
                            .limit = HF_FEED_READ_MAX,
-                           .bytes = HF_FRAME_TARGET_SIZE};
+                           .bytes = hf_pace_frame(&peer->pace)};
     return hf_feed_read_scopes(hub->store, &query, feed_item, &walk, reached, chain);
 }
 
-static hf_status feed(hf_hub *hub, hf_peer *peer)
+static hf_status feed(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
 {
     uint64_t end = hf_feed_position(hub->store);
     for (int reads = 0; reads < READS_PER_FRAME; reads++) {
         bool lags = peer->scanned - peer->told >= HF_FEED_LAG_MAX;
-        if (!window_open(peer) || (peer->scanned >= end && peer->at_end && !lags)) return HF_OK;
+        if (peer->scanned >= end && peer->at_end && !lags) return HF_OK;
+        if (!window_open(hub, peer, now_ms)) return HF_OK;
         uint64_t reached;
         uint8_t chain[16];
         hf_status status = read_feed(hub, peer, &reached, chain);
@@ -218,12 +274,12 @@ static hf_status add_head(hf_hub *hub, hf_peer *peer, const hf_head *head, bool 
 {
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
     size_t count;
-    uint8_t root[HF_HASH_SIZE];
     const hf_origin_row *row = hf_origin_by_id(hub->store, &head->origin);
     *added = false;
     if (!row || is_own(peer, row->no)) return HF_OK;
-    hf_status status =
-        hf_head_leaves(hub->store, row->no, head->lane, head->seq, leaves, &count, root);
+    /* As they came: a station holds a log in part, and could not make them anew. */
+    hf_status status = hf_head_kept_leaves(hub->store, head, leaves, &count);
+    if (status == HF_ERR_NOT_FOUND) return HF_OK; /* a newer one is here, and comes */
     if (status != HF_OK) return status;
     hf_head_item item = {.origin = (uint32_t)row->no, .head = *head};
     hf_buffer_clear(&hub->bytes);
@@ -270,7 +326,17 @@ static hf_status heads(hf_hub *hub, hf_peer *peer)
 
 /* ---- one frame ---- */
 
-hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer)
+void hf_fanout_wired(hf_peer *peer, size_t wire, uint64_t now_ms)
+{
+    size_t newest = (peer->first_flight + peer->flight_count - 1) % HF_FEED_FRAMES_MAX;
+    if (peer->flight_count == 0 || peer->flights[newest].mark.size)
+        hf_pace_besides(&peer->pace, wire);
+    else
+        peer->flights[newest].mark =
+            hf_pace_sent(&peer->pace, peer->flights[newest].bytes, wire, now_ms);
+}
+
+hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
 {
     if (peer->session.state != HF_SESSION_OPEN || peer->fed == HF_FED_NOT) return HF_OK;
     /* All that others wrote goes through here: past its certificate's end a device gets none. */
@@ -294,8 +360,9 @@ hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer)
         status = hf_vectors_write(hub, peer);
         if (status == HF_OK && hub->raw.size == 0 && peer->wanted_count > 0)
             status = write_origin(hub, peer);
+        if (status == HF_OK && hub->raw.size == 0) status = hf_snapshots_write(hub, peer);
     } else {
-        status = feed(hub, peer);
+        status = feed(hub, peer, now_ms);
         if (status == HF_OK && hub->raw.size == 0 && peer->at_end) status = heads(hub, peer);
     }
     if (status == HF_OK && hub->raw.size > 0) peer->budget--;

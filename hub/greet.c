@@ -1,10 +1,13 @@
 /* greet.c: what a device says it has against what we hold: HELLO, the verdict, WELCOME. */
 #include "peer.h"
 
+#include "snapshots.h"
+
 #include "sync/control.h"
 #include "sync/planted.h"
 #include "sync/validity.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,14 +104,41 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
     if (!hf_validity_holds(peer->valid, peer->hub->wall_ms)) peer->verdict = HF_EXPIRED;
     if (writing->behind) peer->verdict = HF_BEHIND;
     if (writing->forked) peer->verdict = HF_FORKED;
+    if (hf_snapshots_suit(peer->hub, hello, peer->verdict)) {
+        peer->snapshot_from =
+            peer->verdict == HF_RESUME && hello->resuming ? hello->resume.position : 0;
+        peer->snapshot_needed = hello->capabilities & HF_NEEDS_SNAPSHOT;
+        peer->verdict = HF_SNAPSHOT;
+        hf_snapshots_wait(peer);
+    }
     bool resumes = peer->verdict == HF_RESUME;
-    peer->fed = resumes ? HF_FED_FEED : peer->verdict == HF_VECTORS ? HF_FED_VECTORS : HF_FED_NOT;
+    bool asks = peer->verdict == HF_VECTORS || peer->verdict == HF_SNAPSHOT;
+    peer->fed = resumes ? HF_FED_FEED : asks ? HF_FED_VECTORS : HF_FED_NOT;
     uint64_t position = resumes && hello->resuming ? hello->resume.position : 0;
     peer->scanned = peer->told = peer->acked = position;
     if (HF_PLANTED(RESYNC_FROM_ZERO)) peer->scanned = 0;
     peer->heads = resumes && hello->resuming ? hello->heads : 0;
     peer->heads_looked = UINT64_MAX; /* not looked yet */
     return HF_OK;
+}
+
+/* Receipts of another hub, or of a former life of this one, are none of ours; and one that covers
+ * more than is here speaks of what was lost. */
+static void note_receipts(hf_peer *peer, const hf_hello *hello)
+{
+    const hf_origin_id *own = &hf_store_own_origin(peer->hub->store)->id;
+    bool ours = memcmp(&hello->receipts_hub, own, sizeof *own) == 0;
+    hf_receipted one;
+    peer->wants_receipts = hello->wants_receipts && peer->fed != HF_FED_NOT;
+    for (hf_list walk = hello->receipts; ours && hf_next_receipted(&walk, &one);) {
+        if (one.origin >= peer->origin_count) continue;
+        hf_peer_origin *origin = &peer->origins[one.origin];
+        uint64_t held = origin->now[one.lane].held;
+        origin->receipted[one.lane] = one.seq < held ? one.seq : held;
+    }
+    for (size_t i = 0; HF_PLANTED(RECEIPT_ONCE) && i < peer->origin_count; i++)
+        for (size_t lane = 0; lane < HF_LANE_COUNT; lane++)
+            peer->origins[i].receipted[lane] = peer->origins[i].now[lane].held;
 }
 
 hf_status hf_peer_greet(hf_peer *peer, const hf_hello *hello)
@@ -122,12 +152,15 @@ hf_status hf_peer_greet(hf_peer *peer, const hf_hello *hello)
     if (!origins) return HF_ERR_NOMEM;
     peer->origins = origins;
     peer->origin_count = 0;
+    (void)snprintf(peer->implementation, sizeof peer->implementation, "%.*s",
+                   (int)hello->implementation.size, (const char *)hello->implementation.data);
     compared writing = {.behind = false}, other;
     hf_status status = HF_OK;
     hf_claim claim;
     for (hf_list walk = hello->origins; status == HF_OK && hf_next_claim(&walk, &claim);)
         status = greet_origin(peer, &claim, peer->origin_count == 0 ? &writing : &other);
     if (status == HF_OK) status = judge(peer, hello, &writing);
+    if (status == HF_OK) note_receipts(peer, hello);
     if (status == HF_OK) peer->greeted = true;
     if (status == HF_ERR_PROTOCOL) hf_session_fail_status(&peer->session, status, "HELLO");
     return status;
@@ -145,7 +178,7 @@ static hf_status write_scopes(hf_peer *peer, hf_buffer *items)
         if (status != HF_OK && status != HF_ERR_NOT_FOUND) return status;
         hf_scope_item item = {.number = number,
                               .name = {(const uint8_t *)name, strlen(name)},
-                              .may_write = number != peer->home && number != HF_SCOPE_COMMON};
+                              .may_write = number != peer->home && number > HF_SCOPE_COMMON};
         hf_write_scope_item(items, &item);
     }
     return items->status;
@@ -156,9 +189,11 @@ static hf_status write_yours_of(const hf_peer *peer, size_t index, hf_buffer *it
     const hf_peer_origin *origin = &peer->origins[index];
     for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++) {
         uint64_t held = origin->durable[lane].held;
-        hf_yours yours = {.origin = (uint8_t)index, .lane = lane, .durable = held, .central = held};
+        hf_yours yours = {.origin = (uint8_t)index, .lane = lane, .durable = held};
         if (held == 0) continue;
-        hf_status status = hf_log_chain_at(peer->hub->store, origin->no, lane, held, yours.chain);
+        hf_status status = hf_peer_central(peer->hub, origin->no, lane, held, &yours.central);
+        if (status != HF_OK) return status;
+        status = hf_log_chain_at(peer->hub->store, origin->no, lane, held, yours.chain);
         if (status != HF_OK && status != HF_ERR_NOT_FOUND) return status;
         hf_write_yours(items, &yours);
         (*count)++;

@@ -5,8 +5,11 @@
 #include "backlog.h"
 #include "fanout.h"
 #include "ingest.h"
+#include "snapshots.h"
+#include "upstream.h"
 
 #include "sync/control.h"
+#include "sync/planted.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -22,10 +25,15 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     hub->peers_max = options->peers_max;
     hub->authority = options->authority;
     hub->position = hf_feed_position(store);
+    hub->receipts_at_ms = UINT64_MAX;
+    hub->paced_at_ms = UINT64_MAX;
     for (hub->bucket_count = 1; hub->bucket_count < hub->peers_max;) hub->bucket_count *= 2;
     hub->buckets = calloc(hub->bucket_count, sizeof *hub->buckets);
     (void)snprintf(hub->implementation, sizeof hub->implementation, "%s", options->implementation);
     hf_status status = hub->buckets ? hf_deflater_new(&hub->deflater) : HF_ERR_NOMEM;
+    if (status == HF_OK) status = hf_snapshots_new(hub, options, &hub->snapshots);
+    if (status == HF_OK && options->station) status = hf_upstream_new(hub, &hub->upstream);
+    if (status == HF_OK) status = hf_pulse_load(hub);
     if (status != HF_OK) {
         hf_hub_free(hub);
         return status;
@@ -38,6 +46,8 @@ void hf_hub_free(hf_hub *hub)
 {
     if (!hub) return;
     while (hub->peers) hf_hub_link_down(hub, hub->peers, hub->now_ms);
+    hf_snapshots_free(hub->snapshots);
+    hf_upstream_free(hub->upstream);
     hf_deflater_free(hub->deflater);
     hf_buffer_free(&hub->inflated);
     hf_buffer_free(&hub->raw);
@@ -45,16 +55,25 @@ void hf_hub_free(hf_hub *hub)
     hf_buffer_free(&hub->sealed);
     hf_buffer_free(&hub->bytes);
     hf_runs_free(&hub->runs);
+    free(hub->points);
     free(hub->buckets);
     free(hub);
 }
 
 /* ---- links ---- */
 
+/* A station serves those whose scopes it holds: what it takes from them it must be able to hold
+ * whole, and what it does not hold it cannot feed. */
+static bool may_connect(hf_hub *hub, const hf_device *device)
+{
+    if (device->revoked && !(hub->upstream && HF_PLANTED(REVOKED_AT_STATION))) return false;
+    return !hub->upstream || hf_upstream_serves(hub->upstream, device);
+}
+
 bool hf_hub_admits(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE])
 {
     hf_device device;
-    return hf_device_by_key(hub->store, key_id, &device) == HF_OK && !device.revoked;
+    return hf_device_by_key(hub->store, key_id, &device) == HF_OK && may_connect(hub, &device);
 }
 
 static void add_scope(hf_peer *peer, uint32_t scope)
@@ -68,13 +87,15 @@ static void add_scope(hf_peer *peer, uint32_t scope)
     peer->scope_count++;
 }
 
-static hf_status scopes_of(hf_peer *peer, const hf_device *device)
+static hf_status scopes_of(hf_hub *hub, hf_peer *peer, const hf_device *device)
 {
-    if (device->scope_count > HF_SCOPES_MAX - 2) return HF_ERR_LIMIT;
-    peer->scopes = calloc(device->scope_count + 2, sizeof *peer->scopes);
+    if (device->scope_count > HF_SCOPES_MAX - 3) return HF_ERR_LIMIT;
+    peer->scopes = calloc(device->scope_count + 3, sizeof *peer->scopes);
     if (!peer->scopes) return HF_ERR_NOMEM;
     add_scope(peer, HF_SCOPE_COMMON);
-    add_scope(peer, device->home);
+    if (device->is_hub) add_scope(peer, HF_SCOPE_CONTROL); /* it must know whom to admit */
+    if (!hub->upstream || hf_upstream_holds(hub->upstream, device->home))
+        add_scope(peer, device->home);
     for (size_t i = 0; i < device->scope_count; i++)
         if (device->scopes[i] != HF_SCOPE_CONTROL) add_scope(peer, device->scopes[i]);
     return HF_OK;
@@ -84,11 +105,16 @@ static void peer_free(hf_peer *peer)
 {
     free(peer->scopes);
     free(peer->origins);
+    free(peer->relayed);
     free(peer->named);
     hf_buffer_free(&peer->certificate);
     hf_buffer_free(&peer->notices);
     hf_buffer_free(&peer->vector);
     hf_buffer_free(&peer->renewed);
+    hf_buffer_free(&peer->renew_for);
+    hf_buffer_free(&peer->asked);
+    hf_buffer_free(&peer->leased);
+    hf_buffer_free(&peer->receipt);
     free(peer);
 }
 
@@ -139,12 +165,13 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     *out = NULL;
     hf_device device;
     hf_status status = hf_device_by_key(hub->store, key_id, &device);
-    if (status == HF_ERR_NOT_FOUND || (status == HF_OK && device.revoked)) return HF_ERR_DENIED;
+    if (status == HF_ERR_NOT_FOUND) return HF_ERR_DENIED;
+    if (status == HF_OK && !may_connect(hub, &device)) return HF_ERR_DENIED;
     if (status != HF_OK) return status;
     if (hub->peer_count >= hub->peers_max) return HF_ERR_LIMIT;
     hf_peer *peer = calloc(1, sizeof *peer);
     if (!peer) return HF_ERR_NOMEM;
-    status = scopes_of(peer, &device);
+    status = scopes_of(hub, peer, &device);
     if (status == HF_OK) status = supersede(hub, key_id);
     if (status != HF_OK) {
         peer_free(peer);
@@ -154,9 +181,11 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     memcpy(peer->key_id, key_id, HF_HASH_SIZE);
     memcpy(peer->name, device.name, sizeof peer->name);
     peer->home = device.home;
+    peer->is_station = device.is_hub;
     peer->valid = valid;
     peer->connected_ms = now_ms;
     hf_session_open(&peer->session, HF_SIDE_HUB, now_ms);
+    hf_pace_open(&peer->pace);
     peer->next = hub->peers;
     if (hub->peers) hub->peers->previous = peer;
     hub->peers = peer;
@@ -164,6 +193,7 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     bucket_add(hub, peer);
     uint64_t hello_ms = hf_session_deadline_ms(&peer->session);
     if (hello_ms < hub->timers_at_ms) hub->timers_at_ms = hello_ms;
+    (void)hf_pulse_refuses(hub, peer, device.unit);
     *out = peer;
     return HF_OK;
 }
@@ -191,6 +221,9 @@ void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     hf_backlog_drop(hub, peer);
     leave_ready(hub, peer);
     hf_peer_forget_renewal(peer);
+    hf_peer_forget_ask(peer);
+    hf_receipts_forget(peer);
+    hf_fanout_drop(hub, peer);
     if (peer->previous)
         peer->previous->next = peer->next;
     else
@@ -259,6 +292,7 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     hub->now_ms = now_ms;
     hub->wall_ms = wall_ms;
     hub->turn++;
+    hf_status upstream = hub->upstream ? hf_upstream_turn(hub->upstream) : HF_OK;
     run_timers(hub);
     /* Registered a device, published a pack, or the operator wrote: entries that no device sent. */
     bool wrote_outside = hf_feed_position(hub->store) != hub->position;
@@ -266,9 +300,16 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     hf_backlog_take(hub);
     hf_status status = hf_ingest(hub);
     if (status == HF_OK) status = hf_renew_turn(hub);
+    if (status == HF_OK) status = hf_leasing_turn(hub);
+    if (status == HF_OK) status = hf_receipts_turn(hub);
+    if (status == HF_OK) status = hf_pulse_turn(hub);
+    if (hub->upstream) hf_upstream_heads(hub->upstream);
     bool moved = hf_feed_position(hub->store) != hub->position;
     if (moved || hub->heads_taken != heads_before) hf_fanout_wake(hub, wrote_outside);
+    if (status == HF_OK) hf_snapshots_turn(hub);
     wake_starved(hub);
+    hf_fanout_wake_paced(hub);
+    if (status == HF_OK) status = upstream;
     hub->retry_at_ms = status == HF_OK ? 0 : now_ms + HF_STORE_RETRY_MS;
     return status;
 }
@@ -294,21 +335,26 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     if (peer->hello_durable && peer->session.state == HF_SESSION_GREETED)
         return hf_peer_write_welcome(peer, &hub->raw);
     hf_peer_write_ack(peer, &hub->raw);
+    if (hub->raw.size == 0) hf_peer_write_probed(peer, wall_ms, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_certificate(peer, &hub->raw);
-    return hub->raw.size > 0 ? HF_OK : hf_fanout_write(hub, peer);
+    if (hub->raw.size == 0) hf_peer_write_lease(peer, &hub->raw);
+    if (hub->raw.size == 0) hf_peer_write_receipt(peer, &hub->raw);
+    return hub->raw.size > 0 ? HF_OK : hf_fanout_write(hub, peer, now_ms);
 }
 
 hf_status hf_hub_send(hf_hub *hub, hf_peer *peer, uint64_t now_ms, hf_bytes *message)
 {
     *message = (hf_bytes){NULL, 0};
     hf_buffer_clear(&hub->raw);
+    hub->plain = false;
     hf_status status = write_frame(hub, peer, now_ms);
     if (status == HF_OK) status = hub->raw.status;
     if (status == HF_OK && hub->raw.size == 0) return HF_OK;
-    if (status == HF_OK)
+    if (status == HF_OK && !hub->plain)
         status = hf_frame_seal(hub->deflater, hf_buffer_bytes(&hub->raw), &hub->sealed);
     if (status != HF_OK) return refuse(peer, status, "output");
-    *message = hf_buffer_bytes(&hub->sealed);
+    *message = hf_buffer_bytes(hub->plain ? &hub->raw : &hub->sealed);
+    hf_fanout_wired(peer, message->size, now_ms);
     return HF_OK;
 }
 
@@ -322,10 +368,23 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
 {
     if (hub->postponed_until_ms) return hub->postponed_until_ms;
     if (hub->starved || hub->inbox.count > 0 || hub->backlog.count > 0) return 0;
-    if (hub->renewals > 0) return hub->retry_at_ms;
+    if (hub->renewals > 0 || hub->leasings > 0 || hf_snapshots_busy(hub)) return hub->retry_at_ms;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
+    uint64_t upstream_ms = hub->upstream ? hf_upstream_deadline_ms(hub->upstream) : UINT64_MAX;
+    if (upstream_ms < due_ms) due_ms = upstream_ms;
+    uint64_t receipts_ms = hf_receipts_deadline_ms(hub);
+    if (receipts_ms < due_ms) due_ms = receipts_ms;
+    uint64_t pulse_ms = hf_pulse_deadline_ms(hub);
+    if (pulse_ms < due_ms) due_ms = pulse_ms;
+    if (hub->paced_at_ms < due_ms) due_ms = hub->paced_at_ms;
     return due_ms < hub->retry_at_ms ? hub->retry_at_ms : due_ms;
+}
+
+const char *hf_hub_refused(const hf_hub *hub, uint64_t *count)
+{
+    *count = hub->refused;
+    return hub->refusal;
 }
 
 bool hf_peer_ended(const hf_peer *peer, char *out, size_t size)

@@ -27,11 +27,14 @@ typedef struct hub_daemon {
     hub_node *node;
     hf_loop *loop;
     hf_server *server;
-    hf_enrol_server *enrol;
+    hf_enrol_server *enrol; /* NULL at a station: it enrols nobody */
+    hf_uplink *uplink;      /* a station's; else NULL */
     hf_local *local;
     size_t links;
     hf_buffer seen; /* hf_last_seen of those who left since the last turn */
+    hf_link_state upstream_shown;
     bool failed;
+    bool begun; /* how long the hub was away is on disk */
 } hub_daemon;
 
 typedef struct hub_link { /* one device's connection, joined to its session */
@@ -154,17 +157,39 @@ static void keep_seen(hub_daemon *d)
 {
     if (d->seen.size == 0) return;
     hf_status status =
-        hf_hub_api_seen(d->node->store, (const hf_last_seen *)(const void *)d->seen.data,
-                        d->seen.size / sizeof(hf_last_seen), hf_clock_wall_ms());
+        hf_last_seen_keep(d->node->store, (const hf_last_seen *)(const void *)d->seen.data,
+                          d->seen.size / sizeof(hf_last_seen), hf_clock_wall_ms());
     if (status != HF_OK)
         hf_log(HF_LOG_WARN, "last-seen-not-kept", "status=%s", hf_status_name(status));
     hf_buffer_clear(&d->seen);
+}
+
+/* What the station's devices wrote and the centre has: for who reads the log afterwards. */
+static void log_upstream(hub_daemon *d)
+{
+    hf_edge_status now;
+    hf_edge_status_get(hf_hub_upstream(d->node->hub), &now);
+    if (now.link == d->upstream_shown) return;
+    d->upstream_shown = now.link;
+    hf_log(now.link == HF_LINK_DOWN ? HF_LOG_WARN : HF_LOG_INFO, "upstream", "state=%s",
+           now.link == HF_LINK_DOWN ? "cut-off" : "connected");
+}
+
+/* On a full disk it is tried again with each turn: the hub serves meanwhile. */
+static void begin_pulse(hub_daemon *d, uint64_t now_ms)
+{
+    if (d->begun) return;
+    hf_status status = hf_hub_begin(d->node->hub, now_ms, hf_clock_wall_ms());
+    d->begun = status == HF_OK;
+    if (status != HF_OK)
+        hf_log(HF_LOG_WARN, "outage-not-noted", "status=%s", hf_status_name(status));
 }
 
 static uint64_t on_turn(void *context, uint64_t now_ms)
 {
     hub_daemon *d = context;
     hf_peer *peer;
+    begin_pulse(d, now_ms);
     hf_status status = hf_hub_turn(d->node->hub, now_ms, hf_clock_wall_ms());
     if (status != HF_OK) turn_failed(d, status);
     while ((peer = hf_hub_next_ready(d->node->hub)) != NULL) {
@@ -172,7 +197,12 @@ static uint64_t on_turn(void *context, uint64_t now_ms)
         hf_conn_want_write(l->conn);
     }
     keep_seen(d);
-    return hf_hub_deadline_ms(d->node->hub);
+    uint64_t deadline_ms = hf_hub_deadline_ms(d->node->hub);
+    if (!d->uplink) return deadline_ms;
+    hf_uplink_turn(d->uplink, status, now_ms);
+    log_upstream(d);
+    uint64_t uplink_ms = hf_uplink_deadline_ms(d->uplink, now_ms);
+    return uplink_ms < deadline_ms ? uplink_ms : deadline_ms;
 }
 
 /* ---- enrolment ---- */
@@ -227,6 +257,18 @@ static const char *listen_host(const hf_place *place)
     return *place->host ? place->host : NULL;
 }
 
+static hf_status open_uplink(hub_daemon *d)
+{
+    hf_uplink_options options = {.edge = hf_hub_upstream(d->node->hub),
+                                 .home = &d->program->home,
+                                 .hubs = &d->node->config.upstream,
+                                 .hub_count = 1,
+                                 .message_size_max = HF_FRAME_SIZE_MAX};
+    hf_status status = hf_uplink_open(d->loop, &options, &d->uplink);
+    d->node->uplink = d->uplink;
+    return status;
+}
+
 static hf_status open_listeners(hub_daemon *d)
 {
     const hf_home *home = &d->program->home;
@@ -241,7 +283,10 @@ static hf_status open_listeners(hub_daemon *d)
                                 .message_size_max = HF_FRAME_SIZE_MAX,
                                 .strangers = {.max = HF_STRANGERS_MAX,
                                               .per_address = HF_STRANGERS_PER_ADDRESS_MAX,
-                                              .life_ms = HF_HANDSHAKE_MAX_MS},
+                                              .life_ms = HF_HANDSHAKE_MAX_MS,
+                                              .handshakes = HF_HANDSHAKES_MAX,
+                                              .fresh_ms = HF_HANDSHAKE_FRESH_MS,
+                                              .flow_ms = HF_HANDSHAKE_FLOW_MS},
                                 .events = {.context = d,
                                            .admit = admit,
                                            .on_open = on_open,
@@ -260,7 +305,9 @@ static hf_status open_listeners(hub_daemon *d)
     hf_status status = hf_loop_new(&loop_options, &d->loop);
     if (status == HF_OK) server.connections_max = devices_max(d);
     if (status == HF_OK) status = hf_server_open(d->loop, &server, &d->server);
-    if (status == HF_OK) status = hf_enrol_open(d->loop, &enrol, &d->enrol);
+    if (status == HF_OK && !hf_hub_is_station(d->node))
+        status = hf_enrol_open(d->loop, &enrol, &d->enrol);
+    if (status == HF_OK && hf_hub_is_station(d->node)) status = open_uplink(d);
     if (status == HF_OK) status = hf_program_listen(d->program, d->loop, &d->local);
     return status;
 }
@@ -269,7 +316,8 @@ static hf_status open_listeners(hub_daemon *d)
 static hf_status write_ports(hub_daemon *d)
 {
     char text[64];
-    uint16_t sync_port = hf_server_port(d->server), enrol_port = hf_enrol_port(d->enrol);
+    uint16_t sync_port = hf_server_port(d->server);
+    uint16_t enrol_port = d->enrol ? hf_enrol_port(d->enrol) : 0;
     int size = snprintf(text, sizeof text, "listen %u\nenrol %u\n", sync_port, enrol_port);
     hf_hub_set_ports(d->node, sync_port, enrol_port);
     return hf_file_write(d->program->home.ports, (hf_bytes){(const uint8_t *)text, (size_t)size},
@@ -292,6 +340,7 @@ static void drain(hub_daemon *d)
     if (hf_loop_run_once(d->loop, DRAIN_ROUND_MS) != HF_OK) return;
     hf_server_close(d->server);
     d->server = NULL;
+    if (d->uplink) hf_uplink_end(d->uplink);
     while (d->links && now_ms < deadline_ms) {
         if (hf_loop_run_once(d->loop, DRAIN_ROUND_MS) != HF_OK) return;
         now_ms = hf_clock_now_ms();
@@ -303,7 +352,10 @@ static void end(hub_daemon *d)
     hf_local_close(d->local);
     hf_enrol_close(d->enrol);
     hf_server_close(d->server);
+    hf_uplink_close(d->uplink);
     if (d->loop) hf_loop_free(d->loop); /* tells each link that is left */
+    hf_uplink_free(d->uplink);
+    d->node->uplink = NULL;
     keep_seen(d);
     hf_buffer_free(&d->seen);
 }
@@ -316,15 +368,18 @@ int hf_hub_cli_run(void *context, const hf_cli_args *args)
     if (code == HF_EXIT_OK) {
         d.node->api.running = true;
         d.node->api.pid = getpid();
-        renew_own(&d);
+        if (!hf_hub_is_station(d.node)) renew_own(&d); /* a station's is renewed by the centre */
         code = begin(&d);
     }
     if (code == HF_EXIT_OK) {
         hf_log(HF_LOG_INFO, "started", "pid=%ld listen=%u enrol=%u devices-max=%u", (long)getpid(),
-               hf_server_port(d.server), hf_enrol_port(d.enrol), devices_max(&d));
+               hf_server_port(d.server), d.enrol ? hf_enrol_port(d.enrol) : 0, devices_max(&d));
         log_blamed(&d);
         hf_status status = hf_loop_run(d.loop, on_turn, &d);
         drain(&d);
+        hf_status rested = hf_hub_rest(d.node->hub, hf_clock_wall_ms());
+        if (rested != HF_OK)
+            hf_log(HF_LOG_WARN, "rest-not-noted", "status=%s", hf_status_name(rested));
         hf_log(HF_LOG_INFO, "ended", "signal=%d", hf_loop_signal(d.loop));
         code = d.failed ? HF_EXIT_DATA : hf_cli_exit(status);
     }

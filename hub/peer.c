@@ -2,8 +2,14 @@
  */
 #include "peer.h"
 
+#include "snapshots.h"
+
+#include "sync/planted.h"
+
 #include <assert.h>
 #include <string.h>
+
+enum { ACKED_PER_FRAME = HF_FRAME_ENTRIES_MAX / 2 }; /* of relayed logs, beside its own */
 
 void hf_peer_wake(hf_peer *peer)
 {
@@ -16,6 +22,14 @@ void hf_peer_wake(hf_peer *peer)
     else
         hub->ready_first = peer;
     hub->ready_last = peer;
+}
+
+void hf_hub_touch(hf_scope_list *list, uint32_t scope)
+{
+    for (size_t i = 0; i < list->count && i < HF_HUB_TOUCHED_MAX; i++)
+        if (list->scopes[i] == scope) return;
+    if (list->count < HF_HUB_TOUCHED_MAX) list->scopes[list->count] = scope;
+    if (list->count <= HF_HUB_TOUCHED_MAX) list->count++;
 }
 
 bool hf_peer_holds(const hf_peer *peer, uint32_t scope)
@@ -34,16 +48,32 @@ bool hf_peer_holds(const hf_peer *peer, uint32_t scope)
 
 /* ---- with the batch ---- */
 
+static void origin_reset(hf_peer_origin *origin)
+{
+    memcpy(origin->now, origin->durable, sizeof origin->now);
+    origin->touched = 0;
+}
+
+static void origin_settle(hf_peer_origin *origin)
+{
+    memcpy(origin->durable, origin->now, sizeof origin->durable);
+    origin->ack_due |= origin->touched;
+    origin->touched = 0;
+}
+
 void hf_peer_reset_staged(hf_peer *peer)
 {
     if (peer->greeted && !peer->hello_durable) {
         peer->origin_count = 0; /* learned in the batch that is no more */
         peer->greeted = false;
     }
-    for (size_t i = 0; i < peer->origin_count; i++) {
-        memcpy(peer->origins[i].now, peer->origins[i].durable, sizeof peer->origins[i].now);
-        peer->origins[i].touched = 0;
+    for (size_t i = 0; i < peer->origin_count; i++) origin_reset(&peer->origins[i]);
+    peer->relayed_count = peer->relayed_durable; /* the others' frames come again */
+    for (size_t i = 0; i < peer->relayed_count; i++) {
+        origin_reset(&peer->relayed[i].origin);
+        peer->relayed[i].gapped_now = peer->relayed[i].gapped;
     }
+    peer->probe = peer->probed;
     peer->notice_count = peer->notices_durable;
     peer->notices.size = peer->notices_durable_size;
 }
@@ -52,13 +82,21 @@ void hf_peer_settle(hf_peer *peer)
 {
     for (size_t i = 0; i < peer->origin_count; i++) {
         hf_peer_origin *origin = &peer->origins[i];
-        memcpy(origin->durable, origin->now, sizeof origin->durable);
-        origin->ack_due |= origin->touched;
-        origin->touched = 0;
+        origin_settle(origin);
+        for (uint8_t lane = 0; lane < HF_LANE_COUNT && peer->wants_receipts; lane++)
+            if (origin->durable[lane].held > origin->receipted[lane])
+                hf_receipts_due(peer, i, lane);
     }
+    for (size_t i = 0; i < peer->relayed_count; i++) {
+        origin_settle(&peer->relayed[i].origin);
+        peer->relayed[i].gapped = peer->relayed[i].gapped_now;
+    }
+    peer->relayed_durable = peer->relayed_count;
+    peer->settled_ms = peer->hub->now_ms;
     peer->notices_durable = peer->notice_count;
     peer->notices_durable_size = peer->notices.size;
     if (peer->greeted) peer->hello_durable = true;
+    if (peer->probe) peer->probed = peer->probe;
     hf_peer_wake(peer);
 }
 
@@ -69,19 +107,35 @@ static bool ack_due(const hf_peer *peer)
     if (peer->notices_durable > 0) return true;
     for (size_t i = 0; i < peer->origin_count; i++)
         if (peer->origins[i].ack_due) return true;
+    for (size_t i = 0; i < peer->relayed_durable; i++)
+        if (peer->relayed[i].origin.ack_due) return true;
     return false;
 }
 
-static size_t write_acked(hf_peer_origin *origin, uint8_t index, hf_buffer *items)
+hf_status hf_peer_central(hf_hub *hub, int64_t origin_no, uint8_t lane, uint64_t held,
+                          uint64_t *out)
+{
+    hf_log_state log;
+    *out = held; /* here, durable is durable at the centre */
+    if (!hub->upstream || HF_PLANTED(STATION_IS_CENTRE)) return HF_OK;
+    hf_status status = hf_log_state_get(hub->store, origin_no, lane, &log);
+    if (status == HF_OK) *out = log.central;
+    return status;
+}
+
+static size_t write_acked(hf_hub *hub, hf_peer_origin *origin, uint32_t index, hf_buffer *items)
 {
     size_t count = 0;
     for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++) {
         if (!(origin->ack_due & 1u << lane)) continue;
-        /* This hub is the centre: durable here is durable there. */
+        uint64_t central;
+        hf_status status =
+            hf_peer_central(hub, origin->no, lane, origin->durable[lane].held, &central);
+        if (status != HF_OK) items->status = status;
         hf_acked acked = {.origin = index,
                           .lane = lane,
                           .durable = origin->durable[lane].held,
-                          .central = origin->durable[lane].held,
+                          .central = central,
                           .head = origin->durable[lane].head};
         hf_write_acked(items, &acked);
         count++;
@@ -97,8 +151,13 @@ void hf_peer_write_ack(hf_peer *peer, hf_buffer *raw)
     hf_buffer_clear(items);
     size_t count = 0;
     for (size_t i = 0; i < peer->origin_count; i++)
-        count += write_acked(&peer->origins[i], (uint8_t)i, items);
-    hf_message message = {.type = HF_FRAME_ACK};
+        count += write_acked(peer->hub, &peer->origins[i], (uint32_t)i, items);
+    size_t i = 0;
+    for (; i < peer->relayed_durable && count < ACKED_PER_FRAME; i++)
+        count += write_acked(peer->hub, &peer->relayed[i].origin,
+                             (uint32_t)(HF_HELLO_ORIGINS_MAX + i), items);
+    if (i < peer->relayed_durable) hf_peer_wake(peer); /* the rest goes in the next */
+    hf_message message = {.type = HF_FRAME_ACK, .timed = true, .at_ms = (uint32_t)peer->settled_ms};
     message.as.ack.logs = (hf_list){hf_buffer_bytes(items), count};
     message.as.ack.notices = (hf_list){hf_buffer_bytes(&peer->notices), peer->notice_count};
     hf_message_write(raw, &message);
@@ -115,12 +174,16 @@ static hf_status out_of_turn(hf_peer *peer, const char *what)
     return HF_ERR_PROTOCOL;
 }
 
-static hf_status on_feed_ack(hf_peer *peer, uint64_t position)
+static hf_status on_feed_ack(hf_peer *peer, const hf_message *message, uint64_t now_ms)
 {
+    uint64_t position = message->as.position;
     if (peer->fed != HF_FED_FEED || position > peer->told || position < peer->acked)
         return out_of_turn(peer, "FEED_ACK");
     peer->acked = position;
     while (peer->flight_count > 0 && peer->flights[peer->first_flight].to <= position) {
+        const hf_pace_mark *mark = &peer->flights[peer->first_flight].mark;
+        if (mark->size)
+            hf_pace_acked(&peer->pace, mark, now_ms, message->timed ? message->at_ms : now_ms);
         peer->flight_bytes -= peer->flights[peer->first_flight].bytes;
         peer->first_flight = (peer->first_flight + 1) % HF_FEED_FRAMES_MAX;
         peer->flight_count--;
@@ -146,11 +209,18 @@ static hf_status on_vector(hf_peer *peer, const hf_vector *vector, hf_bytes raw)
 static hf_status on_start(hf_peer *peer, const hf_start *start)
 {
     if (peer->fed != HF_FED_VECTORS || peer->vector.size > 0) return out_of_turn(peer, "START");
-    if (start->position != peer->announced ||
-        memcmp(start->chain, peer->announced_chain, sizeof start->chain) != 0)
-        return out_of_turn(peer, "START from another position than WELCOME's");
+    bool welcomed = start->position == peer->announced &&
+                    memcmp(start->chain, peer->announced_chain, sizeof start->chain) == 0;
+    bool loaded = peer->offered && start->position == peer->offer_position &&
+                  memcmp(start->chain, peer->offer_chain, sizeof start->chain) == 0;
+    if (!welcomed && !loaded) return out_of_turn(peer, "START from another position than we told");
     peer->fed = HF_FED_FEED;
+    peer->snapshot = HF_PEER_SNAPSHOT_NOT;
+    peer->want_count = 0;
+    hf_pace_open(&peer->pace); /* what went before is behind us: the device has stored it */
     peer->scanned = peer->told = peer->acked = start->position;
+    if (HF_PLANTED(SNAPSHOT_LATE_PLACE) && loaded)
+        peer->scanned = hf_feed_position(peer->hub->store);
     hf_peer_wake(peer);
     return HF_OK;
 }
@@ -175,6 +245,20 @@ static hf_status on_push(hf_peer *peer, const hf_push *push)
     return HF_OK;
 }
 
+/* As PUSH; but its head covers all of it, so it cannot be cut to the window: it may go alone. */
+static hf_status on_relay(hf_peer *peer, const hf_relay *relay)
+{
+    uint32_t *entries = &peer->queued_entries[relay->lane];
+    uint32_t *bytes = &peer->queued_bytes[relay->lane];
+    bool first = *entries == 0;
+    if (!peer->is_station) return out_of_turn(peer, "RELAY by a device");
+    *entries += (uint32_t)relay->bodies.count;
+    *bytes += (uint32_t)relay->bodies.items.size;
+    if (first || (*entries <= HF_CREDIT_ENTRIES && *bytes <= HF_CREDIT_BYTES)) return HF_OK;
+    hf_session_fail(&peer->session, HF_CODE_LIMIT, "more in lane %u than its window", relay->lane);
+    return HF_ERR_LIMIT;
+}
+
 hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw, uint64_t now_ms,
                            bool *queue)
 {
@@ -182,11 +266,21 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     switch (message->type) {
     case HF_FRAME_HELLO: *queue = true; return hf_peer_find_certificate(peer);
     case HF_FRAME_PUSH: *queue = true; return on_push(peer, &message->as.push);
-    case HF_FRAME_HEAD: *queue = true; return HF_OK;
-    case HF_FRAME_FEED_ACK: return on_feed_ack(peer, message->as.position);
+    case HF_FRAME_HEAD:
+    case HF_FRAME_PROBE: *queue = true; return HF_OK;
+    case HF_FRAME_RELAY: *queue = true; return on_relay(peer, &message->as.relay);
+    case HF_FRAME_ORIGIN:
+        *queue = true;
+        return peer->is_station ? HF_OK : out_of_turn(peer, "ORIGIN by a device");
+    case HF_FRAME_FEED_ACK: return on_feed_ack(peer, message, now_ms);
     case HF_FRAME_VECTOR: return on_vector(peer, &message->as.vector, raw);
     case HF_FRAME_START: return on_start(peer, &message->as.start);
+    case HF_FRAME_WANT: return hf_snapshots_on_want(peer, &message->as.chunk);
     case HF_FRAME_RENEW: return hf_peer_on_renew(peer, now_ms);
+    case HF_FRAME_RENEW_FOR:
+        return peer->is_station ? hf_peer_on_renew_for(peer, message->as.key_id)
+                                : out_of_turn(peer, "RENEW_FOR by a device");
+    case HF_FRAME_ASK: return hf_peer_on_ask(peer, raw);
     default: return HF_OK; /* nothing, or a PONG: we ask only to hear that they live */
     }
 }

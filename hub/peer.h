@@ -11,7 +11,10 @@
 #include "sync/feed.h"
 #include "sync/frame.h"
 #include "sync/log.h"
+#include "sync/pace.h"
 #include "sync/session.h"
+
+typedef struct hf_upstream hf_upstream; /* upstream.h */
 
 typedef struct hf_peer_log {
     uint64_t held; /* we have the log up to here */
@@ -24,7 +27,16 @@ typedef struct hf_peer_origin { /* one of the incarnations that HELLO named, by 
     uint8_t touched, ack_due;           /* a bit for each lane */
     hf_peer_log now[HF_LANE_COUNT];     /* with what the open batch adds */
     hf_peer_log durable[HF_LANE_COUNT]; /* committed: what may be said */
+    uint8_t receipt_due;                /* a bit for each lane */
+    uint64_t receipted[HF_LANE_COUNT];  /* signed for, or about to be, up to here */
 } hf_peer_origin;
+
+typedef struct hf_peer_relayed { /* one of the authors that a station named: relayed.c */
+    hf_peer_origin origin;
+    uint64_t sent[HF_LANE_COUNT]; /* the station has the log up to here: not fed to it */
+    uint8_t blocked;              /* a bit for each lane: refused once in this session */
+    uint8_t gapped, gapped_now;   /* told of a gap: until what comes follows, no more is said */
+} hf_peer_relayed;
 
 typedef enum hf_fed { HF_FED_NOT, HF_FED_VECTORS, HF_FED_FEED } hf_fed;
 
@@ -35,6 +47,16 @@ typedef enum hf_renewal {
     HF_RENEWAL_DUE     /* on disk: CERTIFICATE may be said */
 } hf_renewal;
 
+typedef enum hf_peer_snapshot {
+    HF_PEER_SNAPSHOT_NOT,      /* it is fed */
+    HF_PEER_SNAPSHOT_WAITS,    /* one is being made */
+    HF_PEER_SNAPSHOT_DUE,      /* OFFER is */
+    HF_PEER_SNAPSHOT_NONE_DUE, /* ... that says there is none */
+    HF_PEER_SNAPSHOT_OFFERED
+} hf_peer_snapshot;
+
+typedef struct hf_snapshots hf_snapshots; /* snapshots.h */
+
 enum { HF_PEER_WANTED_MAX = 8 };
 
 struct hf_peer {
@@ -42,8 +64,9 @@ struct hf_peer {
     void *context;
     hf_peer *next, *previous; /* all peers */
     hf_peer *next_in_bucket;  /* of those whose keys begin alike */
-    hf_peer *next_ready;
-    bool ready, starved; /* in the list of those to be sent to; out of budget this turn */
+    hf_peer *next_ready, *next_paced;
+    uint64_t paced_at_ms; /* in the list of those whose link must carry what it has first; 0: not */
+    bool ready, starved;  /* in the list of those to be sent to; out of budget this turn */
     hf_session session;
     uint8_t key_id[HF_HASH_SIZE];
     char name[128];
@@ -56,11 +79,15 @@ struct hf_peer {
 
     hf_peer_origin *origins;
     size_t origin_count;
+    bool is_station;
+    hf_peer_relayed *relayed; /* by the station's index, from HF_HELLO_ORIGINS_MAX on */
+    size_t relayed_count, relayed_durable, relayed_capacity;
     bool greeted, hello_durable; /* HELLO is applied; and committed, so WELCOME is due */
     hf_resume_verdict verdict;
 
     uint32_t queued_entries[HF_LANE_COUNT], queued_bytes[HF_LANE_COUNT]; /* not yet applied */
     size_t queued_size;     /* memory of all its frames in backlog and inbox */
+    uint64_t settled_ms;    /* when what it sent was last committed */
     uint64_t share_turn;    /* in which the next two were counted */
     uint32_t share_used;    /* of the turn's work */
     uint64_t withheld_turn; /* the last in which an entry of it was withheld */
@@ -69,10 +96,26 @@ struct hf_peer {
     hf_buffer notices;      /* encoded items */
     size_t notice_count, notices_durable, notices_durable_size;
 
+    size_t renew_for_done; /* bytes of the next that the open batch answers */
+    hf_buffer renew_for;   /* a station's wishes for its devices: keys, in a row */
+    bool wants_receipts;
+    bool receipt_waits;    /* in the hub's list of those that are due one */
+    hf_peer *next_receipt; /* ... the next in it */
+    hf_buffer receipt;     /* signed, and to be sent: the raw frame; empty: none */
+
     hf_renewal renewal;
     uint64_t renewal_asked_ms; /* 0: not in this session */
     hf_buffer renewed;         /* what CERTIFICATE will say; empty: `renewal_problem` */
     const char *renewal_problem;
+
+    hf_renewal leasing;      /* of numbers: as of the certificate */
+    hf_buffer asked;         /* the ASK that waits, raw */
+    hf_buffer leased;        /* items of the LEASE that answers it, ... */
+    size_t leased_count;     /* ... and how many they are */
+    char implementation[48]; /* as HELLO said */
+    uint64_t probe, probed;  /* newest PROBE in the batch; durable, so it may be answered */
+    uint64_t told_at_ms;     /* monotonic: when what it told of itself was last written down */
+    bool told_synced;        /* ... and it was in sync then */
 
     hf_fed fed;
     uint64_t announced; /* WELCOME's position */
@@ -82,8 +125,10 @@ struct hf_peer {
     struct {
         uint64_t to;
         uint32_t bytes;
+        hf_pace_mark mark; /* size 0: not yet on the wire */
     } flights[HF_FEED_FRAMES_MAX];
     size_t first_flight, flight_count, flight_bytes;
+    hf_pace pace;          /* of the way down */
     uint64_t heads;        /* sent up to this acceptance number */
     uint64_t heads_looked; /* hub's count of accepted heads at the last look */
     uint8_t *named;        /* bit per origin number: ORIGIN was sent */
@@ -93,9 +138,36 @@ struct hf_peer {
     hf_buffer vector;      /* the VECTOR being answered, raw; empty: none */
     hf_log_name vector_at; /* answered up to here */
     uint64_t vector_seq;   /* ... and in the log after it, up to this seq; 0: not begun */
-    unsigned budget;       /* frames it may still send in the turn `budget_turn` */
+    hf_peer_snapshot snapshot;
+    bool snapshot_needed, offered;
+    uint64_t snapshot_turn;                 /* in which it began to wait */
+    uint64_t snapshot_from, offer_position; /* HELLO's place; where the feed goes on */
+    uint8_t offer_chain[16];
+    uint32_t offers; /* made to it in this session */
+    struct {
+        uint8_t hash[HF_HASH_SIZE];
+        uint32_t sent;
+    } wants[HF_SNAPSHOT_WANTS_MAX];
+    size_t want_count;
+    unsigned budget; /* frames it may still send in the turn `budget_turn` */
     uint64_t budget_turn;
 };
+
+typedef struct hf_receipt_point { /* a log as it stands on disk: to be signed for */
+    hf_peer *peer;
+    size_t origin; /* in its list */
+    uint8_t lane;
+    uint64_t seq;
+    uint8_t root[HF_HASH_SIZE];
+} hf_receipt_point;
+typedef struct hf_pulse { /* pulse.c */
+    bool on;              /* hf_hub_begin was called */
+    bool failed;          /* the last beat did not come to the disk */
+    uint64_t at_ms;       /* monotonic: of the last beat */
+    uint64_t position;    /* of the feed then */
+    char unit[64];        /* a drill refuses it ... */
+    uint64_t until_ms;    /* ... until then, Unix time; 0: there is none */
+} hf_pulse;
 
 enum { HF_HUB_TOUCHED_MAX = 64 };
 typedef struct hf_scope_list {
@@ -106,16 +178,25 @@ typedef struct hf_scope_list {
 struct hf_hub {
     hf_store *store;
     const hf_authority *authority; /* NULL: no certificate is renewed here */
+    hf_upstream *upstream;         /* NULL: this is the centre */
     char implementation[HF_TEXT_MAX + 1];
     uint32_t peers_max, peer_count;
     hf_peer *peers;
     hf_peer **buckets;   /* peers by key: each link asks whether its device has another */
     size_t bucket_count; /* a power of two */
     hf_peer *ready_first, *ready_last;
-    hf_inbox backlog; /* what came; backlog.h says when a turn takes it into ... */
-    hf_inbox inbox;   /* ... what the present turn applies */
+    hf_peer *paced;       /* their list */
+    uint64_t paced_at_ms; /* the first of them is to be woken then; UINT64_MAX: there is none */
+    hf_inbox backlog;     /* what came; backlog.h says when a turn takes it into ... */
+    hf_inbox inbox;       /* ... what the present turn applies */
     size_t inbox_entries;
-    size_t renewals;          /* peers that wait for theirs */
+    size_t renewals;         /* peers that wait for theirs */
+    size_t leasings;         /* peers that wait for numbers */
+    hf_peer *receipt_first;  /* peers that are due one */
+    uint64_t receipts_at_ms; /* when the next signature may be; UINT64_MAX: none is due */
+    uint64_t receipts_signed_ms;
+    hf_receipt_point *points; /* room for HF_RECEIPT_LOGS_MAX; NULL before the first */
+    size_t point_count;
     const hf_peer *alone;     /* the only one that sent anything since ... */
     uint64_t alone_since_ms;  /* ... this turn; NULL: there were several */
     uint64_t now_ms, wall_ms; /* of the last turn */
@@ -127,30 +208,68 @@ struct hf_hub {
     hf_scope_list headed;     /* scopes that its heads cover */
     uint64_t heads_taken;     /* heads accepted since we run */
     uint64_t heads_woken;     /* ... when peers were last woken */
+    hf_pulse pulse;
     uint64_t own_head_seq, own_head_at_ms; /* newest head over our own control log */
     bool starved;                          /* some peer ran out of budget: turn again soon */
-    uint64_t postponed_until_ms;           /* planted mistakes only: what came waits; 0: not */
+    uint64_t refused;            /* relayed entries, or heads of them, that were not true */
+    char refusal[200];           /* the newest of these */
+    uint64_t postponed_until_ms; /* planted mistakes only: what came waits; 0: not */
+    hf_snapshots *snapshots;
+    bool plain; /* what is in `raw` is packed already */
     hf_deflater *deflater;
     hf_buffer inflated, raw, items, sealed, bytes; /* lent to whoever is being served */
     hf_runs runs;
 };
 
 /* ---- peer.c ---- */
-void hf_peer_reset_staged(hf_peer *peer); /* the batch was undone */
-void hf_peer_settle(hf_peer *peer);       /* ... or is on disk: what it held may be said */
-void hf_peer_wake(hf_peer *peer);         /* has, or may have, something to send */
+void hf_hub_touch(hf_scope_list *list, uint32_t scope); /* who holds it has something to look for */
+void hf_peer_reset_staged(hf_peer *peer);               /* the batch was undone */
+void hf_peer_settle(hf_peer *peer); /* ... or is on disk: what it held may be said */
+void hf_peer_wake(hf_peer *peer);   /* has, or may have, something to send */
 bool hf_peer_holds(const hf_peer *peer, uint32_t scope);
 /* Frames that move only this session's own state; *queue: the frame needs the batch instead. */
 HF_MUST_CHECK hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw,
                                          uint64_t now_ms, bool *queue);
 void hf_peer_write_ack(hf_peer *peer, hf_buffer *raw);
+/* How far the centre has a log of which we hold up to `held`. */
+HF_MUST_CHECK hf_status hf_peer_central(hf_hub *hub, int64_t origin_no, uint8_t lane, uint64_t held,
+                                        uint64_t *out);
+
+/* ---- devices.c ---- */
+void hf_peer_revoked(hf_peer *peer); /* its session ends */
 
 /* ---- renew.c ---- */
 HF_MUST_CHECK hf_status hf_peer_on_renew(hf_peer *peer, uint64_t now_ms);
+HF_MUST_CHECK hf_status hf_peer_on_renew_for(hf_peer *peer, const uint8_t key_id[HF_HASH_SIZE]);
 void hf_peer_forget_renewal(hf_peer *peer); /* its link is gone */
 /* Answers some of those that wait, in one transaction of its own. */
 HF_MUST_CHECK hf_status hf_renew_turn(hf_hub *hub);
 void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw);
+
+/* ---- leasing.c ---- */
+HF_MUST_CHECK hf_status hf_peer_on_ask(hf_peer *peer, hf_bytes raw);
+void hf_peer_forget_ask(hf_peer *peer); /* its link is gone */
+/* Answers some of those that wait, in one transaction of its own. */
+HF_MUST_CHECK hf_status hf_leasing_turn(hf_hub *hub);
+void hf_peer_write_lease(hf_peer *peer, hf_buffer *raw);
+/* ---- receipts.c ---- */
+void hf_receipts_due(hf_peer *peer, size_t origin, uint8_t lane); /* more of it is on disk */
+void hf_receipts_forget(hf_peer *peer);                           /* its link is gone */
+/* After a commit: notes what a long upload has reached, and signs when it is time. */
+HF_MUST_CHECK hf_status hf_receipts_turn(hf_hub *hub);
+uint64_t hf_receipts_deadline_ms(const hf_hub *hub);
+void hf_peer_write_receipt(hf_peer *peer, hf_buffer *raw);
+/* ---- probe.c ---- */
+HF_MUST_CHECK hf_status hf_peer_probe(hf_peer *peer,
+                                      const hf_probe_frame *probe); /* in the batch */
+void hf_peer_write_probed(hf_peer *peer, uint64_t wall_ms, hf_buffer *raw);
+
+/* ---- pulse.c ---- */
+HF_MUST_CHECK hf_status hf_pulse_load(hf_hub *hub);
+HF_MUST_CHECK hf_status hf_pulse_turn(hf_hub *hub);
+uint64_t hf_pulse_deadline_ms(const hf_hub *hub);
+/* Is the unit refused on purpose? Then the session ends with BYE. */
+bool hf_pulse_refuses(hf_hub *hub, hf_peer *peer, const char *unit);
 
 /* ---- greet.c ---- */
 HF_MUST_CHECK hf_status hf_peer_find_certificate(hf_peer *peer);

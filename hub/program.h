@@ -7,6 +7,7 @@
 #include "platform/ca.h"
 #include "platform/config.h"
 #include "platform/program.h"
+#include "platform/uplink.h"
 
 #define HUB_PROGRAM "holdfast-hub"
 
@@ -20,13 +21,16 @@ typedef struct hub_node {
     hf_authority authority;
     hf_enroll enroll;
     hf_api api;
+    const hf_uplink *uplink; /* a station's daemon: its link to the centre */
     char own_name[HF_NAME_SIZE];
     char sync_address[HF_ADDRESS_SIZE], enrol_address[HF_ADDRESS_SIZE]; /* as devices see them */
+    char upstream[HF_ADDRESS_SIZE];
 } hub_node;
 
 extern const hf_cli_program hf_hub_cli;   /* commands.c */
 extern const hf_program_kind hf_hub_kind; /* cli.c */
 
+bool hf_hub_is_station(const hub_node *node);
 /* Says on standard error what is wrong and returns an exit code. */
 int hf_hub_open_ca(hf_program *program);
 /* Issues the hub's own certificate, for these names, in place of any that is there. */
@@ -45,5 +49,12 @@ int hf_hub_cli_revoke(void *context, const hf_cli_args *args);
 int hf_hub_cli_pack(void *context, const hf_cli_args *args);
 int hf_hub_cli_show(void *context, const hf_cli_args *args); /* commands_read.c */
 int hf_hub_cli_status(void *context, const hf_cli_args *args);
+int hf_hub_cli_references(void *context, const hf_cli_args *args); /* commands_references.c */
+int hf_hub_cli_check_receipt(void *context, const hf_cli_args *args);
+int hf_hub_cli_outage(void *context, const hf_cli_args *args); /* commands_outage.c */
+int hf_hub_cli_sla(void *context, const hf_cli_args *args);
+int hf_hub_cli_drill(void *context, const hf_cli_args *args);
+int hf_hub_cli_window(void *context, const hf_cli_args *args);
+int hf_hub_cli_readiness(void *context, const hf_cli_args *args);
 
 #endif

@@ -5,6 +5,8 @@
  * serves everyone else. */
 #include "peer.h"
 
+#include "upstream.h"
+
 #include "sync/control.h"
 #include "sync/system_types.h"
 #include "sync/validity.h"
@@ -27,77 +29,139 @@ hf_status hf_peer_on_renew(hf_peer *peer, uint64_t now_ms)
 void hf_peer_forget_renewal(hf_peer *peer)
 {
     if (peer->renewal == HF_RENEWAL_ASKED) peer->hub->renewals--;
+    peer->hub->renewals -= peer->renew_for.size / HF_HASH_SIZE;
+    hf_buffer_clear(&peer->renew_for);
     peer->renewal = HF_RENEWAL_NONE;
+}
+
+hf_status hf_peer_on_renew_for(hf_peer *peer, const uint8_t key_id[HF_HASH_SIZE])
+{
+    if (peer->renew_for.size == (size_t)HF_RENEW_FOR_MAX * HF_HASH_SIZE) return HF_OK;
+    hf_write_raw(&peer->renew_for, (hf_bytes){key_id, HF_HASH_SIZE});
+    if (peer->renew_for.status == HF_OK) peer->hub->renewals++;
+    return peer->renew_for.status;
 }
 
 /* ---- issuing ---- */
 
-static hf_status write_certificate(hf_peer *peer, hf_batch *batch, const hf_record_id *record)
+typedef struct renewing { /* one key's certificate */
+    hf_hub *hub;
+    hf_batch *batch;
+    const uint8_t *key_id;
+    hf_buffer *der;
+    const char *problem; /* why there is none; "" */
+} renewing;
+
+static hf_status write_certificate(renewing *r, const hf_record_id *record)
 {
-    uint64_t wall_ms = peer->hub->wall_ms;
-    hf_author author = {.actor = "hub", .wall_ms = wall_ms, .quality = 3};
+    hf_author author = {.actor = "hub", .wall_ms = r->hub->wall_ms, .quality = 3};
     hf_buffer value = {0};
-    hf_write_bytes(&value, peer->renewed.data, peer->renewed.size);
+    hf_write_bytes(&value, r->der->data, r->der->size);
     hf_change change = {.record = *record,
                         .scope = HF_SCOPE_CONTROL,
                         .field = HF_DEVICE_CERTIFICATE,
                         .kind = HF_CHANGE_SET,
                         .value = hf_buffer_bytes(&value)};
     hf_status status = value.status;
-    if (status == HF_OK) status = hf_batch_control(batch, HF_SCOPE_CONTROL, &author, &change, 1);
+    hf_hub_touch(&r->hub->touched, HF_SCOPE_CONTROL); /* stations hold it */
+    if (status == HF_OK) status = hf_batch_control(r->batch, HF_SCOPE_CONTROL, &author, &change, 1);
     hf_buffer_free(&value);
     return status;
 }
 
-/* The CA's trouble is nobody's session: it is told, and asked again. */
-static hf_status issue(hf_peer *peer, hf_batch *batch, const hf_certificate *held,
-                       const hf_record_id *record)
+/* The CA's trouble is nobody's session: it is told, and asked again. A station has none, and asks
+ * the centre's. */
+static hf_status issue(renewing *r, const hf_certificate *held, const hf_record_id *record)
 {
     uint8_t der[HF_CERTIFICATE_MAX];
     size_t size = sizeof der;
-    const hf_authority *authority = peer->hub->authority;
-    const hf_bytes key = {held->public_key, held->public_key_size};
-    hf_buffer_clear(&peer->renewed);
-    peer->renewal_problem = "this hub does not issue certificates";
+    const hf_authority *authority = r->hub->authority;
+    hf_device device;
+    const char *addresses[HF_STATION_ADDRESSES_MAX];
+    hf_buffer_clear(r->der);
+    r->problem = r->hub->upstream ? "this station asks the centre for it"
+                                  : "this hub does not issue certificates";
+    if (r->hub->upstream) return hf_upstream_wish(r->hub->upstream, r->key_id);
     if (!authority) return HF_OK;
-    peer->renewal_problem = "the hub's certificate authority failed: its operator must look at it";
-    hf_status status =
-        authority->issue(authority->context, key, peer->name, peer->hub->wall_ms, der, &size);
+    r->problem = "the hub's certificate authority failed: its operator must look at it";
+    hf_status status = hf_device_by_key(r->hub->store, r->key_id, &device);
+    if (status != HF_OK) return status;
+    for (size_t i = 0; i < device.address_count; i++) addresses[i] = device.addresses[i];
+    hf_certificate_wish wish = {.public_key = {held->public_key, held->public_key_size},
+                                .name = device.name,
+                                .wall_ms = r->hub->wall_ms,
+                                .addresses = addresses,
+                                .address_count = device.address_count};
+    if (device.revoked) return HF_OK;
+    status = authority->issue(authority->context, &wish, der, &size);
     if (status != HF_OK) return HF_OK;
-    peer->renewal_problem = "";
-    hf_write_raw(&peer->renewed, (hf_bytes){der, size});
-    return peer->renewed.status == HF_OK ? write_certificate(peer, batch, record)
-                                         : peer->renewed.status;
+    r->problem = "";
+    hf_write_raw(r->der, (hf_bytes){der, size});
+    return r->der->status == HF_OK ? write_certificate(r, record) : r->der->status;
 }
 
 /* What the record says of the key decides, and not the certificate that was shown: who lost our
  * last answer gets it again. */
-static hf_status answer(hf_peer *peer, hf_batch *batch)
+static hf_status renew(renewing *r)
 {
-    hf_store *store = peer->hub->store;
+    hf_store *store = r->hub->store;
     const hf_crypto *crypto = hf_store_crypto(store);
     hf_record_id record;
     hf_certificate held;
-    hf_status status = hf_device_certificate(store, peer->key_id, &peer->renewed, &record);
+    hf_status status = hf_device_certificate(store, r->key_id, r->der, &record);
     if (status != HF_OK) return status;
-    peer->renewal_problem = "";
-    bool is_known =
-        peer->renewed.size > 0 &&
-        crypto->certificate(crypto->context, hf_buffer_bytes(&peer->renewed), &held) == HF_OK &&
-        memcmp(held.key_id, peer->key_id, HF_HASH_SIZE) == 0;
+    r->problem = "";
+    bool is_known = r->der->size > 0 &&
+                    crypto->certificate(crypto->context, hf_buffer_bytes(r->der), &held) == HF_OK &&
+                    memcmp(held.key_id, r->key_id, HF_HASH_SIZE) == 0;
     if (!is_known) {
-        hf_buffer_clear(&peer->renewed);
-        peer->renewal_problem = "the hub has no certificate of this device on record";
+        hf_buffer_clear(r->der);
+        r->problem = "the hub has no certificate of this device on record";
         return HF_OK;
     }
-    if (!hf_validity_may_renew(held.valid, peer->hub->wall_ms)) return HF_OK;
-    return issue(peer, batch, &held, &record);
+    return hf_validity_may_renew(held.valid, r->hub->wall_ms) ? issue(r, &held, &record) : HF_OK;
+}
+
+static hf_status answer(hf_peer *peer, hf_batch *batch)
+{
+    renewing r = {.hub = peer->hub, .batch = batch, .key_id = peer->key_id, .der = &peer->renewed};
+    hf_status status = renew(&r);
+    peer->renewal_problem = r.problem;
+    return status;
+}
+
+/* For one of a station's devices: what comes of it stands in the device's record, which the station
+ * is fed, and gives to the device when it asks again. */
+static hf_status answer_for(hf_peer *station, hf_batch *batch, size_t at)
+{
+    hf_buffer der = {0};
+    uint8_t key_id[HF_HASH_SIZE];
+    memcpy(key_id, station->renew_for.data + at, sizeof key_id);
+    renewing r = {.hub = station->hub, .batch = batch, .key_id = key_id, .der = &der};
+    hf_status status = renew(&r);
+    hf_buffer_free(&der);
+    return status == HF_ERR_NOT_FOUND ? HF_OK : status; /* nobody that we know */
 }
 
 /* ---- a turn ---- */
 
+static bool is_spent(const hf_peer *peer, size_t at)
+{
+    return at < peer->renew_for_done;
+}
+
+static void settle_wishes(hf_peer *peer, bool committed)
+{
+    size_t done = committed ? peer->renew_for_done : 0, left = peer->renew_for.size - done;
+    if (done) memmove(peer->renew_for.data, peer->renew_for.data + done, left);
+    peer->renew_for.size = left;
+    peer->hub->renewals -= done / HF_HASH_SIZE;
+    peer->renew_for_done = 0;
+}
+
 static void settle(hf_hub *hub, bool committed)
 {
+    for (hf_peer *peer = hub->peers; peer; peer = peer->next) settle_wishes(peer, committed);
     for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
         if (peer->renewal != HF_RENEWAL_STAGED) continue;
         peer->renewal = committed ? HF_RENEWAL_DUE : HF_RENEWAL_ASKED;
@@ -123,6 +187,13 @@ hf_status hf_renew_turn(hf_hub *hub)
         status = answer(peer, batch);
         count++;
     }
+    for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next)
+        for (size_t at = 0; at < peer->renew_for.size && status == HF_OK; at += HF_HASH_SIZE)
+            if (count < HF_RENEWALS_PER_TURN && !is_spent(peer, at)) {
+                status = answer_for(peer, batch, at);
+                peer->renew_for_done = at + HF_HASH_SIZE;
+                count++;
+            }
     if (status == HF_OK)
         status = hf_batch_commit(batch);
     else

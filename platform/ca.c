@@ -32,9 +32,11 @@ enum {
 
 static const uint8_t USAGE_DEVICE[] = {0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06,
                                        0x01, 0x05, 0x05, 0x07, 0x03, 0x02};
-static const uint8_t USAGE_HUB[] = {0x30, 0x14, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05,
-                                    0x05, 0x07, 0x03, 0x01, 0x06, 0x08, 0x2b, 0x06,
-                                    0x01, 0x05, 0x05, 0x07, 0x03, 0x02};
+static const uint8_t USAGE_HUB[] = {0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06,
+                                    0x01, 0x05, 0x05, 0x07, 0x03, 0x01};
+static const uint8_t USAGE_STATION[] = {0x30, 0x14, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05,
+                                        0x05, 0x07, 0x03, 0x01, 0x06, 0x08, 0x2b, 0x06,
+                                        0x01, 0x05, 0x05, 0x07, 0x03, 0x02};
 
 struct hf_ca {
     mbedtls_pk_context key;
@@ -304,7 +306,14 @@ static hf_status set_names(mbedtls_x509write_cert *certificate, const hf_issue *
     return hf_keys_status(code, HF_ERR_NOMEM);
 }
 
-static hf_status set_usage(mbedtls_x509write_cert *certificate, bool is_hub)
+static hf_bytes usage_of(const hf_issue *issue)
+{
+    if (issue->is_station) return (hf_bytes){USAGE_STATION, sizeof USAGE_STATION};
+    if (issue->is_hub) return (hf_bytes){USAGE_HUB, sizeof USAGE_HUB};
+    return (hf_bytes){USAGE_DEVICE, sizeof USAGE_DEVICE};
+}
+
+static hf_status set_usage(mbedtls_x509write_cert *certificate, hf_bytes usage)
 {
     int code = mbedtls_x509write_crt_set_basic_constraints(certificate, 0, -1);
     if (code == 0) {
@@ -313,8 +322,7 @@ static hf_status set_usage(mbedtls_x509write_cert *certificate, bool is_hub)
     if (code == 0) {
         code = mbedtls_x509write_crt_set_extension(certificate, MBEDTLS_OID_EXTENDED_KEY_USAGE,
                                                    MBEDTLS_OID_SIZE(MBEDTLS_OID_EXTENDED_KEY_USAGE),
-                                                   0, is_hub ? USAGE_HUB : USAGE_DEVICE,
-                                                   is_hub ? sizeof USAGE_HUB : sizeof USAGE_DEVICE);
+                                                   0, usage.data, usage.size);
     }
     return hf_keys_status(code, HF_ERR_NOMEM);
 }
@@ -348,7 +356,8 @@ hf_status hf_ca_issue(hf_ca *ca, const hf_issue *issue, uint8_t out[HF_CERTIFICA
 {
     char subject[SUBJECT_MAX], issuer[SUBJECT_MAX];
     *size = 0;
-    if (!issue->is_hub && issue->name_count > 0) return HF_ERR_INPUT; /* nobody dials a device */
+    if (!issue->is_hub && !issue->is_station && issue->name_count > 0)
+        return HF_ERR_INPUT; /* nobody dials a device */
     mbedtls_x509write_cert certificate;
     mbedtls_pk_context key;
     mbedtls_x509write_crt_init(&certificate);
@@ -361,7 +370,7 @@ hf_status hf_ca_issue(hf_ca *ca, const hf_issue *issue, uint8_t out[HF_CERTIFICA
     mbedtls_x509write_crt_set_issuer_key(&certificate, &ca->key);
     status = set_common(&certificate, subject, issuer);
     if (status == HF_OK) status = set_validity(&certificate, issue->wall_ms, issue->days);
-    if (status == HF_OK) status = set_usage(&certificate, issue->is_hub);
+    if (status == HF_OK) status = set_usage(&certificate, usage_of(issue));
     if (status == HF_OK && issue->name_count > 0) status = set_names(&certificate, issue);
     if (status == HF_OK) status = write_der(&certificate, out, size);
 

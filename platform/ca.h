@@ -40,8 +40,9 @@ typedef struct hf_issue {
     const char *name;    /* the common name, UTF-8, shorter than HF_NAME_SIZE */
     uint32_t days;
     uint64_t wall_ms;         /* the issuer's clock */
-    bool is_hub;              /* serverAuth and clientAuth; a device has clientAuth alone */
-    const char *const *names; /* of a hub: host names and IP addresses it answers to */
+    bool is_hub;              /* the centre: serverAuth; a device has clientAuth alone */
+    bool is_station;          /* serverAuth and clientAuth */
+    const char *const *names; /* of either: host names and IP addresses it answers to */
     size_t name_count;
 } hf_issue;
 

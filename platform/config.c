@@ -166,15 +166,32 @@ static hf_status place_option(const parsed *p, const char *name, uint16_t port_d
 
 /* --- the two files ------------------------------------------------------------------------- */
 
+static hf_status stations_option(const parsed *p, hf_edge_config *out)
+{
+    char text[384];
+    unsigned count = cfg_size(p->cfg, "stations");
+    if (count >= HF_CONFIG_HUBS_MAX) return complain(p, HF_ERR_INPUT, "more than 7 stations");
+    for (unsigned i = 0; i < count; i++) {
+        const char *given = cfg_getnstr(p->cfg, "stations", i);
+        hf_place *place = &out->hubs[out->hub_count++];
+        if (hf_place_read(given, HF_PORT_SESSION, place) == HF_OK && *place->host) continue;
+        snprintf(text, sizeof text, "stations has \"%.200s\", which is not HOST:PORT", given);
+        return complain(p, HF_ERR_INPUT, text);
+    }
+    return HF_OK;
+}
+
 hf_status hf_config_edge(const char *path, hf_edge_config *out, char *error, size_t error_size)
 {
-    cfg_opt_t options[] = {CFG_STR("hub", NULL, CFGF_NONE), CFG_END()};
+    cfg_opt_t options[] = {CFG_STR("hub", NULL, CFGF_NONE),
+                           CFG_STR_LIST("stations", NULL, CFGF_NONE), CFG_END()};
     parsed p = {.path = path, .error = error, .error_size = error_size};
     memset(out, 0, sizeof *out);
-    out->hub.port = HF_PORT_SESSION;
     hf_status status = parse(&p, options);
     if (status != HF_OK || !p.cfg) return status;
-    status = place_option(&p, "hub", HF_PORT_SESSION, &out->hub);
+    status = place_option(&p, "hub", HF_PORT_SESSION, &out->hubs[0]);
+    out->hub_count = *out->hubs[0].host ? 1 : 0;
+    if (status == HF_OK) status = stations_option(&p, out);
     cfg_free(p.cfg);
     return status;
 }
@@ -211,6 +228,7 @@ hf_status hf_config_hub(const char *path, hf_hub_config *out, char *error, size_
                            CFG_STR("address", NULL, CFGF_NONE),
                            CFG_STR_LIST("names", NULL, CFGF_NONE),
                            CFG_INT("device_days", HF_DEVICE_DAYS_DEFAULT, CFGF_NONE),
+                           CFG_STR("upstream", NULL, CFGF_NONE),
                            CFG_END()};
     parsed p = {.path = path, .error = error, .error_size = error_size};
     memset(out, 0, sizeof *out);
@@ -218,6 +236,7 @@ hf_status hf_config_hub(const char *path, hf_hub_config *out, char *error, size_
     out->enrol_listen.port = HF_PORT_ENROL;
     out->address.port = HF_PORT_SESSION;
     out->device_days = HF_DEVICE_DAYS_DEFAULT;
+    out->upstream.port = HF_PORT_SESSION;
     hf_status status = parse(&p, options);
     if (status != HF_OK || !p.cfg) return status;
     status = place_option(&p, "listen", HF_PORT_SESSION, &out->listen);
@@ -225,6 +244,7 @@ hf_status hf_config_hub(const char *path, hf_hub_config *out, char *error, size_
         status = place_option(&p, "enrol_listen", HF_PORT_ENROL, &out->enrol_listen);
     }
     if (status == HF_OK) status = place_option(&p, "address", HF_PORT_SESSION, &out->address);
+    if (status == HF_OK) status = place_option(&p, "upstream", HF_PORT_SESSION, &out->upstream);
     if (status == HF_OK) status = names_option(&p, out);
     if (status == HF_OK) status = days_option(&p, out);
     cfg_free(p.cfg);

@@ -2,10 +2,13 @@
  *
  *     # an edge                          # a hub
  *     hub = "hub.force.example:7443"     listen = "0.0.0.0:7443"
- *                                        enrol_listen = "0.0.0.0:7444"
+ *     stations = {"north.example:7443"}  enrol_listen = "0.0.0.0:7444"
  *                                        address = "hub.force.example:7443"
  *                                        names = {"hub.force.example", "10.0.0.7"}
  *                                        device_days = 365
+ *
+ * A hub with `upstream = "hub.force.example:7443"` is a station: that is the centre it is a client
+ * of.
  *
  * What is not known is refused, by name and line, with what was probably meant: a mistyped option
  * that is silently ignored is a security setting that somebody believes in. */
@@ -18,6 +21,7 @@ enum {
     HF_CONFIG_SIZE_MAX = 64 * 1024, /* bytes of a file */
     HF_CONFIG_HOST_SIZE = 254,      /* a host name or address and its NUL */
     HF_CONFIG_NAMES_MAX = 16,
+    HF_CONFIG_HUBS_MAX = 8,
     HF_PORT_SESSION = 7443, /* where none is given */
     HF_PORT_ENROL = 7444,
     HF_DEVICE_DAYS_DEFAULT = 365,
@@ -30,7 +34,8 @@ typedef struct hf_place {
 } hf_place;
 
 typedef struct hf_edge_config {
-    hf_place hub; /* host "" when the file names none */
+    hf_place hubs[HF_CONFIG_HUBS_MAX]; /* best first: `hub`, then each of `stations` */
+    size_t hub_count;                  /* 0 when the file names none */
 } hf_edge_config;
 
 typedef struct hf_hub_config {
@@ -39,6 +44,7 @@ typedef struct hf_hub_config {
     char names[HF_CONFIG_NAMES_MAX][HF_CONFIG_HOST_SIZE]; /* for the hub's certificate */
     size_t name_count;
     uint32_t device_days; /* life of a device's certificate */
+    hf_place upstream;    /* a station's centre; host "" when this is the centre */
 } hf_hub_config;
 
 /* Reads the file at `path`; one that is not there gives the defaults.

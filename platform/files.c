@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 struct hf_lock {
@@ -215,4 +216,11 @@ void hf_lock_close(hf_lock *lock)
     if (!lock) return;
     close(lock->fd);
     free(lock);
+}
+
+uint64_t hf_file_free_mib(const char *path)
+{
+    struct statvfs disk;
+    if (statvfs(path, &disk) != 0) return 0;
+    return (uint64_t)disk.f_bavail * disk.f_frsize / (1024 * 1024);
 }

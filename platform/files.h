@@ -38,4 +38,7 @@ typedef struct hf_lock hf_lock;
 HF_MUST_CHECK hf_status hf_lock_open(const char *path, hf_lock **out, pid_t *holder);
 void hf_lock_close(hf_lock *lock);
 
+/* Room for us on the disk of `path`, in MiB; 0 when that is not known. */
+uint64_t hf_file_free_mib(const char *path);
+
 #endif

@@ -183,6 +183,17 @@ static uint64_t time_of(const mbedtls_x509_time *time)
     return seconds > 0 ? (uint64_t)seconds * 1000 : 0;
 }
 
+typedef enum usage { CLIENTS, SERVERS } usage;
+
+static bool is_for(const mbedtls_x509_crt *certificate, usage use)
+{
+    if (use == SERVERS)
+        return hf_keys_has_usage(certificate, MBEDTLS_OID_SERVER_AUTH,
+                                 MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH));
+    return hf_keys_has_usage(certificate, MBEDTLS_OID_CLIENT_AUTH,
+                             MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH));
+}
+
 /* What a parsed certificate says, once the chain is known to be good. */
 static hf_status certificate_describe(mbedtls_x509_crt *certificate, hf_certificate *out)
 {
@@ -196,8 +207,10 @@ static hf_status certificate_describe(mbedtls_x509_crt *certificate, hf_certific
     hf_sha256(&spki, 1, out->key_id);
     out->valid = (hf_validity){.from_ms = time_of(&certificate->valid_from),
                                .until_ms = time_of(&certificate->valid_to)};
-    out->is_hub = hf_keys_has_usage(certificate, MBEDTLS_OID_SERVER_AUTH,
-                                    MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH));
+    /* Only the centre's word is law: a station serves devices, but is its client. */
+    bool serves = is_for(certificate, SERVERS), connects = is_for(certificate, CLIENTS);
+    out->is_hub = serves && !connects;
+    out->is_station = serves && connects;
     return HF_OK;
 }
 
@@ -210,9 +223,8 @@ static hf_status certificate_judge(hf_keys *keys, hf_bytes der, hf_certificate *
     /* Bytes after the end would give one certificate two forms. */
     if (code == 0 && certificate.raw.len != der.size) code = MBEDTLS_ERR_X509_INVALID_FORMAT;
     if (code == 0 && certificate.ca_istrue) code = MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
-    if (code == 0 && !hf_keys_has_usage(&certificate, MBEDTLS_OID_CLIENT_AUTH,
-                                        MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH))) {
-        code = MBEDTLS_ERR_X509_CERT_VERIFY_FAILED; /* a device and a hub both have it */
+    if (code == 0 && !is_for(&certificate, CLIENTS) && !is_for(&certificate, SERVERS)) {
+        code = MBEDTLS_ERR_X509_CERT_VERIFY_FAILED; /* each of ours says what it is for */
     }
     if (code == 0) {
         code = mbedtls_x509_crt_verify_with_profile(&certificate, &keys->ca, NULL, &PROFILE, NULL,
@@ -354,27 +366,46 @@ static hf_status keys_load(hf_keys *keys, const hf_key_paths *paths)
     return check_own(keys);
 }
 
-hf_status hf_keys_open(const hf_key_paths *paths, hf_keys **out)
+static hf_keys *keys_new(void)
 {
-    *out = NULL;
     hf_keys *keys = calloc(1, sizeof *keys);
-    if (!keys) return HF_ERR_NOMEM;
+    if (!keys) return NULL;
     mbedtls_pk_init(&keys->key);
     mbedtls_x509_crt_init(&keys->own);
     mbedtls_x509_crt_init(&keys->ca);
     keys->crypto.context = keys;
     keys->crypto.hash = crypto_hash;
     keys->crypto.random = crypto_random;
-    keys->crypto.sign = crypto_sign;
     keys->crypto.verify = crypto_verify;
     keys->crypto.certificate = crypto_certificate;
-    hf_status status = keys_load(keys, paths);
-    if (status == HF_OK) {
-        *out = keys;
-    } else {
-        hf_keys_close(keys);
-    }
+    return keys;
+}
+
+static hf_status keys_give(hf_keys *keys, hf_status status, hf_keys **out)
+{
+    *out = status == HF_OK ? keys : NULL;
+    if (status != HF_OK) hf_keys_close(keys);
     return status;
+}
+
+hf_status hf_keys_open(const hf_key_paths *paths, hf_keys **out)
+{
+    *out = NULL;
+    hf_keys *keys = keys_new();
+    if (!keys) return HF_ERR_NOMEM;
+    keys->crypto.sign = crypto_sign;
+    return keys_give(keys, keys_load(keys, paths), out);
+}
+
+hf_status hf_keys_open_ca(const char *path, hf_keys **out)
+{
+    *out = NULL;
+    hf_keys *keys = keys_new();
+    if (!keys) return HF_ERR_NOMEM;
+    hf_status status = load_optional(path, &keys->ca, &keys->has_ca);
+    if (status == HF_OK && !keys->has_ca) status = HF_ERR_NOT_FOUND;
+    if (status == HF_OK && !keys->ca.ca_istrue) status = HF_ERR_CORRUPT;
+    return keys_give(keys, status, out);
 }
 
 void hf_keys_close(hf_keys *keys)

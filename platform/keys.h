@@ -15,6 +15,10 @@ enum {
     HF_FINGERPRINT_SIZE = 2 * HF_HASH_SIZE + 1 /* hex and NUL */
 };
 
+/* A table that believes this CA, in a PEM file, and has no key of its own: it can check what others
+ * signed, and sign nothing. Errors: as hf_keys_open. */
+HF_MUST_CHECK hf_status hf_keys_open_ca(const char *path, hf_keys **out);
+
 /* Our SubjectPublicKeyInfo, DER; as long as `keys`. */
 hf_bytes hf_keys_public(const hf_keys *keys);
 

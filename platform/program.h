@@ -51,6 +51,9 @@ int hf_program_ask(hf_program *program, json_t *request, json_t **document); /* 
 typedef void (*hf_printer)(const hf_show *show, const json_t *document);
 int hf_program_once(hf_program *program, const hf_cli_args *args, json_t *request,
                     hf_printer print);
+/* The same; then `check` says the exit code, of a document that came. */
+int hf_program_checked(hf_program *program, const hf_cli_args *args, json_t *request,
+                       hf_printer print, int (*check)(const json_t *document));
 
 /* ---- for a daemon ---- */
 
@@ -68,11 +71,24 @@ void hf_request_give(json_t *request, const char *key, const char *text); /* NUL
 /* --actor, or else HOLDFAST_ACTOR: who acts is the same for a whole shift. May be NULL. */
 const char *hf_request_actor(const hf_cli_args *args);
 
-extern const hf_cli_option hf_list_options[], hf_limit_options[], hf_run_options[];
+/* Opens, asks and prints as hf_program_once does, and leaves the document to the caller; NULL when
+ * there is none. Takes `request`. */
+int hf_program_answer(hf_program *program, const hf_cli_args *args, json_t *request,
+                      hf_printer print, json_t **document);
+
+extern const hf_cli_option hf_list_options[], hf_limit_options[], hf_run_options[],
+    hf_entry_options[], hf_receipt_options[], hf_check_options[];
 
 /* Commands that both programs have, as an hf_cli_command runs them. */
 int hf_program_list(void *program, const hf_cli_args *args);
 int hf_program_conflicts(void *program, const hf_cli_args *args);
 int hf_program_verify(void *program, const hf_cli_args *args);
+int hf_program_receipt(void *program, const hf_cli_args *args); /* program_receipt.c */
+
+/* verify-receipt: no store is opened, and no installation need be there. `check` makes the document
+ * from the file's bytes, by nothing but the CA in `crypto`; hf_report_proof_text is one. */
+typedef hf_status (*hf_receipt_checker)(const hf_crypto *crypto, hf_bytes file, char **reply);
+int hf_program_check_receipt(hf_program *program, const hf_cli_args *args,
+                             hf_receipt_checker check);
 
 #endif

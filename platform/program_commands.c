@@ -35,9 +35,8 @@ const char *hf_request_actor(const hf_cli_args *args)
     return actor ? actor : getenv("HOLDFAST_ACTOR");
 }
 
-/* As hf_program_once, and leaves the document to the caller; NULL when there is none. */
-static int answer(hf_program *program, const hf_cli_args *args, json_t *request, hf_printer print,
-                  json_t **document)
+int hf_program_answer(hf_program *program, const hf_cli_args *args, json_t *request,
+                      hf_printer print, json_t **document)
 {
     int code = hf_program_open(program, args);
     *document = NULL;
@@ -56,7 +55,17 @@ static int answer(hf_program *program, const hf_cli_args *args, json_t *request,
 int hf_program_once(hf_program *program, const hf_cli_args *args, json_t *request, hf_printer print)
 {
     json_t *document;
-    int code = answer(program, args, request, print, &document);
+    int code = hf_program_answer(program, args, request, print, &document);
+    json_decref(document);
+    return code;
+}
+
+int hf_program_checked(hf_program *program, const hf_cli_args *args, json_t *request,
+                       hf_printer print, int (*check)(const json_t *document))
+{
+    json_t *document;
+    int code = hf_program_answer(program, args, request, print, &document);
+    if (code == HF_EXIT_OK) code = check(document);
     json_decref(document);
     return code;
 }
@@ -76,11 +85,13 @@ int hf_program_conflicts(void *program, const hf_cli_args *args)
     return hf_program_once(program, args, hf_request_new("conflicts", args), hf_show_conflicts);
 }
 
+static int no_faults(const json_t *document)
+{
+    return hf_show_number(document, "faults") ? HF_EXIT_CHECK : HF_EXIT_OK;
+}
+
 int hf_program_verify(void *program, const hf_cli_args *args)
 {
-    json_t *document;
-    int code = answer(program, args, hf_request_new("verify", args), hf_show_verify, &document);
-    if (code == HF_EXIT_OK && hf_show_number(document, "faults")) code = HF_EXIT_CHECK;
-    json_decref(document);
-    return code;
+    return hf_program_checked(program, args, hf_request_new("verify", args), hf_show_verify,
+                              no_faults);
 }

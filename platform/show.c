@@ -93,8 +93,9 @@ static void add_value(hf_rows *rows, const json_t *value)
     free(dumped);
 }
 
-static const char *saved_words(const char *saved)
+const char *hf_show_saved(const char *saved)
 {
+    if (strcmp(saved, "station") == 0) return "At the station";
     return strcmp(saved, "hub") == 0 ? "At the hub" : "Saved on this device";
 }
 
@@ -107,7 +108,7 @@ static void add_author(hf_rows *rows, const hf_show *show, const json_t *value)
     hf_rows_add(rows, when);
 }
 
-static void put_title(const hf_show *show, const json_t *document)
+void hf_show_title(const hf_show *show, const json_t *document)
 {
     hf_cli_text(show->out, hf_show_text(document, "id"));
     fputs("  in ", show->out);
@@ -133,7 +134,7 @@ static void add_field(hf_rows *rows, const hf_show *show, const json_t *field)
         hf_rows_add(rows, choice);
         add_value(rows, json_object_get(value, "value"));
         add_author(rows, show, value);
-        hf_rows_add(rows, saved_words(hf_show_text(value, "saved")));
+        hf_rows_add(rows, hf_show_saved(hf_show_text(value, "saved")));
     }
 }
 
@@ -149,7 +150,7 @@ void hf_show_record(const hf_show *show, const json_t *document)
     const json_t *fields = json_object_get(document, "fields");
     hf_rows rows = {0};
     size_t conflicts = 0;
-    put_title(show, document);
+    hf_show_title(show, document);
     if (json_is_true(json_object_get(document, "deleted")))
         fputs("Deleted. Its history is kept.\n", show->out);
     if (json_is_true(json_object_get(document, "edited_while_deleted")))
@@ -168,7 +169,18 @@ void hf_show_record(const hf_show *show, const json_t *document)
                 "Two versions: choose. %zu field%s with numbered values need%s a "
                 "person: \"%s conflicts\".\n",
                 conflicts, conflicts == 1 ? "" : "s", conflicts == 1 ? "s" : "", show->program);
-    fprintf(show->out, "%s.\n", saved_words(hf_show_text(document, "saved")));
+    char since[TIME_SIZE];
+    const char *reference = hf_show_text(document, "reference");
+    hf_show_time(show, document, "since", since, sizeof since);
+    fputs(hf_show_saved(hf_show_text(document, "saved")), show->out);
+    if (*hf_show_text(document, "station")) {
+        fputs(" (", show->out);
+        hf_cli_text(show->out, hf_show_text(document, "station"));
+        fputc(')', show->out);
+    }
+    if (strcmp(since, "never") != 0) fprintf(show->out, " since %s", since);
+    fputs(*reference ? ". Reference " : ".", show->out);
+    fprintf(show->out, *reference ? "%s.\n" : "%s\n", reference);
 }
 
 /* ---- lists ---- */
@@ -251,20 +263,27 @@ static void add_standing(hf_rows *rows, const json_t *write)
 
 void hf_show_history(const hf_show *show, const json_t *document)
 {
-    static const char *const heads[] = {"FIELD", "VALUE", "BY", "ON", "WHEN", "STANDING", "REASON"};
+    static const char *const heads[] = {"FIELD",    "VALUE", "BY",        "ON",    "WHEN",
+                                        "STANDING", "SAVED", "REFERENCE", "REASON"};
     const json_t *writes = json_object_get(document, "writes");
     hf_rows rows = {0};
-    put_title(show, document);
-    add_heads(&rows, heads, 7);
+    hf_show_title(show, document);
+    add_heads(&rows, heads, 9);
     for (size_t i = 0; i < json_array_size(writes); i++) {
         const json_t *write = json_array_get(writes, i);
         hf_rows_add(&rows, hf_show_text(write, "field"));
         add_value(&rows, json_object_get(write, "value"));
         add_author(&rows, show, write);
         add_standing(&rows, write);
+        hf_rows_add(&rows, hf_show_saved(hf_show_text(write, "saved")));
+        hf_rows_add(&rows, hf_show_text(write, "reference"));
         hf_rows_add(&rows, hf_show_text(write, "reason"));
     }
     hf_rows_print(&rows, show->out);
+    if (json_is_false(json_object_get(document, "complete")))
+        fputs("What was written before this device received a snapshot is not held here, but for "
+              "its own\nwrites; the hub has it: holdfast-hub show --history ID\n",
+              show->out);
 }
 
 /* ---- withheld, verify ---- */
@@ -299,6 +318,14 @@ void hf_show_verify(const hf_show *show, const json_t *document)
                 "%" PRIu64 " log%s more behind its last signed head; that is normal "
                 "until the next one.\n",
                 unproved, unproved == 1 ? " has" : "s have");
+    uint64_t based = hf_show_number(document, "from_snapshot");
+    if (based)
+        fprintf(show->out,
+                "%" PRIu64 " record%s received in a snapshot: what was written before it can be "
+                "checked at the hub only.\n",
+                based, based == 1 ? " was" : "s were");
+    uint64_t receipts = hf_show_number(document, "receipts");
+    if (receipts) fprintf(show->out, "Checked %" PRIu64 " receipts by hubs.\n", receipts);
     if (faults == 0) {
         fputs("All of it is whole.\n", show->out);
         return;

@@ -22,6 +22,12 @@ void hf_show_conflicts(const hf_show *show, const json_t *document);
 void hf_show_history(const hf_show *show, const json_t *document);
 void hf_show_withheld(const hf_show *show, const json_t *document);
 void hf_show_verify(const hf_show *show, const json_t *document);
+void hf_show_receipt(const hf_show *show, const json_t *document); /* show_receipt.c */
+void hf_show_proof(const hf_show *show, const json_t *document);
+void hf_show_title(const hf_show *show, const json_t *document); /* id, scope and title */
+
+/* "At the hub", "At the station", "Saved on this device". */
+const char *hf_show_saved(const char *saved);
 
 /* A member's text, "" when there is none; its number, 0 when there is none. */
 const char *hf_show_text(const json_t *object, const char *key);

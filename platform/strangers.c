@@ -23,6 +23,10 @@ struct hf_strangers {
     struct lws_context *lws;
     lws_sorted_usec_list_t timer;
     bool timer_set;
+    struct lws *listener; /* NULL: not known yet, or gone */
+    lws_sorted_usec_list_t door;
+    lws_usec_t proved_at; /* the last who did */
+    bool closed;          /* the door */
     stranger all[];
 };
 
@@ -44,6 +48,7 @@ void hf_strangers_free(hf_strangers *strangers)
 {
     if (!strangers) return;
     if (strangers->timer_set) lws_sul_cancel(&strangers->timer);
+    if (strangers->closed) lws_sul_cancel(&strangers->door);
     free(strangers);
 }
 
@@ -111,6 +116,41 @@ static void set_timer(hf_strangers *strangers)
     lws_sul_schedule(strangers->lws, 0, &strangers->timer, look, LOOK_US);
 }
 
+/* ---- the door ---- */
+
+static size_t fresh(const hf_strangers *strangers, lws_usec_t now)
+{
+    lws_usec_t fresh_us = (lws_usec_t)strangers->limits.fresh_ms * 1000;
+    size_t at = strangers->count; /* the newest stand last */
+    while (at > 0 && now - strangers->all[at - 1].since < fresh_us) at--;
+    return strangers->count - at;
+}
+
+static void look_at_door(lws_sorted_usec_list_t *timer);
+
+static void mind_door(hf_strangers *strangers)
+{
+    lws_usec_t now = lws_now_usecs(), flow_us = (lws_usec_t)strangers->limits.flow_ms * 1000;
+    bool flows = strangers->proved_at && now - strangers->proved_at < flow_us;
+    bool close = strangers->limits.handshakes && strangers->listener && flows &&
+                 fresh(strangers, now) >= strangers->limits.handshakes;
+    if (close != strangers->closed && strangers->listener)
+        lws_rx_flow_control(strangers->listener, !close);
+    if (strangers->closed) lws_sul_cancel(&strangers->door);
+    strangers->closed = close;
+    if (close) lws_sul_schedule(strangers->lws, 0, &strangers->door, look_at_door, flow_us);
+}
+
+static void look_at_door(lws_sorted_usec_list_t *timer)
+{
+    mind_door(lws_container_of(timer, hf_strangers, door));
+}
+
+void hf_strangers_listener(hf_strangers *strangers, struct lws *wsi)
+{
+    strangers->listener = wsi;
+}
+
 void hf_strangers_enter(hf_strangers *strangers, struct lws *wsi)
 {
     if (strangers->limits.max == 0) return;
@@ -118,13 +158,28 @@ void hf_strangers_enter(hf_strangers *strangers, struct lws *wsi)
     strangers->all[strangers->count++] =
         (stranger){.wsi = wsi, .network = strangers->announced, .since = lws_now_usecs()};
     set_timer(strangers);
+    mind_door(strangers);
 }
 
-void hf_strangers_leave(hf_strangers *strangers, const struct lws *wsi)
+static bool forget_one(hf_strangers *strangers, const struct lws *wsi)
 {
     for (size_t i = 0; i < strangers->count; i++) {
         if (strangers->all[i].wsi != wsi) continue;
         forget(strangers, i);
-        return;
+        return true;
     }
+    return false;
+}
+
+void hf_strangers_proved(hf_strangers *strangers, const struct lws *wsi)
+{
+    if (!forget_one(strangers, wsi)) return;
+    strangers->proved_at = lws_now_usecs();
+    mind_door(strangers);
+}
+
+void hf_strangers_leave(hf_strangers *strangers, const struct lws *wsi)
+{
+    if (wsi == strangers->listener) strangers->listener = NULL;
+    if (forget_one(strangers, wsi)) mind_door(strangers);
 }

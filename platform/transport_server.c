@@ -73,7 +73,7 @@ static int on_filter(hf_server *server, struct lws *wsi)
 
 static int on_established(hf_server *server, hf_conn *conn, struct lws *wsi)
 {
-    hf_strangers_leave(server->strangers, wsi);
+    hf_strangers_proved(server->strangers, wsi);
     char address[HF_ADDRESS_SIZE_MAX];
     hf_tls_peer held;
     hf_identity peer;
@@ -105,7 +105,7 @@ static int on_session(struct lws *wsi, enum lws_callback_reasons reason, void *u
 
 /* A connection is a descriptor from its first moment; beyond the bound it is let go at once, and
  * the device comes back later. */
-static int on_connection(hf_server *server, int fd)
+static int on_connection(hf_server *server, struct lws *listener, int fd)
 {
     char address[HF_ADDRESS_SIZE_MAX];
     if (server->endpoint.closed) return -1;
@@ -114,6 +114,7 @@ static int on_connection(hf_server *server, int fd)
         tell_refused(server, address, "as many connections as there may be");
         return -1;
     }
+    hf_strangers_listener(server->strangers, listener);
     hf_strangers_announce(server->strangers, fd);
     return 0;
 }
@@ -145,7 +146,8 @@ static int on_other(struct lws *wsi, enum lws_callback_reasons reason, void *use
     hf_server *server = lws_vhost_user(lws_get_vhost(wsi));
     switch (reason) {
     case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: return on_context(server, user);
-    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION: return on_connection(server, (int)(intptr_t)in);
+    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
+        return on_connection(server, wsi, (int)(intptr_t)in);
     case LWS_CALLBACK_WSI_CREATE: on_born(server, wsi); return 0;
     case LWS_CALLBACK_WSI_DESTROY: on_gone(server, wsi); return 0;
     case LWS_CALLBACK_FILTER_HTTP_CONNECTION:     /* fall through */

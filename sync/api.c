@@ -6,6 +6,7 @@
 
 #include "render.h"
 #include "report.h"
+#include "safe.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -178,6 +179,28 @@ hf_status hf_api_history(hf_call *call)
     if (name.size && !field) return hf_call_no_field(call, type, hf_call_text(call, "field"));
     hf_json_string(&call->json, "schema", "holdfast.history/1");
     return not_held(call, hf_report_history(call->api->store, &id, number, &call->json));
+}
+
+hf_status hf_api_receipt(hf_call *call)
+{
+    hf_record_id id;
+    hf_view *view = NULL;
+    char reference[HF_REFERENCE_SIZE] = "";
+    hf_bytes given = hf_json_bytes(json_object_get(call->request, "reference"));
+    hf_status status = hf_call_open(call, &id, &view); /* is it here at all? */
+    hf_view_free(view);
+    if (status == HF_OK && given.size && hf_reference_parse(given, reference) != HF_OK)
+        return hf_call_fail(call, HF_ERR_INPUT,
+                            "\"%.40s\" is not a reference: was it misheard? One looks like "
+                            "K7QX-2M9D, as \"receipt\" shows it.",
+                            hf_call_text(call, "reference"));
+    if (status != HF_OK) return status;
+    hf_json_string(&call->json, "schema", "holdfast.receipt/1");
+    status = hf_report_receipt(call->api->store, &id, reference, hf_call_flag(call, "export"),
+                               &call->json);
+    if (status != HF_ERR_NOT_FOUND || !*reference) return status;
+    return hf_call_fail(call, status, "No entry of %s has the reference %s.",
+                        hf_call_text(call, "id"), reference);
 }
 
 hf_status hf_api_verify(hf_call *call)

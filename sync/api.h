@@ -78,6 +78,7 @@ HF_MUST_CHECK hf_status hf_api_get(hf_call *call);
 HF_MUST_CHECK hf_status hf_api_list(hf_call *call);
 HF_MUST_CHECK hf_status hf_api_conflicts(hf_call *call);
 HF_MUST_CHECK hf_status hf_api_history(hf_call *call);
+HF_MUST_CHECK hf_status hf_api_receipt(hf_call *call);
 HF_MUST_CHECK hf_status hf_api_verify(hf_call *call);
 
 #endif

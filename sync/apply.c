@@ -37,6 +37,9 @@ hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, uint64_t own_ent
         status = hf_log_last(store, hf_log_no(store->own->no, lane), &last);
         if (status == HF_OK) status = hf_guard_reserve(store, last->seq, own_entries);
     }
+    /* A row that was lent before would hold the journal where it stood then. */
+    (void)hf_sql(store, HF_SQL_ENTRY_AT);
+    (void)hf_sql(store, HF_SQL_ENTRY_DOT);
     if (status == HF_OK) status = hf_sql_run(store, hf_sql(store, HF_SQL_BEGIN));
     if (status != HF_OK) return status;
     hf_batch *batch = calloc(1, sizeof *batch);
@@ -216,7 +219,17 @@ static hf_status place_known(arrival *in, hf_applied_entry *out)
     uint8_t hash[HF_HASH_SIZE];
     status = hf_hole_get(store, in->log, in->entry.seq, &reason, hash);
     if (status != HF_OK) return status;
-    bool ours = reason != 0 && memcmp(hash, in->hash, HF_HASH_SIZE) == 0;
+    bool ours = reason != 0 && memcmp(hash, in->hash, HF_HASH_SIZE) == 0, had, was_hole;
+    uint8_t chain[HF_HASH_SIZE];
+    status = hf_in_base(store, in->entry.scope, in->log, in->entry.seq, &had);
+    if (status == HF_OK) status = hf_hole_chain(store, in->log, in->entry.seq, chain, &was_hole);
+    if (status != HF_OK) return status;
+    /* What a snapshot brought of it must not come twice: its effect, or that it is a hole. */
+    bool emptied = in->entry.erased_count == in->entry.part_count;
+    if (had && (!was_hole || emptied)) {
+        out->what = HF_APPLIED_KNOWN;
+        return HF_OK;
+    }
     out->what = ours ? HF_APPLIED_NEW : HF_APPLIED_FORK;
     in->late = ours;
     in->judged = ours && reason != HF_HOLE_AWAITED;
@@ -255,7 +268,8 @@ static hf_status place(arrival *in, hf_applied_entry *out)
     return HF_OK;
 }
 
-/* The chain at the nearest entry below this one that is held in its scope: between are holes. */
+/* The chain at the nearest entry below this one that is held in its scope, or at the snapshot that
+ * stands for those: between are holes. */
 static hf_status chain_below(arrival *in, uint64_t *seq, uint8_t chain[HF_HASH_SIZE])
 {
     hf_store *store = in->batch->store;
@@ -281,7 +295,10 @@ static hf_status chain_late(arrival *in, uint8_t chain[HF_HASH_SIZE])
 {
     hf_store *store = in->batch->store;
     uint64_t seq;
-    hf_status status = chain_below(in, &seq, chain);
+    bool known;
+    hf_status status = hf_hole_chain(store, in->log, in->entry.seq, chain, &known);
+    if (status != HF_OK || known) return status;
+    status = chain_below(in, &seq, chain);
     while (status == HF_OK && seq != in->entry.seq) {
         uint8_t hash[HF_HASH_SIZE];
         status = hf_hole_next(store, in->log, in->entry.scope, &seq, hash);

@@ -98,5 +98,6 @@ hf_status hf_store_check(hf_store *store)
     if (status == HF_OK) status = each_row(store, HF_SQL_VECTOR_CHECK, check_vector, NULL);
     if (status == HF_OK) status = each_row(store, HF_SQL_HEAD_CHECK, check_head, NULL);
     if (status == HF_OK) status = each_row(store, HF_SQL_RECORD_CHECK, check_record, NULL);
+    if (status == HF_OK) status = each_row(store, HF_SQL_BLOCK_CHECK, hf_block_check, NULL);
     return status == HF_ERR_CORRUPT ? HF_OK : status;
 }

@@ -35,15 +35,22 @@ void hf_client_free(hf_client *client)
     hf_buffer_free(&client->sealed);
     hf_buffer_free(&client->certificate.next);
     free(client->known);
+    hf_client_relays_free(client);
     free(client);
 }
 
-void hf_client_link_up(hf_client *client, uint64_t now_ms)
+void hf_client_link_up(hf_client *client, const hf_certificate *hub, uint64_t now_ms)
 {
     hf_client_link_down(client);
+    client->hub_known = hub != NULL;
+    memset(&client->hub, 0, sizeof client->hub);
+    if (hub) client->hub = *hub;
+    hf_client_relays_link(client);
     hf_session_open(&client->session, HF_SIDE_CLIENT, now_ms);
     memset(&client->download, 0, sizeof client->download);
     hf_client_certificate_link(client);
+    hf_client_references_link(client);
+    hf_client_probe_link(client);
     client->fed_acked = client->claimed = 0;
     client->postponed = false;
     client->renewed = false;
@@ -55,6 +62,7 @@ void hf_client_link_down(hf_client *client)
     hf_session_close(&client->session);
     hf_inbox_drop(&client->inbox, NULL);
     hf_upload_free(&client->upload);
+    hf_client_fetch_drop(client);
     client->known_count = 0;
     client->own_count = 0;
 }
@@ -65,7 +73,7 @@ static hf_status refuse(hf_client *client, hf_status status, const char *what)
     return status;
 }
 
-/* The end that needs no store is taken at once: WELCOME's time and the PONG's. */
+/* The end that needs no store is taken at once: the time that WELCOME, PONG and PROBED tell. */
 static void note_time(hf_client *client, const hf_message *message, uint64_t now_ms)
 {
     uint64_t took_ms = UINT64_MAX, hub_ms = 0;
@@ -75,6 +83,9 @@ static void note_time(hf_client *client, const hf_message *message, uint64_t now
     } else if (message->type == HF_FRAME_PONG) {
         took_ms = client->session.round_trip_ms;
         hub_ms = message->as.ping.wall_ms;
+    } else if (message->type == HF_FRAME_PROBED) {
+        took_ms = hf_client_probe_took_ms(client, message->as.probe.number, now_ms);
+        hub_ms = message->as.probe.wall_ms;
     }
     if (took_ms > HF_CLOCK_RTT_MAX_MS) return; /* too old to set a clock by */
     client->hub_time =
@@ -94,6 +105,7 @@ hf_status hf_client_recv(hf_client *client, hf_bytes message, uint64_t now_ms)
     if (status != HF_OK) return status;
     note_time(client, &frame, now_ms);
     if (frame.type == HF_FRAME_NONE || frame.type == HF_FRAME_PONG) return HF_OK;
+    hf_client_probe_heard(client, now_ms);
     status = hf_inbox_put(&client->inbox, client, raw);
     return status == HF_OK ? HF_OK : refuse(client, status, "inbox");
 }
@@ -109,7 +121,8 @@ static hf_status own_log(void *context, const hf_log_state *log)
 static hf_status look_for_writes(hf_client *client)
 {
     if (client->session.state != HF_SESSION_OPEN || !client->upload.logs) return HF_OK;
-    return hf_log_each(client->store, client->own[0]->no, own_log, client->upload.logs);
+    hf_status status = hf_log_each(client->store, client->own[0]->no, own_log, client->upload.logs);
+    return status == HF_OK ? hf_client_relays_look(client) : status;
 }
 
 /* Our log as it stands is of no more use with this hub: write on under a new name, and say so by
@@ -122,6 +135,19 @@ static hf_status renew(hf_client *client)
     if (status != HF_OK) return status;
     client->renewed = true;
     hf_session_bye(&client->session, HF_CODE_FORK, 0);
+    return HF_OK;
+}
+
+/* What a verdict took back of a snapshot only another one can put right: it is asked for in HELLO,
+ * once. */
+static hf_status ask_anew(hf_client *client)
+{
+    bool outdated;
+    if (client->fetch.outdated_told || client->download.phase != HF_PHASE_FEED) return HF_OK;
+    hf_status status = hf_snapshot_is_outdated(client->store, &outdated);
+    if (status != HF_OK || !outdated) return status;
+    client->fetch.outdated_told = true;
+    hf_session_bye(&client->session, HF_CODE_BUSY, 0);
     return HF_OK;
 }
 
@@ -144,11 +170,15 @@ hf_status hf_client_turn(hf_client *client, uint64_t now_ms, uint64_t wall_ms)
     client->wall_ms = wall_ms;
     hf_session_tick(&client->session, now_ms);
     if (acks_too_soon(client)) return HF_OK;
-    hf_status status = client->inbox.count ? hf_client_apply(client) : HF_OK;
+    bool came = client->inbox.count > 0;
+    hf_status status = came ? hf_client_apply(client) : HF_OK;
     if (status == HF_OK) status = renew(client);
+    if (status == HF_OK && came) status = ask_anew(client);
     if (status == HF_OK && !client->looked) status = hf_client_renew_on(client);
     if (status == HF_OK) client->looked = true;
+    if (status == HF_OK) status = hf_client_references(client);
     if (status == HF_OK) status = look_for_writes(client);
+    hf_client_probe_tick(client, now_ms);
     if (status != HF_OK) hf_session_fail_status(&client->session, status, "store");
     return status;
 }
@@ -167,6 +197,7 @@ hf_status hf_client_send(hf_client *client, uint64_t now_ms, hf_bytes *message)
         status = hf_frame_seal(client->deflater, hf_buffer_bytes(&client->raw), &client->sealed);
     if (status != HF_OK) return refuse(client, status, "output");
     *message = hf_buffer_bytes(&client->sealed);
+    if (client->upload.logs) hf_upload_wired(&client->upload, message->size, now_ms);
     return HF_OK;
 }
 
@@ -175,18 +206,27 @@ uint64_t hf_client_deadline_ms(hf_client *client)
     uint64_t session = hf_session_deadline_ms(&client->session);
     if (client->postponed) return 0;
     if (client->session.state != HF_SESSION_OPEN) return session;
-    /* One that was due at the last turn was offered since: it waits for the link, not for time. */
-    uint64_t head = hf_upload_deadline_ms(&client->upload);
-    if (head <= client->wall_now_ms) head = UINT64_MAX;
+    /* What was due at the last turn was offered since: it waits for the link, not for time. */
+    uint64_t upload = hf_upload_deadline_ms(&client->upload, client->wall_now_ms);
     uint64_t renewal = hf_client_renewal_at_ms(client);
     if (renewal <= client->wall_now_ms) renewal = UINT64_MAX;
     if (renewal < session) session = renewal;
-    return head < session ? head : session;
+    uint64_t ask = hf_client_ask_at_ms(client);
+    if (ask > client->wall_now_ms && ask < session) session = ask;
+    if (hf_client_gives(client)) return 0;
+    uint64_t probe = hf_client_probe_at_ms(client);
+    if (probe > client->wall_now_ms && probe < session) session = probe;
+    return upload < session ? upload : session;
 }
 
 const hf_session *hf_client_session(const hf_client *client)
 {
     return &client->session;
+}
+
+const hf_certificate *hf_client_hub(const hf_client *client)
+{
+    return client->hub_known ? &client->hub : NULL;
 }
 
 bool hf_client_caught_up(const hf_client *client)
@@ -195,13 +235,14 @@ bool hf_client_caught_up(const hf_client *client)
     return download->phase == HF_PHASE_FEED && download->cursor.position >= download->announced;
 }
 
-bool hf_client_next_receipt(hf_client *client, hf_dot *out)
+bool hf_client_next_receipt(hf_client *client, hf_dot *out, bool *at_centre)
 {
-    size_t log;
-    if (!client->upload.logs || !hf_upload_news(&client->upload, &log)) return false;
-    *out = (hf_dot){.origin = client->own[log / HF_LANE_COUNT]->id,
-                    .lane = (uint8_t)(log % HF_LANE_COUNT),
-                    .seq = client->upload.logs[log].told};
+    hf_upload_told told;
+    if (!client->upload.logs || !hf_upload_news(&client->upload, &told)) return false;
+    *out = (hf_dot){.origin = client->own[told.log / HF_LANE_COUNT]->id,
+                    .lane = (uint8_t)(told.log % HF_LANE_COUNT),
+                    .seq = told.seq};
+    if (at_centre) *at_centre = told.central;
     return true;
 }
 

@@ -6,6 +6,7 @@
 #ifndef HF_CLIENT_H
 #define HF_CLIENT_H
 
+#include "relay.h"
 #include "session.h"
 
 typedef struct hf_client hf_client;
@@ -14,7 +15,12 @@ typedef struct hf_client hf_client;
 HF_MUST_CHECK hf_status hf_client_new(hf_store *store, const char *implementation, hf_client **out);
 void hf_client_free(hf_client *client);
 
-void hf_client_link_up(hf_client *client, uint64_t now_ms);
+/* This client is a station's: what others wrote goes up, too, and what comes may be of any author.
+ */
+void hf_client_relay(hf_client *client);
+
+/* `hub`: whom TLS has proved to be at the far end; NULL: not known, taken for the centre. */
+void hf_client_link_up(hf_client *client, const hf_certificate *hub, uint64_t now_ms);
 void hf_client_link_down(hf_client *client);
 
 /* As in holdfast/edge.h. */
@@ -24,15 +30,31 @@ HF_MUST_CHECK hf_status hf_client_send(hf_client *client, uint64_t now_ms, hf_by
 uint64_t hf_client_deadline_ms(hf_client *client);
 
 const hf_session *hf_client_session(const hf_client *client);
+const hf_certificate *hf_client_hub(const hf_client *client); /* of this link; NULL: not known */
 bool hf_client_caught_up(const hf_client *client); /* the feed, as far as WELCOME announced it */
 bool hf_client_uploaded(const hf_client *client);  /* all of ours, acknowledged by this hub */
-/* A log of ours of which this hub holds more than was told here before: the newest that it holds
- * durably. False: no news. */
-bool hf_client_next_receipt(hf_client *client, hf_dot *out);
+/* A log of ours of which this hub, or the centre (*at_centre; may be NULL), holds more than was
+ * told here before: the newest that it holds durably. False: no news. */
+bool hf_client_next_receipt(hf_client *client, hf_dot *out, bool *at_centre);
+/* A snapshot is on its way: `staged` of its chunks are here, of `count`; 0 of 0 while it is made.
+ * False: none is. */
+bool hf_client_fetching(const hf_client *client, size_t *staged, size_t *count);
 /* The newest sentence about an entry of ours that the hub withholds; "" when there is none. */
 const char *hf_client_notice(const hf_client *client);
 /* The hub refuses our log as it stands (behind, fork): a new incarnation writes since. */
 bool hf_client_renewed(const hf_client *client);
+
+/* The name of a station that welcomed us once; "" for the centre, and one that is not known. */
+HF_MUST_CHECK hf_status hf_client_station_name(hf_store *store, const hf_origin_id *hub, char *out,
+                                               size_t size);
+
+/* ---- a station's: client_relay.c ---- */
+/* Others' logs of which the centre has more than was told here before, each once. */
+HF_MUST_CHECK hf_status hf_client_relayed(hf_client *client, hf_relay_visitor visit, void *context);
+/* A device of ours needs its next certificate: the centre is asked for it, once for each link. */
+HF_MUST_CHECK hf_status hf_client_wish(hf_client *client, const uint8_t key_id[HF_HASH_SIZE]);
+/* Control entries came since the last call: who may connect may have changed. */
+bool hf_client_control_came(hf_client *client);
 
 /* ---- our own certificate: client_certificate.c ---- */
 /* A new one for our key came, checked; until it is kept, or cannot be. Borrowed until then. */
@@ -44,6 +66,15 @@ void hf_client_certificate_kept(hf_client *client, bool kept);
 hf_validity hf_client_validity(hf_client *client);
 /* Why it is not renewed though it is time: a sentence; "" when all is well. */
 const char *hf_client_certificate_problem(const hf_client *client);
+
+/* ---- is the hub there: client_probe.c ---- */
+/* A session is open and its probes are answered: the hub saves what it is sent. */
+bool hf_client_in_touch(const hf_client *client);
+bool hf_client_silent(const hf_client *client);       /* a link, and no answer on it */
+uint64_t hf_client_heard_ms(const hf_client *client); /* monotonic; of an open session */
+/* An outage ended and its row is in the store: the hub is told with the next PROBE. */
+void hf_client_has_news(hf_client *client);
+void hf_client_free_mib(hf_client *client, uint64_t free_mib); /* room on our disk, to be told */
 
 /* The hub's clock: Unix time `hub_ms` when the monotonic clock stood at `at_ms`. */
 typedef struct hf_hub_time {

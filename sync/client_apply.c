@@ -111,9 +111,18 @@ static hf_status take_body(hf_client *client, hf_batch *batch, const hf_bodies *
         return status;
     }
     if (status != HF_OK) return status;
-    if (applied.what != HF_APPLIED_GAP && applied.what != HF_APPLIED_FORK) return HF_OK;
+    bool taken = applied.what != HF_APPLIED_GAP && applied.what != HF_APPLIED_FORK;
+    if (walk->lane == HF_LANE_CONTROL) client->relays.control_came = true;
+    if (taken && walk->lane == HF_LANE_CONTROL) return HF_OK;
+    if (taken) return hf_client_relay_fed(client, batch, origin, walk->lane, applied.seq);
     /* A former life of ours that went on elsewhere: the branch that we hold stands here. */
-    if (is_our_key(client, origin)) return HF_OK;
+    bool forked = applied.what == HF_APPLIED_FORK && is_our_key(client, origin);
+    if (!forked && is_our_key(client, origin))
+        status = hf_client_has_left(client->store, &origin->id, &forked);
+    if (forked || status != HF_OK) return status;
+    bool pass_over;
+    status = hf_client_relay_forked(client, origin, &applied, &pass_over);
+    if (status != HF_OK || pass_over) return status;
     if (applied.what == HF_APPLIED_GAP && client->download.phase == HF_PHASE_VECTORS) {
         client->download.gap = true; /* its hole's verdict may be in another log: ask again */
         return HF_OK;
@@ -126,6 +135,7 @@ static hf_status take_bodies(hf_client *client, hf_batch *batch, const hf_list *
     hf_status status = HF_OK;
     hf_bodies walk = hf_bodies_of_runs(runs);
     while (status == HF_OK && hf_next_body(&walk)) status = take_body(client, batch, &walk);
+    if (status == HF_OK) status = hf_client_relay_fed(client, batch, NULL, 0, 0);
     return status;
 }
 
@@ -155,22 +165,20 @@ static bool same_end(const hf_log_name *a, const hf_log_name *b)
     return a->set == b->set && (!a->set || hf_log_name_compare(a, b) == 0);
 }
 
-static hf_status next_pass(hf_client *client)
+static hf_status next_pass(hf_client *client, hf_batch *batch)
 {
     hf_download *download = &client->download;
     download->scope_at = 0;
+    (void)hf_client_next_scope(download); /* there was one, or no VECTOR was out */
     if (download->gap && ++download->pass >= HF_VECTOR_PASSES_MAX)
         return bad(client, HF_CODE_GAP,
                    "gaps remain after passes over the vectors:", download->pass);
-    if (!download->gap) {
-        download->phase = HF_PHASE_START; /* all up to the cursor is in this batch or before it */
-        download->cursor_moved = true;
-    }
+    bool gap = download->gap;
     download->gap = false;
-    return HF_OK;
+    return gap ? HF_OK : hf_client_vectors_done(client, batch);
 }
 
-static hf_status on_vector_done(hf_client *client, const hf_vector_done *done)
+static hf_status on_vector_done(hf_client *client, hf_batch *batch, const hf_vector_done *done)
 {
     hf_download *download = &client->download;
     if (download->phase != HF_PHASE_VECTORS || !download->asked ||
@@ -179,8 +187,8 @@ static hf_status on_vector_done(hf_client *client, const hf_vector_done *done)
     download->asked = false;
     download->from = done->to;
     if (done->to.set) return HF_OK;
-    if (++download->scope_at < download->scope_count) return HF_OK;
-    return next_pass(client);
+    download->scope_at++;
+    return hf_client_next_scope(download) ? HF_OK : next_pass(client, batch);
 }
 
 /* ---- acknowledgements and heads ---- */
@@ -194,6 +202,11 @@ static hf_status on_ack(hf_client *client, hf_batch *batch, const hf_ack *ack)
         if (!client->upload.logs || !hf_upload_admits(&client->upload, &acked))
             return bad(client, HF_CODE_MALFORMED, "acknowledges what was not sent: entry",
                        acked.durable);
+        if (acked.origin >= HF_HELLO_ORIGINS_MAX) {
+            status = hf_client_relay_acked(client, batch, &acked);
+            continue;
+        }
+        if (acked.origin >= client->own_count) return HF_ERR_PROTOCOL;
         status = hf_batch_acked(batch, &download->cursor.hub, client->own[acked.origin], acked.lane,
                                 acked.durable, acked.central);
         if (acked.origin == 0 && acked.head > download->heads_up[acked.lane]) {
@@ -234,6 +247,35 @@ static hf_status on_heads(hf_client *client, hf_batch *batch, const hf_heads *he
     return status;
 }
 
+/* ---- receipts ---- */
+
+static hf_status on_receipt(hf_client *client, hf_batch *batch, const hf_receipt_frame *frame)
+{
+    const hf_origin_row *hub = known_origin(client, frame->hub);
+    if (!hub) return bad(client, HF_CODE_TURN, "no ORIGIN came for index", frame->hub);
+    if (!hub->is_hub)
+        return bad(client, HF_CODE_SIGNATURE, "a receipt by no hub: origin", frame->hub);
+    hf_status status = HF_OK;
+    hf_receipt_item item;
+    for (hf_list walk = frame->logs; status == HF_OK && hf_next_receipt(&walk, &item);) {
+        hf_receipt *receipt = &item.receipt;
+        if (item.origin >= client->own_count)
+            return bad(client, HF_CODE_MALFORMED, "a receipt of a log not in HELLO:", item.origin);
+        receipt->hub = hub->id;
+        memcpy(receipt->epoch, frame->epoch, sizeof receipt->epoch);
+        receipt->time_ms = frame->time_ms;
+        memcpy(receipt->signature, frame->signature, HF_SIGNATURE_SIZE);
+        receipt->origin = client->own[item.origin]->id;
+        status = hf_batch_receipt(batch, receipt);
+        /* A former life of ours may have gone on elsewhere: then it is over what we do not hold. */
+        if (status == HF_ERR_PROTOCOL && item.origin > 0) status = HF_OK;
+        if (status == HF_ERR_PROTOCOL)
+            return bad(client, HF_CODE_SIGNATURE, "a receipt that is not true: entry",
+                       receipt->seq);
+    }
+    return status;
+}
+
 /* ---- the batch ---- */
 
 static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_message *message)
@@ -244,11 +286,16 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_WELCOME: return hf_client_on_welcome(client, batch, &message->as.welcome);
     case HF_FRAME_ORIGIN: return on_origin(client, &message->as.origin);
     case HF_FRAME_ENTRIES: return on_entries(client, batch, &message->as.feed);
-    case HF_FRAME_VECTOR_DONE: return on_vector_done(client, &message->as.done);
+    case HF_FRAME_VECTOR_DONE: return on_vector_done(client, batch, &message->as.done);
     case HF_FRAME_FEED: return on_feed(client, batch, &message->as.feed);
     case HF_FRAME_HEADS: return on_heads(client, batch, &message->as.heads);
     case HF_FRAME_ACK: return on_ack(client, batch, &message->as.ack);
+    case HF_FRAME_OFFER: return hf_client_on_offer(client, batch, &message->as.offer);
+    case HF_FRAME_CHUNK: return hf_client_on_chunk(client, batch, &message->as.chunk);
+    case HF_FRAME_RECEIPT: return on_receipt(client, batch, &message->as.receipt);
     case HF_FRAME_CERTIFICATE: return hf_client_on_certificate(client, &message->as.certificate);
+    case HF_FRAME_LEASE: return hf_client_on_lease(client, batch, &message->as.leased);
+    case HF_FRAME_PROBED: return hf_client_on_probed(client, message->as.probe.number);
     default: return HF_OK; /* CREDIT moves nothing that is stored */
     }
 }
@@ -263,8 +310,7 @@ static hf_status keep_place(hf_client *client, hf_batch *batch)
     return status;
 }
 
-/* Unix time as the hub tells it, where it has: the batch's hlc must not follow a wrong clock. */
-static uint64_t true_wall_ms(const hf_client *client)
+uint64_t hf_client_true_ms(const hf_client *client)
 {
     if (!client->hub_time.known) return client->wall_ms;
     return client->hub_time.hub_ms + (client->wall_now_ms - client->hub_time.at_ms);
@@ -274,7 +320,7 @@ static uint64_t true_wall_ms(const hf_client *client)
 static hf_status apply_first(hf_client *client, size_t count, size_t *culprit)
 {
     hf_batch *batch;
-    hf_status status = hf_batch_begin(client->store, true_wall_ms(client), &batch);
+    hf_status status = hf_batch_begin(client->store, hf_client_true_ms(client), &batch);
     if (status != HF_OK) return status;
     const hf_received *at = client->inbox.first;
     for (size_t i = 0; i < count && status == HF_OK; i++, at = at->next) {
@@ -304,6 +350,7 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
     hf_acked acked;
     hf_notice notice;
     hf_list logs = message->as.ack.logs, notices = message->as.ack.notices;
+    uint64_t stamp_ms;
     bool leaves = client->download.phase == HF_PHASE_RENEW;
     if (leaves && message->type != HF_FRAME_WELCOME) return HF_OK; /* it was not applied */
     switch (message->type) {
@@ -312,11 +359,17 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
         hf_upload_window(&client->upload, message->as.credit.lane, message->as.credit.entries,
                          message->as.credit.bytes);
         return HF_OK;
+    case HF_FRAME_LEASE: hf_client_lease_settled(client); return HF_OK;
     case HF_FRAME_ACK:
+        stamp_ms = message->timed ? message->at_ms : client->wall_now_ms;
         while (hf_next_acked(&logs, &acked))
-            hf_upload_acked(&client->upload, &acked, client->wall_now_ms);
-        while (hf_next_notice(&notices, &notice)) note(client, &notice);
+            hf_upload_acked(&client->upload, &acked, client->wall_now_ms, stamp_ms);
+        while (hf_next_notice(&notices, &notice)) {
+            note(client, &notice);
+            hf_client_relay_refused(client, &notice, stamp_ms);
+        }
         return HF_OK;
+    case HF_FRAME_PROBED: hf_client_probed(client, message->as.probe.number); return HF_OK;
     default: return HF_OK;
     }
 }
@@ -356,9 +409,10 @@ static hf_status cursor_first(hf_client *client)
     return status;
 }
 
-hf_status hf_client_apply(hf_client *client)
+static hf_status apply_inbox(hf_client *client)
 {
     const hf_download before = client->download;
+    client->relays.run_origin = NULL;
     size_t count = client->inbox.count;
     hf_status status = HF_OK;
     if (HF_PLANTED(CURSOR_BEFORE_DATA)) status = cursor_first(client);
@@ -377,4 +431,36 @@ hf_status hf_client_apply(hf_client *client)
     }
     hf_inbox_drop(&client->inbox, NULL);
     return status;
+}
+
+/* What came behind a WELCOME. It ends its batch: only when it is settled do we know what an
+ * acknowledgement may be of, and a station has one to say at once when its centre is heard. */
+static hf_inbox behind_welcome(hf_inbox *inbox)
+{
+    hf_inbox rest = {.count = 0};
+    hf_message message;
+    hf_received *at = inbox->first;
+    while (at && (hf_message_read((hf_bytes){at->data, at->size}, &message) != HF_OK ||
+                  message.type != HF_FRAME_WELCOME))
+        at = at->next;
+    while (at && at->next) {
+        hf_received *next = at->next;
+        at->next = next->next;
+        inbox->last = at;
+        hf_inbox_pass(inbox, &rest, next);
+    }
+    return rest;
+}
+
+hf_status hf_client_apply(hf_client *client)
+{
+    if (client->download.phase != HF_PHASE_WAITING) return apply_inbox(client);
+    hf_inbox rest = behind_welcome(&client->inbox);
+    hf_status status = apply_inbox(client);
+    if (status != HF_OK || !hf_session_live(&client->session)) {
+        hf_inbox_drop(&rest, NULL);
+        return status;
+    }
+    client->inbox = rest;
+    return apply_inbox(client);
 }

@@ -5,11 +5,14 @@
 #include "client.h"
 #include "frame.h"
 #include "log.h"
+#include "relay.h"
 #include "upload.h"
 
 typedef enum hf_phase {
     HF_PHASE_WAITING, /* no WELCOME yet */
     HF_PHASE_VECTORS, /* asking scope by scope for what we lack */
+    HF_PHASE_OFFER,   /* a snapshot is being made for us */
+    HF_PHASE_FETCH,   /* chunk by chunk; its other scopes were asked for before */
     HF_PHASE_START,   /* nothing is lacking: START is to be sent */
     HF_PHASE_FEED,
     HF_PHASE_EXPIRED, /* nothing is sent to us until our certificate is renewed */
@@ -27,6 +30,7 @@ typedef struct hf_download {
     uint64_t announced; /* WELCOME's position: there we are caught up */
     uint32_t scopes[HF_SCOPES_MAX];
     size_t scope_count, scope_at; /* scope_at: being asked for */
+    bool offered[HF_SCOPES_MAX];  /* that scope comes in the snapshot: it is not asked for */
     unsigned pass;
     bool gap;             /* an entry stood behind a hole that we do not know yet: one more pass */
     bool asked;           /* a VECTOR is out */
@@ -37,6 +41,23 @@ typedef struct hf_download {
     bool heads_up_moved;
 } hf_download;
 
+typedef enum hf_chunk_state { HF_CHUNK_NEEDED = 0, HF_CHUNK_ASKED, HF_CHUNK_STAGED } hf_chunk_state;
+typedef struct hf_fetch {  /* a snapshot on its way: client_snapshot.c */
+    hf_chunk_name *chunks; /* as offered */
+    uint8_t *states, *tries;
+    size_t count, staged;
+    uint32_t offer;
+    uint64_t position; /* where the feed goes on after it */
+    uint8_t chain[16];
+    size_t asked[HF_SNAPSHOT_WANTS_MAX]; /* in the order in which they will come */
+    size_t asked_count;
+    hf_buffer packed; /* what came of the first of them */
+    hf_buffer raw;
+    bool refused; /* one did not go with what is held: no other is asked for by this process */
+    bool rotten;  /* what is staged is not as it was: all of it is fetched again */
+    bool outdated_told;
+} hf_fetch;
+
 typedef struct hf_own_certificate {
     bool looked;        /* `valid` is that of the one in the crypto table */
     hf_validity valid;  /* zeros: there is none */
@@ -46,11 +67,46 @@ typedef struct hf_own_certificate {
     char problem[160];  /* why the last RENEW brought nothing */
 } hf_own_certificate;
 
+typedef struct hf_numbering { /* of records: client_references.c */
+    bool asked;               /* ASK is out on this link */
+    bool due;                 /* half of some block is used, or there is none */
+    bool giving;              /* records may wait for a number that we have */
+    uint64_t ask_at_ms;       /* monotonic: not before */
+    uint64_t looked;          /* the store's count of moves when `due` was looked up */
+} hf_numbering;
+typedef struct hf_probing {             /* on this link */
+    uint64_t number;                    /* of the newest PROBE */
+    bool begun;                         /* the session is open, and due_ms is set */
+    bool out;                           /* sent, not answered, not missed */
+    bool news;                          /* there is something to tell: do not wait */
+    unsigned missed;                    /* in a row */
+    uint64_t sent_ms, due_ms, heard_ms; /* monotonic */
+    uint64_t told_up_to_ms;             /* outages in it, by their last contact */
+    uint64_t free_mib;                  /* room on our disk, as last measured */
+} hf_probing;
+
 typedef struct hf_known { /* an origin that the hub named on this connection */
     uint32_t index;
     bool fresh; /* in the open batch: gone again if that is undone */
     const hf_origin_row *row;
 } hf_known;
+
+typedef struct hf_client_relays {  /* client_relay.c */
+    bool on;                       /* we are a station's upstream */
+    const hf_origin_row **origins; /* whose entries go up; index: HF_HELLO_ORIGINS_MAX + place */
+    size_t count, capacity;
+    size_t named;    /* ORIGIN went up for the first so many, on this link */
+    uint64_t number; /* newest head of theirs that was looked at */
+    bool news, control_came;
+    bool counts_fed; /* what is fed is noted: we are a station, or have met one */
+    bool looked;     /* ... and whether we have is known */
+    int64_t run_log; /* the run of a log that is being fed: acknowledged by it */
+    const hf_origin_row *run_origin;
+    uint8_t run_lane;
+    uint64_t run_seq;
+    hf_buffer withheld; /* items of the RELAY being written */
+    hf_buffer wishes;   /* keys whose certificates are due, in a row: RENEW_FOR */
+} hf_client_relays;
 
 struct hf_client {
     hf_store *store;
@@ -63,8 +119,14 @@ struct hf_client {
     size_t own_count;
     hf_upload upload;
     hf_own_certificate certificate;
+    hf_client_relays relays;
+    bool hub_known; /* by its certificate: */
+    hf_certificate hub;
+    hf_numbering numbering;
+    hf_probing probing;
 
     hf_download download;
+    hf_fetch fetch;
     hf_known *known; /* ascending by index */
     size_t known_count, known_capacity;
     uint64_t fed_acked; /* position of our last FEED_ACK */
@@ -86,6 +148,24 @@ struct hf_client {
 /* Applies everything in the inbox, in one batch. A frame that turns out bad fails the session; what
  * came before it still counts. Not HF_OK: nothing counts. */
 HF_MUST_CHECK hf_status hf_client_apply(hf_client *client);
+/* Unix time as the hub tells it, where it has: what is written must not follow a wrong clock. */
+uint64_t hf_client_true_ms(const hf_client *client);
+
+/* ---- client_snapshot.c ---- */
+void hf_client_fetch_drop(hf_client *client); /* the link is gone; what is staged stays */
+/* What HELLO says we can do and need. */
+HF_MUST_CHECK hf_status hf_client_capabilities(hf_client *client, uint64_t *out);
+/* WELCOME promised an OFFER, or not: remembered until it is loaded. */
+HF_MUST_CHECK hf_status hf_client_expect_snapshot(hf_client *client, bool expected);
+HF_MUST_CHECK hf_status hf_client_on_offer(hf_client *client, hf_batch *batch,
+                                           const hf_offer *offer);
+HF_MUST_CHECK hf_status hf_client_on_chunk(hf_client *client, hf_batch *batch,
+                                           const hf_chunk_frame *chunk);
+/* The scopes that are not in the snapshot are here: on with it, or with the feed. */
+HF_MUST_CHECK hf_status hf_client_vectors_done(hf_client *client, hf_batch *batch);
+/* The next scope to be asked for by its vector, from scope_at on; false: none. */
+bool hf_client_next_scope(hf_download *download);
+void hf_client_write_want(hf_client *client); /* nothing to ask for: writes nothing */
 
 /* ---- client_send.c ---- */
 /* Writes the next frame of ours into client->raw; empty when there is none. */
@@ -99,8 +179,30 @@ HF_MUST_CHECK hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch,
 HF_MUST_CHECK hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome);
 /* Remembers that an own, forked log is never to be sent again. */
 HF_MUST_CHECK hf_status hf_client_leave(hf_store *store, const hf_origin_id *origin);
+HF_MUST_CHECK hf_status hf_client_has_left(hf_store *store, const hf_origin_id *origin, bool *has);
 /* Where we are with heads, both ways: in the batch of the frame that says so. */
 HF_MUST_CHECK hf_status hf_client_keep_heads(hf_client *client);
+
+/* ---- client_relay.c ---- */
+void hf_client_relays_free(hf_client *client);
+void hf_client_relays_link(hf_client *client); /* a new link: nobody is named on it */
+/* Writes a RENEW_FOR, if one is wished. */
+void hf_client_write_wish(hf_client *client);
+/* What came to be relayable since the last look. */
+HF_MUST_CHECK hf_status hf_client_relays_look(hf_client *client);
+/* The next frame for `next`, which the upload chose; none when it has to wait. */
+HF_MUST_CHECK hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next);
+HF_MUST_CHECK hf_status hf_client_relay_acked(hf_client *client, hf_batch *batch,
+                                              const hf_acked *acked);
+/* The hub does not believe what we relayed of a log: all else goes on. */
+void hf_client_relay_refused(hf_client *client, const hf_notice *notice, uint64_t stamp_ms);
+/* The hub feeds this entry, so it has the log as far. NULL: the frame ends. */
+HF_MUST_CHECK hf_status hf_client_relay_fed(hf_client *client, hf_batch *batch,
+                                            const hf_origin_row *origin, uint8_t lane,
+                                            uint64_t seq);
+/* Two branches of one log met: the one that we hold stands here. Was that known? */
+HF_MUST_CHECK hf_status hf_client_relay_forked(hf_client *client, const hf_origin_row *origin,
+                                               const hf_applied_entry *applied, bool *pass_over);
 
 /* ---- client_certificate.c ---- */
 void hf_client_certificate_link(hf_client *client); /* a new link: what was asked is forgotten */
@@ -109,6 +211,28 @@ uint64_t hf_client_renewal_at_ms(hf_client *client);
 void hf_client_write_renew(hf_client *client);
 HF_MUST_CHECK hf_status hf_client_on_certificate(hf_client *client,
                                                  const hf_certificate_frame *frame);
+
+/* ---- client_references.c ---- */
+void hf_client_references_link(hf_client *client); /* a new link: what was asked is forgotten */
+/* After what came is applied: are numbers to be asked for? Gives those that we have. */
+HF_MUST_CHECK hf_status hf_client_references(hf_client *client);
+bool hf_client_gives(const hf_client *client); /* the next turn may have numbers to give */
+/* When ASK is to be sent, by the monotonic clock; UINT64_MAX: not as things stand. */
+uint64_t hf_client_ask_at_ms(const hf_client *client);
+HF_MUST_CHECK hf_status hf_client_write_ask(hf_client *client);
+HF_MUST_CHECK hf_status hf_client_on_lease(hf_client *client, hf_batch *batch,
+                                           const hf_list *leased);
+void hf_client_lease_settled(hf_client *client); /* it is committed */
+/* ---- client_probe.c ---- */
+void hf_client_probe_link(hf_client *client); /* a new link: nothing is out */
+void hf_client_probe_heard(hf_client *client, uint64_t now_ms);
+void hf_client_probe_tick(hf_client *client, uint64_t now_ms);
+uint64_t hf_client_probe_took_ms(const hf_client *client, uint64_t number, uint64_t now_ms);
+bool hf_client_probe_due(const hf_client *client, uint64_t now_ms);
+uint64_t hf_client_probe_at_ms(const hf_client *client); /* monotonic; UINT64_MAX: none is due */
+HF_MUST_CHECK hf_status hf_client_write_probe(hf_client *client, uint64_t now_ms);
+HF_MUST_CHECK hf_status hf_client_on_probed(hf_client *client, uint64_t number); /* in the batch */
+void hf_client_probed(hf_client *client, uint64_t number); /* ... which is committed */
 
 /* ---- client_renew.c ---- */
 /* Mints a new incarnation and, after a fork, writes again under it what no hub is known to hold. */

@@ -5,14 +5,20 @@
 #include "control.h"
 #include "feed.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { META_KEY_SIZE = 16 + 2 * HF_HASH_SIZE };
+
 /* Named values in the store: meta keys. */
-static const char META_HUB[] = "hub";     /* 16 bytes: the last hub that welcomed us */
-static const char META_HEADS[] = "heads"; /* [hub, epoch, number, own origin, [seq, ...]] */
-static const char META_CLOCK[] = "clock"; /* [hub's wall ms, our wall ms then] */
-static const char META_LEFT[] = "left";   /* origins of ours that forked: never sent again */
+static const char META_HUB[] = "hub"; /* 16 bytes: the last hub that welcomed us */
+static const char META_HEADS[] =
+    "heads"; /* and the hub: [hub, epoch, number, own origin, [seq, ...]] */
+static const char META_KEY[] = "hub-key";   /* and a hub's key: its 16 bytes */
+static const char META_NAME[] = "hub-name"; /* and a station's 16 bytes: its name */
+static const char META_CLOCK[] = "clock";   /* [hub's wall ms, our wall ms then] */
+static const char META_LEFT[] = "left";     /* origins of ours that forked: never sent again */
 
 /* ---- our own origins ---- */
 
@@ -30,7 +36,7 @@ static hf_status claim_log(void *context, const hf_log_state *log)
     memcpy(claimed.chain, log->chain, HF_HASH_SIZE);
     hf_write_claimed_log(&walk->logs, &claimed);
     walk->log_count++;
-    if (log->acked < log->seq) walk->waiting = true;
+    if (log->central < log->seq) walk->waiting = true;
     return HF_OK;
 }
 
@@ -57,10 +63,48 @@ static hf_status claim_origin(void *context, const hf_origin_row *origin)
 
 /* ---- stored places ---- */
 
+/* A key for what is kept of each hub. */
+static const char *key_of(const char *kind, const uint8_t *id, size_t size, char out[META_KEY_SIZE])
+{
+    int used = snprintf(out, META_KEY_SIZE, "%s/", kind);
+    for (size_t i = 0; i < size; i++)
+        used += snprintf(out + used, META_KEY_SIZE - (size_t)used, "%02x", id[i]);
+    return out;
+}
+
+hf_status hf_client_station_name(hf_store *store, const hf_origin_id *hub, char *out, size_t size)
+{
+    char key[META_KEY_SIZE];
+    hf_buffer name = {0};
+    hf_status status =
+        hf_meta_get(store, key_of(META_NAME, hub->bytes, sizeof hub->bytes, key), &name);
+    (void)snprintf(out, size, "%.*s", (int)name.size, name.size ? (const char *)name.data : "");
+    hf_buffer_free(&name);
+    return status;
+}
+
+/* Whom we met: next time HELLO names its cursor, and people are told where their work is. */
+static hf_status keep_hub(hf_client *client, const hf_origin_id *id)
+{
+    char key[META_KEY_SIZE];
+    const hf_certificate *hub = &client->hub;
+    hf_bytes bytes = {id->bytes, HF_ORIGIN_SIZE};
+    hf_status status = hf_meta_set(client->store, META_HUB, bytes);
+    if (status == HF_OK && client->hub_known)
+        status =
+            hf_meta_set(client->store, key_of(META_KEY, hub->key_id, HF_HASH_SIZE, key), bytes);
+    if (status == HF_OK && client->hub_known && hub->is_station)
+        status = hf_meta_set(client->store, key_of(META_NAME, id->bytes, HF_ORIGIN_SIZE, key),
+                             (hf_bytes){(const uint8_t *)hub->name, strlen(hub->name)});
+    return status;
+}
+
 static hf_status heads_get(hf_client *client, const hf_cursor *cursor, hf_download *out)
 {
+    char key[META_KEY_SIZE];
     hf_buffer stored = {0};
-    hf_status status = hf_meta_get(client->store, META_HEADS, &stored);
+    hf_status status = hf_meta_get(
+        client->store, key_of(META_HEADS, cursor->hub.bytes, HF_ORIGIN_SIZE, key), &stored);
     hf_reader reader = hf_reader_open(hf_buffer_bytes(&stored));
     uint8_t hub[HF_ORIGIN_SIZE], epoch[16], own[HF_ORIGIN_SIZE];
     uint64_t up[HF_LANE_COUNT] = {0};
@@ -95,7 +139,10 @@ hf_status hf_client_keep_heads(hf_client *client)
     hf_write_array(out, HF_LANE_COUNT);
     for (size_t i = 0; i < HF_LANE_COUNT; i++) hf_write_uint(out, download->heads_up[i]);
     if (out->status != HF_OK) return out->status;
-    return hf_meta_set(client->store, META_HEADS, hf_buffer_bytes(out));
+    char key[META_KEY_SIZE];
+    return hf_meta_set(client->store,
+                       key_of(META_HEADS, download->cursor.hub.bytes, HF_ORIGIN_SIZE, key),
+                       hf_buffer_bytes(out));
 }
 
 static hf_status clock_keep(hf_client *client)
@@ -126,10 +173,14 @@ hf_status hf_client_stored_time(hf_store *store, uint64_t *hub_ms, uint64_t *wal
 static hf_status resume_get(hf_client *client)
 {
     hf_buffer hub = {0};
+    char key[META_KEY_SIZE];
     client->resume = (hf_cursor){.position = 0};
     hf_status status = hf_meta_get(client->store, META_HUB, &hub);
     client->resuming = status == HF_OK && hub.size == HF_ORIGIN_SIZE;
-    if (client->resuming) {
+    if (client->resuming && client->hub_known) /* it may be another than the last: its own cursor */
+        status = hf_meta_get(client->store, key_of(META_KEY, client->hub.key_id, HF_HASH_SIZE, key),
+                             &hub);
+    if (status == HF_OK && client->resuming && hub.size == HF_ORIGIN_SIZE) {
         hf_origin_id id;
         bool found;
         memcpy(id.bytes, hub.data, sizeof id.bytes);
@@ -138,6 +189,24 @@ static hf_status resume_get(hf_client *client)
     }
     hf_buffer_free(&hub);
     return status;
+}
+
+/* How far this hub's receipts reach, for each log of `own`: it gives those that are lacking. */
+static hf_status receipts_get(hf_client *client, hf_buffer *items, size_t *count)
+{
+    hf_status status = HF_OK;
+    *count = 0;
+    for (size_t i = 0; i < client->own_count; i++) {
+        for (uint8_t lane = 0; lane < HF_LANE_COUNT && status == HF_OK; lane++) {
+            hf_receipted one = {.origin = (uint8_t)i, .lane = lane};
+            status = hf_receipt_newest(client->store, &client->resume.hub, client->own[i]->no, lane,
+                                       &one.seq);
+            if (status != HF_OK || one.seq == 0) continue;
+            hf_write_receipted(items, &one);
+            (*count)++;
+        }
+    }
+    return status == HF_OK ? items->status : status;
 }
 
 /* ---- HELLO ---- */
@@ -151,6 +220,9 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
     if (status == HF_OK) status = resume_get(client);
     hf_download stored = {.heads = 0};
     if (status == HF_OK) status = heads_get(client, &client->resume, &stored);
+    hf_buffer receipts = {0};
+    size_t receipt_count = 0;
+    if (status == HF_OK) status = receipts_get(client, &receipts, &receipt_count);
     hf_message message = {.type = HF_FRAME_HELLO};
     message.as.hello = (hf_hello){
         .protocol_min = HF_PROTOCOL,
@@ -162,10 +234,15 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
         .resume = client->resume,
         .wall_ms = client->wall_ms + (now_ms - client->wall_now_ms),
         .heads = stored.heads,
+        .wants_receipts = true,
+        .receipts_hub = client->resume.hub,
+        .receipts = {hf_buffer_bytes(&receipts), receipt_count},
     };
+    if (status == HF_OK) status = hf_client_capabilities(client, &message.as.hello.capabilities);
     if (status == HF_OK) hf_message_write(&client->raw, &message);
     hf_buffer_free(&walk.logs);
     hf_buffer_free(&walk.claims);
+    hf_buffer_free(&receipts);
     if (status != HF_OK) return status;
     client->hello_at_ms = now_ms;
     hf_session_greeted(&client->session);
@@ -179,6 +256,15 @@ static bool is_left(const hf_buffer *left, const hf_origin_id *origin)
     for (size_t at = 0; at + HF_ORIGIN_SIZE <= left->size; at += HF_ORIGIN_SIZE)
         if (memcmp(left->data + at, origin->bytes, HF_ORIGIN_SIZE) == 0) return true;
     return false;
+}
+
+hf_status hf_client_has_left(hf_store *store, const hf_origin_id *origin, bool *has)
+{
+    hf_buffer left = {0};
+    hf_status status = hf_meta_get(store, META_LEFT, &left);
+    *has = status == HF_OK && is_left(&left, origin);
+    hf_buffer_free(&left);
+    return status;
 }
 
 hf_status hf_client_leave(hf_store *store, const hf_origin_id *origin)
@@ -246,9 +332,13 @@ static hf_status take_one_of_yours(hf_client *client, hf_batch *batch, const hf_
     if (yours->durable > log.seq) return HF_OK;
     bool other;
     status = is_other_branch(client, yours, &other);
+    /* More than we hold is not ours to count, at the centre either. */
+    uint64_t central = yours->central < log.seq ? yours->central : log.seq;
     if (status == HF_OK && !other)
-        status = hf_batch_acked(batch, &welcome->hub, origin, yours->lane, yours->durable,
-                                yours->central);
+        status = hf_batch_acked(batch, &welcome->hub, origin, yours->lane, yours->durable, central);
+    if (status == HF_OK && !other)
+        status =
+            hf_batch_fall_back(batch, &welcome->hub, origin, yours->lane, yours->durable, central);
     if (status != HF_OK || !other) return status;
     download->phase = HF_PHASE_RENEW;
     download->verdict = HF_FORKED;
@@ -266,10 +356,32 @@ static hf_status take_left(hf_client *client, hf_batch *batch, const hf_welcome 
         for (uint8_t lane = 0; lane < HF_LANE_COUNT && is_left(left, &origin->id); lane++) {
             hf_log_state log;
             status = hf_log_state_get(client->store, origin->no, lane, &log);
-            if (status == HF_OK && log.acked < log.seq)
+            if (status == HF_OK && log.central < log.seq)
                 status = hf_batch_acked(batch, &welcome->hub, origin, lane, log.seq, log.seq);
             if (status != HF_OK) break;
         }
+    }
+    return status;
+}
+
+static bool is_named(const hf_welcome *welcome, size_t origin, uint8_t lane)
+{
+    hf_yours yours;
+    for (hf_list walk = welcome->yours; hf_next_yours(&walk, &yours);)
+        if (yours.origin == origin && yours.lane == lane) return true;
+    return false;
+}
+
+/* Of a log that WELCOME does not name the hub holds nothing, whatever it once acknowledged. */
+static hf_status take_unnamed(hf_client *client, hf_batch *batch, const hf_welcome *welcome,
+                              const hf_buffer *left)
+{
+    hf_status status = HF_OK;
+    for (size_t i = 0; i < client->own_count; i++) {
+        bool counts = !is_left(left, &client->own[i]->id);
+        for (uint8_t lane = 0; lane < HF_LANE_COUNT && counts && status == HF_OK; lane++)
+            if (!is_named(welcome, i, lane))
+                status = hf_batch_fall_back(batch, &welcome->hub, client->own[i], lane, 0, 0);
     }
     return status;
 }
@@ -280,6 +392,7 @@ static hf_status take_yours(hf_client *client, hf_batch *batch, const hf_welcome
     hf_buffer left = {0};
     hf_status status = hf_meta_get(client->store, META_LEFT, &left);
     if (status == HF_OK) status = take_left(client, batch, welcome, &left);
+    if (status == HF_OK) status = take_unnamed(client, batch, welcome, &left);
     for (hf_list walk = welcome->yours; status == HF_OK && hf_next_yours(&walk, &yours);) {
         if (yours.origin >= client->own_count)
             status = HF_ERR_PROTOCOL;
@@ -313,6 +426,11 @@ static hf_status place_by_verdict(hf_client *client, const hf_welcome *welcome)
         download->cursor.position = welcome->position;
         memcpy(download->cursor.chain, welcome->chain, sizeof welcome->chain);
         return HF_OK;
+    case HF_SNAPSHOT:
+        download->phase = HF_PHASE_OFFER; /* and these, should there be none */
+        download->cursor.position = welcome->position;
+        memcpy(download->cursor.chain, welcome->chain, sizeof welcome->chain);
+        return HF_OK;
     case HF_EXPIRED:
         download->phase = HF_PHASE_EXPIRED;
         return heads_get(client, &download->cursor, download);
@@ -334,11 +452,11 @@ hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch, const hf_welc
     download->verdict = (hf_resume_verdict)welcome->verdict;
     hf_status status = take_scopes(client, batch, welcome);
     if (status == HF_OK) status = place_by_verdict(client, welcome);
+    if (status == HF_OK && download->phase != HF_PHASE_EXPIRED)
+        status = hf_client_expect_snapshot(client, download->phase == HF_PHASE_OFFER);
     if (status == HF_OK && download->phase != HF_PHASE_RENEW)
         status = take_yours(client, batch, welcome);
-    if (status == HF_OK)
-        status =
-            hf_meta_set(client->store, META_HUB, (hf_bytes){welcome->hub.bytes, HF_ORIGIN_SIZE});
+    if (status == HF_OK) status = keep_hub(client, &welcome->hub);
     if (status == HF_OK) status = clock_keep(client);
     if (status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT)
         hf_session_fail_status(&client->session, status, "WELCOME");
@@ -361,7 +479,13 @@ static void upload_from(hf_client *client, const hf_welcome *welcome)
         hf_upload_log *log =
             &client->upload.logs[(size_t)yours.origin * HF_LANE_COUNT + yours.lane];
         log->sent = log->durable = yours.durable;
-        if (log->last < yours.durable) log->last = yours.durable; /* a former life, held better */
+        log->central = yours.central;
+        /* A former life's heads are wanted only where its entries have a way to go, and are ours to
+         * sign only where we hold what the hub does. */
+        bool held_better = log->last < yours.durable;
+        if (held_better) log->last = yours.durable;
+        if (yours.origin > 0 && (held_better || yours.central >= yours.durable))
+            log->head_sent = yours.durable;
     }
     for (size_t lane = 0; lane < HF_LANE_COUNT; lane++) {
         hf_upload_log *log = &client->upload.logs[lane];
@@ -377,9 +501,11 @@ hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome)
     hf_status status = hf_upload_open(&client->upload, client->own_count);
     if (status == HF_OK) status = hf_meta_get(client->store, META_LEFT, &left);
     for (size_t i = 0; i < client->own_count && status == HF_OK; i++) {
-        if (is_left(&left, &client->own[i]->id)) continue;
-        status = hf_log_each(client->store, client->own[i]->no, upload_log,
-                             &client->upload.logs[i * HF_LANE_COUNT]);
+        hf_upload_log *logs = &client->upload.logs[i * HF_LANE_COUNT];
+        bool is_other = is_left(&left, &client->own[i]->id);
+        for (size_t lane = 0; lane < HF_LANE_COUNT; lane++) logs[lane].stopped = is_other;
+        if (is_other) continue;
+        status = hf_log_each(client->store, client->own[i]->no, upload_log, logs);
     }
     hf_buffer_free(&left);
     if (status != HF_OK) return status;

@@ -30,7 +30,9 @@ static hf_status push_entry(void *context, const hf_entry *entry)
 static hf_status write_push(hf_client *client, uint64_t now_ms)
 {
     push_walk walk = {.client = client};
-    if (!hf_upload_choose(&client->upload, &walk.next)) return HF_OK;
+    if (!hf_upload_choose(&client->upload, now_ms, &walk.next)) return HF_OK;
+    if (walk.next.log >= (size_t)HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT)
+        return hf_client_write_relay(client, &walk.next);
     size_t origin = walk.next.log / HF_LANE_COUNT;
     uint8_t lane = (uint8_t)(walk.next.log % HF_LANE_COUNT);
     hf_buffer_clear(&client->items);
@@ -44,7 +46,7 @@ static hf_status write_push(hf_client *client, uint64_t now_ms)
                                 .lane = lane,
                                 .bodies = {hf_buffer_bytes(&client->items), walk.entries}};
     hf_message_write(&client->raw, &message);
-    hf_upload_sent(&client->upload, walk.next.log, walk.seq, walk.entries, walk.bytes, now_ms);
+    hf_upload_sent(&client->upload, walk.next.log, walk.seq, walk.entries, walk.bytes);
     return HF_OK;
 }
 
@@ -53,7 +55,9 @@ static hf_status write_head(hf_client *client, size_t log, uint64_t now_ms)
     hf_message message = {.type = HF_FRAME_HEAD};
     hf_head_item *item = &message.as.head;
     hf_status status =
-        hf_head_sign(client->store, (uint8_t)log, client->upload.logs[log].sent, &item->head);
+        hf_head_sign(client->store, client->own[log / HF_LANE_COUNT],
+                     (uint8_t)(log % HF_LANE_COUNT), client->upload.logs[log].sent, &item->head);
+    item->origin = (uint32_t)(log / HF_LANE_COUNT);
     if (status != HF_OK) return status;
     hf_message_write(&client->raw, &message);
     hf_upload_head_sent(&client->upload, log, now_ms);
@@ -113,7 +117,10 @@ static void write_start(hf_client *client)
 
 static void write_feed_ack(hf_client *client, uint64_t position)
 {
-    hf_message message = {.type = HF_FRAME_FEED_ACK, .as.position = position};
+    hf_message message = {.type = HF_FRAME_FEED_ACK,
+                          .timed = true,
+                          .at_ms = (uint32_t)client->wall_now_ms,
+                          .as.position = position};
     hf_message_write(&client->raw, &message);
     client->fed_acked = position;
 }
@@ -134,6 +141,10 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
         hf_client_write_renew(client);
         return HF_OK;
     }
+    hf_client_write_wish(client);
+    if (client->raw.size > 0) return HF_OK;
+    if (hf_client_ask_at_ms(client) <= now_ms) return hf_client_write_ask(client);
+    if (hf_client_probe_due(client, now_ms)) return hf_client_write_probe(client, now_ms);
     if (download->phase == HF_PHASE_FEED && applied_position(client) > client->fed_acked) {
         write_feed_ack(client, applied_position(client));
         return HF_OK;
@@ -143,6 +154,10 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
         return HF_OK;
     }
     if (download->phase == HF_PHASE_VECTORS && !download->asked) return write_vector(client);
+    if (download->phase == HF_PHASE_FETCH) {
+        hf_client_write_want(client);
+        if (client->raw.size > 0) return HF_OK;
+    }
     size_t log;
     if (hf_upload_head_due(&client->upload, now_ms, &log)) return write_head(client, log, now_ms);
     return client->upload.logs ? write_push(client, now_ms) : HF_OK;

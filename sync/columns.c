@@ -193,6 +193,7 @@ static bool survey(turning *t, hf_bytes frame)
     t->literal = frame.data;
     switch (type) {
     case HF_FRAME_PUSH:
+    case HF_FRAME_RELAY:
         skip(t, 2);
         take_rows(t);
         break;

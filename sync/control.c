@@ -5,6 +5,7 @@
  * tables, knows from the log alone whom to admit. */
 #include "control.h"
 
+#include "lease.h"
 #include "store_core.h"
 #include "system_types.h"
 
@@ -84,6 +85,22 @@ static void device_scopes(const hf_record *record, hf_device *out)
     qsort(out->scopes, out->scope_count, sizeof *out->scopes, number_compare);
 }
 
+static void device_addresses(const hf_record *record, hf_device *out)
+{
+    for (size_t i = 0; i < record->field_count; i++) {
+        const hf_cell *cell = &record->fields[i].cell;
+        if (record->fields[i].number != HF_DEVICE_ADDRESSES) continue;
+        for (size_t j = 0; j < cell->live_count; j++) {
+            hf_reader reader = hf_reader_open(cell->live[j].value);
+            hf_bytes text = hf_read_text(&reader);
+            bool is_usable = reader.status == HF_OK && text.size > 0 &&
+                             text.size < HF_STATION_ADDRESS_SIZE &&
+                             out->address_count < HF_STATION_ADDRESSES_MAX;
+            if (is_usable) memcpy(out->addresses[out->address_count++], text.data, text.size);
+        }
+    }
+}
+
 static hf_status device_from_record(hf_store *store, const hf_record *record, hf_device *out)
 {
     fields f = {.store = store, .record = record};
@@ -100,6 +117,7 @@ static hf_status device_from_record(hf_store *store, const hf_record *record, hf
     hf_bytes hub = shown(&f, HF_DEVICE_IS_HUB);
     out->is_hub = hub.size == 1 && hub.data[0] == 0xf5;
     device_scopes(record, out);
+    device_addresses(record, out);
     return f.status;
 }
 
@@ -244,85 +262,6 @@ hf_status hf_scope_next(hf_store *store, uint32_t *number)
     return status;
 }
 
-/* ---- what an edge was granted ---- */
-
-hf_status hf_batch_grants(hf_batch *batch, const hf_grant *grants, size_t count)
-{
-    hf_store *store = batch->store;
-    store->may_write = 0; /* whatever becomes of this batch, it is looked up anew */
-    hf_status status = hf_sql_run(store, hf_sql(store, HF_SQL_R_GRANTS_CLEAR));
-    for (size_t i = 0; i < count && status == HF_OK; i++) {
-        sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_GRANT_ADD);
-        sqlite3_bind_int64(statement, 1, grants[i].number);
-        sqlite3_bind_int(statement, 2, grants[i].may_write);
-        sqlite3_bind_text(statement, 3, grants[i].name, -1, SQLITE_STATIC);
-        status = hf_sql_run(store, statement);
-    }
-    return status;
-}
-
-static hf_status grants_read(hf_store *store, hf_sql_id sql, hf_grant *out, size_t *count)
-{
-    size_t room = *count, found = 0;
-    sqlite3_stmt *statement = hf_sql(store, sql);
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    while (status == HF_OK && row) {
-        if (found < room) {
-            out[found] = (hf_grant){.number = (uint32_t)sqlite3_column_int64(statement, 0),
-                                    .may_write = sqlite3_column_int(statement, 1) != 0};
-            const char *name = (const char *)sqlite3_column_text(statement, 2);
-            if (name) strncpy(out[found].name, name, sizeof out[found].name - 1);
-        }
-        found++;
-        status = hf_sql_row(store, statement, &row);
-    }
-    sqlite3_reset(statement);
-    *count = found;
-    return status;
-}
-
-hf_status hf_grants_get(hf_store *store, hf_grant *out, size_t *count)
-{
-    return grants_read(store, HF_SQL_R_GRANTS, out, count);
-}
-
-hf_status hf_store_scopes(hf_store *store, hf_scope_view *out, size_t *count)
-{
-    size_t room = *count, all = HF_SCOPES_MAX, found = 0;
-    hf_grant *grants = calloc(all, sizeof *grants);
-    if (!grants) return HF_ERR_NOMEM;
-    hf_status status =
-        grants_read(store, store->is_hub ? HF_SQL_R_SCOPES : HF_SQL_R_GRANTS, grants, &all);
-    if (all > HF_SCOPES_MAX) all = HF_SCOPES_MAX;
-    for (size_t i = 0; i < all && status == HF_OK; i++) {
-        bool home = strncmp(grants[i].name, "device/", 7) == 0; /* the hub's words to a device */
-        if (!grants[i].may_write || home || grants[i].number <= HF_SCOPE_COMMON) continue;
-        if (found < room) {
-            out[found].number = grants[i].number;
-            memcpy(out[found].name, grants[i].name, sizeof out[found].name);
-        }
-        found++;
-    }
-    free(grants);
-    *count = found;
-    return status;
-}
-
-hf_status hf_may_write(hf_store *store, uint32_t scope, bool *may)
-{
-    *may = store->is_hub || (scope && store->may_write == scope);
-    if (*may) return HF_OK;
-    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_GRANT);
-    sqlite3_bind_int64(statement, 1, scope);
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    if (status == HF_OK && row) *may = sqlite3_column_int(statement, 0) != 0;
-    sqlite3_reset(statement);
-    if (*may) store->may_write = scope;
-    return status;
-}
-
 /* ---- the pack ---- */
 
 static hf_status pack_consider(hf_store *store, int64_t record_no, hf_pack **newest)
@@ -373,6 +312,7 @@ hf_status hf_pack_load(hf_store *store)
         store->pack = newest;
         status = hf_conflicts_refresh(store);
     }
+    store->references_moved++; /* there may be other series */
     /* Rules and the list of conflicts change together, or neither does. */
     if (status != HF_OK) store->pack = former;
     hf_pack_close(status == HF_OK ? former : newest);
@@ -414,14 +354,31 @@ static hf_status entry_stand(hf_store *store, uint64_t position, uint32_t withhe
     return status;
 }
 
+/* A snapshot that had the entry's effect, or had it not, where now the other is right. Its holes
+ * tell: it may be older than what the entry's row says, by a verdict that came by a station.
+ * *stuck: what is shown of it waits for the next snapshot. */
+static hf_status judge_based(hf_store *store, const hf_hole_row *hole, bool *stuck)
+{
+    uint32_t reason;
+    uint8_t hash[HF_HASH_SIZE];
+    hf_status status = hf_hole_get(store, hole->log, hole->seq, &reason, hash);
+    bool differs = (reason != 0) != (hole->reason != 0);
+    if (status == HF_OK && differs && (hole->reason || store->rejoining))
+        status = hf_snapshot_outdate(store);
+    if (status == HF_OK) status = hf_snapshot_is_outdated(store, stuck);
+    return status;
+}
+
 /* The entry is held: it stops to count, or counts again, and what it touches is folded anew. */
 static hf_status judge_held(hf_store *store, const hf_entry *entry, hf_hole_row *hole)
 {
     uint64_t position = entry->position;
-    bool changes = (entry->withheld != 0) != (hole->reason != 0);
+    bool changes = (entry->withheld != 0) != (hole->reason != 0), had, stuck = false;
     hf_entry_body body;
     uint8_t hash[HF_HASH_SIZE];
-    hf_status status = hf_entry_parse(entry->body, &body);
+    hf_status status = hf_in_base(store, hole->scope, hole->log, hole->seq, &had);
+    if (status == HF_OK && had) status = judge_based(store, hole, &stuck);
+    if (status == HF_OK) status = hf_entry_parse(entry->body, &body);
     if (status == HF_OK)
         status = hf_entry_hash(store->crypto, &entry->dot.origin, entry->dot.lane, &body, hash);
     if (status != HF_OK) return status;
@@ -431,20 +388,30 @@ static hf_status judge_held(hf_store *store, const hf_entry *entry, hf_hole_row 
         hole->reason = HF_HOLE_AWAITED; /* it counts again, and its body is yet to come */
         changes = false;
     }
-    status = entry_stand(store, position, hole->reason, hole->reason == 0);
+    status = entry_stand(store, position, hole->reason, hole->reason == 0 && !stuck);
     if (status == HF_OK && hole->reason)
         status = hf_hole_set(store, hole);
     else if (status == HF_OK)
         status = hf_hole_delete(store, hole->log, hole->seq);
-    return status == HF_OK && changes ? hf_record_refold_entry(store, position) : status;
+    return status == HF_OK && changes && !stuck ? hf_record_refold_entry(store, position) : status;
 }
 
 /* Not held: what is behind it flows over the hole. Opened before its body is here, it is awaited.
  */
 static hf_status judge_absent(hf_store *store, hf_hole_row *hole)
 {
+    bool had;
+    uint32_t reason;
+    uint8_t hash[HF_HASH_SIZE];
+    hf_status status = hf_in_base(store, hole->scope, hole->log, hole->seq, &had);
+    if (status == HF_OK) status = hf_hole_get(store, hole->log, hole->seq, &reason, hash);
+    if (status == HF_OK && had && reason == 0) { /* a snapshot brought its effect */
+        if (hole->reason == 0) return HF_OK;
+        status = hf_snapshot_outdate(store);
+    }
+    if (status != HF_OK) return status;
     if (hole->reason == 0) hole->reason = HF_HOLE_AWAITED;
-    hf_status status = hf_hole_set(store, hole);
+    status = hf_hole_set(store, hole);
     return status == HF_OK ? hf_vector_step(store, hole->log, hole->scope) : status;
 }
 
@@ -528,7 +495,8 @@ static hf_status refold_range(hf_store *store, int64_t log, uint64_t first, uint
     }
 }
 
-static hf_status fold_clock(hf_store *store, const hf_record *record)
+/* `whole`: what a snapshot brought has the lower quality already. */
+static hf_status fold_clock(hf_store *store, const hf_record *record, bool whole)
 {
     hf_origin_id id;
     fields f = {.store = store, .record = record};
@@ -553,12 +521,13 @@ static hf_status fold_clock(hf_store *store, const hf_record *record)
     sqlite3_bind_int64(statement, 4, (sqlite3_int64)quality);
     status = hf_sql_run(store, statement);
     store->clock_caps = true;
-    return status == HF_OK ? refold_range(store, log, first, last) : status;
+    if (status == HF_OK) status = refold_range(store, log, first, last);
+    return status == HF_OK && !whole ? hf_record_refold_based(store) : status;
 }
 
 /* ---- one record changed ---- */
 
-hf_status hf_control_fold(hf_store *store, const hf_record_id *id)
+hf_status hf_control_fold(hf_store *store, const hf_record_id *id, bool loaded)
 {
     hf_record record;
     hf_status status = hf_record_load(store, id, true, &record);
@@ -567,8 +536,11 @@ hf_status hf_control_fold(hf_store *store, const hf_record_id *id)
     case HF_TYPE_DEVICE: status = fold_device(store, &record); break;
     case HF_TYPE_SCOPE: status = fold_scope(store, &record); break;
     case HF_TYPE_PACK: store->pack_changed = true; break;
-    case HF_TYPE_VERDICT: status = fold_verdict(store, &record); break;
-    case HF_TYPE_CLOCK: status = fold_clock(store, &record); break;
+    case HF_TYPE_VERDICT:
+        if (!loaded) status = fold_verdict(store, &record); /* the snapshot has its holes itself */
+        break;
+    case HF_TYPE_CLOCK: status = fold_clock(store, &record, loaded); break;
+    case HF_TYPE_LEASE: status = hf_lease_fold(store, &record); break;
     default: break; /* a system type of a later version: kept, not understood */
     }
     hf_record_clear(&record);

@@ -40,6 +40,7 @@ void hf_drafts_clear(hf_drafts *drafts)
         free(drafts->parts[i].ops);
     }
     free(drafts->parts);
+    free(drafts->minted);
     *drafts = (hf_drafts){0};
 }
 
@@ -138,6 +139,38 @@ static bool is_record(const hf_record_id *a, const hf_record_id *b)
     return a->type == b->type && memcmp(a->bytes, b->bytes, HF_RECORD_ID_SIZE) == 0;
 }
 
+hf_status hf_drafts_minted(hf_drafts *drafts, const hf_record_id *id)
+{
+    if (drafts->minted_count == drafts->minted_capacity) {
+        size_t capacity = drafts->minted_capacity ? drafts->minted_capacity * 2 : 4;
+        struct hf_minted *minted = realloc(drafts->minted, capacity * sizeof *minted);
+        if (!minted) return HF_ERR_NOMEM;
+        drafts->minted = minted;
+        drafts->minted_capacity = capacity;
+    }
+    drafts->minted[drafts->minted_count++] = (struct hf_minted){.id = *id};
+    return HF_OK;
+}
+
+/* Mostly the newest. */
+static struct hf_minted *minted_find(const hf_drafts *drafts, const hf_record_id *id)
+{
+    for (size_t i = drafts->minted_count; i-- > 0;)
+        if (is_record(&drafts->minted[i].id, id)) return &drafts->minted[i];
+    return NULL;
+}
+
+bool hf_drafts_writes(const hf_drafts *drafts, const hf_record_id *record, uint32_t field)
+{
+    for (size_t i = 0; i < drafts->count; i++) {
+        const hf_draft_part *part = &drafts->parts[i];
+        if (!is_record(&part->record, record)) continue;
+        for (size_t j = 0; j < part->count; j++)
+            if (part->ops[j].field == field) return true;
+    }
+    return false;
+}
+
 static hf_draft_part *part_find(hf_drafts *drafts, const hf_record_id *id, size_t entry)
 {
     for (size_t i = drafts->count; i-- > 0;) {
@@ -177,7 +210,12 @@ static hf_status part_make(adding *add)
     hf_draft_part place = {.record = add->change->record,
                            .scope = add->scope,
                            .lane = type ? type->lane : HF_LANE_REST};
-    return part_push(drafts, &place, &add->part);
+    hf_status status = part_push(drafts, &place, &add->part);
+    struct hf_minted *minted = minted_find(drafts, &place.record);
+    if (status != HF_OK || !minted) return status;
+    add->part->begins = !minted->begun;
+    minted->begun = true;
+    return HF_OK;
 }
 
 static hf_status check_op_count(adding *add)
@@ -368,7 +406,7 @@ static hf_status look_load(hf_store *store, hf_drafts *drafts, const hf_change *
     hf_status status = HF_OK;
     if (change->record.type < HF_TYPE_FIRST_PACK)
         status = hf_record_load_scope(store, &change->record, change->scope, look);
-    else if (!is_record(&change->record, &drafts->minted))
+    else if (!minted_find(drafts, &change->record))
         status = hf_record_load(store, &change->record, false, look);
     if (status == HF_OK) drafts->look_count++;
     return status;

@@ -19,6 +19,7 @@ typedef struct hf_draft_part {
     uint32_t scope;
     uint8_t lane;
     size_t entry;     /* parts of one entry, scope and lane travel together */
+    bool begins;      /* its record is new: it was minted for this transaction */
     hf_draft_op *ops; /* ascending by field */
     size_t count, capacity;
 } hf_draft_part;
@@ -29,11 +30,20 @@ typedef struct hf_drafts { /* zero-initialise; hf_drafts_clear gives all back */
     size_t entry;     /* the one that further changes belong to */
     hf_record *looks; /* each record as the store held it when the entry first changed it */
     size_t look_count, look_capacity;
-    hf_record_id minted; /* the newest id that was made for this transaction: not held yet */
+    struct hf_minted { /* ids that were made for this transaction: their records are new */
+        hf_record_id id;
+        bool begun; /* has its first part */
+    } * minted;
+    size_t minted_count, minted_capacity;
 } hf_drafts;
 
 void hf_drafts_clear(hf_drafts *drafts);
 void hf_drafts_next_entry(hf_drafts *drafts);
+
+/* Notes that the id was made for this transaction: nobody else can have a record of it. */
+HF_MUST_CHECK hf_status hf_drafts_minted(hf_drafts *drafts, const hf_record_id *id);
+/* Does any part of the record, in any entry, write the field? */
+bool hf_drafts_writes(const hf_drafts *drafts, const hf_record_id *record, uint32_t field);
 
 /* Checks one change against the store and the drafts before it, and adds it. Errors as
  * hf_txn_change; on error the drafts are as before. */

@@ -87,7 +87,7 @@ void hf_token_write(const hf_token *token, const char *comment, hf_buffer *out)
     write_base32(out, token->secret, sizeof token->secret);
     write_text(out, "\nexpires ");
     write_text(out, expires);
-    write_text(out, "\n");
+    write_text(out, token->is_station ? "\nstation yes\n" : "\n");
 }
 
 void hf_address_join(const char *host, uint16_t port, char out[HF_ADDRESS_SIZE])
@@ -177,6 +177,7 @@ hf_status hf_token_read(hf_bytes text, hf_token *out, char *why, size_t why_size
             is_token = true;
             is_known = value.size == 1 && value.data[0] == '1';
         }
+        if (has_name(line, "station", &value)) token.is_station = true;
         for (size_t i = 0; i < NAME_COUNT; i++) {
             if (!has_name(line, names[i], &value)) continue;
             bool is_good = !(seen >> i & 1) && token_value(&token, i, value);

@@ -33,6 +33,7 @@ typedef struct hf_token {
     uint8_t hub[HF_HUB_ID_SIZE];
     uint8_t secret[HF_TOKEN_SECRET_SIZE];
     uint64_t expires_ms; /* by the hub's clock; for people: the hub decides */
+    bool is_station;     /* it makes a station of who spends it */
 } hf_token;
 
 /* As text, one `name value` a line; `comment` stands first, after a "# ". */

@@ -212,9 +212,14 @@ hf_status hf_entry_hash(const hf_crypto *crypto, const hf_origin_id *origin, uin
     return status;
 }
 
-/* What is sent of an entry that does not count: its place and hash can be checked, and nothing of
- * what it says is left. */
-hf_status hf_entry_erase(const hf_crypto *crypto, hf_bytes body, hf_buffer *out)
+static bool is_part_of(const hf_part *part, const hf_record_id *record)
+{
+    return !part->erased && part->record.type == record->type &&
+           memcmp(part->record.bytes, record->bytes, HF_RECORD_ID_SIZE) == 0;
+}
+
+hf_status hf_entry_keep(const hf_crypto *crypto, hf_bytes body, const hf_record_id *keep,
+                        hf_buffer *out)
 {
     hf_entry_body entry;
     hf_buffer_clear(out);
@@ -226,9 +231,21 @@ hf_status hf_entry_erase(const hf_crypto *crypto, hf_bytes body, hf_buffer *out)
     size_t count = hf_read_array(&parts, HF_ENTRY_PARTS_MAX);
     for (size_t i = 0; i < count && status == HF_OK; i++) {
         hf_part part;
+        const uint8_t *start = parts.at;
         status = hf_part_next(crypto, &parts, &part);
+        if (status == HF_OK && keep && is_part_of(&part, keep)) {
+            hf_write_raw(out, (hf_bytes){start, (size_t)(parts.at - start)});
+            continue;
+        }
         hf_write_array(out, 1);
         hf_write_bytes(out, part.hash, HF_HASH_SIZE);
     }
     return status == HF_OK ? out->status : status;
+}
+
+/* What is sent of an entry that does not count: its place and hash can be checked, and nothing of
+ * what it says is left. */
+hf_status hf_entry_erase(const hf_crypto *crypto, hf_bytes body, hf_buffer *out)
+{
+    return hf_entry_keep(crypto, body, NULL, out);
 }

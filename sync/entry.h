@@ -53,7 +53,11 @@ HF_MUST_CHECK hf_status hf_part_next(const hf_crypto *crypto, hf_reader *parts, 
 HF_MUST_CHECK hf_status hf_op_next(hf_part *part, const hf_origin_id *origin, uint8_t lane,
                                    hf_op *out);
 
-/* The same entry with every part erased: only the hashes are left. */
+/* The same entry with every part but that of `keep` erased: of the others only the hashes are left.
+ */
+HF_MUST_CHECK hf_status hf_entry_keep(const hf_crypto *crypto, hf_bytes body,
+                                      const hf_record_id *keep, hf_buffer *out);
+/* ... and with every part erased. */
 HF_MUST_CHECK hf_status hf_entry_erase(const hf_crypto *crypto, hf_bytes body, hf_buffer *out);
 
 #endif

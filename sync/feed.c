@@ -154,3 +154,19 @@ hf_status hf_feed_read_scopes(hf_store *store, const hf_feed_query *query, hf_fe
         status = hf_feed_chain_at(store, query->after, chain);
     return status;
 }
+
+hf_status hf_feed_size_at(hf_store *store, uint64_t position, const hf_feed_query *query,
+                          size_t *size)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_ENTRY_SIZE);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)position);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && !row) return HF_ERR_NOT_FOUND;
+    if (status != HF_OK) return status;
+    hf_entry entry = {.scope = (uint32_t)sqlite3_column_int64(statement, 0)};
+    bool shown = may_see(query, &entry, sqlite3_column_int64(statement, 2) / 8);
+    *size = shown ? (size_t)sqlite3_column_int64(statement, 1) : 0;
+    sqlite3_reset(statement);
+    return HF_OK;
+}

@@ -30,6 +30,9 @@ HF_MUST_CHECK hf_status hf_feed_read_scopes(hf_store *store, const hf_feed_query
 uint64_t hf_feed_position(const hf_store *store); /* last; 0 when empty */
 /* Feed chain at `position`; HF_ERR_NOT_FOUND when we are not that far. */
 HF_MUST_CHECK hf_status hf_feed_chain_at(hf_store *store, uint64_t position, uint8_t out[16]);
+/* Bytes of the body at `position`; 0 when the query's reader would not get it. HF_ERR_NOT_FOUND. */
+HF_MUST_CHECK hf_status hf_feed_size_at(hf_store *store, uint64_t position,
+                                        const hf_feed_query *query, size_t *size);
 /* H(08 || scopes, 4 bytes big-endian each), first 16 bytes. */
 void hf_scope_set_hash(const hf_crypto *crypto, const uint32_t *scopes, size_t count,
                        uint8_t out[16]);

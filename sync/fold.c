@@ -168,11 +168,12 @@ static hf_status settle_conflicts(hf_store *store, const hf_record *record, bool
     return status;
 }
 
-static hf_status settle(hf_store *store, hf_record *record)
+hf_status hf_record_settle(hf_store *store, hf_record *record, bool anew)
 {
     bool fresh = record->no == 0;
     hf_status status = settle_deleted(store, record);
     if (status == HF_OK) status = hf_record_store(store, record);
+    if (status == HF_OK) status = hf_reference_settle(store, record, anew);
     return status == HF_OK ? settle_conflicts(store, record, fresh) : status;
 }
 
@@ -192,7 +193,8 @@ static hf_status record_numbers(hf_store *store, int64_t after, int64_t numbers[
     return status;
 }
 
-/* The conflicts are a fold by the pack's rules: under another pack they are other ones. */
+/* The conflicts are a fold by the pack's rules, as is who bears which number: under another pack
+ * they are other ones. */
 static hf_status resettle_all(hf_store *store)
 {
     hf_status status = HF_OK;
@@ -205,6 +207,7 @@ static hf_status resettle_all(hf_store *store)
             status = hf_record_load_no(store, numbers[i], false, &record);
             if (status != HF_OK) break;
             status = settle_conflicts(store, &record, false);
+            if (status == HF_OK) status = hf_reference_settle(store, &record, true);
             hf_record_clear(&record);
         }
         if (count) after = numbers[count - 1];
@@ -263,12 +266,13 @@ hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_entry_body *en
     if (status != HF_OK) return status;
     bool begins = record.no == 0;
     if (begins) record.first = position;
-    status = fold_part(&fold, &record, part, &facts);
-    if (status == HF_OK) status = settle(store, &record);
+    status = hf_record_keep(store, &record);
+    if (status == HF_OK) status = fold_part(&fold, &record, part, &facts);
+    if (status == HF_OK) status = hf_record_settle(store, &record, false);
     if (status == HF_OK && !begins) status = note_entry(store, record.no, position);
     hf_record_clear(&record);
     bool system = part->record.type < HF_TYPE_FIRST_PACK;
-    return status == HF_OK && system ? hf_control_fold(store, &part->record) : status;
+    return status == HF_OK && system ? hf_control_fold(store, &part->record, false) : status;
 }
 
 /* ---- a record that holds too much ---- */
@@ -401,6 +405,11 @@ static hf_status rebuild_entry(hf_store *store, hf_record *record, uint64_t posi
     status = keep_body(record, &entry.body);
     if (status == HF_OK) status = hf_entry_parse(entry.body, &body);
     if (status != HF_OK || body.scope != record->scope) return status;
+    bool had = false;
+    if (record->basis)
+        status =
+            hf_in_base(store, body.scope, hf_log_no(origin_no, entry.dot.lane), body.seq, &had);
+    if (status != HF_OK || had) return status;
     fold_entry facts = {.body = &body, .origin = entry.dot.origin, .lane = entry.dot.lane};
     status = hf_entry_hash(store->crypto, &facts.origin, facts.lane, &body, facts.hash);
     if (status == HF_OK)
@@ -411,7 +420,7 @@ static hf_status rebuild_entry(hf_store *store, hf_record *record, uint64_t posi
 
 /* What was cited and is folded, but was not overwritten by then, never can be: its prefix is wrong,
  * or the entry does not write the field. */
-static hf_status drop_seen_pending(hf_store *store, hf_record *record)
+hf_status hf_record_drop_seen(hf_store *store, hf_record *record)
 {
     for (size_t i = 0; i < record->field_count; i++) {
         hf_cell *cell = &record->fields[i].cell;
@@ -427,12 +436,31 @@ static hf_status drop_seen_pending(hf_store *store, hf_record *record)
     return HF_OK;
 }
 
+/* What a snapshot brought may have been found out since to be by a wrong clock. */
+hf_status hf_record_cap(hf_store *store, hf_record *record)
+{
+    hf_status status = HF_OK;
+    for (size_t i = 0; i < record->field_count && store->clock_caps; i++) {
+        hf_cell *cell = &record->fields[i].cell;
+        for (size_t j = 0; j < cell->live_count && status == HF_OK; j++) {
+            const hf_dot *dot = &cell->live[j].at.dot;
+            const hf_origin_row *row = hf_origin_by_id(store, &dot->origin);
+            assert(row); /* it was met when the snapshot was loaded */
+            status = hf_clock_quality(store, hf_log_no(row->no, dot->lane), dot->seq,
+                                      &cell->live[j].quality);
+        }
+    }
+    return status;
+}
+
 hf_status hf_record_rebuild(hf_store *store, int64_t no, hf_record *out)
 {
     hf_status status = hf_record_load_no(store, no, false, out);
     if (status != HF_OK) return status;
-    hf_record fresh = {.no = out->no, .id = out->id, .scope = out->scope};
+    hf_record fresh;
+    status = hf_record_load_base(store, out, &fresh);
     hf_record_clear(out);
+    if (status == HF_OK) status = hf_record_cap(store, &fresh);
     uint64_t position = 0;
     size_t count = 1;
     while (status == HF_OK && count > 0) {
@@ -442,7 +470,7 @@ hf_status hf_record_rebuild(hf_store *store, int64_t no, hf_record *out)
             status = rebuild_entry(store, &fresh, positions[i]);
         if (count) position = positions[count - 1];
     }
-    if (status == HF_OK) status = drop_seen_pending(store, &fresh);
+    if (status == HF_OK) status = hf_record_drop_seen(store, &fresh);
     if (status == HF_OK) status = settle_deleted(store, &fresh);
     if (status != HF_OK) hf_record_clear(&fresh);
     *out = fresh;
@@ -470,12 +498,17 @@ hf_status hf_record_entries(hf_store *store, int64_t no, uint64_t after, uint64_
 hf_status hf_record_refold(hf_store *store, int64_t no)
 {
     hf_record record;
-    hf_status status = hf_record_rebuild(store, no, &record);
+    hf_status status = hf_record_load_no(store, no, false, &record);
+    if (status == HF_OK) status = hf_record_keep(store, &record);
+    hf_record_basis basis = record.basis;
+    hf_record_clear(&record);
+    if (status == HF_OK) status = hf_record_rebuild(store, no, &record);
     if (status != HF_OK) return status;
+    record.basis = basis;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_ELEMENTS_CLEAR);
     sqlite3_bind_int64(statement, 1, no);
     status = hf_sql_run(store, statement);
-    if (status == HF_OK) status = settle(store, &record);
+    if (status == HF_OK) status = hf_record_settle(store, &record, true);
     hf_record_clear(&record);
     if (status != HF_OK) return status;
     statement =

@@ -19,6 +19,7 @@ enum {
     Z_ITEMS = 3,          /* after the type: dictionary, raw length, deflate */
     C_ITEMS = 5,          /* dictionary, raw length, stream length, deflate, plain */
     OVERHEAD_MAX = 24,    /* bytes of either that are not deflate or plain: 1 + 2 + 1 + 4 * 5 */
+    CHUNK_LEVEL = 6,      /* of a snapshot */
     DEFLATE_LEVEL = 3,    /* lazy matching costs 0.4 us a record and saves 2 bytes of it */
     DEFLATE_WINDOW = -15, /* 32 KiB, raw: CBOR has the length, TLS has the checksum */
     DEFLATE_MEMORY = 8    /* zlib's default */
@@ -242,4 +243,76 @@ hf_status hf_frame_open(hf_deflater *deflater, hf_bytes message, hf_buffer *scra
     if (status == HF_OK && again) status = HF_ERR_PROTOCOL;
     if (status == HF_OK) *raw = hf_buffer_bytes(scratch);
     return status;
+}
+
+/* ---- chunks ---- */
+
+struct hf_packer {
+    z_stream stream;
+    bool ready;
+    hf_bytes raw;
+    hf_buffer packed;
+};
+
+hf_status hf_packer_new(hf_packer **out)
+{
+    *out = NULL;
+    hf_packer *packer = calloc(1, sizeof *packer);
+    if (packer == NULL) return HF_ERR_NOMEM;
+    int code = deflateInit2(&packer->stream, CHUNK_LEVEL, Z_DEFLATED, DEFLATE_WINDOW,
+                            DEFLATE_MEMORY, Z_DEFAULT_STRATEGY);
+    packer->ready = code == Z_OK;
+    if (code != Z_OK) {
+        hf_packer_free(packer);
+        return HF_ERR_NOMEM;
+    }
+    *out = packer;
+    return HF_OK;
+}
+
+void hf_packer_free(hf_packer *packer)
+{
+    if (packer == NULL) return;
+    if (packer->ready) (void)deflateEnd(&packer->stream);
+    hf_buffer_free(&packer->packed);
+    free(packer);
+}
+
+hf_status hf_packer_begin(hf_packer *packer, hf_bytes raw)
+{
+    int code = deflateReset(&packer->stream);
+    assert(code == Z_OK);
+    code = deflateSetDictionary(&packer->stream, hf_dictionary_1, (uInt)hf_dictionary_1_size);
+    assert(code == Z_OK);
+    hf_buffer_clear(&packer->packed);
+    if (hf_buffer_reserve(&packer->packed, deflateBound(&packer->stream, raw.size)) == NULL)
+        return HF_ERR_NOMEM;
+    packer->raw = raw;
+    return HF_OK;
+}
+
+hf_status hf_packer_step(hf_packer *packer, size_t bytes, bool *done, hf_bytes *packed)
+{
+    z_stream *stream = &packer->stream;
+    bool last = bytes >= packer->raw.size;
+    size_t size = last ? packer->raw.size : bytes;
+    size_t room = packer->packed.capacity - packer->packed.size;
+    stream->next_in = (z_const Bytef *)packer->raw.data;
+    stream->avail_in = (uInt)size;
+    stream->next_out = packer->packed.data + packer->packed.size;
+    stream->avail_out = (uInt)room;
+    int code = deflate(stream, last ? Z_FINISH : Z_NO_FLUSH);
+    assert(stream->avail_in == 0 && code == (last ? Z_STREAM_END : Z_OK)); /* the bound holds */
+    packer->packed.size += room - stream->avail_out;
+    packer->raw.data += size;
+    packer->raw.size -= size;
+    *done = last;
+    *packed = hf_buffer_bytes(&packer->packed);
+    return HF_OK;
+}
+
+hf_status hf_chunk_unpack(hf_deflater *deflater, hf_bytes packed, size_t size, hf_buffer *out)
+{
+    if (size > HF_SNAPSHOT_CHUNK_MAX) return HF_ERR_LIMIT;
+    return frame_inflate(deflater, packed, size, out);
 }

@@ -30,4 +30,20 @@ HF_MUST_CHECK hf_status hf_frame_open(hf_deflater *deflater, hf_bytes message, h
  * and `items` of them follow. Errors: HF_ERR_PROTOCOL. */
 HF_MUST_CHECK hf_status hf_frame_head(hf_bytes raw, uint64_t *type, hf_reader *body, size_t *items);
 
+/* ---- chunks of a snapshot: packed once, for everyone ---- */
+
+/* Packs one chunk, a bounded piece of work at a time. */
+typedef struct hf_packer hf_packer;
+HF_MUST_CHECK hf_status hf_packer_new(hf_packer **out); /* HF_ERR_NOMEM: *out is NULL */
+void hf_packer_free(hf_packer *packer);                 /* NULL is fine */
+/* `raw` must stay until it is done. */
+HF_MUST_CHECK hf_status hf_packer_begin(hf_packer *packer, hf_bytes raw);
+/* Goes on with the next `bytes` of it; *done: `packed` has all of it, until the next begin. */
+HF_MUST_CHECK hf_status hf_packer_step(hf_packer *packer, size_t bytes, bool *done,
+                                       hf_bytes *packed);
+/* Unpacks to exactly `size` bytes. Errors: HF_ERR_LIMIT (above HF_SNAPSHOT_CHUNK_MAX),
+ * HF_ERR_PROTOCOL, HF_ERR_NOMEM. */
+HF_MUST_CHECK hf_status hf_chunk_unpack(hf_deflater *deflater, hf_bytes packed, size_t size,
+                                        hf_buffer *out);
+
 #endif

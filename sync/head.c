@@ -4,13 +4,15 @@
  * Why a tree: a device that holds three of a log's twenty scopes must be able to check them without
  * seeing the others; eight hashes are enough for all there can be. Shape and order: RFC 9162 2.1.
  */
+#include "relay.h"
 #include "store_core.h"
+#include "tree.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAG_LEAF = 0x03, TAG_NODE = 0x04, TAG_HEAD = 0x05, SEAL_SIZE = 8 };
+enum { TAG_LEAF = 0x03, TAG_HEAD = 0x05, SEAL_SIZE = 8 };
 
 /* ---- the tree ---- */
 
@@ -30,79 +32,64 @@ static hf_status leaf_hash(const hf_crypto *crypto, const hf_head_leaf *leaf,
     return status;
 }
 
-static void node_hash(const hf_crypto *crypto, const uint8_t *left, const uint8_t *right,
-                      uint8_t out[HF_HASH_SIZE])
+static void note_beside(void *context, size_t index, const uint8_t hash[HF_HASH_SIZE])
 {
-    static const uint8_t tag = TAG_NODE;
-    hf_bytes pieces[] = {{&tag, 1}, {left, HF_HASH_SIZE}, {right, HF_HASH_SIZE}};
-    crypto->hash(crypto->context, pieces, 3, out);
-}
-
-/* Folds level after level in place, pairs from the left, an odd one carried up: the same tree as
- * RFC 9162's split at the largest power of two. Each leaf notes its sibling on every level it has
- * one. */
-static void tree_fold(const hf_crypto *crypto, uint8_t nodes[][HF_HASH_SIZE], hf_head_leaf *leaves,
-                      size_t count)
-{
-    size_t width = count;
-    for (unsigned level = 0; width > 1; level++, width = (width + 1) / 2) {
-        for (size_t i = 0; i < count; i++) {
-            size_t sibling = i >> level ^ 1;
-            if (sibling >= width) continue;
-            assert(leaves[i].path_count < HF_HEAD_PATH_MAX);
-            memcpy(leaves[i].path[leaves[i].path_count++], nodes[sibling], HF_HASH_SIZE);
-        }
-        for (size_t i = 0; i < width; i += 2) {
-            if (i + 1 < width)
-                node_hash(crypto, nodes[i], nodes[i + 1], nodes[i / 2]);
-            else
-                memmove(nodes[i / 2], nodes[i], HF_HASH_SIZE);
-        }
-    }
+    hf_head_leaf *leaf = &((hf_head_leaf *)context)[index];
+    assert(leaf->path_count < HF_HEAD_PATH_MAX);
+    memcpy(leaf->path[leaf->path_count++], hash, HF_HASH_SIZE);
 }
 
 hf_status hf_head_leaf_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
                             uint8_t root[HF_HASH_SIZE])
 {
-    if (leaf->count == 0 || leaf->count > HF_LOG_SCOPES_MAX || leaf->index >= leaf->count)
-        return HF_ERR_PROTOCOL;
+    if (leaf->count > HF_LOG_SCOPES_MAX) return HF_ERR_PROTOCOL;
+    hf_tree_way way = {leaf->index, leaf->count, leaf->path, leaf->path_count};
     hf_status status = leaf_hash(crypto, leaf, root);
-    size_t index = leaf->index, count = leaf->count, step = 0;
-    while (count > 1 && status == HF_OK) {
-        bool alone = index == count - 1 && count % 2 == 1;
-        if (!alone && step == leaf->path_count) return HF_ERR_PROTOCOL;
-        if (!alone && index % 2 == 0)
-            node_hash(crypto, root, leaf->path[step++], root);
-        else if (!alone)
-            node_hash(crypto, leaf->path[step++], root, root);
-        index /= 2;
-        count = (count + 1) / 2;
-    }
-    if (status == HF_OK && step != leaf->path_count) return HF_ERR_PROTOCOL;
-    return status;
+    return status == HF_OK ? hf_tree_climb(crypto, &way, root) : status;
 }
 
 /* ---- a log's scopes as they stood at one of its entries ---- */
 
-/* Each scope's last seq, ascending by scope; kept for the next head of the same log, which is a
- * little further on. Entries never change, so it stays right until a batch is rolled back. */
-struct hf_head_base {
+/* Each scope's last seq, ascending by scope; kept for the next head or receipt of the same log,
+ * which is a little further on. Entries never change, so it stays right until a batch is rolled
+ * back. Several, since a log's receipts come later than its heads, and lanes take turns. */
+enum { BASES = 8 };
+typedef struct head_base {
     int64_t log;
-    uint64_t seq;
+    uint64_t seq, used;
     size_t count;
     struct {
         uint32_t scope;
         uint64_t seq;
     } scopes[HF_LOG_SCOPES_MAX];
+} head_base;
+struct hf_head_bases {
+    uint64_t uses;
+    head_base base[BASES];
 };
 
 void hf_head_forget(hf_store *store)
 {
-    free(store->head_base);
-    store->head_base = NULL;
+    free(store->head_bases);
+    store->head_bases = NULL;
 }
 
-static hf_status base_note(hf_head_base *base, uint32_t scope, uint64_t seq)
+/* The one of this log that is nearest before `seq`; else the one that was left alone longest. */
+static head_base *base_choose(hf_head_bases *bases, int64_t log, uint64_t seq)
+{
+    head_base *nearest = NULL, *oldest = &bases->base[0];
+    for (size_t i = 0; i < BASES; i++) {
+        head_base *at = &bases->base[i];
+        if (at->used < oldest->used) oldest = at;
+        if (at->log != log || at->seq == 0 || at->seq > seq) continue;
+        if (!nearest || at->seq > nearest->seq) nearest = at;
+    }
+    head_base *chosen = nearest ? nearest : oldest;
+    chosen->used = ++bases->uses;
+    return chosen;
+}
+
+static hf_status base_note(head_base *base, uint32_t scope, uint64_t seq)
 {
     size_t at = base->count;
     while (at > 0 && base->scopes[at - 1].scope >= scope) at--;
@@ -118,7 +105,7 @@ static hf_status base_note(hf_head_base *base, uint32_t scope, uint64_t seq)
 }
 
 /* Adds rows of (scope, seq). */
-static hf_status base_read(hf_store *store, sqlite3_stmt *statement, hf_head_base *base)
+static hf_status base_read(hf_store *store, sqlite3_stmt *statement, head_base *base)
 {
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
@@ -132,7 +119,7 @@ static hf_status base_read(hf_store *store, sqlite3_stmt *statement, hf_head_bas
 }
 
 /* From the last accepted head of the log, if it is not past `seq` and has every leaf. */
-static hf_status base_from_head(hf_store *store, uint64_t seq, hf_head_base *base)
+static hf_status base_from_head(hf_store *store, uint64_t seq, head_base *base)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_HEAD_LOG);
     sqlite3_bind_int64(statement, 1, base->log);
@@ -153,9 +140,30 @@ static hf_status base_from_head(hf_store *store, uint64_t seq, hf_head_base *bas
     return status;
 }
 
+/* A log that was written in one scope, as most are: every entry is that scope's, and none of them
+ * need be looked at. `single` false: there are more. */
+static hf_status base_single(hf_store *store, uint64_t seq, head_base *base, bool *single)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_LOG_SCOPES);
+    sqlite3_bind_int64(statement, 1, base->log);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    *single = status == HF_OK && row && sqlite3_column_int64(statement, 0) == 1;
+    sqlite3_reset(statement);
+    if (status != HF_OK || !*single) return status;
+    statement = hf_sql(store, HF_SQL_R_HEAD_TAIL);
+    sqlite3_bind_int64(statement, 1, base->log);
+    sqlite3_bind_int64(statement, 2, 0);
+    sqlite3_bind_int64(statement, 3, INT64_MAX);
+    base->count = 0;
+    status = base_read(store, statement, base);
+    if (status == HF_OK && base->count == 1) base->scopes[0].seq = base->seq = seq;
+    return status;
+}
+
 /* At the log's tail, the usual place, the vector has the answer. Further back the entries do, from
  * the last head on. */
-static hf_status base_at(hf_store *store, int64_t log, uint64_t seq, hf_head_base *base)
+static hf_status base_at(hf_store *store, int64_t log, uint64_t seq, head_base *base)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_LOG_LAST);
     sqlite3_bind_int64(statement, 1, log);
@@ -171,8 +179,11 @@ static hf_status base_at(hf_store *store, int64_t log, uint64_t seq, hf_head_bas
         base->seq = 0;
         base->count = 0;
     }
-    if (!tail && base->seq == 0) status = base_from_head(store, seq, base);
-    if (status != HF_OK) return status;
+    bool single = false;
+    if (!tail) status = base_single(store, seq, base, &single);
+    if (status == HF_OK && !tail && !single && base->seq == 0)
+        status = base_from_head(store, seq, base);
+    if (status != HF_OK || single) return status;
     statement = hf_sql(store, tail ? HF_SQL_R_HEAD_TAIL : HF_SQL_R_HEAD_SCOPES);
     sqlite3_bind_int64(statement, 1, log);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)base->seq);
@@ -188,9 +199,10 @@ hf_status hf_head_leaves(hf_store *store, int64_t origin_no, uint8_t lane, uint6
 {
     *count = 0;
     int64_t log = hf_log_no(origin_no, lane);
-    if (!store->head_base) store->head_base = calloc(1, sizeof *store->head_base);
-    hf_head_base *base = store->head_base;
-    if (!base) return hf_store_say(store, HF_ERR_NOMEM, "Out of memory. What was saved is safe.");
+    if (!store->head_bases) store->head_bases = calloc(1, sizeof *store->head_bases);
+    if (!store->head_bases)
+        return hf_store_say(store, HF_ERR_NOMEM, "Out of memory. What was saved is safe.");
+    head_base *base = base_choose(store->head_bases, log, seq);
     hf_status status = hf_vectors_flush(store);
     if (status == HF_OK) status = base_at(store, log, seq, base);
     if (status == HF_OK && base->count == 0) status = HF_ERR_NOT_FOUND;
@@ -208,7 +220,7 @@ hf_status hf_head_leaves(hf_store *store, int64_t origin_no, uint8_t lane, uint6
         return status;
     }
     *count = base->count;
-    tree_fold(store->crypto, nodes, leaves, *count);
+    hf_tree_fold(store->crypto, nodes, *count, note_beside, leaves);
     memcpy(root, nodes[0], HF_HASH_SIZE);
     return HF_OK;
 }
@@ -233,13 +245,14 @@ static hf_status head_digest(const hf_crypto *crypto, const hf_head *head,
     return status;
 }
 
-hf_status hf_head_sign(hf_store *store, uint8_t lane, uint64_t seq, hf_head *out)
+hf_status hf_head_sign(hf_store *store, const hf_origin_row *origin, uint8_t lane, uint64_t seq,
+                       hf_head *out)
 {
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
     size_t count;
     uint8_t digest[HF_HASH_SIZE];
-    *out = (hf_head){.origin = store->own->id, .lane = lane, .seq = seq, .hlc = store->hlc};
-    hf_status status = hf_head_leaves(store, store->own->no, lane, seq, leaves, &count, out->root);
+    *out = (hf_head){.origin = origin->id, .lane = lane, .seq = seq, .hlc = store->hlc};
+    hf_status status = hf_head_leaves(store, origin->no, lane, seq, leaves, &count, out->root);
     if (status == HF_OK) status = head_digest(store->crypto, out, digest);
     if (status == HF_OK)
         status = store->crypto->sign(store->crypto->context, digest, out->signature);
@@ -395,12 +408,15 @@ hf_status hf_batch_head(hf_batch *batch, const hf_head *head)
         status = hf_store_say(store, HF_ERR_PROTOCOL, "A signed head does not match the log.");
     if (status == HF_OK) status = hf_head_check(store, head);
     if (status == HF_OK) status = head_store(store, log, head, leaves, count);
+    if (status == HF_OK && store->relays) status = hf_relay_keep(store, log, head);
     return status == HF_ERR_NOT_FOUND ? HF_ERR_PROTOCOL : status;
 }
 
+/* HF_ERR_NOT_FOUND: it covers less than a snapshot stands for, where no chain is known. */
 static hf_status check_leaf(hf_store *store, const hf_origin_row *origin, const hf_head *head,
                             hf_head_leaf *leaf)
 {
+    bool had = false;
     uint8_t root[HF_HASH_SIZE];
     hf_vector_slot *slot;
     int64_t log = hf_log_no(origin->no, head->lane);
@@ -411,7 +427,11 @@ static hf_status check_leaf(hf_store *store, const hf_origin_row *origin, const 
         memcpy(leaf->chain, slot->chain, HF_HASH_SIZE);
     else
         status = hf_log_chain_through(store, log, leaf->seq, leaf->chain);
-    if (status == HF_ERR_NOT_FOUND) return HF_ERR_PROTOCOL; /* no entry of ours: another branch */
+    if (status == HF_ERR_NOT_FOUND) { /* no entry of ours: another branch, if not that */
+        status = hf_in_base(store, leaf->scope, log, leaf->seq, &had);
+        if (status == HF_OK) status = had ? HF_ERR_NOT_FOUND : HF_ERR_PROTOCOL;
+        return status;
+    }
     if (status == HF_OK) status = hf_head_leaf_root(store->crypto, leaf, root);
     if (status == HF_OK && memcmp(root, head->root, HF_HASH_SIZE) != 0)
         status = hf_store_say(store, HF_ERR_PROTOCOL, "A signed head does not match the log.");
@@ -433,6 +453,7 @@ hf_status hf_batch_head_relayed(hf_batch *batch, const hf_head *head, const hf_h
         checked[i] = leaves[i];
         status = check_leaf(store, origin, head, &checked[i]);
     }
+    if (status == HF_ERR_NOT_FOUND) return HF_OK; /* a later head will cover more */
     if (status == HF_OK) status = hf_head_check(store, head);
     if (status == HF_OK) status = head_store(store, log, head, checked, leaf_count);
     return status == HF_ERR_NOT_FOUND ? HF_ERR_PROTOCOL : status;
@@ -452,6 +473,25 @@ static hf_status head_from_row(hf_store *store, sqlite3_stmt *statement, hf_head
     hf_status status = hf_column_exact(store, statement, 5, head->root, HF_HASH_SIZE);
     if (status == HF_OK)
         status = hf_column_exact(store, statement, 6, head->signature, HF_SIGNATURE_SIZE);
+    return status;
+}
+
+hf_status hf_head_kept_leaves(hf_store *store, const hf_head *head,
+                              hf_head_leaf leaves[HF_LOG_SCOPES_MAX], size_t *count)
+{
+    const hf_origin_row *origin = hf_origin_by_id(store, &head->origin);
+    *count = 0;
+    if (!origin) return HF_ERR_NOT_FOUND;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_HEAD_LOG);
+    sqlite3_bind_int64(statement, 1, hf_log_no(origin->no, head->lane));
+    bool row;
+    hf_bytes stored;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && (!row || (uint64_t)sqlite3_column_int64(statement, 0) != head->seq))
+        status = HF_ERR_NOT_FOUND;
+    if (status == HF_OK) status = hf_head_row_leaves(store, statement, &stored);
+    if (status == HF_OK) status = hf_head_read_leaves(stored, leaves, count);
+    if (statement) sqlite3_reset(statement);
     return status;
 }
 

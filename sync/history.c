@@ -79,20 +79,26 @@ static hf_status tell_parts(telling *tell, const hf_entry *entry, const hf_entry
     return HF_OK;
 }
 
-static hf_status tell_entry(telling *tell, uint64_t position)
+static hf_status visit_entry(hf_store *store, uint64_t position, hf_entry_visitor visit,
+                             void *context)
 {
     hf_entry entry;
     int64_t origin_no;
-    hf_entry_body body;
     hf_buffer copy = {0}; /* a visitor may read other entries */
-    hf_status status = hf_entry_at(tell->store, position, &entry, &origin_no);
+    hf_status status = hf_entry_at(store, position, &entry, &origin_no);
     if (status == HF_OK) hf_write_raw(&copy, entry.body);
     if (status == HF_OK) status = copy.status;
     entry.body = hf_buffer_bytes(&copy);
-    if (status == HF_OK) status = hf_entry_parse(entry.body, &body);
-    if (status == HF_OK) status = tell_parts(tell, &entry, &body);
+    if (status == HF_OK) status = visit(context, &entry);
     hf_buffer_free(&copy);
     return status;
+}
+
+static hf_status tell_entry(void *context, const hf_entry *entry)
+{
+    hf_entry_body body;
+    hf_status status = hf_entry_parse(entry->body, &body);
+    return status == HF_OK ? tell_parts(context, entry, &body) : status;
 }
 
 typedef struct place { /* where an entry stands in the story: by its hlc, then as it came */
@@ -132,6 +138,25 @@ static hf_status places(hf_store *store, int64_t record, place **out, size_t *co
     return status;
 }
 
+hf_status hf_store_story(hf_store *store, const hf_record_id *id, hf_entry_visitor visit,
+                         void *context)
+{
+    hf_record record;
+    hf_status status = hf_record_load(store, id, false, &record);
+    if (status != HF_OK) return status;
+    int64_t no = record.no;
+    hf_record_clear(&record);
+    if (no == 0)
+        return hf_store_say(store, HF_ERR_NOT_FOUND, "There is no such record on this node.");
+    place *story;
+    size_t count;
+    status = places(store, no, &story, &count);
+    for (size_t i = 0; i < count && status == HF_OK; i++)
+        status = visit_entry(store, story[i].position, visit, context);
+    free(story);
+    return status;
+}
+
 hf_status hf_store_history(hf_store *store, const hf_record_id *id, uint32_t field,
                            hf_history_visitor visit, void *context)
 {
@@ -144,7 +169,7 @@ hf_status hf_store_history(hf_store *store, const hf_record_id *id, uint32_t fie
     size_t count;
     status = places(store, tell.record.no, &story, &count);
     for (size_t i = 0; i < count && status == HF_OK; i++)
-        status = tell_entry(&tell, story[i].position);
+        status = visit_entry(store, story[i].position, tell_entry, &tell);
     free(story);
     hf_record_clear(&tell.record);
     return status;
@@ -196,6 +221,7 @@ hf_status hf_store_list(hf_store *store, uint32_t type, const hf_record_id *afte
         sqlite3_bind_int64(statement, 1, last.id.type);
         hf_bind_bytes(statement, 2, last.id.bytes, from_start ? 0 : HF_RECORD_ID_SIZE);
         sqlite3_bind_int64(statement, 3, type ? type : INT32_MAX);
+        sqlite3_bind_int64(statement, 4, type ? type : HF_TYPE_FIRST_PACK);
         hf_status status = page_read(store, statement, page, &count);
         for (size_t i = 0; i < count && status == HF_OK && limit > 0; i++, limit--)
             status = visit(context, &page[i].id, page[i].scope, page[i].shown == HF_SHOWN_DELETED);
@@ -237,7 +263,7 @@ static hf_status count_rows(hf_store *store, hf_sql_id sql, uint64_t *out)
     return status;
 }
 
-static hf_status count_waiting(hf_store *store, hf_standing *out)
+hf_status hf_store_waiting(hf_store *store, hf_standing *out)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_WAITING);
     hf_bind_bytes(statement, 1, store->crypto->own_key_id, HF_HASH_SIZE);
@@ -247,6 +273,7 @@ static hf_status count_waiting(hf_store *store, hf_standing *out)
         out->own_entries = (uint64_t)sqlite3_column_int64(statement, 0);
         out->waiting = (uint64_t)sqlite3_column_int64(statement, 1);
         out->oldest_waiting_ms = (uint64_t)sqlite3_column_int64(statement, 2) >> 16;
+        out->at_station = (uint64_t)sqlite3_column_int64(statement, 3);
     }
     sqlite3_reset(statement);
     return status;
@@ -262,5 +289,5 @@ hf_status hf_store_standing(hf_store *store, hf_standing *out)
     if (status == HF_OK) status = count_rows(store, HF_SQL_R_CONFLICT_COUNT, &out->conflicts);
     if (status == HF_OK) status = count_rows(store, HF_SQL_R_HOLE_COUNT, &out->withheld);
     /* A hub's own words are durable where they are made. */
-    return status == HF_OK && !store->is_hub ? count_waiting(store, out) : status;
+    return status == HF_OK && !store->is_hub ? hf_store_waiting(store, out) : status;
 }

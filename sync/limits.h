@@ -27,6 +27,22 @@ enum {
     HF_INBOX_BYTES_MAX = 8 * 1024 * 1024,      /* received, not yet applied: per session */
     HF_HUB_INBOX_BYTES_MAX = 64 * 1024 * 1024, /* the same, all sessions: ERROR 400, come back */
 
+    /* Snapshots: hit by a peer, closes the session; hit by what a hub holds, none is offered. */
+    HF_SNAPSHOT_CHUNK_SIZE = 1024 * 1024, /* raw bytes that we aim at; no less than half */
+    HF_SNAPSHOT_CHUNK_MAX = 1280 * 1024,  /* raw: a value and its record's citations more */
+    HF_SNAPSHOT_CHUNKS_MAX = 2048,        /* in one offer, over all its scopes */
+    HF_SNAPSHOT_SCOPES_AT_ONCE = 16,      /* made in one walk; others wait for the next */
+    HF_SNAPSHOT_PIECE_SIZE = 64 * 1024,   /* of a packed chunk in one CHUNK frame */
+    HF_SNAPSHOT_WANTS_MAX = 2,            /* chunks asked for and not all sent, per session */
+    HF_SNAPSHOT_TRIES_MAX = 2,            /* at one hub, of a chunk with a wrong hash */
+    HF_SNAPSHOT_CACHE_BYTES = 128 * 1024 * 1024, /* packed, kept by a hub; above: none is offered */
+    HF_SNAPSHOT_WALK_MAX = 256,                  /* records that a hub looks at for one in a turn */
+    HF_SNAPSHOT_PACK_BYTES = 64 * 1024,          /* raw bytes that it packs in a turn: some 5 ms */
+    HF_SNAPSHOT_BEHIND_MIN = 4096, /* positions that a device lacks to be offered one */
+    HF_SNAPSHOT_BEHIND_SHARE = 4,  /* ... and 1 of this many of all there are */
+    HF_SNAPSHOT_FEED_RATIO = 3,    /* what bodies shrink by on the wire: the rule's guess */
+    HF_SNAPSHOT_AGE_MAX = 20000,   /* positions behind which a cached one is made anew */
+
     /* Entry: at a peer, ERROR 103; at our own writer, HF_ERR_LIMIT before anything is written. */
     HF_ENTRY_SIZE_MAX = 64 * 1024, /* body bytes */
     HF_ENTRY_OPS_MAX = 256,        /* operations over all parts */
@@ -43,6 +59,15 @@ enum {
     HF_ORIGINS_CITED_MAX = 64 * 1024, /* installations known; one more, by a citation alone */
 
     HF_HEAD_PATH_MAX = 8,              /* hashes from a scope's leaf to a head's root */
+    HF_RECEIPT_LOGS_MAX = 1024,        /* under one signature; more wait for the next */
+    HF_RECEIPT_PATH_MAX = 10,          /* hashes from a log's leaf to a receipt's root */
+    HF_RECEIPT_APART = 1024,           /* entries between two receipts of a log that are kept ... */
+    HF_RECEIPT_APART_MS = 600 * 1000,  /* ... or this time: closer ones give way to the next */
+    HF_RECEIPTS_MAX = 4096,            /* kept of one log; then the oldest goes */
+    HF_PROOF_SIZE_MAX = 1024 * 1024,   /* bytes of an exported receipt */
+    HF_PROOF_LINKS_MAX = 16 * 1024,    /* entries that it names, most by their hash alone */
+    HF_PROOF_RUNS_MAX = 256,           /* stretches of logs that it is about */
+    HF_PROOF_KEYS_MAX = 16,            /* installations that it names, with their certificates */
     HF_TRANSACTION_RECORDS_MAX = 4096, /* records one local transaction may touch */
 
     /* Flow: when used up, the sender waits; nothing is dropped. */
@@ -53,25 +78,51 @@ enum {
     HF_FEED_FRAMES_MAX = 32,            /* FEED frames not yet FEED_ACKed, per session */
     HF_FEED_LAG_MAX = 1024,             /* filtered positions, and the client is told */
     HF_PUSHES_MAX = 512,                /* PUSH frames not yet acknowledged, per session */
-    HF_PUSH_SIZE_MIN = 2 * 1024,        /* PUSH frames on the slowest link, raw */
-    HF_PUSH_SLOW_MS = 1000,             /* acknowledged later than this: smaller frames */
-    HF_PUSH_FAST_MS = 250,              /* sooner than this: larger ones */
-    HF_NOTICES_MAX = 64,                /* notices in one ACK; the verdicts tell them all */
-    HF_PEER_FRAMES_PER_TURN = 32,       /* frames one session may send before the next may */
-    HF_TURN_WORK_MAX = 512,             /* that a hub applies in one turn, in small entries */
-    HF_TURN_ALONE_WORK_MAX = 4096,      /* the same while one device alone has sent, for a while */
-    HF_TURN_SMALL_WORK = 32,            /* a session's frames below that never wait for a turn */
-    HF_VECTOR_PASSES_MAX = 4,           /* passes over the vectors before a gap is an error */
+    HF_PACE_AHEAD_MS = 250,           /* of bulk under way beyond what the link needs to be busy */
+    HF_PACE_FRAME_MIN = 1024,         /* wire bytes of a frame on the slowest link ... */
+    HF_PACE_START = 2 * 1024,         /* ... and unacknowledged while nothing is known of it */
+    HF_PACE_ALONE = 512,              /* of the first frame on an empty link */
+    HF_PACE_OVERHEAD = 32,            /* that a frame costs on the wire beside itself */
+    HF_PACE_PATIENCE_MS = 30 * 1000,  /* nothing is acknowledged: one more frame goes */
+    HF_PACE_BASE_MS = 60 * 1000,      /* a busy link's shortest round trip is measured anew */
+    HF_LANE_FLOOR = 20,               /* one byte in so many goes to the lanes that must wait */
+    HF_UNSIGNED_ENTRIES_MAX = 256,    /* of one log, sent before its head: a relay cuts there */
+    HF_RELAY_ORIGINS_MAX = 64 * 1024, /* authors that one session may relay: ERROR 103 */
+    HF_NOTICES_MAX = 64,              /* notices in one ACK; the verdicts tell them all */
+    HF_PEER_FRAMES_PER_TURN = 32,     /* frames one session may send before the next may */
+    HF_TURN_WORK_MAX = 512,           /* that a hub applies in one turn, in small entries */
+    HF_TURN_ALONE_WORK_MAX = 4096,    /* the same while one device alone has sent, for a while */
+    HF_TURN_SMALL_WORK = 32,          /* a session's frames below that never wait for a turn */
+    HF_VECTOR_PASSES_MAX = 4,         /* passes over the vectors before a gap is an error */
 
     /* Connections: the oldest stranger is cut to make room for the newest. */
     HF_STRANGERS_MAX = 1024,            /* connected to a hub, and not known who: in all ... */
     HF_STRANGERS_PER_ADDRESS_MAX = 256, /* ... and from one address */
-    HF_ENROL_STRANGERS_MAX = 64,        /* the same where devices enrol: nobody is known there */
+    HF_HANDSHAKES_MAX = 64, /* under way and getting done: who comes then waits to be accepted */
+    HF_ENROL_STRANGERS_MAX = 64, /* the same where devices enrol: nobody is known there */
     HF_ENROL_STRANGERS_PER_ADDRESS_MAX = 32,
     HF_KEY_SESSIONS_MAX = 4, /* of one device, one live and others ending; more: come back later */
 
+    /* Outages. */
+    HF_OUTAGES_PER_SEER = 256, /* that are kept of what one node saw: the oldest go */
+    HF_OUTAGE_LOGS_MAX = 512,  /* logs that had to wait, in one outage; a peer: ERROR 103 */
+    HF_PROBE_OUTAGES_MAX = 16, /* told in one PROBE; the rest in the next */
+    HF_PROBE_WINDOWS_MAX = 16, /* planned windows that one PROBE acknowledges */
+    HF_WINDOW_KNOWN_DAYS = 35, /* a planned window is acknowledged for so long */
+    HF_BEATS_KEPT_DAYS = 35,   /* how long a hub can tell when an entry came */
+
     /* Time, in milliseconds. */
+    HF_PROBE_EVERY_MS = 15 * 1000,   /* while all is well */
+    HF_PROBE_PATIENCE_MS = 5 * 1000, /* nothing heard since a probe: it is missed, and asked anew */
+    HF_PROBES_MISSED = 3,            /* in a row: there is a link, and no hub on it */
+    HF_CUT_OFF_MS = 15 * 1000,       /* no contact for so long is an outage */
+    HF_BEAT_EVERY_MS = 5 * 1000,     /* a quiet hub's durable sign of life */
+    HF_BEAT_BUSY_MS = 1000,          /* ... and one whose feed goes on */
+    HF_TOLD_EVERY_MS = 10 * 60 * 1000, /* what a device tells of itself is written down by then */
+    HF_DRILL_RETRY_MS = 30 * 1000,   /* a unit that is drilled with is told to ask again by then */
     HF_HANDSHAKE_MAX_MS = 10 * 1000, /* from connect to websocket: then a stranger is cut */
+    HF_HANDSHAKE_FRESH_MS = 1000,    /* who takes longer is no reason for others to wait */
+    HF_HANDSHAKE_FLOW_MS = 100,      /* nor is anyone, when for so long nobody got done */
     HF_ENROL_MAX_MS = 10 * 1000,     /* from connect to the end of an enrolment */
     HF_HLC_AHEAD_MAX_MS = 60 * 1000, /* how far a peer's clock may pull ours */
     HF_CLOCK_RTT_MAX_MS = 4 * 1000,  /* a slower answer does not set our clock */
@@ -80,17 +131,27 @@ enum {
     HF_PING_AFTER_MS = 30 * 1000,    /* silence before we ask */
     HF_FAREWELL_MS = 5 * 1000,       /* an ERROR or BYE not sent by then is given up */
     HF_REDIAL_MIN_MS = 1000,         /* full jitter between 0 and min << tries, capped: */
-    HF_REDIAL_MAX_MS = 5 * 60 * 1000,
-    HF_TURN_ALONE_MS = 100,             /* that while */
-    HF_RENEW_RETRY_MS = 10 * 60 * 1000, /* a renewal came to nothing: the device asks again */
-    HF_RENEW_AGAIN_MS = 5 * 60 * 1000,  /* RENEW sooner than this in one session: ERROR 104 */
-    HF_STORE_RETRY_MS = 1000,           /* after a failed commit, before a hub tries unasked */
-    HF_HEAD_INTERVAL_MS = 250,          /* at most one signed head per log in this time */
+    HF_REDIAL_MAX_MS = 60 * 1000,    /* ... so that no custody record waits for longer */
+    HF_REDIAL_REFUSED_MS = 5 * 60 * 1000, /* after what only a person can change */
+    HF_FALLBACK_MS = 500,                 /* jitter before the next hub of the list is tried */
+    HF_BETTER_MIN_MS = 30 * 1000,         /* at a lower hub: then a better one is tried; doubles */
+    HF_BETTER_MAX_MS = 15 * 60 * 1000,    /* ... up to this, when none answers or holds */
+    HF_BETTER_HELD_MS = 2 * 60 * 1000,    /* a link that lasted so long has held */
+    HF_HUBS_MAX = 8,                      /* that a device may go to */
+    HF_TURN_ALONE_MS = 100,               /* that while */
+    HF_RENEW_RETRY_MS = 10 * 60 * 1000,   /* a renewal came to nothing: the device asks again */
+    HF_RENEW_AGAIN_MS = 5 * 60 * 1000,    /* RENEW sooner than this in one session: ERROR 104 */
+    HF_STORE_RETRY_MS = 1000,             /* after a failed commit, before a hub tries unasked */
+    HF_HEAD_INTERVAL_MS = 250,            /* at most one signed head per log in this time ... */
+    HF_HEAD_INTERVAL_MAX_MS = 10 * 1000, /* ... and on the thinnest link not less often than this */
+    HF_RECEIPT_INTERVAL_MS = 1000,       /* at most one signature under receipts in this time ... */
+    HF_RECEIPT_GATHER_MS = 100, /* ... and not sooner: so that acks go first, and many wait */
 
     /* Certificates, in percent of a certificate's life. */
     HF_RENEW_ALLOWED_PERCENT = 50, /* before this a hub gives the same one again */
     HF_RENEW_AFTER_PERCENT = 67,   /* its device asks for the next; a hub renews its own */
     HF_RENEW_SPREAD_PERCENT = 6,   /* ... later by up to this, by its key */
+    HF_RENEW_FOR_MAX = 256,        /* that one station asks for at a time; the rest ask again */
     HF_RENEWALS_PER_TURN = 8,      /* that a hub issues before it serves others: some 30 ms */
 
     /* Store. */
@@ -107,13 +168,34 @@ enum {
     HF_PACK_CODES_MAX = 250,  /* per code list; an index is never HF_DISPUTED */
     HF_PACK_NAME_MAX = 32,    /* type and field names: a record's id as text must fit */
     HF_PACK_LABEL_MAX = 64,   /* labels and codes: bytes */
-    HF_PACK_SCALE_MAX = 9     /* digits after the point of a decimal */
+    HF_PACK_SCALE_MAX = 9,    /* digits after the point of a decimal */
+
+    /* Leased references: protocol.md 11. */
+    HF_SERIES_MAX = 32,               /* series in one pack, so in one ASK; more: ERROR 103 */
+    HF_SERIES_FORMAT_MAX = 32,        /* bytes of a reference's format */
+    HF_SERIES_BLOCK_MIN = 2,          /* numbers leased at a time: half of them is some */
+    HF_SERIES_BLOCK_MAX = 100 * 1000, /* a lost device loses no more */
+    HF_ASK_AGAIN_MS = 10 * 1000,      /* a device that got no numbers asks again */
+    HF_LEASE_AGAIN_MS = 5 * 1000,     /* a key gets no two blocks of a series sooner */
+    HF_LEASES_PER_TURN = 64,          /* devices that a hub answers before it serves others */
+    HF_LEASE_SKIP = 10 * 1000 * 1000, /* a hub under a new name leases from the next of these */
+    HF_REFERENCES_PER_TURN = 64       /* records that a device gives their number in one turn */
 };
 
+/* Numbers of a series: twelve digits. A hub that has leased them all leases no more. */
+#define HF_REFERENCE_MAX 999999999999ll
+
 _Static_assert(HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX < HF_FRAME_SIZE_MAX, "a full frame fits");
+_Static_assert(HF_SNAPSHOT_CHUNK_SIZE + HF_VALUE_SIZE_MAX + HF_RECORD_DOTS_MAX * 64 <
+                   HF_SNAPSHOT_CHUNK_MAX,
+               "what a chunk is above its aim by");
+_Static_assert(HF_SNAPSHOT_CHUNKS_MAX * 64 < HF_FRAME_SIZE_MAX, "an offer is one frame");
 _Static_assert(HF_FRAME_SIZE_MAX < HF_FRAME_INFLATED_MAX, "an uncompressed frame is legal");
 _Static_assert(HF_VALUE_SIZE_MAX < HF_ENTRY_SIZE_MAX, "one value fits in an entry");
 _Static_assert(1 << HF_HEAD_PATH_MAX >= HF_LOG_SCOPES_MAX, "every leaf has its way to the root");
+_Static_assert(1 << HF_RECEIPT_PATH_MAX >= HF_RECEIPT_LOGS_MAX, "every log has its way up");
+_Static_assert(HF_PROOF_LINKS_MAX >= 2 * (HF_RECEIPT_APART + HF_TURN_ALONE_WORK_MAX),
+               "a proof reaches from one kept receipt to the next");
 _Static_assert(HF_LOG_SCOPES_MAX >= HF_SCOPES_MAX, "a device may write in all it holds");
 _Static_assert(HF_FIELD_DOTS_MAX <= HF_OVERWRITTEN_MAX, "one write can put a crowded field right");
 _Static_assert(HF_FIELD_DOTS_MAX > HF_ELEMENT_INLINE_MAX,
@@ -126,6 +208,7 @@ _Static_assert(HF_CREDIT_BYTES >= HF_FRAME_INFLATED_MAX, "a credit admits any fr
 _Static_assert(HF_RENEW_AGAIN_MS < HF_RENEW_RETRY_MS, "an honest device is never too early");
 _Static_assert(HF_RENEW_ALLOWED_PERCENT < HF_RENEW_AFTER_PERCENT, "who asks in time is answered");
 _Static_assert(HF_RENEW_AFTER_PERCENT + HF_RENEW_SPREAD_PERCENT < 90, "time is left to try again");
+_Static_assert(HF_LEASE_AGAIN_MS < HF_ASK_AGAIN_MS, "who asks again in time gets one");
 _Static_assert(HF_PING_AFTER_MS * 2 < HF_SILENCE_MAX_MS, "a lost ping is asked again");
 
 #endif

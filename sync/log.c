@@ -9,18 +9,36 @@
 
 /* ---- one log ---- */
 
-hf_status hf_log_chain_at(hf_store *store, int64_t origin_no, uint8_t lane, uint64_t seq,
-                          uint8_t out[HF_HASH_SIZE])
+/* A chain that stands in one row, if `sql` finds one. */
+static hf_status chain_from(hf_store *store, hf_sql_id sql, int64_t log, uint64_t seq,
+                            uint8_t out[HF_HASH_SIZE])
 {
-    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_CHAIN_AT);
-    sqlite3_bind_int64(statement, 1, hf_log_no(origin_no, lane));
+    sqlite3_stmt *statement = hf_sql(store, sql);
+    sqlite3_bind_int64(statement, 1, log);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)seq);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
     if (status == HF_OK && !row) return HF_ERR_NOT_FOUND;
     if (status == HF_OK) status = hf_column_exact(store, statement, 0, out, HF_HASH_SIZE);
-    sqlite3_reset(statement);
+    if (statement) sqlite3_reset(statement);
     return status;
+}
+
+/* Of the last entry that a snapshot stands for its chain is held, and not its body. */
+hf_status hf_log_chain_at(hf_store *store, int64_t origin_no, uint8_t lane, uint64_t seq,
+                          uint8_t out[HF_HASH_SIZE])
+{
+    int64_t log = hf_log_no(origin_no, lane);
+    hf_status status = chain_from(store, HF_SQL_R_CHAIN_AT, log, seq, out);
+    return status == HF_ERR_NOT_FOUND ? chain_from(store, HF_SQL_BASE_AT, log, seq, out) : status;
+}
+
+hf_status hf_hole_chain(hf_store *store, int64_t log, uint64_t seq, uint8_t chain[HF_HASH_SIZE],
+                        bool *known)
+{
+    hf_status status = chain_from(store, HF_SQL_HOLE_CHAIN, log, seq, chain);
+    *known = status == HF_OK;
+    return status == HF_ERR_NOT_FOUND ? HF_OK : status;
 }
 
 /* The hole at `seq`: its hash is put on the pile; *seq becomes the one before it in its scope. */
@@ -51,6 +69,8 @@ hf_status hf_log_chain_through(hf_store *store, int64_t log, uint64_t seq,
     hf_status status = HF_ERR_NOT_FOUND;
     while (seq > 0) {
         status = hf_log_chain_at(store, log / 8, (uint8_t)(log % 8), seq, out);
+        if (status == HF_ERR_NOT_FOUND)
+            status = chain_from(store, HF_SQL_HOLE_CHAIN, log, seq, out);
         if (status != HF_ERR_NOT_FOUND) break;
         status = hole_push(store, log, &seq, &hashes);
         if (status != HF_OK) goto done;
@@ -68,13 +88,14 @@ done:
     return status;
 }
 
-static hf_status acked(hf_store *store, int64_t log, uint64_t *out)
+static hf_status acked(hf_store *store, int64_t log, hf_log_state *out)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_ACK_GET);
     sqlite3_bind_int64(statement, 1, log);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
-    if (status == HF_OK && row) *out = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (status == HF_OK && row) out->acked = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (status == HF_OK && row) out->central = (uint64_t)sqlite3_column_int64(statement, 1);
     sqlite3_reset(statement);
     return status;
 }
@@ -91,7 +112,7 @@ hf_status hf_log_state_get(hf_store *store, int64_t origin_no, uint8_t lane, hf_
     out->seq = (uint64_t)sqlite3_column_int64(statement, 0);
     status = hf_column_exact(store, statement, 1, out->chain, HF_HASH_SIZE);
     sqlite3_reset(statement);
-    return status == HF_OK ? acked(store, log, &out->acked) : status;
+    return status == HF_OK ? acked(store, log, out) : status;
 }
 
 hf_status hf_log_each(hf_store *store, int64_t origin_no, hf_log_visitor visit, void *context)
@@ -233,7 +254,8 @@ hf_status hf_hole_each(hf_store *store, hf_hole_visitor visit, void *context)
                             .seq = (uint64_t)sqlite3_column_int64(statement, 1)};
         const char *text = (const char *)sqlite3_column_text(statement, 5);
         if (text) strncpy(hole.text, text, sizeof hole.text - 1);
-        status = visit(context, &hole);
+        status = hf_column_exact(store, statement, 7, hole.hash, HF_HASH_SIZE);
+        if (status == HF_OK) status = visit(context, &hole);
         if (status == HF_OK) status = hf_sql_row(store, statement, &row);
     }
     sqlite3_reset(statement);

@@ -9,7 +9,8 @@ typedef struct hf_log_state {
     uint8_t lane;
     uint64_t seq;                /* last entry held; 0: none */
     uint8_t chain[HF_HASH_SIZE]; /* of that entry, in its scope */
-    uint64_t acked;              /* highest seq any hub acknowledged; own logs only */
+    uint64_t acked;              /* highest seq any hub acknowledged */
+    uint64_t central;            /* ... and that one of them said is at the centre */
 } hf_log_state;
 typedef hf_status (*hf_log_visitor)(void *context, const hf_log_state *log);
 /* The logs of one origin, ascending by lane. */
@@ -50,18 +51,28 @@ typedef struct hf_hole {
     uint64_t pseq;
     uint32_t reason;
     bool held; /* we have the entry's body */
+    uint8_t hash[HF_HASH_SIZE];
     char text[256];
 } hf_hole;
 typedef hf_status (*hf_hole_visitor)(void *context, const hf_hole *hole);
 HF_MUST_CHECK hf_status hf_hole_each(hf_store *store, hf_hole_visitor visit, void *context);
 
-/* Signs a head over our own log as it stands at `seq` (an entry's seq we hold). HF_ERR_LIMIT: the
- * log has more scopes than a head can cover, and goes without. */
-HF_MUST_CHECK hf_status hf_head_sign(hf_store *store, uint8_t lane, uint64_t seq, hf_head *out);
+/* Signs a head over a log of our key, of this life or a former one, as it stands at `seq` (an
+ * entry's seq we hold). HF_ERR_LIMIT: it has more scopes than a head can cover, and goes without.
+ */
+HF_MUST_CHECK hf_status hf_head_sign(hf_store *store, const hf_origin_row *origin, uint8_t lane,
+                                     uint64_t seq, hf_head *out);
 /* Merkle root over a log's scopes as they stood at `seq`; leaves ascending by scope. */
 HF_MUST_CHECK hf_status hf_head_leaves(hf_store *store, int64_t origin_no, uint8_t lane,
                                        uint64_t seq, hf_head_leaf leaves[HF_LOG_SCOPES_MAX],
                                        size_t *count, uint8_t root[HF_HASH_SIZE]);
+/* The leaves that the newest accepted head of the log came with, its own chains in them: all of
+ * them, or those that a relay could show. HF_ERR_NOT_FOUND: it is not the one at `seq` any more. */
+HF_MUST_CHECK hf_status hf_head_kept_leaves(hf_store *store, const hf_head *head,
+                                            hf_head_leaf leaves[HF_LOG_SCOPES_MAX], size_t *count);
+/* The root that a leaf's path leads to; HF_ERR_PROTOCOL when the path has the wrong length. */
+HF_MUST_CHECK hf_status hf_head_leaf_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
+                                          uint8_t root[HF_HASH_SIZE]);
 /* The newest accepted head of each log whose acceptance number is above `after`, in that order; and
  * their numbers. A hub passes heads on by this. */
 typedef hf_status (*hf_head_visitor)(void *context, uint64_t number, const hf_head *head,

@@ -5,6 +5,7 @@
 #include "messages.h"
 
 #include "frame.h"
+#include "messages_end.h"
 
 #include <string.h>
 
@@ -158,7 +159,7 @@ static bool read_acked(hf_reader *reader, void *out)
 {
     hf_acked *acked = out;
     read_tuple(reader, 5);
-    acked->origin = read_own_index(reader);
+    acked->origin = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
     acked->lane = read_lane(reader);
     acked->durable = read_seq(reader);
     acked->central = read_seq(reader);
@@ -170,7 +171,7 @@ static bool read_notice(hf_reader *reader, void *out)
 {
     hf_notice *notice = out;
     read_tuple(reader, 5);
-    notice->origin = read_own_index(reader);
+    notice->origin = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
     notice->lane = read_lane(reader);
     notice->seq = read_seq(reader);
     notice->code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
@@ -216,6 +217,34 @@ static bool read_head_item(hf_reader *reader, void *out)
     return true;
 }
 
+static bool read_receipted(hf_reader *reader, void *out)
+{
+    hf_receipted *receipted = out;
+    read_tuple(reader, 3);
+    receipted->origin = read_own_index(reader);
+    receipted->lane = read_lane(reader);
+    receipted->seq = read_seq(reader);
+    return receipted->seq > 0;
+}
+
+static bool read_receipt_item(hf_reader *reader, void *out)
+{
+    hf_receipt_item *item = out;
+    hf_receipt *receipt = &item->receipt;
+    memset(item, 0, sizeof *item);
+    read_tuple(reader, 6);
+    item->origin = read_own_index(reader);
+    receipt->lane = read_lane(reader);
+    receipt->seq = read_seq(reader);
+    receipt->index = read_u32(reader);
+    receipt->count = read_u32(reader);
+    if (receipt->count > HF_RECEIPT_LOGS_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+    receipt->path_count = read_count(reader, HF_RECEIPT_PATH_MAX);
+    for (size_t i = 0; i < receipt->path_count; i++)
+        hf_read_bytes_exact(reader, receipt->path[i], HF_HASH_SIZE);
+    return receipt->index < receipt->count && receipt->seq > 0;
+}
+
 static bool read_body(hf_reader *reader, void *out)
 {
     (void)out;
@@ -243,76 +272,23 @@ static bool read_run(hf_reader *reader, void *out)
     return run->bodies.count > 0;
 }
 
-bool hf_next_claim(hf_list *list, hf_claim *out)
-{
-    return list_next(list, read_claim, out);
-}
-bool hf_next_claimed_log(hf_list *list, hf_claimed_log *out)
-{
-    return list_next(list, read_claimed_log, out);
-}
-bool hf_next_yours(hf_list *list, hf_yours *out)
-{
-    return list_next(list, read_yours, out);
-}
-bool hf_next_scope(hf_list *list, hf_scope_item *out)
-{
-    return list_next(list, read_scope_item, out);
-}
-bool hf_next_held(hf_list *list, hf_held *out)
-{
-    return list_next(list, read_held, out);
-}
-bool hf_next_acked(hf_list *list, hf_acked *out)
-{
-    return list_next(list, read_acked, out);
-}
-bool hf_next_notice(hf_list *list, hf_notice *out)
-{
-    return list_next(list, read_notice, out);
-}
-bool hf_next_head(hf_list *list, hf_head_item *out)
-{
-    return list_next(list, read_head_item, out);
-}
-bool hf_next_leaf(hf_list *list, hf_head_leaf *out)
-{
-    return list_next(list, read_leaf, out);
-}
-
-hf_bodies hf_bodies_of_push(const hf_push *push)
-{
-    hf_bodies walk = {.reader = hf_reader_open(push->bodies.items), .left = push->bodies.count};
-    walk.origin = push->origin;
-    walk.lane = push->lane;
-    return walk;
-}
-
-hf_bodies hf_bodies_of_runs(const hf_list *runs)
-{
-    return (hf_bodies){.reader = hf_reader_open(runs->items), .runs = runs->count};
-}
-
-bool hf_next_body(hf_bodies *walk)
-{
-    if (walk->left == 0 && walk->runs > 0) {
-        read_tuple(&walk->reader, 3);
-        walk->origin = read_u32(&walk->reader);
-        walk->lane = read_lane(&walk->reader);
-        walk->left = hf_read_array(&walk->reader, SIZE_MAX);
-        walk->runs--;
+/* Each list's own name for list_next. */
+#define NEXT(name, type, read)                                                                     \
+    bool name(hf_list *list, type *out)                                                            \
+    {                                                                                              \
+        return list_next(list, read, out);                                                         \
     }
-    if (walk->left == 0) return false;
-    walk->body = hf_read_item(&walk->reader);
-    walk->left--;
-    return walk->reader.status == HF_OK;
-}
-
-int hf_log_name_compare(const hf_log_name *a, const hf_log_name *b)
-{
-    int order = memcmp(a->origin.bytes, b->origin.bytes, HF_ORIGIN_SIZE);
-    return order ? order : (a->lane > b->lane) - (a->lane < b->lane);
-}
+NEXT(hf_next_claim, hf_claim, read_claim)
+NEXT(hf_next_claimed_log, hf_claimed_log, read_claimed_log)
+NEXT(hf_next_yours, hf_yours, read_yours)
+NEXT(hf_next_scope, hf_scope_item, read_scope_item)
+NEXT(hf_next_held, hf_held, read_held)
+NEXT(hf_next_acked, hf_acked, read_acked)
+NEXT(hf_next_notice, hf_notice, read_notice)
+NEXT(hf_next_head, hf_head_item, read_head_item)
+NEXT(hf_next_receipted, hf_receipted, read_receipted)
+NEXT(hf_next_receipt, hf_receipt_item, read_receipt_item)
+NEXT(hf_next_leaf, hf_head_leaf, read_leaf)
 
 /* ---- frames ---- */
 
@@ -335,6 +311,7 @@ static void read_resume(hf_reader *reader, hf_hello *hello)
 static void read_hello(hf_reader *reader, hf_message *out)
 {
     hf_hello *hello = &out->as.hello;
+    *hello = (hf_hello){.wants_receipts = false};
     hello->protocol_min = read_u32(reader);
     hello->protocol_max = read_u32(reader);
     hello->implementation = read_short_text(reader, HF_TEXT_MAX);
@@ -362,7 +339,7 @@ static void read_welcome(hf_reader *reader, hf_message *out)
     read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &welcome->yours, read_yours, &yours);
     hf_scope_item scope;
     read_list(reader, HF_SCOPES_MAX, &welcome->scopes, read_scope_item, &scope);
-    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_EXPIRED);
+    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_SNAPSHOT);
     read_tuple(reader, 2);
     welcome->window_entries = read_u32(reader);
     welcome->window_bytes = read_u32(reader);
@@ -467,10 +444,15 @@ static void read_heads(hf_reader *reader, hf_message *out)
     out->as.heads.number = read_seq(reader);
 }
 
-static void read_renew(hf_reader *reader, hf_message *out)
+static void read_receipt(hf_reader *reader, hf_message *out)
 {
-    (void)reader; /* that it came says it all */
-    (void)out;
+    hf_receipt_frame *frame = &out->as.receipt;
+    hf_receipt_item item;
+    frame->hub = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
+    hf_read_bytes_exact(reader, frame->epoch, sizeof frame->epoch);
+    frame->time_ms = hf_read_uint_max(reader, INT64_MAX);
+    hf_read_bytes_exact(reader, frame->signature, HF_SIGNATURE_SIZE);
+    read_list(reader, HF_RECEIPT_LOGS_MAX, &frame->logs, read_receipt_item, &item);
 }
 
 static void read_certificate(hf_reader *reader, hf_message *out)
@@ -481,37 +463,50 @@ static void read_certificate(hf_reader *reader, hf_message *out)
     frame->text = read_short_text(reader, HF_TEXT_MAX);
 }
 
-static void read_credit(hf_reader *reader, hf_message *out)
+static bool read_withheld(hf_reader *reader, void *out)
 {
-    out->as.credit.lane = read_lane(reader);
-    out->as.credit.entries = read_u32(reader);
-    out->as.credit.bytes = read_u32(reader);
+    uint64_t *seq = out;
+    *seq = read_seq(reader);
+    return *seq > 0;
 }
 
-static void read_ping(hf_reader *reader, hf_message *out)
+NEXT(hf_next_seq, uint64_t, read_withheld)
+
+static void read_relay(hf_reader *reader, hf_message *out)
 {
-    out->as.ping.nonce = hf_read_uint(reader);
-    out->as.ping.wall_ms = 0;
+    hf_relay *relay = &out->as.relay;
+    memset(relay, 0, sizeof *relay);
+    relay->origin = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
+    relay->lane = relay->head.lane = read_lane(reader);
+    read_list(reader, HF_FRAME_ENTRIES_MAX, &relay->bodies, read_body, NULL);
+    uint64_t seq, last = 0;
+    read_list(reader, HF_FRAME_ENTRIES_MAX, &relay->withheld, read_withheld, &seq);
+    relay->head.seq = read_seq(reader);
+    relay->head.hlc = hf_read_uint(reader);
+    hf_read_bytes_exact(reader, relay->head.root, HF_HASH_SIZE);
+    hf_read_bytes_exact(reader, relay->head.signature, HF_SIGNATURE_SIZE);
+    for (hf_list walk = relay->withheld; hf_next_seq(&walk, &seq); last = seq)
+        if (seq <= last) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+    if (relay->origin < HF_HELLO_ORIGINS_MAX || relay->bodies.count == 0)
+        hf_reader_fail(reader, HF_ERR_PROTOCOL);
 }
 
-static void read_pong(hf_reader *reader, hf_message *out)
+static void read_renew_for(hf_reader *reader, hf_message *out)
 {
-    out->as.ping.nonce = hf_read_uint(reader);
-    out->as.ping.wall_ms = hf_read_uint_max(reader, INT64_MAX);
+    hf_read_bytes_exact(reader, out->as.key_id, HF_HASH_SIZE);
 }
 
-static void read_error(hf_reader *reader, hf_message *out)
+/* HELLO's ninth item. Left out, or null: the device is sent no receipts. */
+static void read_hello_receipts(hf_reader *reader, hf_message *out)
 {
-    out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
-    out->as.farewell.text = read_short_text(reader, HF_TEXT_MAX);
-    out->as.farewell.retry_after_ms = 0;
-}
-
-static void read_bye(hf_reader *reader, hf_message *out)
-{
-    out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
-    out->as.farewell.text = (hf_bytes){NULL, 0};
-    out->as.farewell.retry_after_ms = hf_read_uint_max(reader, UINT32_MAX);
+    hf_hello *hello = &out->as.hello;
+    hf_receipted receipted;
+    hello->wants_receipts = hf_reader_kind(reader) != HF_KIND_NULL;
+    if (!hello->wants_receipts) return hf_read_null(reader);
+    read_tuple(reader, 2);
+    hf_read_bytes_exact(reader, hello->receipts_hub.bytes, HF_ORIGIN_SIZE);
+    read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &hello->receipts, read_receipted,
+              &receipted);
 }
 
 typedef struct frame_kind {
@@ -533,13 +528,23 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_FEED_ACK, 1, read_feed_ack},
     {HF_FRAME_HEAD, 6, read_head},
     {HF_FRAME_HEADS, 2, read_heads},
-    {HF_FRAME_RENEW, 0, read_renew},
+    {HF_FRAME_RENEW, 0, NULL}, /* that it came says it all */
     {HF_FRAME_CERTIFICATE, 2, read_certificate},
-    {HF_FRAME_CREDIT, 3, read_credit},
-    {HF_FRAME_PING, 1, read_ping},
-    {HF_FRAME_PONG, 2, read_pong},
-    {HF_FRAME_ERROR, 2, read_error},
-    {HF_FRAME_BYE, 2, read_bye},
+    {HF_FRAME_RELAY, 8, read_relay},
+    {HF_FRAME_RENEW_FOR, 1, read_renew_for},
+    {HF_FRAME_OFFER, 4, hf_read_offer},
+    {HF_FRAME_WANT, 2, hf_read_want},
+    {HF_FRAME_CHUNK, 3, hf_read_chunk},
+    {HF_FRAME_ASK, 1, hf_ask_read},
+    {HF_FRAME_LEASE, 1, hf_lease_read},
+    {HF_FRAME_RECEIPT, 5, read_receipt},
+    {HF_FRAME_CREDIT, 3, hf_credit_read},
+    {HF_FRAME_PING, 1, hf_ping_read},
+    {HF_FRAME_PONG, 2, hf_pong_read},
+    {HF_FRAME_PROBE, 8, hf_probe_read},
+    {HF_FRAME_PROBED, 2, hf_probed_read},
+    {HF_FRAME_ERROR, 2, hf_error_read},
+    {HF_FRAME_BYE, 2, hf_bye_read},
 };
 
 static const frame_kind *kind_of(uint64_t type)
@@ -560,10 +565,18 @@ hf_status hf_message_read(hf_bytes raw, hf_message *out)
     const frame_kind *kind = kind_of(type);
     if (!kind && type < 128) return HF_ERR_PROTOCOL;
     if (kind && items < kind->items) return HF_ERR_PROTOCOL;
-    if (kind) kind->read(&reader, out);
+    if (kind && kind->read) kind->read(&reader, out);
+    size_t known = kind ? kind->items : 0;
+    if (type == HF_FRAME_HELLO && known < items && ++known) read_hello_receipts(&reader, out);
+    if (type == HF_FRAME_HELLO && known < items && ++known) hf_capabilities_read(&reader, out);
+    out->timed =
+        kind && known < items && (kind->type == HF_FRAME_ACK || kind->type == HF_FRAME_FEED_ACK);
+    if (out->timed) {
+        out->at_ms = read_u32(&reader);
+        known++;
+    }
     /* What a later version adds is skipped, but is still checked to be the CBOR we speak. */
-    for (size_t i = kind ? kind->items : 0; i < items && reader.status == HF_OK; i++)
-        (void)hf_read_item(&reader);
+    for (size_t i = known; i < items && reader.status == HF_OK; i++) (void)hf_read_item(&reader);
     status = hf_reader_end(&reader);
     if (status == HF_OK && kind) out->type = kind->type;
     return status;

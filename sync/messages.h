@@ -6,7 +6,10 @@
 #ifndef HF_MESSAGES_H
 #define HF_MESSAGES_H
 
+#include "receipt.h"
 #include "apply.h"
+#include "outage.h"
+#include "snapshot.h"
 
 typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_NONE = 0, /* of an unknown type that may be ignored */
@@ -25,9 +28,19 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_HEADS = 15,
                              HF_FRAME_RENEW = 16,
                              HF_FRAME_CERTIFICATE = 17,
+                             HF_FRAME_RELAY = 18,
+                             HF_FRAME_RENEW_FOR = 19,
+                             HF_FRAME_OFFER = 30,
+                             HF_FRAME_WANT = 31,
+                             HF_FRAME_CHUNK = 32,
+                             HF_FRAME_ASK = 36,
+                             HF_FRAME_LEASE = 37,
+                             HF_FRAME_RECEIPT = 20,
                              HF_FRAME_CREDIT = 40,
                              HF_FRAME_PING = 50,
                              HF_FRAME_PONG = 51,
+                             HF_FRAME_PROBE = 52,
+                             HF_FRAME_PROBED = 53,
                              HF_FRAME_ERROR = 62,
                              HF_FRAME_BYE = 63
 } hf_frame_type;
@@ -37,7 +50,8 @@ typedef enum hf_resume_verdict { /* WELCOME's verdict: wire format */
                                  HF_VECTORS = 1,
                                  HF_BEHIND = 2,
                                  HF_FORKED = 3,
-                                 HF_EXPIRED = 4 /* upload and RENEW only */
+                                 HF_EXPIRED = 4, /* upload and RENEW only */
+                                 HF_SNAPSHOT = 5 /* an OFFER follows; else as HF_VECTORS */
 } hf_resume_verdict;
 
 enum {
@@ -56,6 +70,7 @@ enum {
     HF_CODE_SIGNATURE = 304,
     HF_CODE_EPOCH = 305,
     HF_CODE_BUSY = 400,
+    HF_CODE_DRILL = 401,
     HF_CODE_FULL = 402,
     HF_CODE_READ_ONLY = 403,
     HF_CODE_INTERNAL = 500,
@@ -65,7 +80,8 @@ enum {
     HF_REASON_MALFORMED = 603,
     HF_REASON_OPERATOR = 604,
     HF_REASON_CROWDED = 605,
-    HF_REASON_POISON = 606
+    HF_REASON_POISON = 606,
+    HF_REASON_REVOKED = 607
 };
 #define HF_POISON_TEXT "applying it ended the program" /* in words, for its verdict or its hole */
 
@@ -76,6 +92,12 @@ typedef struct hf_list {
     size_t count;
 } hf_list;
 
+enum { /* HELLO's capabilities, a sum */
+       HF_TAKES_SNAPSHOTS = 8,
+       HF_HAS_CHUNKS = 16,    /* was promised one, and has not loaded it */
+       HF_NEEDS_SNAPSHOT = 32 /* has state that only another can put right */
+};
+
 typedef struct hf_hello {
     uint32_t protocol_min, protocol_max;
     hf_bytes implementation; /* text */
@@ -85,6 +107,10 @@ typedef struct hf_hello {
     hf_cursor resume;
     uint64_t wall_ms;
     uint64_t heads; /* of this hub's, held up to this number */
+    bool wants_receipts;
+    hf_origin_id receipts_hub; /* whose receipts these are: */
+    hf_list receipts;          /* hf_next_receipted */
+    uint64_t capabilities;     /* 0 where HELLO ends before it */
 } hf_hello;
 typedef struct hf_claim { /* an incarnation of the device and how far it has its logs */
     uint8_t incarnation[HF_INCARNATION_SIZE];
@@ -95,7 +121,12 @@ typedef struct hf_claimed_log {
     uint64_t seq;
     uint8_t chain[HF_HASH_SIZE];
 } hf_claimed_log;
+typedef struct hf_receipted { /* a log of the device's, and how far it has a receipt */
+    uint8_t origin, lane;
+    uint64_t seq;
+} hf_receipted;
 bool hf_next_claim(hf_list *list, hf_claim *out);
+bool hf_next_receipted(hf_list *list, hf_receipted *out);
 bool hf_next_claimed_log(hf_list *list, hf_claimed_log *out);
 
 typedef struct hf_welcome {
@@ -164,6 +195,15 @@ typedef struct hf_push {
     uint8_t lane;
     hf_list bodies;
 } hf_push;
+/* From a station: what another wrote, under that author's own signed head. */
+typedef struct hf_relay {
+    uint32_t origin; /* of an ORIGIN that the station sent on this connection */
+    uint8_t lane;
+    hf_list bodies;
+    hf_list withheld; /* hf_next_seq: of these, those that do not count at the station; ascending */
+    hf_head head;     /* over the last body; head.origin is for the reader to fill in */
+} hf_relay;
+bool hf_next_seq(hf_list *list, uint64_t *out);
 typedef struct hf_feed {
     uint64_t from, to;
     uint8_t chain[16]; /* at `to` */
@@ -179,6 +219,7 @@ typedef struct hf_bodies {
     hf_bytes body;
 } hf_bodies;
 hf_bodies hf_bodies_of_push(const hf_push *push);
+hf_bodies hf_bodies_of_relay(const hf_relay *relay);
 hf_bodies hf_bodies_of_runs(const hf_list *runs);
 bool hf_next_body(hf_bodies *walk);
 
@@ -187,13 +228,14 @@ typedef struct hf_ack {
     hf_list notices; /* hf_next_notice */
 } hf_ack;
 typedef struct hf_acked {
-    uint8_t origin; /* index in HELLO */
+    uint32_t origin; /* index in HELLO; from HF_HELLO_ORIGINS_MAX on, of the client's ORIGINs */
     uint8_t lane;
     uint64_t durable, central;
     uint64_t head; /* newest head of this log taken in this session; 0: none */
 } hf_acked;
 typedef struct hf_notice {
-    uint8_t origin, lane;
+    uint32_t origin; /* as hf_acked's */
+    uint8_t lane;
     uint64_t seq;
     uint32_t code;
     hf_bytes text;
@@ -213,10 +255,53 @@ typedef struct hf_heads {
 bool hf_next_head(hf_list *list, hf_head_item *out);
 bool hf_next_leaf(hf_list *list, hf_head_leaf *out);
 
+typedef struct hf_receipt_frame { /* one signature, and what of it is the device's */
+    uint32_t hub;                 /* index of an ORIGIN: who signed */
+    uint8_t epoch[16];
+    uint64_t time_ms;
+    uint8_t signature[HF_SIGNATURE_SIZE];
+    hf_list logs; /* hf_next_receipt */
+} hf_receipt_frame;
+typedef struct hf_receipt_item {
+    uint8_t origin;     /* index in HELLO */
+    hf_receipt receipt; /* log and way alone: the rest is the frame's */
+} hf_receipt_item;
+bool hf_next_receipt(hf_list *list, hf_receipt_item *out);
+
 typedef struct hf_certificate_frame {
     hf_bytes certificate; /* DER; empty: none, and `text` says why */
     hf_bytes text;
 } hf_certificate_frame;
+
+typedef struct hf_offer { /* a snapshot of some scopes, and where the feed goes on after it */
+    uint32_t number;      /* from 1, in this session */
+    uint64_t position;
+    uint8_t chain[16];
+    hf_list scopes; /* hf_next_offered, ascending; none: there is no snapshot to be had */
+} hf_offer;
+typedef struct hf_offered_scope {
+    uint32_t scope;
+    hf_list chunks; /* hf_next_chunk: of logs, then of records */
+} hf_offered_scope;
+/* As hf_next_ functions do; a chunk's scope is the caller's to fill in. */
+bool hf_next_offered(hf_list *list, hf_offered_scope *out);
+bool hf_next_chunk(hf_list *list, hf_chunk_name *out);
+typedef struct hf_chunk_frame { /* WANT (offer and hash) and CHUNK (without offer) */
+    uint32_t offer;
+    uint8_t hash[HF_HASH_SIZE];
+    uint32_t offset;
+    hf_bytes bytes;
+} hf_chunk_frame;
+typedef struct hf_asked { /* in ASK: numbers are wanted of a series */
+    hf_bytes series;
+    uint64_t last; /* of the newest block that was leased to this incarnation; 0: none */
+} hf_asked;
+typedef struct hf_leased { /* in LEASE */
+    hf_bytes series;
+    uint64_t first, last;
+} hf_leased;
+bool hf_next_asked(hf_list *list, hf_asked *out);
+bool hf_next_leased(hf_list *list, hf_leased *out);
 
 typedef struct hf_credit {
     uint8_t lane;
@@ -225,6 +310,19 @@ typedef struct hf_credit {
 typedef struct hf_pong { /* PING too, without the time */
     uint64_t nonce, wall_ms;
 } hf_pong;
+typedef struct hf_probe_frame { /* PROBE; of PROBED its number and the hub's wall_ms */
+    uint64_t number;
+    uint64_t wall_ms;   /* the device's own clock, uncorrected */
+    uint64_t waiting;   /* entries of its own that no hub is known to hold */
+    uint64_t oldest_ms; /* when the oldest of them was written; 0: none waits */
+    uint64_t free_mib;  /* room on its disk; 0: not known */
+    uint32_t pack_version;
+    hf_list outages; /* hf_next_outage */
+    hf_list windows; /* hf_next_window: ids of planned windows that it knows of */
+} hf_probe_frame;
+bool hf_next_outage(hf_list *list, hf_outage *out); /* without seer, told, position, unit */
+bool hf_next_window(hf_list *list, uint8_t out[HF_RECORD_ID_SIZE]);
+
 typedef struct hf_farewell { /* ERROR and BYE */
     uint32_t code;
     hf_bytes text;           /* ERROR */
@@ -232,7 +330,9 @@ typedef struct hf_farewell { /* ERROR and BYE */
 } hf_farewell;
 
 typedef struct hf_message {
-    uint8_t type; /* hf_frame_type; NONE: ignore it */
+    uint8_t type;   /* hf_frame_type; NONE: ignore it */
+    bool timed;     /* ACK and FEED_ACK: it says when it was made ... */
+    uint32_t at_ms; /* ... by its sender's clock, which wraps around */
     union {
         hf_hello hello;
         hf_welcome welcome;
@@ -242,13 +342,21 @@ typedef struct hf_message {
         hf_start start;
         hf_origin_frame origin;
         hf_push push;
+        hf_relay relay;
+        uint8_t key_id[HF_HASH_SIZE]; /* RENEW_FOR */
         hf_ack ack;
         uint64_t position; /* FEED_ACK */
         hf_head_item head;
         hf_heads heads;
         hf_certificate_frame certificate;
+        hf_offer offer;
+        hf_chunk_frame chunk;
+        hf_list asked;  /* ASK: hf_next_asked */
+        hf_list leased; /* LEASE: hf_next_leased */
+        hf_receipt_frame receipt;
         hf_credit credit;
         hf_pong ping;
+        hf_probe_frame probe;
         hf_farewell farewell;
     } as;
 } hf_message;
@@ -271,6 +379,32 @@ void hf_write_acked(hf_buffer *out, const hf_acked *acked);
 void hf_write_notice(hf_buffer *out, const hf_notice *notice);
 void hf_write_head_item(hf_buffer *out, const hf_head_item *item);
 void hf_write_leaf(hf_buffer *out, const hf_head_leaf *leaf);
+void hf_write_offered_scope(hf_buffer *out, const hf_offered_scope *scope);
+void hf_write_chunk_name(hf_buffer *out, const hf_chunk_name *chunk);
+
+/* messages_snapshot.c, for messages.c and messages_write.c alone: what is behind a frame's type. */
+void hf_capabilities_read(hf_reader *reader, hf_message *out);
+void hf_read_offer(hf_reader *reader, hf_message *out);
+void hf_read_want(hf_reader *reader, hf_message *out);
+void hf_read_chunk(hf_reader *reader, hf_message *out);
+void hf_write_snapshot_frame(hf_buffer *out, const hf_message *message);
+void hf_write_asked(hf_buffer *out, const hf_asked *asked);
+void hf_write_leased(hf_buffer *out, const hf_leased *leased);
+
+/* ---- messages_lease.c: for hf_message_read and hf_message_write ---- */
+void hf_ask_read(hf_reader *reader, hf_message *out);
+void hf_lease_read(hf_reader *reader, hf_message *out);
+void hf_lease_write(hf_buffer *out, const hf_message *message);
+void hf_write_receipted(hf_buffer *out, const hf_receipted *receipted);
+void hf_write_receipt_item(hf_buffer *out, const hf_receipt_item *item);
+void hf_write_outage(hf_buffer *out, const hf_outage *outage);
+
+/* ---- messages_probe.c: for hf_message_read and hf_message_write ---- */
+void hf_ping_read(hf_reader *reader, hf_message *out);
+void hf_pong_read(hf_reader *reader, hf_message *out);
+void hf_probe_read(hf_reader *reader, hf_message *out);
+void hf_probed_read(hf_reader *reader, hf_message *out);
+void hf_probe_write(hf_buffer *out, const hf_probe_frame *probe);
 
 /* Collects bodies into runs of one log each. Zero-initialise. */
 typedef struct hf_runs {

@@ -116,9 +116,42 @@ void hf_write_leaf(hf_buffer *out, const hf_head_leaf *leaf)
     for (size_t i = 0; i < leaf->path_count; i++) hf_write_bytes(out, leaf->path[i], HF_HASH_SIZE);
 }
 
+void hf_write_receipted(hf_buffer *out, const hf_receipted *receipted)
+{
+    hf_write_array(out, 3);
+    hf_write_uint(out, receipted->origin);
+    hf_write_uint(out, receipted->lane);
+    hf_write_uint(out, receipted->seq);
+}
+
+void hf_write_receipt_item(hf_buffer *out, const hf_receipt_item *item)
+{
+    const hf_receipt *receipt = &item->receipt;
+    hf_write_array(out, 6);
+    hf_write_uint(out, item->origin);
+    hf_write_uint(out, receipt->lane);
+    hf_write_uint(out, receipt->seq);
+    hf_write_uint(out, receipt->index);
+    hf_write_uint(out, receipt->count);
+    hf_write_array(out, receipt->path_count);
+    for (size_t i = 0; i < receipt->path_count; i++)
+        hf_write_bytes(out, receipt->path[i], HF_HASH_SIZE);
+}
+
+static void write_receipt(hf_buffer *out, const hf_receipt_frame *frame)
+{
+    begin(out, HF_FRAME_RECEIPT, 6);
+    hf_write_uint(out, frame->hub);
+    hf_write_bytes(out, frame->epoch, sizeof frame->epoch);
+    hf_write_uint(out, frame->time_ms);
+    hf_write_bytes(out, frame->signature, HF_SIGNATURE_SIZE);
+    write_list(out, &frame->logs);
+}
+
 static void write_hello(hf_buffer *out, const hf_hello *hello)
 {
-    begin(out, HF_FRAME_HELLO, 9);
+    bool more = hello->wants_receipts || hello->capabilities;
+    begin(out, HF_FRAME_HELLO, hello->capabilities ? 11 : more ? 10 : 9);
     hf_write_uint(out, hello->protocol_min);
     hf_write_uint(out, hello->protocol_max);
     hf_write_text(out, (const char *)hello->implementation.data, hello->implementation.size);
@@ -136,6 +169,14 @@ static void write_hello(hf_buffer *out, const hf_hello *hello)
     }
     hf_write_uint(out, hello->wall_ms);
     hf_write_uint(out, hello->heads);
+    if (hello->wants_receipts) {
+        hf_write_array(out, 2);
+        hf_write_bytes(out, hello->receipts_hub.bytes, HF_ORIGIN_SIZE);
+        write_list(out, &hello->receipts);
+    } else if (more) {
+        hf_write_null(out);
+    }
+    if (hello->capabilities) hf_write_uint(out, hello->capabilities);
 }
 
 static void write_welcome(hf_buffer *out, const hf_welcome *welcome)
@@ -197,6 +238,19 @@ static void write_push(hf_buffer *out, const hf_push *push)
     write_list(out, &push->bodies);
 }
 
+static void write_relay(hf_buffer *out, const hf_relay *relay)
+{
+    begin(out, HF_FRAME_RELAY, 9);
+    hf_write_uint(out, relay->origin);
+    hf_write_uint(out, relay->lane);
+    write_list(out, &relay->bodies);
+    write_list(out, &relay->withheld);
+    hf_write_uint(out, relay->head.seq);
+    hf_write_uint(out, relay->head.hlc);
+    hf_write_bytes(out, relay->head.root, HF_HASH_SIZE);
+    hf_write_bytes(out, relay->head.signature, HF_SIGNATURE_SIZE);
+}
+
 static void write_feed(hf_buffer *out, const hf_feed *feed)
 {
     begin(out, HF_FRAME_FEED, 5);
@@ -232,7 +286,10 @@ static void write_short_frame(hf_buffer *out, const hf_message *message)
     const hf_farewell *farewell = &message->as.farewell;
     switch (message->type) {
     case HF_FRAME_RENEW: write_numbers(out, HF_FRAME_RENEW, NULL, 0); break;
-    case HF_FRAME_FEED_ACK: write_numbers(out, HF_FRAME_FEED_ACK, &message->as.position, 1); break;
+    case HF_FRAME_FEED_ACK:
+        write_numbers(out, HF_FRAME_FEED_ACK, (uint64_t[]){message->as.position, message->at_ms},
+                      message->timed ? 2 : 1);
+        break;
     case HF_FRAME_CREDIT:
         write_numbers(out, HF_FRAME_CREDIT,
                       (uint64_t[]){credit->lane, credit->entries, credit->bytes}, 3);
@@ -241,6 +298,10 @@ static void write_short_frame(hf_buffer *out, const hf_message *message)
     case HF_FRAME_PONG:
         write_numbers(out, HF_FRAME_PONG,
                       (uint64_t[]){message->as.ping.nonce, message->as.ping.wall_ms}, 2);
+        break;
+    case HF_FRAME_PROBED:
+        write_numbers(out, HF_FRAME_PROBED,
+                      (uint64_t[]){message->as.probe.number, message->as.probe.wall_ms}, 2);
         break;
     case HF_FRAME_BYE:
         write_numbers(out, HF_FRAME_BYE, (uint64_t[]){farewell->code, farewell->retry_after_ms}, 2);
@@ -268,10 +329,12 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
     case HF_FRAME_START: write_start(out, &message->as.start); break;
     case HF_FRAME_ORIGIN: write_origin(out, &message->as.origin); break;
     case HF_FRAME_PUSH: write_push(out, &message->as.push); break;
+    case HF_FRAME_RELAY: write_relay(out, &message->as.relay); break;
     case HF_FRAME_ACK:
-        begin(out, HF_FRAME_ACK, 3);
+        begin(out, HF_FRAME_ACK, message->timed ? 4 : 3);
         write_list(out, &message->as.ack.logs);
         write_list(out, &message->as.ack.notices);
+        if (message->timed) hf_write_uint(out, message->at_ms);
         break;
     case HF_FRAME_FEED: write_feed(out, &message->as.feed); break;
     case HF_FRAME_HEAD: write_head(out, &message->as.head); break;
@@ -280,7 +343,18 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
         write_list(out, &message->as.heads.heads);
         hf_write_uint(out, message->as.heads.number);
         break;
+    case HF_FRAME_RENEW_FOR:
+        begin(out, HF_FRAME_RENEW_FOR, 2);
+        hf_write_bytes(out, message->as.key_id, HF_HASH_SIZE);
+        break;
+    case HF_FRAME_ASK:
+    case HF_FRAME_LEASE: hf_lease_write(out, message); break;
     case HF_FRAME_CERTIFICATE: write_certificate(out, &message->as.certificate); break;
+    case HF_FRAME_OFFER:
+    case HF_FRAME_WANT:
+    case HF_FRAME_CHUNK: hf_write_snapshot_frame(out, message); break;
+    case HF_FRAME_RECEIPT: write_receipt(out, &message->as.receipt); break;
+    case HF_FRAME_PROBE: hf_probe_write(out, &message->as.probe); break;
     default: write_short_frame(out, message); break;
     }
 }

@@ -240,7 +240,71 @@ static bool looks_unknown(const char *name)
     return name[4 + strspn(name + 4, "0123456789")] == '\0';
 }
 
-/* type = [number, lane, title, name, label, fields, ...] */
+/* ---- its series of numbers ---- */
+
+static const hf_field *series_field(parser *p, const hf_type *type, hf_rule rule)
+{
+    uint32_t number = (uint32_t)hf_read_uint_max(&p->in, UINT16_MAX);
+    for (size_t i = 0; i < type->field_count; i++) {
+        const hf_field *field = &type->fields[i];
+        if (field->number != number) continue;
+        require(p, field->rule == rule && field->kind == HF_VALUE_TEXT);
+        return field;
+    }
+    refuse(p);
+    return NULL;
+}
+
+bool hf_series_format_sound(const char *format)
+{
+    const char *number = strstr(format, "{number}"), *year = strstr(format, "{yy}");
+    size_t braces = 0;
+    if (!number) return false;
+    for (const char *at = format; *at; at++) braces += *at == '{' || *at == '}';
+    for (const char *at = format; *at; at++)
+        if (*at < 0x20 || *at > 0x7e) return false;
+    if (braces != (year ? 4u : 2u)) return false;
+    char before = number > format ? number[-1] : '-', after = number[8];
+    return !(before >= '0' && before <= '9') && !(after >= '0' && after <= '9') && before != '}' &&
+           after != '{';
+}
+
+/* series = [field, aliases, name, format, block, ...] */
+static void read_series(parser *p, hf_type *type)
+{
+    size_t items = open_array(p, 5);
+    hf_series *series = take(p, 1, sizeof *series);
+    if (items == 0 || series == NULL) return;
+    series->field = series_field(p, type, HF_RULE_ONCE);
+    series->aliases = series_field(p, type, HF_RULE_SET);
+    series->name = read_name(p);
+    series->format = read_text(p, HF_SERIES_FORMAT_MAX);
+    require(p, series->format == NULL || hf_series_format_sound(series->format));
+    series->block = (uint32_t)hf_read_uint_max(&p->in, HF_SERIES_BLOCK_MAX);
+    require(p, series->block >= HF_SERIES_BLOCK_MIN);
+    skip_items(p, items - 5);
+    type->series = series;
+}
+
+/* Two series of one name would lease the same numbers twice; of one format, people could not tell
+ * them apart. */
+static void require_own_series(parser *p, const hf_type *types, size_t count)
+{
+    size_t all = 0;
+    for (size_t i = 0; i < count && p->in.status == HF_OK; i++) {
+        const hf_series *mine = types[i].series;
+        if (mine == NULL) continue;
+        require(p, ++all <= HF_SERIES_MAX);
+        for (size_t j = 0; j < i && p->in.status == HF_OK; j++) {
+            const hf_series *other = types[j].series;
+            require(p, other == NULL || (strcmp(mine->name, other->name) != 0 &&
+                                         strcmp(mine->format, other->format) != 0));
+        }
+    }
+}
+
+/* type = [number, lane, title, name, label, fields, series, ...]; the series may lack, or be null.
+ */
 static void read_type(parser *p, hf_type *type)
 {
     size_t items = open_array(p, 6);
@@ -258,7 +322,9 @@ static void read_type(parser *p, hf_type *type)
         if (type->fields[i].number == title) type->title = &type->fields[i];
     }
     require(p, title == 0 || type->title != NULL);
-    skip_items(p, items - 6);
+    bool numbered = items > 6 && hf_reader_kind(&p->in) != HF_KIND_NULL;
+    if (numbered) read_series(p, type);
+    skip_items(p, items - (numbered ? 7 : 6));
 }
 
 /* ---- the pack ---- */
@@ -279,6 +345,7 @@ static void read_pack(parser *p)
             require(p, strcmp(types[i].name, types[j].name) != 0);
         }
     }
+    require_own_series(p, types, count);
     p->pack->types = types;
     p->pack->type_count = p->in.status == HF_OK ? count : 0;
     skip_items(p, items > 3 ? items - 3 : 0);
@@ -385,6 +452,15 @@ const hf_type *hf_pack_type_named(const hf_pack *pack, hf_bytes name)
     const hf_type *types = hf_system_types(&count);
     for (size_t i = 0; i < count; i++) {
         if (is_named(types[i].name, name)) return &types[i];
+    }
+    return NULL;
+}
+
+const hf_type *hf_pack_series(const hf_pack *pack, hf_bytes name)
+{
+    for (size_t i = 0; i < pack->type_count; i++) {
+        const hf_series *series = pack->types[i].series;
+        if (series != NULL && is_named(series->name, name)) return &pack->types[i];
     }
     return NULL;
 }

@@ -44,6 +44,8 @@ enum {
     HF_TYPE_DEVICE = 3,  /* an enrolled device: key, names, scopes, standing */
     HF_TYPE_VERDICT = 4, /* a hole: opened or closed by a hub */
     HF_TYPE_CLOCK = 5,   /* a range of dots whose clock quality is lowered */
+    HF_TYPE_LEASE = 8,   /* numbers of a series, leased to an installation */
+    HF_TYPE_WINDOW = 9,  /* a planned outage */
     HF_TYPE_FIRST_PACK = 16,
     HF_FIELD_DELETED = 0, /* of every type */
     HF_SCOPE_CONTROL = 0, /* hubs only */
@@ -65,13 +67,23 @@ typedef struct hf_field {
 
 enum { HF_DISPUTED = 255 };
 
+/* How a type's records come by the number that people call them by: protocol.md 11. */
+typedef struct hf_series {
+    const char *name;        /* a-z and _; of one type only */
+    const char *format;      /* "CR/{number}/{yy}" */
+    const hf_field *field;   /* once, text: takes the number */
+    const hf_field *aliases; /* set, text: takes a provisional one, and keeps it */
+    uint32_t block;          /* numbers that a device is leased at a time */
+} hf_series;
+
 typedef struct hf_type {
     uint32_t number;
     const char *name, *label; /* name: a-z and _, also the prefix of the record's text id */
     uint8_t lane;
     const hf_field *fields; /* ascending by number */
     size_t field_count;
-    const hf_field *title; /* shown in lists; NULL when none */
+    const hf_field *title;   /* shown in lists; NULL when none */
+    const hf_series *series; /* NULL: its records get no number */
 } hf_type;
 
 typedef struct hf_pack hf_pack; /* immutable after open */
@@ -90,6 +102,12 @@ const hf_type *hf_pack_type_named(const hf_pack *pack, hf_bytes name); /* NULL: 
 const hf_field *hf_pack_field(const hf_pack *pack, uint32_t type, uint32_t number);
 const hf_field *hf_type_field_named(const hf_type *type, hf_bytes name); /* NULL: unknown */
 const char *hf_rule_name(hf_rule rule);                                  /* "last-review" */
+
+/* The type whose records take their numbers from the series; NULL: the pack has no such series. */
+const hf_type *hf_pack_series(const hf_pack *pack, hf_bytes name);
+/* "{number}" once, "{yy}" once at most, no other braces, no digit next to the number: so that no
+ * two numbers ever make the same text, whatever the year. */
+bool hf_series_format_sound(const char *format);
 
 /* Does an encoded value suit the field? HF_OK, or HF_ERR_INPUT with a sentence in `why` that says
  * what to enter. Codes not in the list are HF_ERR_INPUT here, but merge and show all the same. */

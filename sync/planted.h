@@ -14,14 +14,27 @@ typedef enum hf_planted_name {
     HF_PLANTED_FEED_ACK_BEFORE_COMMIT, /* client: says "applied" before it is on disk */
     HF_PLANTED_LANE_ORDER,             /* client: the least urgent lane goes first */
     HF_PLANTED_CREDIT_IGNORED,         /* client: sends past its window */
-    HF_PLANTED_NO_ORIGIN_CHECK,        /* hub: takes anything from anyone it knows */
-    HF_PLANTED_WITHHELD_BLOCKS,        /* hub: what follows a withheld entry waits for ever */
-    HF_PLANTED_WITHHELD_FED,           /* hub: a withheld entry is sent to others */
-    HF_PLANTED_RESYNC_FROM_ZERO,       /* hub: forgets where the client was */
-    HF_PLANTED_DROP_ENTRY,             /* hub: a pushed entry is passed over */
-    HF_PLANTED_EXPIRED_FED,            /* hub: an expired certificate's session is fed on */
-    HF_PLANTED_NEVER_RENEWED,          /* client: the expired device never asks */
+    HF_PLANTED_LANE_STARVED,           /* client: no floor: while one lane is busy, none below it */
+    HF_PLANTED_FLOOR_WITHOUT_MEASURE,  /* client: the lower lanes get as much as the most urgent */
+    HF_PLANTED_NO_PACE,                /* both: whatever the socket takes is under way */
+    HF_PLANTED_FRAMES_AS_LARGE_AS_CAN_BE, /* both: a frame's size says nothing of the link */
+    HF_PLANTED_NO_ORIGIN_CHECK,           /* hub: takes anything from anyone it knows */
+    HF_PLANTED_WITHHELD_BLOCKS,           /* hub: what follows a withheld entry waits for ever */
+    HF_PLANTED_WITHHELD_FED,              /* hub: a withheld entry is sent to others */
+    HF_PLANTED_RESYNC_FROM_ZERO,          /* hub: forgets where the client was */
+    HF_PLANTED_DROP_ENTRY,                /* hub: a pushed entry is passed over */
+    HF_PLANTED_EXPIRED_FED,               /* hub: an expired certificate's session is fed on */
+    HF_PLANTED_NEVER_RENEWED,             /* client: the expired device never asks */
+    HF_PLANTED_RECEIPT_UNCHECKED,  /* hub signs another root; client: keeps what it is told */
+    HF_PLANTED_RECEIPT_ONCE,       /* hub: one whose link went before its receipt gets none */
+    HF_PLANTED_STATION_IS_CENTRE,  /* station: what it holds it calls durable at the centre */
+    HF_PLANTED_RELAY_UNPROVED,     /* hub: relayed entries are believed without their head */
+    HF_PLANTED_RELAY_FORGETS,      /* station: what it sent up it takes for acknowledged */
+    HF_PLANTED_REVOKED_AT_STATION, /* station: lets a device in that the centre revoked */
+    HF_PLANTED_RELAY_SKIPS_FEED,   /* hub: a station is not fed a log that it ever relayed */
     /* store */
+    HF_PLANTED_RECEIPT_THINNED,   /* the receipt goes that alone covers what came before */
+    HF_PLANTED_NO_FALL_BACK,      /* what a hub lost still counts as being there */
     HF_PLANTED_GUARD_IGNORED,     /* a restored copy goes on under its old name */
     HF_PLANTED_REUSED_SEQ,        /* a new entry takes the last one's seq */
     HF_PLANTED_NO_FSYNC,          /* a commit does not wait for the disk */
@@ -36,6 +49,22 @@ typedef enum hf_planted_name {
     HF_PLANTED_HLC_INFECTED,      /* a peer's clock pulls ours as far as it likes */
     HF_PLANTED_STATE_NOT_WRITTEN, /* the log has an entry that the record does not show */
     HF_PLANTED_ENTRY_ABORTS,      /* an entry with the word POISON in it trips an assertion */
+    /* leased references */
+    HF_PLANTED_BLOCK_OUTLIVES, /* device: a new incarnation uses the old one's numbers */
+    HF_PLANTED_NUMBER_TWICE,   /* device: a number that was given is not crossed out */
+    HF_PLANTED_LEASED_AGAIN,   /* hub: the newest block is leased to the next who asks */
+    /* outages */
+    HF_PLANTED_OUTAGE_NOT_KEPT, /* hub: forgets that it was away */
+    HF_PLANTED_BEAT_ONLY_BUSY,  /* hub: gives no sign of life while nothing comes */
+    HF_PLANTED_PROBE_DROPPED,   /* hub: answers a PROBE and does not keep what it told */
+    HF_PLANTED_OUTAGE_TO_EARLY, /* edge: of what had to wait, notes only what did so at first */
+    HF_PLANTED_RECOVERY_SKIPS,  /* hub: the report leaves out what is withheld */
+    /* snapshots */
+    HF_PLANTED_SNAPSHOT_NO_HOLES,   /* client: what is withheld counts, as a snapshot has it */
+    HF_PLANTED_SNAPSHOT_NOT_ANEW,   /* client: shows what a verdict took back of a snapshot */
+    HF_PLANTED_SNAPSHOT_LATE_PLACE, /* hub: the feed goes on from where it is, not from the cut */
+    HF_PLANTED_SNAPSHOT_OWN_FORGOTTEN, /* client: own entries not in it are not folded again */
+    HF_PLANTED_SNAPSHOT_HALF,          /* client: shown with a chunk missing */
     HF_PLANTED_COUNT
 } hf_planted_name;
 

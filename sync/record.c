@@ -212,6 +212,8 @@ static hf_status load_row(hf_store *store, sqlite3_stmt *statement, bool rows, h
         int shown = sqlite3_column_int(statement, 4);
         out->deleted = shown == HF_SHOWN_DELETED;
         out->edited_deleted = shown == HF_SHOWN_EDITED_DELETED;
+        out->first = (uint64_t)sqlite3_column_int64(statement, 6);
+        out->basis = (hf_record_basis)sqlite3_column_int(statement, 7);
         if (status == HF_OK) status = read_state(store, out, hf_column_bytes(statement, 5));
     }
     sqlite3_reset(statement);
@@ -320,6 +322,7 @@ static hf_status row_write(hf_store *store, hf_record *record, hf_bytes state)
                                               : HF_SHOWN);
     sqlite3_bind_int64(statement, at++, (sqlite3_int64)store->position);
     hf_bind_bytes(statement, at++, state.data, state.size);
+    sqlite3_bind_int(statement, at++, (int)record->basis);
     if (fresh) sqlite3_bind_int64(statement, at, (sqlite3_int64)record->first);
     hf_status status = hf_sql_run(store, statement);
     if (status == HF_OK && fresh) record->no = sqlite3_last_insert_rowid(store->db);
@@ -340,5 +343,84 @@ hf_status hf_record_store(hf_store *store, hf_record *record)
         for (size_t j = 0; field->rows && j < field->cell.live_count && status == HF_OK; j++)
             status = element_write(store, record->no, field->number, &field->cell.live[j]);
     }
+    return status;
+}
+
+/* ---- as it stood ---- */
+
+static hf_status keep_base(hf_store *store, const hf_record *record)
+{
+    hf_record whole;
+    hf_status status = hf_record_load_no(store, record->no, true, &whole);
+    if (status != HF_OK) return status;
+    hf_buffer bytes = {0};
+    status = hf_chunk_of_record(store, &whole, &bytes);
+    if (status == HF_OK) hf_seal(&bytes);
+    if (status == HF_OK) status = bytes.status;
+    if (status == HF_OK) {
+        sqlite3_stmt *statement = hf_sql(store, HF_SQL_RECORD_BASE_SET);
+        sqlite3_bind_int64(statement, 1, record->no);
+        hf_bind_bytes(statement, 2, bytes.data, bytes.size);
+        status = hf_sql_run(store, statement);
+    }
+    hf_buffer_free(&bytes);
+    hf_record_clear(&whole);
+    return status;
+}
+
+hf_status hf_record_keep(hf_store *store, hf_record *record)
+{
+    hf_status status = HF_OK;
+    if (record->no == 0) return HF_OK;
+    if (store->making) status = hf_making_keep(store, record);
+    if (status != HF_OK || record->basis != HF_BASIS_STATE) return status;
+    status = keep_base(store, record);
+    if (status == HF_OK) record->basis = HF_BASIS_KEPT;
+    return status;
+}
+
+typedef struct base_reading {
+    hf_store *store;
+    hf_record *out;
+} base_reading;
+
+/* The visitor's record borrows from the row: it is copied first, and read again from the copy. */
+static hf_status take_base(void *context, hf_record *record)
+{
+    base_reading *reading = context;
+    *reading->out = *record; /* moved: the reader is left with an empty one */
+    *record = (hf_record){.no = 0};
+    (void)reading->store;
+    return HF_OK;
+}
+
+hf_status hf_record_load_base(hf_store *store, const hf_record *record, hf_record *out)
+{
+    *out = (hf_record){.no = record->no,
+                       .id = record->id,
+                       .scope = record->scope,
+                       .basis = record->basis,
+                       .first = record->first};
+    if (record->basis == HF_BASIS_NONE) return HF_OK;
+    if (record->basis == HF_BASIS_STATE) return hf_record_load_no(store, record->no, true, out);
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RECORD_BASE_GET);
+    sqlite3_bind_int64(statement, 1, record->no);
+    bool row;
+    hf_buffer blob = {0};
+    hf_bytes content;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && !row) status = hf_store_damaged(store, "a record lost what it began as");
+    if (status == HF_OK) hf_write_raw(&blob, hf_column_bytes(statement, 0));
+    if (statement) sqlite3_reset(statement);
+    if (status == HF_OK) status = blob.status;
+    if (status == HF_OK) status = hf_unseal(store, hf_buffer_bytes(&blob), &content);
+    base_reading reading = {.store = store, .out = out};
+    if (status == HF_OK) status = hf_chunk_read(store, content, take_base, &reading);
+    out->no = record->no;
+    out->basis = record->basis;
+    out->first = record->first;
+    if (out->blob.data) hf_buffer_free(&out->blob);
+    out->blob = blob; /* what its values borrow from */
+    if (status != HF_OK) hf_record_clear(out);
     return status;
 }

@@ -450,3 +450,31 @@ hf_status hf_value_parse(const hf_pack *pack, const hf_field *field, hf_bytes te
     hf_write_text(out, (const char *)text.data, text.size);
     return HF_OK;
 }
+
+/* ---- words ---- */
+
+void hf_words_time(uint64_t wall_ms, char out[HF_WORDS_SIZE])
+{
+    char text[HF_TIME_TEXT_SIZE];
+    if (wall_ms == 0) {
+        (void)snprintf(out, HF_WORDS_SIZE, "not yet");
+        return;
+    }
+    hf_time_format((int64_t)wall_ms, text);
+    (void)snprintf(out, HF_WORDS_SIZE, "%.10s %.8s UTC", text, text + 11);
+}
+
+void hf_words_lasting(uint64_t ms, char out[HF_WORDS_SIZE])
+{
+    unsigned long long seconds = (ms + 500) / 1000, minutes = (ms + 30000) / 60000;
+    if (ms < 1000)
+        (void)snprintf(out, HF_WORDS_SIZE, "%llu ms", (unsigned long long)ms);
+    else if (seconds < 120)
+        (void)snprintf(out, HF_WORDS_SIZE, "%llu s", seconds);
+    else if (minutes < 60)
+        (void)snprintf(out, HF_WORDS_SIZE, "%llu min", minutes);
+    else if (minutes < 48 * 60)
+        (void)snprintf(out, HF_WORDS_SIZE, "%llu h %llu min", minutes / 60, minutes % 60);
+    else
+        (void)snprintf(out, HF_WORDS_SIZE, "%llu days %llu h", minutes / 1440, minutes / 60 % 24);
+}

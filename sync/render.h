@@ -35,6 +35,11 @@ void hf_value_json(hf_json *json, const char *key, const hf_pack *pack, const hf
 HF_MUST_CHECK hf_status hf_value_parse(const hf_pack *pack, const hf_field *field, hf_bytes text,
                                        hf_buffer *out, char *why, size_t why_size);
 
+/* In sentences: "2019-10-08 09:00:12 UTC", "not yet" for 0; "6 h 10 min", "42 s". */
+enum { HF_WORDS_SIZE = 64 };
+void hf_words_time(uint64_t wall_ms, char out[HF_WORDS_SIZE]);
+void hf_words_lasting(uint64_t ms, char out[HF_WORDS_SIZE]);
+
 uint64_t hf_hlc_wall_ms(hf_hlc hlc); /* its upper 48 bits */
 
 #endif

@@ -7,6 +7,7 @@
 #include "control.h"
 #include "log.h"
 #include "render.h"
+#include "safe.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -56,28 +57,14 @@ const char *hf_withheld_words(uint32_t code)
     }
 }
 
-static const char *clock_words(uint8_t quality)
+const char *hf_clock_words(uint8_t quality)
 {
     static const char *const words[] = {"known wrong", "never synced", "synced within 7 days",
                                         "synced within 24 hours"};
     return quality < 4 ? words[quality] : "unknown";
 }
 
-/* Is this write known to be at the hub? What others wrote came from there. */
-static hf_status is_at_hub(hf_store *store, const hf_dot *dot, bool *at_hub)
-{
-    *at_hub = true;
-    const hf_origin_row *origin = hf_origin_by_id(store, &dot->origin);
-    if (hf_store_is_hub(store) || !origin) return HF_OK;
-    const uint8_t *own_key = hf_store_own_origin(store)->key_id;
-    if (memcmp(origin->key_id, own_key, HF_HASH_SIZE) != 0) return HF_OK;
-    hf_log_state log;
-    hf_status status = hf_log_state_get(store, origin->no, dot->lane, &log);
-    if (status == HF_OK) *at_hub = dot->seq <= log.acked;
-    return status;
-}
-
-static void json_dot(hf_json *json, const char *key, const hf_dot *dot)
+void hf_report_dot(hf_json *json, const char *key, const hf_dot *dot)
 {
     char text[HF_DOT_TEXT_SIZE];
     hf_dot_format(dot, text);
@@ -108,8 +95,8 @@ static void json_author(hf_json *json, const hf_value_view *value)
     hf_json_string(json, "actor", value->actor ? value->actor : "");
     hf_json_string(json, "device", value->device ? value->device : "");
     hf_json_time(json, "time", hf_hlc_wall_ms(value->hlc));
-    hf_json_string(json, "clock", clock_words(value->quality));
-    json_dot(json, "at", &value->dot);
+    hf_json_string(json, "clock", hf_clock_words(value->quality));
+    hf_report_dot(json, "at", &value->dot);
     if (value->reason && *value->reason) hf_json_string(json, "reason", value->reason);
 }
 
@@ -154,13 +141,13 @@ static hf_status json_values(hf_json *json, hf_store *store, const hf_record_id 
     hf_status status = HF_OK;
     hf_json_array(json, "values");
     for (size_t i = 0; i < field->value_count && status == HF_OK; i++) {
-        bool at_hub = false;
-        status = is_at_hub(store, &field->values[i].dot, &at_hub);
+        hf_place place = HF_PLACE_DEVICE;
+        status = hf_safe_place(store, &field->values[i].dot, &place);
         hf_json_object(json, NULL);
         if (field->conflict) hf_json_uint(json, "choice", choice_of(field, i));
         json_value(json, store, id, field->number, field->values[i].value);
         json_author(json, &field->values[i]);
-        hf_json_string(json, "saved", at_hub ? "hub" : "device");
+        hf_json_string(json, "saved", hf_place_name(place));
         hf_json_end(json);
     }
     hf_json_end(json);
@@ -206,7 +193,7 @@ static hf_status json_scope(hf_json *json, hf_store *store, uint32_t number)
 }
 
 /* The part that lists and single records share. */
-static hf_status json_heading(hf_json *json, hf_store *store, const hf_view *view)
+hf_status hf_report_heading(hf_json *json, hf_store *store, const hf_view *view)
 {
     hf_record_id id = hf_view_id(view);
     json_id(json, "id", store, &id);
@@ -243,25 +230,41 @@ static hf_status json_field(hf_json *json, hf_store *store, const hf_view *view,
     return status;
 }
 
-static hf_status all_at_hub(hf_store *store, const hf_view *view, bool *at_hub)
+/* A record is as safe as the least safe of what stands in it. The reference and the time are those
+ * of the newest write among these: by then all of it was there. */
+static hf_status json_safe(hf_json *json, hf_store *store, const hf_view *view)
 {
-    *at_hub = true;
+    hf_place least = HF_PLACE_HUB, place;
+    const hf_value_view *newest = NULL;
     for (size_t i = 0; i < hf_view_field_count(view); i++) {
         const hf_field_view *field = hf_view_field(view, i);
         for (size_t j = 0; j < field->value_count; j++) {
-            hf_status status = is_at_hub(store, &field->values[j].dot, at_hub);
-            if (status != HF_OK || !*at_hub) return status;
+            const hf_value_view *value = &field->values[j];
+            hf_status status = hf_safe_place(store, &value->dot, &place);
+            if (status != HF_OK) return status;
+            bool newer = !newest || place < least || (place == least && value->hlc > newest->hlc);
+            if (place <= least && newer) newest = value;
+            if (place < least) least = place;
         }
     }
-    return HF_OK;
+    hf_safe safe = {.place = least};
+    char reference[HF_REFERENCE_SIZE] = "";
+    hf_status status = newest ? hf_safe_find(store, &newest->dot, newest->hlc, &safe) : HF_OK;
+    if (status == HF_OK && newest) status = hf_reference_of(store, &newest->dot, reference);
+    if (status != HF_OK && status != HF_ERR_NOT_FOUND) return status; /* its body may be gone */
+    hf_json_string(json, "saved", hf_place_name(least));
+    char station[HF_NAME_SIZE] = "";
+    if (least == HF_PLACE_STATION) status = hf_safe_station(store, &newest->dot, station);
+    if (*station) hf_json_string(json, "station", station);
+    hf_json_time(json, "since", safe.since_ms);
+    hf_json_string(json, "reference", reference);
+    return status == HF_ERR_NOT_FOUND ? HF_OK : status;
 }
 
 hf_status hf_report_record(hf_store *store, const hf_view *view, hf_json *json)
 {
-    bool at_hub = false;
-    hf_status status = json_heading(json, store, view);
-    if (status == HF_OK) status = all_at_hub(store, view, &at_hub);
-    hf_json_string(json, "saved", at_hub ? "hub" : "device");
+    hf_status status = hf_report_heading(json, store, view);
+    if (status == HF_OK) status = json_safe(json, store, view);
     hf_json_array(json, "fields");
     for (size_t i = 0; i < hf_view_field_count(view) && status == HF_OK; i++) {
         const hf_field_view *field = hf_view_field(view, i);
@@ -285,7 +288,7 @@ static hf_status json_found(hf_json *json, hf_store *store, const hf_buffer *ite
         status = hf_store_get(store, &one.id, &view);
         if (status != HF_OK) break;
         hf_json_object(json, NULL);
-        status = json_heading(json, store, view);
+        status = hf_report_heading(json, store, view);
         for (size_t j = 0; j < hf_view_field_count(view); j++) {
             conflicts += hf_view_field(view, j)->conflict;
         }
@@ -400,6 +403,19 @@ typedef struct history_walk {
     const hf_record_id *id;
 } history_walk;
 
+static hf_status json_write_safe(hf_json *json, hf_store *store, const hf_value_view *view)
+{
+    hf_safe safe;
+    char reference[HF_REFERENCE_SIZE] = "";
+    hf_status status = hf_safe_find(store, &view->dot, view->hlc, &safe);
+    if (status == HF_OK) status = hf_reference_of(store, &view->dot, reference);
+    if (status != HF_OK) return status;
+    hf_json_string(json, "saved", hf_place_name(safe.place));
+    hf_json_time(json, "since", safe.since_ms);
+    hf_json_string(json, "reference", reference);
+    return HF_OK;
+}
+
 static hf_status on_history(void *context, const hf_history_item *item)
 {
     history_walk *walk = context;
@@ -408,6 +424,8 @@ static hf_status on_history(void *context, const hf_history_item *item)
     json_field_name(json, "field", hf_store_pack(walk->store), walk->id->type, item->field);
     json_value(json, walk->store, walk->id, item->field, item->view.value);
     json_author(json, &item->view);
+    hf_status status = json_write_safe(json, walk->store, &item->view);
+    if (status != HF_OK) return status;
     hf_json_bool(json, "live", item->live);
     hf_json_bool(json, "resolution", item->resolution);
     if (item->withheld) {
@@ -420,7 +438,7 @@ static hf_status on_history(void *context, const hf_history_item *item)
     }
     hf_json_array(json, "overwrites");
     for (size_t i = 0; i < item->overwritten_count; i++) {
-        json_dot(json, NULL, &item->overwritten[i]);
+        hf_report_dot(json, NULL, &item->overwritten[i]);
     }
     hf_json_end(json);
     hf_json_end(json);
@@ -432,7 +450,8 @@ hf_status hf_report_history(hf_store *store, const hf_record_id *id, uint32_t fi
     hf_view *view = NULL;
     hf_status status = hf_store_get(store, id, &view);
     if (status != HF_OK) return status;
-    status = json_heading(json, store, view);
+    status = hf_report_heading(json, store, view);
+    hf_json_bool(json, "complete", !hf_view_from_snapshot(view));
     hf_view_free(view);
     history_walk walk = {.store = store, .json = json, .id = id};
     hf_json_array(json, "writes");
@@ -454,7 +473,7 @@ static hf_status json_hole(hf_json *json, hf_store *store, const hf_hole *hole)
 {
     const hf_origin_row *origin = hf_origin_by_id(store, &hole->dot.origin);
     hf_json_object(json, NULL);
-    json_dot(json, "at", &hole->dot);
+    hf_report_dot(json, "at", &hole->dot);
     hf_json_string(json, "device", origin ? origin->name : "");
     hf_status status = json_scope(json, store, hole->scope);
     hf_json_uint(json, "code", hole->reason);
@@ -500,6 +519,8 @@ hf_status hf_report_verify(hf_store *store, const hf_verify_report *report, hf_j
     hf_json_uint(json, "chains", report->chains);
     hf_json_uint(json, "heads", report->heads);
     hf_json_uint(json, "heads_unproved", report->heads_unproved);
+    hf_json_uint(json, "from_snapshot", report->from_snapshot);
+    hf_json_uint(json, "receipts", report->receipts);
     hf_json_uint(json, "faults", report->faults);
     hf_json_string(json, "first_fault", report->first_fault);
     hf_json_array(json, "digests");

@@ -13,8 +13,14 @@ enum {
     HF_REPORT_LIST_MAX = 10000
 };
 
-/* id, type, scope, title, deleted, edited_while_deleted, saved, fields. */
+/* The heading, saved, since, reference, fields. */
 HF_MUST_CHECK hf_status hf_report_record(hf_store *store, const hf_view *view, hf_json *json);
+
+/* The part that all documents about a record share: id, type, scope, title, deleted,
+ * edited_while_deleted. */
+HF_MUST_CHECK hf_status hf_report_heading(hf_json *json, hf_store *store, const hf_view *view);
+void hf_report_dot(hf_json *json, const char *key, const hf_dot *dot);
+const char *hf_clock_words(uint8_t quality);
 
 typedef struct hf_report_query {
     uint32_t type;             /* 0: all but the system's */
@@ -29,9 +35,19 @@ HF_MUST_CHECK hf_status hf_report_find(hf_store *store, hf_bytes words, size_t l
                                        hf_json *json);
 /* conflicts, and total. */
 HF_MUST_CHECK hf_status hf_report_conflicts(hf_store *store, size_t limit, hf_json *json);
-/* id, type, title, writes: oldest first. `field` UINT32_MAX: all. */
+/* The heading, and writes: oldest first. `field` UINT32_MAX: all. */
 HF_MUST_CHECK hf_status hf_report_history(hf_store *store, const hf_record_id *id, uint32_t field,
                                           hf_json *json);
+/* The heading, and entries: every one that wrote the record, where it is safe and since when. With
+ * `exported`, whose bytes may be empty: file, and what it does not prove (unsigned_yet, others).
+ * `reference`: of one entry alone, "" for all. HF_ERR_NOT_FOUND: no such record, or entry of it. */
+HF_MUST_CHECK hf_status hf_report_receipt(hf_store *store, const hf_record_id *id,
+                                          const char *reference, bool exported, hf_json *json);
+/* A file that is shown to us, checked by nothing but the CA in `crypto`: a whole document as text,
+ * the caller's to free(). HF_ERR_PROTOCOL: it proves nothing, and the document says why. NULL with
+ * HF_ERR_NOMEM alone. */
+HF_MUST_CHECK hf_status hf_report_proof_text(const struct hf_crypto *crypto, hf_bytes file,
+                                             char **reply);
 /* withheld: dots that do not count, with their reasons. `own`: only those written here. */
 HF_MUST_CHECK hf_status hf_report_withheld(hf_store *store, bool own, size_t limit, hf_json *json);
 /* entries, chains, heads, heads_unproved, faults, first_fault, digests. */

@@ -17,7 +17,13 @@ CREATE INDEX vector_scope ON vector(scope);
 CREATE TABLE hole(              -- vector.c: dots stepped over; held = we have the entry's body
     log INTEGER NOT NULL, seq INTEGER NOT NULL, scope INTEGER NOT NULL, pseq INTEGER NOT NULL,
     hash BLOB NOT NULL, reason INTEGER NOT NULL, text TEXT NOT NULL,
+    chain BLOB,                 -- at this dot, if a snapshot told: what is before is not held
     PRIMARY KEY(log, seq)) WITHOUT ROWID;
+
+CREATE TABLE base(              -- snapshot_load.c: up to here state was had without its entries
+    scope INTEGER NOT NULL, log INTEGER NOT NULL, seq INTEGER NOT NULL, chain BLOB NOT NULL,
+    position INTEGER NOT NULL,  -- of our feed: what came or was opened behind it is not in it
+    PRIMARY KEY(log, scope)) WITHOUT ROWID;
 
 CREATE TABLE entry(             -- apply.c: every entry, verbatim, in the order it came
     position INTEGER PRIMARY KEY, log INTEGER NOT NULL, seq INTEGER NOT NULL,
@@ -30,10 +36,14 @@ CREATE INDEX entry_opened ON entry(opened) WHERE opened IS NOT NULL;
 CREATE TABLE record(            -- record.c: the fold of its live writes
     no INTEGER PRIMARY KEY, type INTEGER NOT NULL, id BLOB NOT NULL, scope INTEGER NOT NULL,
     deleted INTEGER NOT NULL, position INTEGER NOT NULL,
-    first INTEGER NOT NULL,     -- position of the entry that it began with
-    state BLOB NOT NULL);       -- state (sealed)
+    first INTEGER NOT NULL,     -- position of the entry that it began with; 0: not held
+    state BLOB NOT NULL,        -- state (sealed)
+    base INTEGER NOT NULL);     -- 0: folded from entries alone; 1: as a snapshot had it; 2: see below
 CREATE UNIQUE INDEX record_id ON record(type, id, scope); -- a record lives in one scope
 CREATE INDEX record_deleted ON record(type) WHERE deleted=1; -- few; counted without the others
+
+CREATE TABLE record_base(       -- record.c: what a snapshot had of a record that has changed since
+    record INTEGER PRIMARY KEY, state BLOB NOT NULL); -- a chunk of this one record (sealed)
 
 CREATE TABLE record_entry(      -- fold.c: which further entries touch a record, for history and refolding
     record INTEGER NOT NULL, position INTEGER NOT NULL,
@@ -54,6 +64,13 @@ CREATE TABLE head(              -- head.c: newest signed head of each log, with 
     seq INTEGER NOT NULL, hlc INTEGER NOT NULL, root BLOB NOT NULL, signature BLOB NOT NULL,
     leaves BLOB NOT NULL);
 
+CREATE TABLE staged(            -- snapshot_load.c: chunks of a snapshot that is not whole yet
+    hash BLOB NOT NULL UNIQUE, packed BLOB NOT NULL);
+
+CREATE TABLE relay_head(        -- relay.c: at a station, heads by which others' entries go on to its upstream
+    log INTEGER NOT NULL, seq INTEGER NOT NULL, number INTEGER NOT NULL, hlc INTEGER NOT NULL,
+    root BLOB NOT NULL, signature BLOB NOT NULL, PRIMARY KEY(log, seq)) WITHOUT ROWID;
+
 CREATE TABLE cursor(            -- apply.c: how far we are in a hub's feed
     hub BLOB PRIMARY KEY, epoch BLOB NOT NULL, position INTEGER NOT NULL, chain BLOB NOT NULL,
     scopes BLOB NOT NULL) WITHOUT ROWID;
@@ -62,7 +79,29 @@ CREATE TABLE ack(               -- apply.c: what a hub says it holds durably of 
     hub BLOB NOT NULL, log INTEGER NOT NULL, durable INTEGER NOT NULL, central INTEGER NOT NULL,
     PRIMARY KEY(hub, log)) WITHOUT ROWID;
 
-CREATE TABLE granted(           -- control.c: at an edge, the scopes that WELCOME named
+CREATE TABLE receipt(           -- receipt.c: what a hub signed of a log of ours; undone: and lost since
+    log INTEGER NOT NULL, seq INTEGER NOT NULL, hub BLOB NOT NULL, time INTEGER NOT NULL,
+    undone INTEGER NOT NULL, proof BLOB NOT NULL, -- proof (sealed, all of the row)
+    PRIMARY KEY(log, seq, hub, time)) WITHOUT ROWID;
+CREATE TABLE outage(            -- outage.c: what a node saw of being cut off; a hub's devices', too
+    seer BLOB NOT NULL, last INTEGER NOT NULL, noticed INTEGER NOT NULL, ended INTEGER NOT NULL,
+    reason INTEGER NOT NULL, quality INTEGER NOT NULL, told INTEGER NOT NULL,
+    position INTEGER NOT NULL, unit TEXT NOT NULL, logs BLOB NOT NULL,
+    PRIMARY KEY(seer, last)) WITHOUT ROWID;
+
+CREATE TABLE beat(              -- outage.c: a hub's pulse, and when its feed came how far
+    position INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
+
+CREATE TABLE told(              -- outage.c: at a hub, how each device said it was, last time
+    key_id BLOB PRIMARY KEY, at INTEGER NOT NULL, clock INTEGER NOT NULL,
+    waiting INTEGER NOT NULL, oldest INTEGER NOT NULL, free INTEGER NOT NULL,
+    synced INTEGER NOT NULL, pack INTEGER NOT NULL, implementation TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE window_known(      -- outage.c: at a hub, who has acknowledged which planned window
+    id BLOB NOT NULL, key_id BLOB NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY(id, key_id)) WITHOUT ROWID;
+
+CREATE TABLE granted(           -- grants.c: at an edge, the scopes that WELCOME named
     scope INTEGER PRIMARY KEY, may_write INTEGER NOT NULL, name TEXT NOT NULL);
 
 CREATE TABLE device(            -- control.c: fold of the _device records, by key
@@ -80,6 +119,27 @@ CREATE TABLE clock_cap(         -- control.c: fold of the _clock records
 
 CREATE TABLE import_row(        -- edge/import.c: rows already taken, so a second run makes nothing
     digest BLOB PRIMARY KEY) WITHOUT ROWID;
+
+CREATE TABLE lease(             -- lease.c: fold of the _lease records: numbers that were leased, to whom
+    id BLOB PRIMARY KEY, series TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    holder BLOB NOT NULL, key_id BLOB NOT NULL, granted INTEGER NOT NULL,
+    hub INTEGER NOT NULL) WITHOUT ROWID; -- origin.no of the hub that leased them
+CREATE INDEX lease_series ON lease(series, last);
+CREATE INDEX lease_key ON lease(key_id, series, first);
+
+CREATE TABLE block(             -- reference.c: at a device, the numbers that are leased to it
+    origin INTEGER NOT NULL,    -- origin.no of the incarnation that they are leased to
+    series TEXT NOT NULL, first INTEGER NOT NULL, unused INTEGER NOT NULL,
+    state BLOB NOT NULL,        -- [origin, series, first, last, next] (sealed)
+    PRIMARY KEY(origin, series, first)) WITHOUT ROWID;
+
+CREATE TABLE reference(         -- reference.c: at a hub, the numbers that records bear or once bore
+    series TEXT NOT NULL, number INTEGER NOT NULL, record INTEGER NOT NULL,
+    PRIMARY KEY(series, number, record)) WITHOUT ROWID;
+
+CREATE TABLE provisional(       -- reference.c: records that still lack their number, by who is to give it
+    record INTEGER NOT NULL, tag TEXT NOT NULL, PRIMARY KEY(record, tag)) WITHOUT ROWID;
+CREATE INDEX provisional_tag ON provisional(tag, record);
 
 CREATE TABLE word(              -- find.c: derived; built behind the write
     word TEXT NOT NULL, record INTEGER NOT NULL, PRIMARY KEY(word, record)) WITHOUT ROWID;

@@ -104,9 +104,15 @@ static bool is_in_turn(const hf_session *session, uint8_t type)
     case HF_FRAME_VECTOR:
     case HF_FRAME_START:
     case HF_FRAME_PUSH:
+    case HF_FRAME_RELAY:
+    case HF_FRAME_RENEW_FOR:
     case HF_FRAME_FEED_ACK:
     case HF_FRAME_HEAD:
+    case HF_FRAME_WANT:
+    case HF_FRAME_ASK:
+    case HF_FRAME_PROBE:
     case HF_FRAME_RENEW: return session->side == HF_SIDE_HUB && open;
+    case HF_FRAME_ORIGIN: return open; /* a station names authors, too */
     default: return session->side == HF_SIDE_CLIENT && open;
     }
 }
@@ -167,6 +173,8 @@ static hf_status parse_bodies(hf_bodies walk)
 static hf_status parse_entries(const hf_message *message)
 {
     if (message->type == HF_FRAME_PUSH) return parse_bodies(hf_bodies_of_push(&message->as.push));
+    if (message->type == HF_FRAME_RELAY)
+        return parse_bodies(hf_bodies_of_relay(&message->as.relay));
     if (message->type == HF_FRAME_FEED || message->type == HF_FRAME_ENTRIES)
         return parse_bodies(hf_bodies_of_runs(&message->as.feed.runs));
     return HF_OK;

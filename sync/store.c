@@ -37,11 +37,15 @@ const char *hf_store_problem(const hf_store *store)
     return store->problem;
 }
 
-/* The first damage found is the one told of: what comes after may follow from it. */
+/* The first damage found is the one told of: what comes after may follow from it. SQLite quotes
+ * what it read, which may be anything now: a byte that is no letter is a question mark. */
 hf_status hf_store_damaged(hf_store *store, const char *what)
 {
     if (!store->damaged) (void)snprintf(store->damage, sizeof store->damage, "%s", what);
-    for (char *end; (end = strchr(store->damage, '\n')) != NULL;) *end = ' ';
+    for (char *at = store->damage; *at; at++) {
+        if (*at == '\n') *at = ' ';
+        if (*at < 0x20 || *at > 0x7e) *at = '?';
+    }
     store->damaged = true;
     return hf_store_say(store, HF_ERR_CORRUPT,
                         "The store %s is damaged: %s. Nothing more is written to it. What a hub "
@@ -49,7 +53,7 @@ hf_status hf_store_damaged(hf_store *store, const char *what)
                         store->path, store->damage);
 }
 
-hf_status hf_store_fault(hf_store *store, int code)
+static hf_status fault_told(hf_store *store, int code)
 {
     switch (code & 0xff) {
     case SQLITE_NOMEM:
@@ -79,6 +83,17 @@ hf_status hf_store_fault(hf_store *store, int code)
                             "before is safe; try again.",
                             store->db ? sqlite3_errmsg(store->db) : "no database");
     }
+}
+
+/* After an error SQLite answers nothing else until no statement is in the middle of its rows any
+ * more; one whose row was lent (hf_entry_by_dot) would keep a hub from reading for good. A batch
+ * ends by resetting all of them, in either way. */
+hf_status hf_store_fault(hf_store *store, int code)
+{
+    hf_status status = fault_told(store, code);
+    if (!store->batch)
+        for (size_t i = 0; i < HF_SQL_COUNT; i++) sqlite3_reset(store->statements[i]);
+    return status;
 }
 
 void hf_store_undo(hf_store *store)

@@ -50,8 +50,15 @@ void hf_origin_make_id(const hf_crypto *crypto, const uint8_t key_id[HF_HASH_SIZ
  * more of our log than we do, or another branch (protocol.md 4). */
 HF_MUST_CHECK hf_status hf_store_new_incarnation(hf_store *store);
 
+/* The entries that wrote a record, oldest first. HF_ERR_NOT_FOUND. */
+HF_MUST_CHECK hf_status hf_store_story(hf_store *store, const hf_record_id *id,
+                                       hf_entry_visitor visit, void *context);
+
 /* Small named values, in the store: clock anchor, hub name and the like. Empty when absent. */
 HF_MUST_CHECK hf_status hf_meta_get(hf_store *store, const char *key, hf_buffer *out);
 HF_MUST_CHECK hf_status hf_meta_set(hf_store *store, const char *key, hf_bytes value);
+
+/* Of `out` own_entries, waiting and oldest_waiting_ms alone: few rows, so with every probe. */
+HF_MUST_CHECK hf_status hf_store_waiting(hf_store *store, hf_standing *out);
 
 #endif

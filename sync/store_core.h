@@ -10,6 +10,7 @@
 #include "log.h"
 #include "merge.h"
 #include "planted.h"
+#include "snapshot.h"
 #include "store.h"
 
 #include <sqlite3.h>
@@ -61,6 +62,7 @@ struct hf_store {
     const hf_crypto *crypto;
     char *path, *vfs;
     bool is_hub, read_only;
+    bool relays;      /* a station: heads are kept until its upstream has what they cover */
     bool damaged;     /* bytes on disk are wrong: reads go on, writes are refused */
     char damage[128]; /* which */
     bool undo_due;    /* a transaction failed and could not be rolled back yet: before all else */
@@ -84,12 +86,15 @@ struct hf_store {
     uint64_t crowded[HF_CROWDED_SLOTS];
     hf_batch *batch; /* the open one, or NULL */
     hf_txn *txn;
-    uint32_t may_write;             /* a scope found to be open to this device; 0: none yet */
-    bool clock_caps;                /* clock_cap has rows: qualities must be looked up */
-    bool pack_changed;              /* a newer one may be held: to be looked for after a commit */
-    uint64_t head_number;           /* last acceptance number given to a head */
-    struct hf_head_base *head_base; /* head.c: where the last head was worked out; may be NULL */
-    bool found_all;                 /* find.c: the last question was put to every record */
+    uint32_t may_write;               /* a scope found to be open to this device; 0: none yet */
+    bool clock_caps;                  /* clock_cap has rows: qualities must be looked up */
+    bool rejoining;                   /* what is held is folded again on top of a new snapshot */
+    uint64_t references_moved;        /* rises when a block or the pack changes, or who we are */
+    bool pack_changed;                /* a newer one may be held: to be looked for after a commit */
+    uint64_t head_number;             /* last acceptance number given to a head */
+    bool found_all;                   /* find.c: the last question was put to every record */
+    struct hf_head_bases *head_bases; /* head.c: where heads were worked out last; may be NULL */
+    struct hf_making *making;         /* snapshot.c: a snapshot being made; or NULL */
     char problem[512];
 };
 
@@ -180,6 +185,9 @@ HF_MUST_CHECK hf_status hf_hole_next(hf_store *store, int64_t log, uint32_t scop
 /* The only way a vector moves: from the entry's predecessor, which the caller has checked. */
 HF_MUST_CHECK hf_status hf_vector_advance(hf_store *store, int64_t log, uint32_t scope,
                                           uint64_t seq, const uint8_t hash[HF_HASH_SIZE]);
+/* The chain at a hole, where a snapshot told it; *known false: it did not. */
+HF_MUST_CHECK hf_status hf_hole_chain(hf_store *store, int64_t log, uint64_t seq,
+                                      uint8_t chain[HF_HASH_SIZE], bool *known);
 typedef struct hf_hole_row {
     int64_t log;
     uint64_t seq, pseq;
@@ -202,12 +210,18 @@ typedef struct hf_record_field {
     bool rows;    /* its elements are rows of `element`; the cell has only pending... */
     bool loaded;  /* ...until they are read into it */
 } hf_record_field;
+typedef enum hf_record_basis { /* what a record is folded from, beside the entries that are held */
+                               HF_BASIS_NONE = 0,
+                               HF_BASIS_STATE = 1, /* it is as a snapshot had it */
+                               HF_BASIS_KEPT = 2   /* it has changed since: `record_base` has it */
+} hf_record_basis;
 typedef struct hf_record { /* a record being folded */
     int64_t no;            /* 0: not yet stored */
     hf_record_id id;
     uint32_t scope;
     bool deleted, edited_deleted;
-    uint64_t first;          /* position of the entry that began it; read when it is first stored */
+    uint64_t first; /* position of the entry that began it; 0: a snapshot did */
+    hf_record_basis basis;
     hf_record_field *fields; /* ascending by number */
     size_t field_count, field_capacity;
     hf_buffer blob; /* the state as stored: what the cells' values borrow from */
@@ -227,6 +241,12 @@ HF_MUST_CHECK hf_status hf_element_delete(hf_store *store, int64_t record, uint3
                                           const hf_cite *cite, bool *was_live);
 HF_MUST_CHECK hf_status hf_record_load_no(hf_store *store, int64_t no, bool rows, hf_record *out);
 void hf_record_clear(hf_record *record);
+/* Before a stored record changes: whoever needs it as it stood (a rebuild, a snapshot being made)
+ * has it kept. Only `no`, `id`, `scope` and `basis` of it are looked at. */
+HF_MUST_CHECK hf_status hf_record_keep(hf_store *store, hf_record *record);
+/* The record as a snapshot had it, without what came since; `out` is empty where none had it. */
+HF_MUST_CHECK hf_status hf_record_load_base(hf_store *store, const hf_record *record,
+                                            hf_record *out);
 HF_MUST_CHECK hf_status hf_record_field_at(hf_record *record, uint32_t number,
                                            hf_record_field **out); /* finds or adds */
 /* Reads a field's element rows into its cell, once. */
@@ -241,6 +261,12 @@ HF_MUST_CHECK hf_status hf_record_fold(hf_store *store, hf_part *part, const hf_
                                        const uint8_t hash[HF_HASH_SIZE], uint64_t position);
 /* Remembers the record if it is at one of its limits: hf_entry_crowds then looks. */
 void hf_record_note_crowded(hf_store *store, const hf_record *record);
+/* What the live writes add up to, and the row: of a record that a snapshot brought. */
+HF_MUST_CHECK hf_status hf_record_settle(hf_store *store, hf_record *record, bool anew);
+/* Lowers the quality of live writes by clocks that are known to have been wrong. */
+HF_MUST_CHECK hf_status hf_record_cap(hf_store *store, hf_record *record);
+/* Drops citations of what is seen and was not overwritten by them: they can do nothing. */
+HF_MUST_CHECK hf_status hf_record_drop_seen(hf_store *store, hf_record *record);
 /* Folds a record anew from its entries: after a verdict. */
 HF_MUST_CHECK hf_status hf_record_refold(hf_store *store, int64_t no);
 /* Brings the conflict table up to date with the pack, if it was made under another one. */
@@ -306,10 +332,7 @@ HF_MUST_CHECK hf_status hf_log_chain_through(hf_store *store, int64_t log, uint6
                                              uint8_t out[HF_HASH_SIZE]);
 
 /* ---- head.c ---- */
-/* The root that a leaf's path leads to; HF_ERR_PROTOCOL when the path has the wrong length. */
-HF_MUST_CHECK hf_status hf_head_leaf_root(const hf_crypto *crypto, const hf_head_leaf *leaf,
-                                          uint8_t root[HF_HASH_SIZE]);
-typedef struct hf_head_base hf_head_base;
+typedef struct hf_head_bases hf_head_bases;
 void hf_head_forget(hf_store *store); /* after a rollback, and at close */
 /* Is the signature by the origin's certified key? HF_ERR_NOT_FOUND: its certificate is not known.
  */
@@ -320,9 +343,70 @@ HF_MUST_CHECK hf_status hf_head_read_leaves(hf_bytes bytes, hf_head_leaf leaves[
  * from the statement. HF_ERR_CORRUPT: it is not as it was stored. */
 HF_MUST_CHECK hf_status hf_head_row_leaves(hf_store *store, sqlite3_stmt *row, hf_bytes *out);
 
+/* ---- chunk.c: records as a snapshot has them, protocol.md 4 ---- */
+typedef struct hf_chunk_log {
+    int64_t log; /* 0: the slot is free */
+    uint32_t index;
+    uint64_t seq; /* of the last dot of it that was written */
+} hf_chunk_log;
+typedef struct hf_chunk_column { /* the values of one field, one after the other */
+    uint32_t type, field;
+    hf_buffer values;
+} hf_chunk_column;
+typedef struct hf_chunk { /* being written; zero-initialise */
+    uint32_t scope;
+    hf_buffer logs, ids, prefixes, records;
+    hf_chunk_column *columns; /* ascending; those of former chunks stay, empty */
+    size_t column_count, column_capacity, column_at, values_size;
+    size_t log_count, record_count, size;
+    hf_chunk_log *table; /* open addressing, by log */
+    size_t table_size;   /* a power of two, or 0 */
+    hf_hlc hlc;          /* of the last dot that was written */
+    hf_buffer dots, fields;
+} hf_chunk;
+typedef struct hf_chunk_place { /* how far a record is written: the next live write */
+    size_t field, live;
+    bool done;
+} hf_chunk_place;
+/* Adds what comes after `place`, until the chunk has `size` bytes: at least one write of it. The
+ * record was loaded with its rows, and knows of no citation that is seen. */
+HF_MUST_CHECK hf_status hf_chunk_add(hf_store *store, hf_chunk *chunk, const hf_record *record,
+                                     size_t size, hf_chunk_place *place);
+void hf_chunk_end(hf_chunk *chunk, hf_buffer *raw); /* writes it, and is empty again */
+void hf_chunk_free(hf_chunk *chunk);
+HF_MUST_CHECK hf_status hf_chunk_of_record(hf_store *store, const hf_record *record,
+                                           hf_buffer *raw);
+/* Visits each record, or part of one, as it stands in the chunk; a visitor may take it over by
+ * leaving a zeroed one. Values borrow from `raw`. HF_ERR_PROTOCOL, HF_ERR_LIMIT: it is no chunk. */
+typedef hf_status (*hf_chunk_visitor)(void *context, hf_record *record);
+HF_MUST_CHECK hf_status hf_chunk_read(hf_store *store, hf_bytes raw, hf_chunk_visitor visit,
+                                      void *context);
+
+/* ---- snapshot.c ---- */
+/* Does the snapshot being made still need this record as it stands? And: here it is. */
+HF_MUST_CHECK hf_status hf_making_keep(hf_store *store, const hf_record *record);
+
+/* ---- snapshot_load.c ---- */
+/* Was this entry part of the state that a snapshot brought? `position`: of its row; 0: none. */
+HF_MUST_CHECK hf_status hf_in_base(hf_store *store, uint32_t scope, int64_t log, uint64_t seq,
+                                   bool *in);
+/* Folds every record anew that a snapshot brought: their writes' quality changed. */
+HF_MUST_CHECK hf_status hf_record_refold_based(hf_store *store);
+/* A verdict takes back what is part of it: the store waits for another snapshot. */
+HF_MUST_CHECK hf_status hf_snapshot_outdate(hf_store *store);
+/* ---- reference.c ---- */
+/* The record is stored: brings the tables of who bears which number up to date with it. `anew`: it
+ * was folded from nothing, and may have lost what it had. */
+HF_MUST_CHECK hf_status hf_reference_settle(hf_store *store, hf_record *record, bool anew);
+/* For check.c: is the block's row (state, origin, series, first) what was stored? */
+HF_MUST_CHECK hf_status hf_block_check(hf_store *store, sqlite3_stmt *row, void *context);
+/* For verify: do these tables say of the record what it holds? */
+HF_MUST_CHECK hf_status hf_reference_matches(hf_store *store, hf_record *record, bool *matches);
+
 /* ---- control.c ---- */
-/* A record of a system type changed in the open batch: brings its table up to date. */
-HF_MUST_CHECK hf_status hf_control_fold(hf_store *store, const hf_record_id *id);
+/* A record of a system type changed in the open batch: brings its table up to date. `loaded`: it
+ * came in a snapshot, which has in it already what it says of other entries. */
+HF_MUST_CHECK hf_status hf_control_fold(hf_store *store, const hf_record_id *id, bool loaded);
 HF_MUST_CHECK hf_status hf_pack_load(hf_store *store); /* newest `_pack` held becomes the pack */
 HF_MUST_CHECK hf_status hf_may_write(hf_store *store, uint32_t scope, bool *may);
 HF_MUST_CHECK hf_status hf_clock_caps_load(hf_store *store); /* at open */

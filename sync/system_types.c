@@ -45,6 +45,7 @@ static const hf_field DEVICE_FIELDS[] = {
     FIELD(HF_DEVICE_CERTIFICATE, "certificate", "Certificate", LAST, BYTES),
     FIELD(HF_DEVICE_HOME, "home", "Own scope", ONCE, INT),
     FIELD(HF_DEVICE_IS_HUB, "is_hub", "Hub", ONCE, BOOL),
+    FIELD(HF_DEVICE_ADDRESSES, "addresses", "Addresses", SET, TEXT),
 };
 
 static const hf_field VERDICT_FIELDS[] = {
@@ -56,6 +57,36 @@ static const hf_field VERDICT_FIELDS[] = {
 static const hf_field CLOCK_FIELDS[] = {
     FIELD(HF_CLOCK_RANGE, "range", "Entries", ONCE, ANY),
     FIELD(HF_CLOCK_QUALITY, "quality", "Clock quality", MIN, INT),
+};
+
+static const hf_field LEASE_FIELDS[] = {
+    FIELD(HF_LEASE_SERIES, "series", "Series", ONCE, TEXT),
+    FIELD(HF_LEASE_RANGE, "range", "Numbers", ONCE, ANY),
+    FIELD(HF_LEASE_HOLDER, "holder", "Holder", ONCE, BYTES),
+    FIELD(HF_LEASE_KEY_ID, "key_id", "Its key", ONCE, BYTES),
+    FIELD(HF_LEASE_GRANTED, "granted", "Leased at", ONCE, TIME),
+};
+
+static const char *const PLANNED[] = {"planned", "called_off"};
+static const hf_bytes PLANNED_VALUES[] = {
+    {(const uint8_t *)"\147planned", 8},
+    {(const uint8_t *)"\152called_off", 11},
+};
+
+static const hf_field WINDOW_FIELDS[] = {
+    FIELD(HF_WINDOW_FROM, "from", "From", ONCE, TIME),
+    FIELD(HF_WINDOW_UNTIL, "until", "Until", ONCE, TIME),
+    FIELD(HF_WINDOW_WHY, "why", "Why", LAST, TEXT),
+    {.number = HF_WINDOW_STANDING,
+     .name = "standing",
+     .label = "Standing",
+     .rule = HF_RULE_STATE,
+     .kind = HF_VALUE_CODE,
+     .codes = PLANNED,
+     .code_count = 2,
+     .join = STANDING_JOIN,
+     .moves = STANDING_MOVES,
+     .code_values = PLANNED_VALUES},
 };
 
 #define TYPE(type_number, type_name, type_label, table, type_title)                                \
@@ -71,6 +102,8 @@ static const hf_type SYSTEM_TYPES[] = {
     TYPE(HF_TYPE_DEVICE, "_device", "Device", DEVICE_FIELDS, &DEVICE_FIELDS[1]),
     TYPE(HF_TYPE_VERDICT, "_verdict", "Verdict", VERDICT_FIELDS, &VERDICT_FIELDS[2]),
     TYPE(HF_TYPE_CLOCK, "_clock", "Clock quality", CLOCK_FIELDS, NULL),
+    TYPE(HF_TYPE_LEASE, "_lease", "Leased numbers", LEASE_FIELDS, &LEASE_FIELDS[0]),
+    TYPE(HF_TYPE_WINDOW, "_window", "Planned outage", WINDOW_FIELDS, &WINDOW_FIELDS[2]),
 };
 
 const hf_type *hf_system_types(size_t *count)

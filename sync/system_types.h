@@ -26,8 +26,9 @@ enum {
     HF_DEVICE_SCOPES = 6,   /* numbers */
     HF_DEVICE_STANDING = 7, /* "active" -> "revoked" */
     HF_DEVICE_CERTIFICATE = 8,
-    HF_DEVICE_HOME = 9, /* number of the device's own scope */
-    HF_DEVICE_IS_HUB = 10
+    HF_DEVICE_HOME = 9,      /* number of the device's own scope */
+    HF_DEVICE_IS_HUB = 10,   /* it is a station */
+    HF_DEVICE_ADDRESSES = 11 /* "host:port": where devices reach it */
 };
 
 /* HF_TYPE_VERDICT */
@@ -41,6 +42,23 @@ enum {
 enum {
     HF_CLOCK_RANGE = 1, /* [origin, lane, from seq, to seq] */
     HF_CLOCK_QUALITY = 2
+};
+
+/* HF_TYPE_LEASE */
+enum {
+    HF_LEASE_SERIES = 1,
+    HF_LEASE_RANGE = 2,  /* [first, last] */
+    HF_LEASE_HOLDER = 3, /* bytes: the origin that may use them */
+    HF_LEASE_KEY_ID = 4, /* bytes: its key */
+    HF_LEASE_GRANTED = 5 /* Unix ms */
+};
+
+/* HF_TYPE_WINDOW: a planned outage, announced to every device */
+enum {
+    HF_WINDOW_FROM = 1, /* Unix ms */
+    HF_WINDOW_UNTIL = 2,
+    HF_WINDOW_WHY = 3,
+    HF_WINDOW_STANDING = 4 /* "planned" -> "called_off" */
 };
 
 /* Ascending by number. */

@@ -5,6 +5,8 @@
  * on: a person who is told that one record of a hundred thousand is wrong can use the others. */
 #include "verify.h"
 
+#include "receipt.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,9 @@ typedef struct scope_chain { /* one scope of the log being walked, as its bodies
     uint32_t scope;
     uint64_t seq;
     uint8_t chain[HF_HASH_SIZE];
+    uint64_t base_seq; /* a snapshot stands for the log up to here; 0: none does */
+    uint8_t base_chain[HF_HASH_SIZE];
+    bool past_base;
     bool compared; /* with its row in `vector` */
 } scope_chain;
 
@@ -166,6 +171,38 @@ static hf_status chain_of(verifying *verify, uint32_t scope, scope_chain **out)
     return HF_OK;
 }
 
+/* Of what a snapshot stands for some entries may be held all the same, our own above all; they are
+ * checked as far as they hang together, and from its end on all of them must. */
+static void past_base(verifying *verify, scope_chain *at, int64_t log, uint64_t seq)
+{
+    char place[PLACE_SIZE];
+    if (at->past_base || !at->base_seq || seq <= at->base_seq) return;
+    if (at->seq == at->base_seq && memcmp(at->chain, at->base_chain, HF_HASH_SIZE) != 0)
+        hf_verify_fault(verify->report, "The snapshot ends at another entry than %s.",
+                        place_of(verify->store, log, at->seq, place));
+    at->past_base = true;
+    at->seq = at->base_seq;
+    memcpy(at->chain, at->base_chain, HF_HASH_SIZE);
+}
+
+static hf_status read_bases(verifying *verify, int64_t log)
+{
+    sqlite3_stmt *statement = hf_sql(verify->store, HF_SQL_R_BASES);
+    sqlite3_bind_int64(statement, 1, log);
+    bool row;
+    hf_status status = hf_sql_row(verify->store, statement, &row);
+    while (status == HF_OK && row) {
+        scope_chain *at;
+        status = chain_of(verify, (uint32_t)sqlite3_column_int64(statement, 0), &at);
+        if (status != HF_OK) break;
+        at->base_seq = (uint64_t)sqlite3_column_int64(statement, 1);
+        status = hf_column_exact(verify->store, statement, 2, at->base_chain, HF_HASH_SIZE);
+        if (status == HF_OK) status = hf_sql_row(verify->store, statement, &row);
+    }
+    if (statement) sqlite3_reset(statement);
+    return hf_verify_excuse(verify->store, verify->report, status);
+}
+
 /* A row of (seq, scope, body, chain, hole's hash, hole's pseq): an entry, a hole, or both. */
 static hf_status check_link(verifying *verify, sqlite3_stmt *statement, int64_t log,
                             scope_chain *at)
@@ -182,14 +219,15 @@ static hf_status check_link(verifying *verify, sqlite3_stmt *statement, int64_t 
     if (status == HF_OK) status = hf_entry_parse(body, &entry);
     if (status == HF_OK)
         status = hf_entry_hash(store->crypto, &origin->id, (uint8_t)(log % 8), &entry, hash);
-    if (status == HF_OK && entry.pseq != at->seq)
+    bool alone = seq <= at->base_seq && status == HF_OK && entry.pseq != at->seq;
+    if (status == HF_OK && entry.pseq != at->seq && !alone)
         hf_verify_fault(verify->report, "%s does not continue what stands before it.",
                         place_of(store, log, seq, place));
     if (status == HF_OK && hole.size && !hf_bytes_equal(hole, (hf_bytes){hash, sizeof hash}))
         hf_verify_fault(verify->report, "%s is not the entry that was withheld there.",
                         place_of(store, log, seq, place));
     if (status == HF_OK) hf_chain_next(store->crypto, at->chain, hash);
-    if (status == HF_OK && !hf_bytes_equal(stored, (hf_bytes){at->chain, HF_HASH_SIZE}))
+    if (status == HF_OK && !alone && !hf_bytes_equal(stored, (hf_bytes){at->chain, HF_HASH_SIZE}))
         hf_verify_fault(verify->report, "The chain breaks at %s.",
                         place_of(store, log, seq, place));
     at->seq = seq;
@@ -202,6 +240,7 @@ static hf_status check_log_row(verifying *verify, sqlite3_stmt *statement, int64
     scope_chain *at;
     hf_status status = chain_of(verify, (uint32_t)sqlite3_column_int64(statement, 1), &at);
     if (status != HF_OK) return status;
+    past_base(verify, at, log, (uint64_t)sqlite3_column_int64(statement, 0));
     bool held = sqlite3_column_type(statement, 2) != SQLITE_NULL;
     if (held) return check_link(verify, statement, log, at);
     /* A hole that lies beyond a gap is stepped over when the gap is filled, not before. */
@@ -251,6 +290,7 @@ static hf_status check_vectors(verifying *verify, int64_t log)
         status = chain_of(verify, (uint32_t)sqlite3_column_int64(statement, 0), &at);
         if (status != HF_OK) break;
         uint64_t seq = (uint64_t)sqlite3_column_int64(statement, 1);
+        past_base(verify, at, log, UINT64_MAX);
         hf_bytes chain = {at->chain, HF_HASH_SIZE};
         if (seq != at->seq || !hf_bytes_equal(hf_column_bytes(statement, 2), chain))
             hf_verify_fault(
@@ -353,14 +393,43 @@ static hf_status check_logs(verifying *verify)
         if (statement) sqlite3_reset(statement);
         if (!more) return status;
         verify->chain_count = 0;
-        status = check_links(verify, log, &tail);
+        status = read_bases(verify, log);
+        if (status == HF_OK) status = check_links(verify, log, &tail);
         if (status == HF_OK) status = check_vectors(verify, log);
         if (status == HF_OK) status = check_head(verify, log, tail);
         if (status != HF_OK) return status;
     }
 }
 
+/* ---- receipts ---- */
+
+static hf_status check_receipt(void *context, const hf_receipt *receipt)
+{
+    char place[PLACE_SIZE];
+    verifying *verify = context;
+    hf_store *store = verify->store;
+    const hf_origin_row *origin = hf_origin_by_id(store, &receipt->origin);
+    hf_status status = hf_receipt_check(store, receipt);
+    verify->report->receipts++;
+    if (status == HF_ERR_PROTOCOL || status == HF_ERR_NOT_FOUND) {
+        hf_verify_fault(verify->report, "The receipt at %s is not what a hub signed for.",
+                        place_of(store, hf_log_no(origin->no, receipt->lane), receipt->seq, place));
+        status = HF_OK;
+    }
+    return hf_verify_excuse(store, verify->report, status);
+}
+
 /* ---- all of it ---- */
+
+static hf_status count_based(hf_store *store, uint64_t *out)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_BASED_COUNT);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && row) *out = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
 
 hf_status hf_store_verify(hf_store *store, hf_verify_report *out)
 {
@@ -369,6 +438,9 @@ hf_status hf_store_verify(hf_store *store, hf_verify_report *out)
     verifying verify = {.store = store, .report = out};
     hf_status status = check_feed(&verify);
     if (status == HF_OK) status = check_logs(&verify);
+    if (status == HF_OK)
+        status = hf_verify_excuse(store, out, hf_receipt_each(store, check_receipt, &verify));
     free(verify.chains);
+    if (status == HF_OK) status = count_based(store, &out->from_snapshot);
     return status == HF_OK ? hf_verify_records(store, out) : status;
 }

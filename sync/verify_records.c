@@ -137,6 +137,17 @@ static hf_status check_conflicts(hf_store *store, const hf_record *record, hf_ve
     return status;
 }
 
+static hf_status check_reference(hf_store *store, hf_record *record, hf_verify_report *report)
+{
+    char name[NAME_SIZE];
+    bool matches;
+    hf_status status = hf_reference_matches(store, record, &matches);
+    if (status == HF_OK && !matches)
+        hf_verify_fault(report, "The list of references does not say what record %s bears.",
+                        name_of(record, name));
+    return status;
+}
+
 /* ---- all of them ---- */
 
 static hf_status check_record(hf_store *store, int64_t no, hf_verify_report *report)
@@ -155,6 +166,7 @@ static hf_status check_record(hf_store *store, int64_t no, hf_verify_report *rep
                         name_of(&stored, name), stored.deleted ? "hidden" : "shown");
     else if (status == HF_OK)
         status = check_conflicts(store, &stored, report);
+    if (status == HF_OK) status = check_reference(store, &stored, report);
     hf_record_clear(&stored);
     hf_record_clear(&fresh);
     return hf_verify_excuse(store, report, status);

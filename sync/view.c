@@ -171,6 +171,11 @@ bool hf_view_edited_deleted(const hf_view *view)
     return view->record.edited_deleted;
 }
 
+bool hf_view_from_snapshot(const hf_view *view)
+{
+    return view->record.basis != HF_BASIS_NONE;
+}
+
 size_t hf_view_field_count(const hf_view *view)
 {
     return view->count;

@@ -6,6 +6,7 @@
 
 #include "draft.h"
 #include "ids.h"
+#include "reference.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -55,8 +56,8 @@ void hf_txn_rollback(hf_txn *txn)
 hf_status hf_txn_new_id(hf_txn *txn, uint32_t type, hf_record_id *out)
 {
     hf_status status = hf_record_id_new(txn->store->crypto, type, txn->author.wall_ms, out);
-    if (status == HF_OK) txn->drafts.minted = *out;
-    return status;
+    if (status == HF_OK) status = hf_drafts_minted(&txn->drafts, out);
+    return status == HF_ERR_NOMEM ? hf_store_say(txn->store, status, "Out of memory.") : status;
 }
 
 hf_status hf_txn_change(hf_txn *txn, const hf_change *change)
@@ -136,6 +137,7 @@ hf_status hf_txn_commit(hf_txn *txn, hf_dot *dots, size_t *count)
     hf_batch *batch = NULL;
     hf_status status =
         hf_batch_begin_own(store, txn->author.wall_ms, txn->drafts.count + 1, &batch);
+    if (status == HF_OK) status = hf_references_number(batch, &txn->drafts, &txn->author);
     if (status == HF_OK) status = write_entries(batch, &txn->drafts, &txn->author, dots, count);
     if (status == HF_OK) status = mark_imports(txn);
     if (status == HF_OK)

@@ -24,7 +24,8 @@ typedef struct hf_certificate {
     uint8_t public_key[HF_PUBLIC_KEY_MAX];
     size_t public_key_size;
     char name[HF_NAME_SIZE];
-    bool is_hub; /* has serverAuth: its lane-0 entries count */
+    bool is_hub;     /* the centre: serverAuth alone; its lane-0 entries count */
+    bool is_station; /* serverAuth and clientAuth: serves devices, and is the centre's client */
     hf_validity valid;
 } hf_certificate;
 

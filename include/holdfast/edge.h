@@ -20,8 +20,18 @@ typedef struct hf_edge_options {
 HF_MUST_CHECK hf_status hf_edge_new(hf_store *store, const hf_edge_options *options, hf_edge **out);
 void hf_edge_free(hf_edge *edge); /* NULL is fine; the store stays open */
 
-bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms); /* true: dial the hub now */
-void hf_edge_link_up(hf_edge *edge, uint64_t now_ms);
+/* How many hubs it may go to, best first: 1 unless told. It takes the first that answers, falls
+ * back at once when that is lost, and moves up again when a better one answers. */
+void hf_edge_hubs(hf_edge *edge, size_t count);
+bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms); /* true: dial hf_edge_hub now */
+size_t hf_edge_hub(const hf_edge *edge);
+/* While linked: is it time to see whether a better one answers? Dial `*hub` beside the link that
+ * there is; if it opens, hf_edge_link_move, else hf_edge_better_failed. */
+bool hf_edge_wants_better(const hf_edge *edge, uint64_t now_ms, size_t *hub);
+void hf_edge_better_failed(hf_edge *edge, uint64_t now_ms);
+void hf_edge_link_move(hf_edge *edge, size_t hub_index, const hf_certificate *hub, uint64_t now_ms);
+/* `hub`: what the certificate says that TLS proved; NULL: not known, and taken for the centre. */
+void hf_edge_link_up(hf_edge *edge, const hf_certificate *hub, uint64_t now_ms);
 /* The link is gone, or could not be made: the next dial is planned (full jitter). */
 void hf_edge_link_down(hf_edge *edge, uint64_t now_ms);
 
@@ -36,10 +46,11 @@ HF_MUST_CHECK hf_status hf_edge_send(hf_edge *edge, uint64_t now_ms, hf_bytes *m
 bool hf_edge_wants_close(const hf_edge *edge);     /* all sent: close the link */
 uint64_t hf_edge_deadline_ms(const hf_edge *edge); /* UINT64_MAX: none */
 
-/* What became safe at the hub since the last call: the newest entry of a log of ours that the hub
- * holds durably, and so all before it. Call until false, after each turn; told again on a new link.
- */
-bool hf_edge_next_receipt(hf_edge *edge, hf_dot *out);
+/* What became safe since the last call: the newest entry of a log of ours that the hub holds
+ * durably, and so all before it; `*at_centre` (may be NULL) tells whether the centre does, or only
+ * the station that we are connected to. Call until false, after each turn; told again on a new
+ * link. */
+bool hf_edge_next_receipt(hf_edge *edge, hf_dot *out, bool *at_centre);
 
 /* A new certificate for our key came in place of ours, checked; the same until
  * hf_edge_certificate_kept. The owner puts it on disk, then into the crypto table, says so, and
@@ -66,9 +77,18 @@ typedef struct hf_edge_status {
     uint64_t last_sync_wall_ms; /* last time in sync, hub time; 0 never */
     int64_t clock_offset_ms;    /* hub's clock minus ours; 0 until known */
     bool clock_known;
-    char certificate_problem[160]; /* why ours is not renewed though it is time; "" */
-    char last_error[160];          /* why the last link ended; "" when it did not */
+    bool is_station;                  /* the hub that we are connected to is one */
+    char hub_name[HF_NAME_SIZE];      /* what its certificate calls it; "" when not connected */
+    bool cut_off;                     /* an outage, as this device sees it; it lasts */
+    bool drill;                       /* ... on purpose */
+    uint64_t contact_wall_ms;         /* when the hub last answered, hub time; 0: not in this run */
+    bool fetching;                    /* a snapshot is on its way ... */
+    uint32_t parts_here, parts_count; /* ... of which so many parts are here; of 0: it is made */
+    char certificate_problem[160];    /* why ours is not renewed though it is time; "" */
+    char last_error[160];             /* why the last link ended; "" when it did not */
 } hf_edge_status;
+/* Room on the device's disk, as its owner measured it: told to the hub, for its readiness. */
+void hf_edge_free_mib(hf_edge *edge, uint64_t free_mib);
 void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out);
 /* When our own certificate holds; zeros when there is none. */
 hf_validity hf_edge_validity(hf_edge *edge);

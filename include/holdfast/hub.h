@@ -7,10 +7,20 @@
 #define HOLDFAST_HUB_H
 
 #include "holdfast/crypto.h"
+#include "holdfast/edge.h"
 #include "holdfast/store.h"
 
 typedef struct hf_hub hf_hub;
 typedef struct hf_peer hf_peer; /* one device's session; owned by the hub, gone at link_down */
+
+typedef struct hf_certificate_wish {
+    hf_bytes public_key; /* SPKI, DER */
+    const char *name;
+    uint64_t wall_ms;
+    const char *const
+        *addresses; /* "host:port", by which devices reach a station; none: a device */
+    size_t address_count;
+} hf_certificate_wish;
 
 /* The CA, lent by the caller: certificates are the platform's business. */
 typedef struct hf_authority {
@@ -19,18 +29,34 @@ typedef struct hf_authority {
     hf_status (*read)(void *context, hf_bytes csr, uint8_t public_key[HF_PUBLIC_KEY_MAX],
                       size_t *size);
     /* *size is room on entry and bytes used on return. */
-    hf_status (*issue)(void *context, hf_bytes public_key, const char *name, uint64_t wall_ms,
-                       uint8_t *out, size_t *size);
+    hf_status (*issue)(void *context, const hf_certificate_wish *wish, uint8_t *out, size_t *size);
 } hf_authority;
 
 typedef struct hf_hub_options {
     const char *implementation;
     uint32_t peers_max;            /* more are told to come back later */
     const hf_authority *authority; /* renews certificates; NULL: this hub cannot. Outlives it */
+    bool station;                  /* it has an upstream: hf_hub_upstream */
+    /* 0: as in limits.h. Smaller ones are for tests: entries that a device lacks before a snapshot
+     * is made for it, and raw bytes of a chunk. */
+    uint32_t snapshot_behind_min, snapshot_chunk_size;
 } hf_hub_options;
 
 HF_MUST_CHECK hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **out);
 void hf_hub_free(hf_hub *hub);
+
+/* A station's own session to the centre, over the hub's own store; NULL at the centre. The caller
+ * dials, receives and sends by it as an edge does; its turn is part of hf_hub_turn, and so is its
+ * deadline while it is connected. */
+hf_edge *hf_hub_upstream(hf_hub *hub);
+/* The hub begins to serve, or ends: it notes how long it was away, and from now on, in its turns,
+ * that it lives. Without these, as for a command that only looks, it notes nothing. */
+HF_MUST_CHECK hf_status hf_hub_begin(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms);
+HF_MUST_CHECK hf_status hf_hub_rest(hf_hub *hub, uint64_t wall_ms);
+/* A drill: until then every device of the unit is refused, through restarts too. One at a time:
+ * HF_ERR_BUSY. `until_ms` in the past ends it. */
+HF_MUST_CHECK hf_status hf_hub_drill(hf_hub *hub, const char *unit, uint64_t until_ms,
+                                     uint64_t wall_ms);
 
 /* May a device with this key connect? By the hub's own table, at every connection. */
 bool hf_hub_admits(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE]);
@@ -54,11 +80,18 @@ bool hf_peer_ended(const hf_peer *peer, char *out, size_t size);
 void *hf_peer_context(const hf_peer *peer); /* the driver's own: its socket */
 void hf_peer_set_context(hf_peer *peer, void *context);
 
-/* A device as the control log has it. */
+/* The newest sentence about an entry that a station relayed and this hub refused; "" when none was.
+ */
+const char *hf_hub_refused(const hf_hub *hub, uint64_t *count);
+
+enum { HF_STATION_ADDRESSES_MAX = 4, HF_STATION_ADDRESS_SIZE = 264 };
+/* A device, or a station, as the control log has it. */
 typedef struct hf_device {
     uint8_t key_id[HF_HASH_SIZE];
     char name[128], force[64], unit[64];
-    bool revoked, is_hub;
+    bool revoked, is_hub;                                              /* is_hub: a station */
+    char addresses[HF_STATION_ADDRESSES_MAX][HF_STATION_ADDRESS_SIZE]; /* where devices reach it */
+    size_t address_count;
     uint32_t home;        /* the device's own scope */
     uint32_t scopes[256]; /* granted, ascending, without home and common */
     size_t scope_count;
@@ -68,15 +101,28 @@ HF_MUST_CHECK hf_status hf_hub_devices(hf_hub *hub, hf_device_visitor visit, voi
 
 /* Writes the device's control records; its scopes are made when they are new. Durable when HF_OK.
  * The same key again: HF_OK and nothing changes. */
+typedef struct hf_registration {
+    const char *name, *force, *unit;
+    const char *const *scopes; /* names */
+    size_t scope_count;
+    hf_bytes certificate;
+    const char *const *addresses; /* as hf_certificate_wish's */
+    size_t address_count;
+} hf_registration;
 HF_MUST_CHECK hf_status hf_hub_register(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE],
-                                        const char *name, const char *force, const char *unit,
-                                        const char *const *scope_names, size_t scope_count,
-                                        hf_bytes certificate, uint64_t wall_ms);
+                                        const hf_registration *wish, uint64_t wall_ms);
 /* Durable when HF_OK; the device's live session ends in the next turn. HF_ERR_NOT_FOUND. */
 HF_MUST_CHECK hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor,
                                       const char *reason, uint64_t wall_ms);
 /* Publishes a compiled pack to every device. HF_ERR_INPUT: not newer, or would not converge. */
 HF_MUST_CHECK hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint64_t wall_ms);
+
+/* Announces a planned outage to every device; or calls it off. `id`: of its record. Durable when
+ * HF_OK. HF_ERR_INPUT: it ends before it begins, or the reason is empty or too long. */
+HF_MUST_CHECK hf_status hf_hub_window(hf_hub *hub, uint64_t from_ms, uint64_t until_ms,
+                                      const char *why, uint64_t wall_ms, hf_record_id *id);
+HF_MUST_CHECK hf_status hf_hub_window_call_off(hf_hub *hub, const hf_record_id *id,
+                                               const char *actor, uint64_t wall_ms);
 
 typedef struct hf_peer_status {
     char name[128];

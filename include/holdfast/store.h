@@ -121,6 +121,7 @@ hf_record_id hf_view_id(const hf_view *view);
 uint32_t hf_view_scope(const hf_view *view);
 bool hf_view_deleted(const hf_view *view);        /* hidden: a delete covers all that is live */
 bool hf_view_edited_deleted(const hf_view *view); /* shown: edited while it was deleted elsewhere */
+bool hf_view_from_snapshot(const hf_view *view);  /* it began before what is held of its history */
 size_t hf_view_field_count(const hf_view *view);
 const hf_field_view *hf_view_field(const hf_view *view, size_t index); /* ascending by number */
 
@@ -187,8 +188,9 @@ HF_MUST_CHECK hf_status hf_feed_read(hf_store *store, uint64_t position, uint32_
 
 typedef struct hf_standing {
     uint64_t records, entries, conflicts, withheld;
-    uint64_t own_entries;       /* written here */
-    uint64_t waiting;           /* of these, not yet acknowledged by a hub */
+    uint64_t own_entries; /* written here */
+    uint64_t waiting;     /* of these, not yet acknowledged by a hub */
+    uint64_t at_station;  /* ... acknowledged by a station, and not known to be at the centre */
     uint64_t oldest_waiting_ms; /* wall time of the oldest one; 0 when none waits */
     uint64_t position;          /* of the feed */
     hf_origin_id origin;
@@ -199,6 +201,8 @@ HF_MUST_CHECK hf_status hf_store_standing(hf_store *store, hf_standing *out);
 typedef struct hf_verify_report {
     uint64_t entries, chains, heads; /* checked */
     uint64_t heads_unproved;         /* log tails that no signed head covers yet */
+    uint64_t from_snapshot;          /* records of which what a snapshot brought is believed */
+    uint64_t receipts;               /* of hubs, checked against the log and their signatures */
     uint64_t faults;                 /* wrong chain, vector, head or record */
     char first_fault[256];           /* a sentence; "" when none */
 } hf_verify_report;

@@ -21,7 +21,8 @@ enum { PACK_FORMAT = 1, RETIRED_MAX = 256 };
 typedef struct piece {
     uint32_t number;
     const char *name; /* borrowed from the JSON */
-    bool is_list;     /* a field that shows several values */
+    hf_rule rule;     /* of a field; and its kind */
+    hf_value_kind kind;
     hf_buffer encoded;
 } piece;
 
@@ -213,7 +214,8 @@ static void compile_field(source *src, const json_t *object, pieces *fields)
     read_declared(src, object, &field);
     if (src->status != HF_OK) return;
     piece made = {.number = field.number, .name = field.name};
-    made.is_list = field.rule == HF_RULE_SET || field.rule == HF_RULE_APPEND;
+    made.rule = field.rule;
+    made.kind = field.kind;
     write_field(src, object, &field, &made.encoded);
     pieces_add(src, fields, "field", &made);
 }
@@ -250,7 +252,8 @@ static uint32_t title_of(source *src, const json_t *object, const pieces *fields
     for (size_t i = 0; i < fields->count; i++) names[i] = fields->items[i].name;
     size_t mark = source_enter(src, "title");
     size_t found = source_choice(src, "field", title, names, fields->count);
-    if (src->status == HF_OK && fields->items[found].is_list) {
+    hf_rule rule = fields->items[found].rule;
+    if (src->status == HF_OK && (rule == HF_RULE_SET || rule == HF_RULE_APPEND)) {
         source_refuse(src, "\"%s\" holds a list. Name a field that shows one value.", title);
     }
     source_leave(src, mark);
@@ -276,6 +279,79 @@ static void compile_items(source *src, const json_t *object, const char *member,
     source_leave(src, mark);
 }
 
+/* What it must be, in the words of the JSON. */
+static uint32_t series_field(source *src, const json_t *object, const char *member,
+                             const pieces *fields, hf_rule rule)
+{
+    const char *name = source_text(src, object, member, HF_PACK_NAME_MAX, true);
+    if (name == NULL) return 0;
+    const char *names[HF_PACK_FIELDS_MAX];
+    for (size_t i = 0; i < fields->count; i++) names[i] = fields->items[i].name;
+    size_t mark = source_enter(src, member);
+    size_t found = source_choice(src, "field", name, names, fields->count);
+    const piece *field = &fields->items[found];
+    if (src->status == HF_OK && (field->rule != rule || field->kind != HF_VALUE_TEXT)) {
+        source_refuse(src, "\"%s\" must be of kind \"text\" with the rule \"%s\".", name,
+                      RULES[rule]);
+    }
+    source_leave(src, mark);
+    return src->status == HF_OK ? field->number : 0;
+}
+
+/* "reference": how the type's records come by their number. False: they do not. */
+static bool compile_series(source *src, const json_t *type, const pieces *fields, hf_buffer *out)
+{
+    static const char *const members[] = {"field", "aliases", "series", "format",
+                                          "block", "about",   NULL};
+    const json_t *object = json_object_get(type, "reference");
+    if (object == NULL || src->status != HF_OK) return false;
+    size_t mark = source_enter(src, "reference");
+    if (source_object(src, object, members)) {
+        uint32_t field = series_field(src, object, "field", fields, HF_RULE_ONCE);
+        uint32_t aliases = series_field(src, object, "aliases", fields, HF_RULE_SET);
+        const char *name = source_name(src, object, "series", HF_PACK_NAME_MAX);
+        const char *format = source_text(src, object, "format", HF_SERIES_FORMAT_MAX, true);
+        uint32_t block =
+            source_number(src, object, "block", HF_SERIES_BLOCK_MIN, HF_SERIES_BLOCK_MAX);
+        (void)source_text(src, object, "about", 4096, false);
+        if (src->status == HF_OK && !hf_series_format_sound(format)) {
+            source_refuse_at(src, "format",
+                             "write {number} once and {yy} once or not at all, no other braces, "
+                             "and no digit beside {number}: \"CR/{number}/{yy}\".");
+        }
+        hf_write_array(out, 5);
+        hf_write_uint(out, field);
+        hf_write_uint(out, aliases);
+        hf_write_string(out, name ? name : "");
+        hf_write_string(out, format ? format : "");
+        hf_write_uint(out, block);
+    }
+    source_leave(src, mark);
+    return true;
+}
+
+/* Types are given out one by one; that two of them share a series is seen at the end. */
+static void check_series(source *src, const json_t *root)
+{
+    const json_t *types = json_object_get(root, "types");
+    for (size_t i = 0; i < json_array_size(types) && src->status == HF_OK; i++) {
+        const json_t *mine = json_object_get(json_array_get(types, i), "reference");
+        for (size_t j = 0; j < i && mine != NULL && src->status == HF_OK; j++) {
+            const json_t *other = json_object_get(json_array_get(types, j), "reference");
+            static const char *const own[] = {"series", "format"};
+            for (size_t k = 0; k < 2 && other != NULL; k++) {
+                const char *text = json_string_value(json_object_get(mine, own[k]));
+                const char *same = json_string_value(json_object_get(other, own[k]));
+                if (strcmp(text, same) != 0) continue;
+                source_refuse(src,
+                              "types[%zu].reference.%s: types[%zu] has \"%s\" too. Give each type "
+                              "its own.",
+                              i, own[k], j, text);
+            }
+        }
+    }
+}
+
 static void check_type_name(source *src, const char *name)
 {
     if (src->status != HF_OK || strncmp(name, "type", 4) != 0) return;
@@ -288,8 +364,8 @@ static void check_type_name(source *src, const char *name)
 
 static void compile_type(source *src, const json_t *object, pieces *types)
 {
-    static const char *const members[] = {"number",  "name",   "label", "lane", "title",
-                                          "retired", "fields", "about", NULL};
+    static const char *const members[] = {"number",  "name",   "label", "lane",      "title",
+                                          "retired", "fields", "about", "reference", NULL};
     if (!source_object(src, object, members)) return;
     piece made = {.number = source_number(src, object, "number", HF_TYPE_FIRST_PACK, UINT16_MAX)};
     uint32_t lane = source_number(src, object, "lane", HF_LANE_RISK, HF_LANE_AUDIT);
@@ -301,16 +377,21 @@ static void compile_type(source *src, const json_t *object, pieces *types)
     compile_items(src, object, "fields", HF_PACK_FIELDS_MAX, compile_field, &fields);
     check_retired(src, object, &fields);
     uint32_t title = title_of(src, object, &fields);
+    hf_buffer series = {0};
+    bool numbered = compile_series(src, object, &fields, &series);
     if (src->status == HF_OK) {
-        hf_write_array(&made.encoded, 6);
+        hf_write_array(&made.encoded, numbered ? 7 : 6);
         hf_write_uint(&made.encoded, made.number);
         hf_write_uint(&made.encoded, lane);
         hf_write_uint(&made.encoded, title);
         hf_write_string(&made.encoded, made.name);
         hf_write_string(&made.encoded, label);
         pieces_write(&fields, &made.encoded);
+        if (numbered) hf_write_raw(&made.encoded, hf_buffer_bytes(&series));
+        if (series.status != HF_OK) source_no_memory(src);
         pieces_add(src, types, "type", &made);
     }
+    hf_buffer_free(&series);
     pieces_free(&fields);
 }
 
@@ -349,6 +430,7 @@ hf_status hf_pack_compile(hf_bytes json, const char *file, hf_buffer *out, char 
     uint32_t version = source_number(&src, root, "version", 1, INT32_MAX);
     (void)source_text(&src, root, "about", 4096, false);
     compile_items(&src, root, "types", HF_PACK_TYPES_MAX, compile_type, &types);
+    check_series(&src, root);
     if (src.status != HF_OK) goto done;
 
     hf_write_array(&compiled, 3);

@@ -2,12 +2,15 @@
  *
  *   device FOLDER PORT     dials localhost:PORT; obeys standard input, and ends with it:
  *     put                  writes one record
+ *     urgent               writes one of lane 1: who is held in a cell
+ *     watch                from now on tells of each entry of lane 1 that comes
  *     cut                  ends the connection; it dials again when the node wants to
  *
  * Prints lines, T in seconds of the monotonic clock, which is one for all processes:
  *   dial T, state NAME T, closed T
  *   saved T T              a put began; it was durable here
  *   held POSITION T        what came from the hub is durable here, up to this place in our feed
+ *   risk SEQ T             that entry of lane 1 is durable here
  *
  * Why not the daemon: its log has milliseconds of a clock that may be set, and a write through its
  * command line costs more than the whole way to the hub. */
@@ -26,6 +29,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { CUSTODY = 21 }; /* a type of the pack, of lane 1 */
+
 typedef struct device {
     folder files;
     hf_edge *edge;
@@ -33,7 +38,7 @@ typedef struct device {
     hf_dialer *dialer;
     hf_watch *commands;
     hf_conn *conn; /* NULL while there is none */
-    bool dialling, failed;
+    bool dialling, failed, watching;
     hf_buffer out; /* the one message that waits to be written */
     hf_link_state shown;
     uint64_t position;
@@ -90,7 +95,7 @@ static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, 
     d->conn = conn;
     d->dialling = false;
     hf_buffer_clear(&d->out);
-    hf_edge_link_up(d->edge, hf_clock_now_ms());
+    hf_edge_link_up(d->edge, NULL, hf_clock_now_ms());
     *user = d;
     return HF_OK;
 }
@@ -136,12 +141,30 @@ static void dial(device *d, uint64_t now_ms)
 
 /* ---- turns ---- */
 
+static hf_status tell_risk(void *context, const hf_entry *entry)
+{
+    const double *at = context;
+    if (entry->dot.lane == HF_LANE_RISK)
+        printf("risk %llu %.6f\n", (unsigned long long)entry->dot.seq, *at);
+    return HF_OK;
+}
+
+/* What came since the last turn, which was one frame or a few. */
+static void tell_watched(device *d, uint64_t position, double at)
+{
+    for (uint64_t after = d->position; after < position; after += HF_FEED_READ_MAX) {
+        hf_status status = hf_feed_read(d->files.store, after, HF_FEED_READ_MAX, tell_risk, &at);
+        if (status != HF_OK) fail(d, "the feed", status);
+    }
+}
+
 static void tell_turn(device *d)
 {
     static const char *const names[] = {"down", "greeting", "catching-up", "in-sync"};
     hf_edge_status now;
     uint64_t position = hf_feed_position(d->files.store);
     double at = bench_seconds();
+    if (d->watching) tell_watched(d, position, at);
     if (position != d->position) printf("held %llu %.6f\n", (unsigned long long)position, at);
     d->position = position;
     hf_edge_status_get(d->edge, &now);
@@ -155,7 +178,7 @@ static uint64_t on_turn(void *context, uint64_t now_ms)
     device *d = context;
     hf_dot receipt;
     hf_status status = hf_edge_turn(d->edge, now_ms, hf_clock_wall_ms());
-    while (hf_edge_next_receipt(d->edge, &receipt)) continue;
+    while (hf_edge_next_receipt(d->edge, &receipt, NULL)) continue;
     if (status != HF_OK) {
         fail(d, "a turn", status);
         return HF_LOOP_NEVER;
@@ -168,16 +191,28 @@ static uint64_t on_turn(void *context, uint64_t now_ms)
 
 /* ---- commands ---- */
 
-static void put(device *d)
+static hf_status write_urgent(device *d, hf_txn *txn)
+{
+    hf_change change = {.scope = d->files.scopes[0], .kind = HF_CHANGE_SET, .field = 1};
+    hf_buffer_clear(&d->value);
+    hf_write_string(&d->value, "51/2019/004411");
+    change.value = hf_buffer_bytes(&d->value);
+    hf_status status = hf_txn_new_id(txn, CUSTODY, &change.record);
+    return status == HF_OK ? hf_txn_change(txn, &change) : status;
+}
+
+static void put(device *d, bool urgent)
 {
     gen_record record;
     hf_txn *txn = NULL;
-    gen_next(&d->records, &record);
+    if (!urgent) gen_next(&d->records, &record);
     double began = bench_seconds();
     hf_author author = {.actor = "PC 4411 Rees"};
     hf_edge_clock(d->edge, hf_clock_now_ms(), hf_clock_wall_ms(), &author.wall_ms, &author.quality);
     hf_status status = hf_txn_begin(d->files.store, &author, &txn);
-    if (status == HF_OK) status = gen_write(txn, &record, d->files.scopes[0], &d->value);
+    if (status == HF_OK)
+        status =
+            urgent ? write_urgent(d, txn) : gen_write(txn, &record, d->files.scopes[0], &d->value);
     if (status == HF_OK) status = hf_txn_commit(txn, NULL, NULL);
     if (status != HF_OK) fail(d, "put", status);
     printf("saved %.6f %.6f\n", began, bench_seconds());
@@ -195,7 +230,9 @@ static void on_command(void *context)
         return;
     }
     line[size] = 0;
-    if (strncmp(line, "put", 3) == 0) put(d);
+    if (strncmp(line, "put", 3) == 0) put(d, false);
+    if (strncmp(line, "urgent", 6) == 0) put(d, true);
+    if (strncmp(line, "watch", 5) == 0) d->watching = true;
     if (strncmp(line, "cut", 3) == 0 && d->conn) hf_conn_close(d->conn, "cut");
 }
 

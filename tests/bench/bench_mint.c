@@ -84,8 +84,14 @@ static bool make_device(mint *t, size_t index)
     m->device.certificate_size = (uint16_t)size;
     return is_ok(crypto->random(crypto->context, m->incarnation, sizeof m->incarnation),
                  "random") &&
-           is_ok(hf_hub_register(t->hub, m->key_id, m->name, "Avon", "Central", scopes, 1,
-                                 (hf_bytes){certificate, size}, hf_clock_wall_ms()),
+           is_ok(hf_hub_register(t->hub, m->key_id,
+                                 &(hf_registration){.name = m->name,
+                                                    .force = "Avon",
+                                                    .unit = "Central",
+                                                    .scopes = scopes,
+                                                    .scope_count = 1,
+                                                    .certificate = (hf_bytes){certificate, size}},
+                                 hf_clock_wall_ms()),
                  "a registration");
 }
 

@@ -1,12 +1,19 @@
-"""What a link costs: coming back with nothing to do, and one record from one device to another."""
+"""What a link costs: coming back with nothing to do, one record from one device to another, and what
+is urgent behind a link that is thin and full."""
 import json
+import random
 import time
 
-from stage import Trouble
+from stage import IN_SYNC, Trouble
 
 SETTLE_S = 0.3  # what the hub sends after "in sync" (heads) belongs to the reconnect too
 PUTS = 500
 SECONDS_MAX = 60
+THIN = (5000, 500)  # 40 kbit/s, a round trip of a second
+URGENTS = 60
+URGENT_EVERY_S = 1.0
+THIN_FULL_S = 15  # from "in sync" no longer: the link is full, and its rate has shown
+BULK_PER_S = 150  # records of the bench, of which a thin link takes some 70 each second
 
 
 def line_of(tool, *words):
@@ -15,6 +22,14 @@ def line_of(tool, *words):
         line = tool.line().split()
         if line[:len(words)] == list(words):
             return float(line[-1])
+
+
+def line_of_first(tool, word):
+    """The next line that begins so; its first number."""
+    while True:
+        line = tool.line().split()
+        if line[0] == word:
+            return float(line[1])
 
 
 def in_sync(device, proxy):
@@ -85,3 +100,52 @@ def live(stage, plan, add):
         limit = stage.limit("commits", 2 * count)
         add("live_p50", took[len(took) // 2], limit["p50"])
         add("live_p99", took[len(took) * 99 // 100], limit["p99"])
+
+
+def urgent_times(place, port, count):
+    """Seconds from a custody record's writing behind a thin link until it is durable at the hub, as one
+    who is near sees it. The link is full both ways: a day's crimes wait at either end of it."""
+    bulk = int((THIN_FULL_S + 1.5 * count * URGENT_EVERY_S) * BULK_PER_S)
+    place.stage.run("write", place.folder("ames"), bulk, 1000)
+    reader = place.tool("device", place.folder("cole"), port)
+    line_of(reader, "state", "in-sync")
+    reader.tell("watch")
+    bose = place.device("bose", port)
+    bose.start()
+    bose.saw(IN_SYNC, 0)
+    bose.stop()
+    place.stage.run("write", place.folder("bose"), bulk, 1000)
+    bose = place.tool("device", place.folder("bose"), port)
+    line_of(bose, "state", "in-sync")
+    proxy, thin = place.proxy(port, *THIN)
+    writer = place.tool("device", place.folder("ames"), thin)
+    line_of(writer, "state", "catching-up")
+    time.sleep(THIN_FULL_S if count > 5 else 2)
+    before, began = proxy.ask("read"), time.monotonic()
+    chance, written = random.Random(4411), []
+    for _ in range(count):
+        writer.tell("urgent")
+        written.append(line_of_first(writer, "saved"))
+        time.sleep(chance.uniform(0.5, 1.5) * URGENT_EVERY_S)
+    after, lasted = proxy.ask("read"), time.monotonic() - began
+    took = []
+    for seq, saved in enumerate(written, 1):
+        while True:
+            words = reader.line().split()
+            if words[0] == "risk":
+                break
+        if int(words[1]) != seq:
+            raise Trouble(f"urgent entry {words[1]} came where {seq} was due")
+        took.append(float(words[2]) - saved)
+    full = [(after[way] - before[way]) / lasted / THIN[0] for way in ("up", "down")]
+    if count > 5 and min(full) < 0.5:
+        raise Trouble(f"the link was not full: {full[0]:.2f} of it up, {full[1]:.2f} down")
+    return sorted(took)
+
+
+def urgent(stage, plan, add):
+    """Once: it takes as long as its link."""
+    count = plan.count(URGENTS, 3)
+    with stage.round() as place:
+        took = urgent_times(place, place.start_hub(), count)
+    add("urgent_p99_slow_link_s", took[len(took) * 99 // 100])

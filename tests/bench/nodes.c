@@ -142,8 +142,14 @@ static bool open_hub(nodes *n)
     hf_status status = hf_hub_new(n->hub_node.store, &options, &n->hub);
     if (status == HF_OK) status = hf_hub_publish_pack(n->hub, pack, hf_clock_wall_ms());
     if (status == HF_OK)
-        status = hf_hub_register(n->hub, edge->own_key_id, "edge", "Avon", "Central", scopes, 1,
-                                 edge->own_certificate, hf_clock_wall_ms());
+        status = hf_hub_register(n->hub, edge->own_key_id,
+                                 &(hf_registration){.name = "edge",
+                                                    .force = "Avon",
+                                                    .unit = "Central",
+                                                    .scopes = scopes,
+                                                    .scope_count = 1,
+                                                    .certificate = edge->own_certificate},
+                                 hf_clock_wall_ms());
     return is_ok(status, "the hub");
 }
 
@@ -201,7 +207,7 @@ static bool link_nodes(nodes *n)
                               now_ms, &n->peer),
                "the link"))
         return false;
-    hf_edge_link_up(n->edge, now_ms);
+    hf_edge_link_up(n->edge, NULL, now_ms);
     return true;
 }
 
@@ -209,7 +215,7 @@ static bool has_receipt(nodes *n, uint8_t lane, uint64_t seq)
 {
     hf_dot dot;
     bool has = false;
-    while (hf_edge_next_receipt(n->edge, &dot)) has |= dot.lane == lane && dot.seq >= seq;
+    while (hf_edge_next_receipt(n->edge, &dot, NULL)) has |= dot.lane == lane && dot.seq >= seq;
     return has;
 }
 

@@ -119,8 +119,9 @@ double raw_rows(const char *path, uint32_t count, uint32_t per_commit)
     sqlite3_free(schema);
     r.insert[0] = prepare(&r, "INSERT INTO entry(position, log, seq, scope, hlc, withheld, chain, "
                               "feed_chain, body) VALUES(?1, 19, ?1, 5, ?2, 0, ?3, ?4, ?5)");
-    r.insert[1] = prepare(&r, "INSERT INTO record(no, type, id, scope, deleted, position, first, "
-                              "state) VALUES(?1, 16, ?2, 5, 0, ?1, ?1, ?3)");
+    r.insert[1] =
+        prepare(&r, "INSERT INTO record(no, type, id, scope, deleted, position, first, base, "
+                    "state) VALUES(?1, 16, ?2, 5, 0, ?1, ?1, 0, ?3)");
     double began = bench_seconds();
     for (uint32_t i = 0; i < count && !r.failed; i++) {
         if (i % per_commit == 0) step(&r, r.begin);

@@ -83,9 +83,9 @@ class Round:
         self.tools.append(tool)
         return tool
 
-    def proxy(self, port):
-        """(the counting proxy, its port)"""
-        tool = self.tool("proxy", port)
+    def proxy(self, port, *thin):
+        """(the counting proxy, its port); `thin`: bytes a second, and milliseconds each way"""
+        tool = self.tool("proxy", port, *thin)
         return tool, int(tool.line())
 
     def folder(self, name, port=None):

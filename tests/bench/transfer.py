@@ -45,9 +45,9 @@ def upload(place, proxy, port, count):
     return count / (log_seconds(ack[0]) - seen["wall"]), (seen["up"] + seen["down"]) / count
 
 
-def bootstrap(place, proxy, port, count):
+def bootstrap(place, proxy, port, count, name="bose"):
     """Records per second: from TCP's connect to the last commit at a device that held nothing."""
-    device = place.device("bose", port)
+    device = place.device(name, port)
     device.launch()
     last = device.saw("^.*" + IN_SYNC, 0, STEP_SECONDS)
     seen = proxy.ask("read")
@@ -72,6 +72,20 @@ def transfer_round(stage, count, add):
 def transfers(stage, plan, add):
     for _ in plan.rounds:
         transfer_round(stage, plan.count(20000, 1000), add)
+
+
+def snapshots(stage, plan, add):
+    """Seconds from TCP's connect to in sync with 100,000 records, at a device that held nothing, once
+    the hub has the snapshot; the same for the first one, for which it is made; bytes per record."""
+    count = plan.count(100000, 6000)
+    for _ in plan.rounds:
+        with stage.round() as place:
+            proxy, port = place.proxy(place.start_hub())
+            upload(place, proxy, port, count)
+            time.sleep(0.2)  # the hub's checkpoint is not the next one's cost
+            add("snapshot_made_100k_s", count / bootstrap(place, proxy, port, count, "bose"))
+            add("snapshot_100k_s", count / bootstrap(place, proxy, port, count, "cole"))
+            add("snapshot_record_bytes", proxy.ask("read")["down"] / count)
 
 
 def edge_memory(stage, plan, add):

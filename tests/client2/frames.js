@@ -36,19 +36,30 @@ export const FRAMES = {
   HEADS: [15, 'heads', 'number'],
   RENEW: [16],
   CERTIFICATE: [17, 'certificate', 'text'],
+  OFFER: [30, 'number', 'position', 'chain', 'scopes'],
+  WANT: [31, 'offer', 'hash'],
+  CHUNK: [32, 'hash', 'offset', 'bytes'],
+  ASK: [36, 'series'],
+  LEASE: [37, 'blocks'],
+  RECEIPT: [20, 'hub', 'epoch', 'timeMs', 'signature', 'logs'],
   CREDIT: [40, 'lane', 'entries', 'bytes'],
   PING: [50, 'nonce'],
   PONG: [51, 'nonce', 'wallMs'],
+  PROBE: [52, 'number', 'wallMs', 'waiting', 'oldestMs', 'freeMib', 'pack', 'outages', 'windows'],
+  PROBED: [53, 'number', 'wallMs'],
   ERROR: [62, 'code', 'text'],
   BYE: [63, 'code', 'retryAfterMs'],
 };
+// And may be left out; `at` we read but do not send: when it was made.
+const MAY_FOLLOW = { HELLO: ['receipts'], ACK: ['at'], FEED_ACK: ['at'] };
 const BY_NUMBER = new Map(Object.entries(FRAMES).map(([name, [number, ...items]]) =>
   [number, { name, items }]));
 
 // { type: 'START', position, chain } -> the frame's bytes
 export function writeFrame(frame) {
   const [number, ...items] = FRAMES[frame.type];
-  return encode([number, ...items.map((item) => frame[item])]);
+  const more = (MAY_FOLLOW[frame.type] ?? []).filter((item) => frame[item] !== undefined);
+  return encode([number, ...items.concat(more).map((item) => frame[item])]);
 }
 
 function must(isSo, text) {
@@ -113,8 +124,12 @@ export function readMessage(message) {
   const shape = BY_NUMBER.get(frame[0]);
   if (!shape && frame[0] >= UNKNOWN_IGNORED_FROM) return null;
   must(shape && frame.length > shape.items.length, `frame ${frame[0]} is unknown or too short`);
-  return Object.fromEntries([['type', shape.name],
-    ...shape.items.map((item, at) => [item, frame[at + 1]])]);
+  const named = shape.items.concat(MAY_FOLLOW[shape.name] ?? []);
+  const found = Object.fromEntries([['type', shape.name],
+    ...named.slice(0, frame.length - 1).map((item, at) => [item, frame[at + 1]])]);
+  must(found.at === undefined || (isUint(found.at) && found.at < 2 ** 32),
+    'a time that is none');
+  return found;
 }
 
 function squeeze(bytes) {

@@ -6,6 +6,7 @@ import { encode } from './cbor.js';
 export const KIND = {
   header: 0x00, chain: 0x01, part: 0x02, leaf: 0x03, node: 0x04, head: 0x05, origin: 0x06,
   feed: 0x07, scopes: 0x08, secret: 0x09, importedRecord: 0x0a, importedRow: 0x0b, digest: 0x0c,
+  receipt: 0x0d, receiptLeaf: 0x0e,
 };
 
 export const sha256 = (...pieces) => {

@@ -21,7 +21,15 @@ const SYSTEM = {
   }],
   4: ['_verdict', { 1: ['target', 'once'], 2: ['standing', 'last'], 3: ['text', 'last'] }],
   5: ['_clock', { 1: ['range', 'once'], 2: ['quality', 'min'] }],
+  8: ['_lease', {
+    1: ['series', 'once'], 2: ['range', 'once'], 3: ['holder', 'once'], 4: ['key_id', 'once'],
+    5: ['granted', 'once'],
+  }],
+  9: ['_window', { 1: ['from', 'once'], 2: ['until', 'once'], 3: ['why', 'last'],
+    4: ['standing', 'state'] }],
 };
+
+const STATES = { _device: ['active', 'revoked'], _window: ['planned', 'called_off'] };
 
 const emptyField = { rule: 'keep', kind: 'any', codes: [], moves: [], joins: [] };
 
@@ -30,7 +38,7 @@ function systemTypes() {
     number: Number(number), name, lane: 0,
     fields: new Map(Object.entries(fields).map(([field, [fieldName, rule]]) => [Number(field), {
       ...emptyField, number: Number(field), name: fieldName, rule,
-      ...(rule === 'state' && { codes: ['active', 'revoked'], moves: [[0, 1]] }),
+      ...(rule === 'state' && { codes: STATES[name], moves: [[0, 1]] }),
       ...(rule === 'min' && { kind: 'int' }),
     }])),
   }]);
@@ -82,7 +90,10 @@ export function compilePack(json) {
   const byNumber = (a, b) => a.number - b.number;
   return encode([1, json.version, [...json.types].sort(byNumber).map((type) => {
     const title = type.fields.find((field) => field.name === type.title)?.number ?? 0;
+    const numberOf = (name) => type.fields.find((field) => field.name === name).number;
+    const { reference: r } = type;
+    const series = r && [numberOf(r.field), numberOf(r.aliases), r.series, r.format, r.block];
     return [type.number, type.lane, title, type.name, type.label,
-      [...type.fields].sort(byNumber).map(compileField)];
+      [...type.fields].sort(byNumber).map(compileField), ...(series ? [series] : [])];
   })]);
 }

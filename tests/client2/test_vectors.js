@@ -32,7 +32,7 @@ const SHAPES = {
     origins: f.origins.map(([incarnation, logs]) => ({ incarnation, logs })), pack: f.pack,
     resume: f.resume && Object.fromEntries(['hub', 'epoch', 'position', 'chain', 'scopes']
       .map((name, at) => [name, f.resume[at]])),
-    wall_ms: f.wallMs, heads: f.heads }),
+    wall_ms: f.wallMs, heads: f.heads, ...(f.receipts && { receipts: f.receipts }) }),
   WELCOME: ({ wallMs, ...f }) => ({ ...f, wall_ms: wallMs }),
   ORIGIN: ({ keyId, ...f }) => ({ ...f, key_id: keyId }),
   ENTRIES: (f) => ({ runs: f.runs.map(run) }),
@@ -40,8 +40,12 @@ const SHAPES = {
   PUSH: (f) => ({ ...f, bodies: f.bodies.map(encode) }),
   HEADS: (f) => ({ ...f, heads: f.heads.map(([origin, lane, seq, hlc, root, signature, leaves]) =>
     ({ origin, lane, seq, hlc, root, signature, leaves })) }),
+  RECEIPT: ({ timeMs, ...f }) => ({ ...f, time_ms: timeMs }),
   PING: ({ nonce }) => ({ nonce: nonceText(nonce) }),
   PONG: ({ nonce, wallMs }) => ({ nonce: nonceText(nonce), wall_ms: wallMs }),
+  PROBE: ({ wallMs, oldestMs, freeMib, ...f }) =>
+    ({ ...f, wall_ms: wallMs, oldest_ms: oldestMs, free_mib: freeMib }),
+  PROBED: ({ number, wallMs }) => ({ number, wall_ms: wallMs }),
   BYE: ({ code, retryAfterMs }) => ({ code, retry_after_ms: retryAfterMs }),
 };
 const run = ([index, lane, bodies]) => [index, lane, bodies.map(encode)];

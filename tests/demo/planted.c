@@ -3,6 +3,7 @@
 #include "sync/planted.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ __attribute__((constructor)) static void choose(void)
     if (strcmp(name, "poison") == 0) hf_planted_bug = HF_PLANTED_ENTRY_ABORTS;
 }
 
-/* ---- a fall while a file is replaced: no kill from outside can be told to come just then ---- */
+/* ---- a fall in the middle of something: no kill from outside can be told to come then ---- */
 
 int __real_rename(const char *from, const char *to);
 int __wrap_rename(const char *from, const char *to);
@@ -27,6 +28,19 @@ static void fall_if(const char *moment)
 {
     const char *name = getenv("HOLDFAST_PLANTED");
     if (name && strcmp(name, moment) == 0) raise(SIGKILL);
+}
+
+/* A program that asks to be told of a file that may not grow any more falls there instead. */
+typedef void on_signal(int);
+
+on_signal *__real_signal(int number, on_signal *act);
+on_signal *__wrap_signal(int number, on_signal *act);
+
+on_signal *__wrap_signal(int number, on_signal *act)
+{
+    const char *name = getenv("HOLDFAST_PLANTED");
+    bool falls = name && strcmp(name, "fall-at-file-size") == 0 && number == SIGXFSZ;
+    return falls ? SIG_DFL : __real_signal(number, act);
 }
 
 int __wrap_rename(const char *from, const char *to)

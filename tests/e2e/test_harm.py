@@ -108,7 +108,7 @@ def a_damaged_store_is_read_but_not_served(world):
     expect(b"MARKED BY" in content, "the summary does not stand in the file")
     store.write_bytes(content.replace(b"MARKED BY", b"MARKED by"))
     seen = {field["field"]: field["value"] for field in rees.ask("get", first)["fields"]}
-    equal(seen, {"summary": "sound"}, "a record that is sound")
+    equal(seen.get("summary"), "sound", "a record that is sound")
     refused(rees, "get", last, code=65, says="damaged")
     refused(rees, "put", "crime", "summary=new", code=65, says="safe")
     code, out, _ = rees.command("verify", "--json")
@@ -191,7 +191,7 @@ def a_device_whose_files_may_not_grow_refuses_and_lives(world):
     expect(rees.running(), "the daemon ended")
     resource.prlimit(pid, resource.RLIMIT_FSIZE, unbounded)
     rees.put("crime", "summary=after")
-    in_sync(hub, rees, seconds=60)
+    in_sync(hub, rees)
     equal(rees.ask("verify")["faults"], 0, "faults")
 
 

@@ -9,6 +9,8 @@ def a_write_on_one_device_appears_on_another(world):
     record = rees.put("crime", "status=recorded", "summary=Window forced")
     wait_until(lambda: okafor.command("get", record)[0] == 0, SECONDS, "the other device holds it")
     seen = {field["field"]: field["value"] for field in okafor.ask("get", record)["fields"]}
+    reference = seen.pop("crime_ref")  # which the device gave it
+    expect(reference.startswith("CR/"), f"the reference that the other device shows: {reference}")
     equal(seen, {"status": "recorded", "summary": "Window forced"}, "what the other device shows")
 
 
@@ -123,7 +125,7 @@ def a_withheld_entry_is_visible_with_its_reason_and_nothing_waits_behind_it(worl
               f"withheld, as {node.name} lists")
         expect("grant" in status["withheld"][0]["why"], f"no reason at {node.name}: {status}")
         expect("withheld" in status["next"], f"what to do next at {node.name}: {status['next']}")
-    writes = rees.ask("history", barred)["writes"]
+    writes = rees.ask("history", barred, "summary")["writes"]
     equal([(write["value"], write["withheld"]["code"]) for write in writes],
           [("not allowed", 600)], "the author still sees it, marked")
 

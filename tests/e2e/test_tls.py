@@ -174,7 +174,7 @@ def _clients(world, hub, rees, okafor):
         ("for servers only, a known key", ours.issue(key, "rees", use="serverAuth"), REFUSED),
         ("for no stated use, a known key", ours.issue(key, "rees", use=None), FORBIDDEN),
         ("for code signing, a known key", ours.issue(key, "rees", use="codeSigning"), REFUSED),
-        ("the hub's own", mint.Pair(hub.data / "certificate.pem", hub.data / "key.pem"), FORBIDDEN),
+        ("the hub's own", mint.Pair(hub.data / "certificate.pem", hub.data / "key.pem"), REFUSED),
         ("the CA's own", mint.Pair(hub.data / "ca.pem", hub.data / "ca-key.pem"), REFUSED),
         ("below an extra CA, a known key", below.chained(below.issue(key, "rees")), REFUSED),
     ]

@@ -52,7 +52,7 @@ int main(void)
               !hf_feed_read(store, 0, 512, count, &entries) &&
               !hf_edge_new(store, &(hf_edge_options){"field_note 1"}, &edge);
     /* A real loop dials where hf_edge_wants_link says so; it receives, turns, sends, sleeps. */
-    ok = ok && (hf_edge_link_up(edge, 0), !hf_edge_turn(edge, 0, 1)) &&
+    ok = ok && (hf_edge_link_up(edge, NULL, 0), !hf_edge_turn(edge, 0, 1)) &&
          !hf_edge_send(edge, 0, &hello);
     printf("%d entries saved; %s\n", (int)entries, ok ? "the hub can be greeted" : problem);
     return hf_edge_free(edge), hf_view_free(view), hf_store_close(store), hf_keys_close(keys), !ok;

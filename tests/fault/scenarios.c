@@ -6,6 +6,7 @@
 #include "hub/api.h"
 #include "sync/control.h"
 #include "sync/feed.h"
+#include "sync/lease.h"
 #include "sync/log.h"
 #include "sync/messages.h"
 
@@ -19,7 +20,7 @@
 
 #include "stray.h"
 
-enum { CRIME = 16, NOTE = 20, SUMMARY = 27, LOG = 28, SUBJECT = 1 };
+enum { CRIME = 16, NOTE = 20, SUMMARY = 27, LOG = 28, SUBJECT = 1, REF = 1, OTHER_REFS = 34 };
 
 static hf_store *store_of(fault_world *world, int node)
 {
@@ -153,6 +154,27 @@ static void run_put(fault_world *world)
     end(&w);
 }
 
+/* As many numbers are gone as there are records that bear one. */
+static void expect_numbers(fault_world *world, size_t made)
+{
+    hf_store *store = store_of(world, WORLD_EDGE);
+    hf_series_left left;
+    const hf_series *series = hf_pack_type(hf_store_pack(store), CRIME)->series;
+    assert_int_equal(hf_series_left_get(store, series, &left), HF_OK);
+    char found[512], other[512];
+    hf_record_id next = pair_crime(world->pair, 0, "the next");
+    world_values(world, WORLD_EDGE, &next, REF, found);
+    unsigned number = 0;
+    assert_int_equal(sscanf(found, "CR/%u/", &number), 1);
+    assert_int_equal(left.last - left.left + 1, number);
+    for (size_t i = 0; i < made; i++) {
+        if (world->made[i].type != CRIME) continue;
+        world_values(world, WORLD_EDGE, &world->made[i], REF, other);
+        assert_memory_equal(other, "CR/", 3);
+        assert_string_not_equal(found, other);
+    }
+}
+
 static void judge_put(fault_world *world)
 {
     char found[512];
@@ -163,6 +185,7 @@ static void judge_put(fault_world *world)
     size_t there = 0;
     for (size_t i = 0; i < WORLD_PUT; i++) there += world_has(world, WORLD_EDGE, &world->made[i]);
     assert_true(there == 0 || there == WORLD_PUT);
+    expect_numbers(world, there);
     if (there == 0) {
         assert_int_not_equal(world->said, HF_OK);
         return;
@@ -269,7 +292,7 @@ static void run_session(fault_world *world)
     pair_run(world->pair);
     pair_wait(world->pair, 3 * HF_REDIAL_MIN_MS);
     hf_edge *edge = world_node(world, WORLD_EDGE)->edge;
-    while (edge && hf_edge_next_receipt(edge, &dot))
+    while (edge && hf_edge_next_receipt(edge, &dot, NULL))
         if (dot.seq > world->acked[dot.lane]) world->acked[dot.lane] = dot.seq;
     world->said = HF_OK; /* of what it promises, `acked` speaks */
 }
@@ -289,6 +312,42 @@ static void judge_session(fault_world *world)
         assert_true(log.seq >= world->acked[lane]); /* said to be at the hub, and is */
     }
     world_expect_converges(world);
+}
+
+/* Under a new name it has no numbers: two crimes begin without, then some are leased and given. */
+static void prepare_dry(fault_world *world)
+{
+    assert_int_equal(hf_store_new_incarnation(store_of(world, WORLD_EDGE)), HF_OK);
+    for (size_t i = 0; i < 2; i++) world->made[i] = pair_crime(world->pair, 0, "no number left");
+}
+
+static hf_status on_shared(void *context, const hf_record_id *first, const hf_record_id *second,
+                           hf_bytes text)
+{
+    (void)context;
+    (void)first;
+    (void)second;
+    fail_msg("two records are called %.*s", (int)text.size, (const char *)text.data);
+    return HF_OK;
+}
+
+static void judge_numbered(fault_world *world)
+{
+    char found[512], alias[512];
+    for (int i = 0; i < WORLD_NODES; i++) world_expect_base_records(world, i);
+    world_expect_converges(world);
+    pair_wait(world->pair, 3 * HF_ASK_AGAIN_MS);
+    hf_store *hub = store_of(world, WORLD_HUB);
+    for (size_t i = 0; i < 2; i++) {
+        world_values(world, WORLD_HUB, &world->made[i], REF, found);
+        world_values(world, WORLD_HUB, &world->made[i], OTHER_REFS, alias);
+        assert_memory_equal(found, "CR/", 3);
+        assert_ptr_equal(strchr(found, '\n'), found + strlen(found) - 1); /* one, and no more */
+        assert_memory_equal(alias, "PROV-", 5);
+    }
+    const hf_series *series = hf_pack_type(hf_store_pack(hub), CRIME)->series;
+    assert_int_equal(hf_references_shared(hub, series, on_shared, NULL), HF_OK);
+    for (int i = 0; i < WORLD_NODES; i++) world_expect_whole(world, i);
 }
 
 /* The device's certificate is due: asked for, issued, put on record, taken, and shown. */
@@ -313,6 +372,32 @@ static void judge_renewed(fault_world *world)
         assert_memory_equal(held.data, crypto->certificate, held.size);
         hf_buffer_free(&held);
     }
+}
+
+/* ---- a device that lost its disk is given a snapshot, in many parts ---- */
+
+static void prepare_new_disk(fault_world *world)
+{
+    pair_world *pair = world->pair;
+    pair_node *hub = world_node(world, WORLD_HUB), *other = world_node(world, WORLD_OTHER);
+    pair->behind_min = 1;
+    pair->chunk_size = 512;
+    pair_shut(pair, hub);
+    pair_open(pair, hub);
+    pair_shut(pair, other);
+    sim_disk_wipe(other->disk);
+    pair_open(pair, other);
+    pair->behind_min = pair->chunk_size = 0;
+}
+
+static void judge_loaded(fault_world *world)
+{
+    for (int i = 0; i < WORLD_NODES; i++) world_expect_whole(world, i);
+    world_settle(world);
+    for (int i = 0; i < WORLD_NODES; i++) world_expect_whole(world, i);
+    assert_true(world_has(world, WORLD_OTHER, &world->conflict));
+    assert_true(world_has(world, WORLD_OTHER, &world->edited));
+    assert_true(pair_equal(world->pair));
 }
 
 /* ---- a record at its limit ---- */
@@ -383,8 +468,15 @@ static void run_register(fault_world *world)
     uint8_t key_id[HF_HASH_SIZE] = {7};
     pair_node *other = world_node(world, WORLD_OTHER);
     world->said = world_heard(
-        world, hf_hub_register(world->pair->hub, key_id, "newcomer", "Avon", "Central", SCOPES, 2,
-                               other->crypto.table.own_certificate, pair_wall_ms(world->pair)));
+        world,
+        hf_hub_register(world->pair->hub, key_id,
+                        &(hf_registration){.name = "newcomer",
+                                           .force = "Avon",
+                                           .unit = "Central",
+                                           .scopes = SCOPES,
+                                           .scope_count = 2,
+                                           .certificate = other->crypto.table.own_certificate},
+                        pair_wall_ms(world->pair)));
 }
 
 static void judge_register(fault_world *world)
@@ -631,7 +723,9 @@ const fault_scenario *fault_scenarios(size_t *count)
         {"delete", EDGE, EDGE, NULL, run_delete, judge_delete, 0, false},
         {"apply", HUB, HUB, NULL, run_apply, judge_apply, 0, false},
         {"session", ALL, ALL, NULL, run_session, judge_session, 0, false},
+        {"number", ALL, ALL, prepare_dry, run_session, judge_numbered, 0, false},
         {"renew", ALL, ALL, prepare_due, run_session, judge_renewed, 0, false},
+        {"snapshot", ALL, ALL, prepare_new_disk, run_session, judge_loaded, 0, false},
         {"crowd", 0, HUB, prepare_crowded, run_crowd, judge_hub, 0, true},
         {"register", HUB, HUB, NULL, run_register, judge_register, 0, false},
         {"judge", HUB, HUB, NULL, run_judge, judge_judge, 0, false},

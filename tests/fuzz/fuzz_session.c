@@ -190,7 +190,7 @@ static void feed_edge(script from, bool greeted)
     (void)fuzz_world_fresh(world, &world->edges[0]);
     pair_world *pair = world->pair;
     pair_node *node = world->edges[0].node;
-    hf_edge_link_up(node->edge, pair->now_ms);
+    hf_edge_link_up(node->edge, NULL, pair->now_ms);
     turn_edge(world, node->edge);
     if (greeted) {
         const world_frame *welcome = &world->down[0].frames[0];

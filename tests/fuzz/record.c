@@ -7,6 +7,8 @@
 #include "mutate.h"
 #include "world.h"
 
+#include "sync/proof.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +82,33 @@ static hf_status write_entry(void *context, const hf_entry *entry)
     return HF_OK;
 }
 
+static void write_receipt(fuzz_world *world, const hf_record_id *record, const char *name)
+{
+    hf_buffer out = {0};
+    hf_proof_counts counts;
+    hf_status status = hf_proof_write(world->edges[0].node->store, record, NULL, &out, &counts);
+    assert(status == HF_OK && counts.proved > 0);
+    FILE *file = seed_open("receipt", name);
+    put(file, out.data, out.size);
+    fclose(file);
+    hf_buffer_free(&out);
+}
+
+/* What edges[0] could show to others at that moment; and, under several receipts, hours later. */
+static void write_receipts(fuzz_world *world)
+{
+    pair_world *pair = world->pair;
+    write_receipt(world, &world->record, "short");
+    pair->nodes[0].offline = false;
+    hf_record_id record = pair_crime(pair, 0, "Window broken");
+    for (int n = 0; n < 40; n++) {
+        pair_set(pair, 0, &record, 27, n % 2 ? "Window broken again" : "Window mended");
+        pair_wait(pair, n % 10 == 0 ? 400 * 1000 : 10);
+    }
+    pair_wait(pair, 4000);
+    write_receipt(world, &record, "long");
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -103,5 +132,7 @@ int main(int argc, char **argv)
     write_frames(world, &world->down_anew, "down_anew");
     (void)fuzz_world_fresh(world, &world->hub);
     (void)fuzz_world_fresh(world, &world->edges[0]);
-    return hf_feed_read(world->edges[0].node->store, 0, 100, write_entry, NULL) == HF_OK ? 0 : 1;
+    if (hf_feed_read(world->edges[0].node->store, 0, 100, write_entry, NULL) != HF_OK) return 1;
+    write_receipts(world);
+    return 0;
 }

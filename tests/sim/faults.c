@@ -52,9 +52,19 @@ void sim_swarm_draw(sim_world *world)
     s->edges_slow = (uint32_t)sometimes(&random, 400, 1, 1000);
     s->delay_ms = (uint32_t)sim_random_between(&random, 2, 400);
     s->bulky = sim_random_chance(&random, 40);
-    s->revokes = sim_random_chance(&random, 200);
+    uint32_t revokes = sim_random_chance(&random, 200) ? 1000 : 0;
     s->early_sends = sim_random_chance(&random, 500);
+    sim_random snapshots = sim_random_from(world->options->seed, 78);
+    s->snapshot_behind = UINT32_MAX;
+    if (sim_random_chance(&snapshots, 700))
+        s->snapshot_behind = (uint32_t)sim_random_between(&snapshots, 5, 60);
+    s->snapshot_chunk = (uint32_t)sim_random_between(&snapshots, 256, 8192);
     s->certificate_ms = sometimes(&random, 400, 10 * SIM_MINUTE, 150 * SIM_MINUTE);
+    if (sim_random_chance(&random, 500))
+        s->stations = 1 + (unsigned)sim_random_below(&random, SIM_STATIONS_MAX);
+    s->revokes = revokes || (s->stations && sim_random_chance(&random, 400));
+    s->dark_ms =
+        s->stations ? sim_random_between(&random, 5 * SIM_MINUTE, 90 * SIM_MINUTE) : 8 * SIM_MINUTE;
 }
 
 static uint64_t mean_of(const sim_swarm *s, fault kind)
@@ -113,11 +123,14 @@ static void fill_disk(sim_world *world, sim_node *node)
 static void partition(sim_world *world, sim_node *node)
 {
     world->result->counts.cut++;
-    bool everyone = node->index == SIM_HUB;
-    for (unsigned i = 1; i < world->node_count; i++)
-        if (everyone || i == node->index) world->nodes[i].cut_off = true;
+    bool is_hub = node->index == SIM_HUB;
+    if (is_hub)
+        world->hub_cut_off = true;
+    else
+        node->cut_off = true;
     sim_say(world, "%s is out of reach", node->name);
-    sim_schedule(world, world->now_ms + sim_random_wait(&world->random, 8 * SIM_MINUTE), SIM_RELIEF,
+    uint64_t mean = is_hub ? world->swarm.dark_ms : 8 * SIM_MINUTE;
+    sim_schedule(world, world->now_ms + sim_random_wait(&world->random, mean), SIM_RELIEF,
                  node->index, FAULT_PARTITION);
 }
 
@@ -125,6 +138,7 @@ static void shift_clock(sim_world *world, sim_node *node)
 {
     sim_random *random = &world->random;
     world->result->counts.clock++;
+    sim_outage_doubt(node);
     switch (sim_random_below(random, 5)) {
     case 0: node->skew_ms = 3 * YEAR_MS; break;
     case 1: node->skew_ms = -3 * YEAR_MS; break;
@@ -137,7 +151,7 @@ static void shift_clock(sim_world *world, sim_node *node)
     if (sim_random_chance(random, 700))
         sim_schedule(world, world->now_ms + sim_random_wait(random, 20 * SIM_MINUTE), SIM_RELIEF,
                      node->index, FAULT_CLOCK);
-    if (node->index == SIM_HUB || !sim_random_chance(random, 500)) return;
+    if (node->hub || !sim_random_chance(random, 500)) return;
     sim_node_crash(world, node,
                    true); /* a flat battery: it comes back out of reach, on another day */
     partition(world, node);
@@ -146,7 +160,7 @@ static void shift_clock(sim_world *world, sim_node *node)
 /* A phone is set back to its backup of another day; the guard beside the store is not in it. */
 static void restore(sim_world *world, sim_node *node)
 {
-    if (node->index == SIM_HUB || !node->up) return;
+    if (node->hub || !node->up) return;
     if (!node->backup) { /* only a closed store can be copied; the guard moves on at the next open
                           */
         sim_node_crash(world, node, false);
@@ -189,10 +203,13 @@ void sim_on_relief(sim_world *world, uint32_t index, uint32_t what)
     case FAULT_CLOCK:
         node->skew_ms = 0;
         node->frozen_at_ms = 0;
+        sim_outage_doubt(node);
         break;
     case FAULT_PARTITION:
-        for (unsigned i = 1; i < world->node_count; i++)
-            if (index == SIM_HUB || i == index) world->nodes[i].cut_off = false;
+        if (index == SIM_HUB)
+            world->hub_cut_off = false;
+        else
+            node->cut_off = false;
         break;
     case FAULT_KILL:
     case FAULT_IO:
@@ -205,11 +222,13 @@ void sim_on_relief(sim_world *world, uint32_t index, uint32_t what)
 void sim_calm(sim_world *world)
 {
     world->calm = true;
+    world->hub_cut_off = false;
     sim_say(world, "the bad luck is over");
     for (unsigned i = 0; i < world->node_count; i++) {
         sim_node *node = &world->nodes[i];
         node->cut_off = false;
         node->frozen_at_ms = 0;
+        sim_outage_doubt(node);
         sim_disk_set_room(node->disk, UINT64_MAX);
         sim_disk_kill_at(node->disk, 0);
         sim_disk_fail_at(node->disk, 0, 0);

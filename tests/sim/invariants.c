@@ -4,6 +4,7 @@
 #include "world_private.h"
 
 #include "model.h"
+#include "sync/log.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -23,17 +24,41 @@ static void shuffle(sim_random *random, uint32_t *items, size_t count)
     }
 }
 
+typedef struct hole_look {
+    const hf_dot *dot;
+    bool found;
+} hole_look;
+
+static hf_status look_at_hole(void *context, const hf_hole *hole)
+{
+    hole_look *look = context;
+    if (hole->dot.seq == look->dot->seq && hole->dot.lane == look->dot->lane &&
+        memcmp(hole->dot.origin.bytes, look->dot->origin.bytes, HF_ORIGIN_SIZE) == 0)
+        look->found = true;
+    return HF_OK;
+}
+
+static bool is_hole(const sim_node *node, const hf_dot *dot)
+{
+    hole_look look = {.dot = dot};
+    return hf_hole_each(node->store, look_at_hole, &look) == HF_OK && look.found;
+}
+
 static model *model_of(sim_world *world, const sim_node *node)
 {
-    uint32_t *order = malloc((node->feed_count + 1) * sizeof *order);
+    size_t count = node->feed_count;
+    uint32_t *order = malloc((count + world->dot_count + 1) * sizeof *order);
     model *m = model_new(hf_store_pack(node->store));
     assert(order && m);
     memcpy(order, node->feed, node->feed_count * sizeof *order);
-    shuffle(&world->random, order, node->feed_count);
+    for (size_t i = 0; i < world->dot_count; i++) /* by what it was told they came to */
+        if (world->dots[i].based >> node->index & 1) order[count++] = (uint32_t)i;
+    shuffle(&world->random, order, count);
     bool ok = true;
-    for (size_t i = 0; i < node->feed_count && ok; i++) {
+    for (size_t i = 0; i < count && ok; i++) {
         const sim_dot *dot = &world->dots[order[i]];
         if (dot->hollow >> node->index & 1) continue; /* hashes say nothing about any record */
+        if (node->is_station && is_hole(node, &dot->dot)) continue; /* until the centre judges */
         ok = model_add(m, &dot->dot.origin, dot->dot.lane, (hf_bytes){dot->body, dot->size});
     }
     free(order);
@@ -254,7 +279,7 @@ static void compare_digests(sim_world *world, const sim_node *a, const sim_node 
 void sim_look(sim_world *world, sim_node *node)
 {
     sim_observe_again(world, node);
-    if (!node->up || sim_over(world)) return;
+    if (!node->up || sim_over(world) || sim_outdated(node)) return;
     model *m = model_of(world, node);
     if (!m) return;
     size_t count;
@@ -263,9 +288,13 @@ void sim_look(sim_world *world, sim_node *node)
         compare_record(world, node, &records[i]);
     if (!sim_over(world) && !sim_disk_killed(node->disk)) compare_conflicts(world, node, m);
     model_free(m);
+    if (!sim_over(world) && !sim_disk_killed(node->disk)) sim_look_at_receipts(world, node);
+    /* Until the centre has judged it, an entry may count here and not there. */
     for (unsigned i = 0; i < world->node_count && !sim_over(world); i++) {
         sim_node *other = &world->nodes[i];
+        if (world->station_count && !world->calm) break;
         if (other == node || !other->up || sim_disk_killed(node->disk)) continue;
+        if (sim_outdated(other)) continue;
         compare_digests(world, node, other);
         (void)sim_node_alive(world, other);
     }
@@ -294,11 +323,19 @@ static const sim_dot *outstanding(const sim_world *world, const sim_node *node, 
                    HF_ORIGIN_SIZE) == 0)
             return dot;
         *what = "has not come down";
+        bool is_home = dot->scope == node->scopes[node->scope_count - 1];
+        if (is_home && sim_at_station(world, node)) continue; /* the centre tells it itself */
         if (at_hub && !dot->withheld && sim_may_hold(world, node, dot) &&
             (!here || dot->hollow & bit))
             return dot;
     }
     return NULL;
+}
+
+/* The centre alone gives one, when it is met. */
+static bool waits_for_snapshot(const sim_world *world, const sim_node *node)
+{
+    return sim_outdated(node) && !sim_at_station(world, node);
 }
 
 bool sim_settled(sim_world *world)
@@ -310,9 +347,11 @@ bool sim_settled(sim_world *world)
         if (!takes_part(node)) continue;
         if (!node->up) return false;
         const sim_dot *dot = outstanding(world, node, &what);
+        if (waits_for_snapshot(world, node)) return false;
         if (dot && dot->hollow >> i & 1)
             sim_observe_again(world, node); /* it may have come since */
         if (dot && (!node->up || outstanding(world, node, &what))) return false;
+        if (!sim_all_signed(world, node)) return false;
     }
     return true;
 }
@@ -326,6 +365,12 @@ static void judge_arrival(sim_world *world, const sim_node *node)
     }
     const char *what;
     const sim_dot *dot = outstanding(world, node, &what);
+    if (!dot && !sim_all_signed(world, node))
+        sim_break(world, SIM_RECEIPT, "%s has no receipt for all that was acknowledged",
+                  node->name);
+    if (waits_for_snapshot(world, node))
+        sim_break(world, SIM_L1, "%s still waits for a snapshot to put a verdict right",
+                  node->name);
     if (!dot) return;
     hf_edge_status status;
     hf_edge_status_get(node->edge, &status);
@@ -380,6 +425,7 @@ void sim_last_judgement(sim_world *world)
         sim_look(world, &world->nodes[i]);
         if (!sim_over(world)) judge_verify(world, &world->nodes[i]);
     }
+    if (!sim_over(world)) sim_outage_judge(world);
     for (uint32_t i = 0; i < SIM_LINKS_MAX && !sim_over(world); i++) { /* L4 of those still open */
         sim_link *link = &world->links[i];
         if (!link->used) continue;

@@ -98,6 +98,29 @@ static bool leave_one_out(sim_random *random, hf_bytes raw, hf_buffer *out)
     return !r.bad && out->status == HF_OK;
 }
 
+/* What a station that cheats would do: the last byte of one part's ops, in the middle of a group.
+ */
+static bool alter_one(sim_random *random, hf_bytes raw, hf_buffer *out)
+{
+    reader r = {raw.data, raw.data + raw.size, false};
+    (void)reader_head(&r, MAJOR_ARRAY);
+    for (int i = 0; i < 3; i++) (void)reader_item(&r); /* type, origin, lane */
+    uint64_t count = reader_head(&r, MAJOR_ARRAY);
+    hf_bytes body = {NULL, 0};
+    uint64_t which = count ? sim_random_below(random, count) : 0;
+    for (uint64_t i = 0; i <= which && !r.bad; i++) body = reader_item(&r);
+    if (r.bad || body.size < 16 || sim_random_chance(random, 500)) return false;
+    hf_write_raw(out, raw);
+    size_t salt = (size_t)(body.data - raw.data); /* its hlc: always there, and under the hash */
+    reader b = {body.data, body.data + body.size, false};
+    (void)reader_head(&b, MAJOR_ARRAY);
+    for (int i = 0; i < 3; i++) (void)reader_item(&b); /* seq, pseq, scope */
+    size_t hlc = (size_t)(b.at - body.data);
+    if (out->status != HF_OK || body.data[hlc] != 0x1b) return false; /* eight bytes follow */
+    out->data[salt + hlc + 8] ^= 1;
+    return true;
+}
+
 static uint64_t type_of(hf_bytes raw)
 {
     reader r = {raw.data, raw.data + raw.size, false};
@@ -142,7 +165,14 @@ bool sim_meddle(sim_world *world, sim_node *edge, hf_bytes *message, hf_buffer *
         assert(status == HF_OK);
         *message = hf_buffer_bytes(sealed);
         world->result->counts.cut++;
-    } else if (type == HF_FRAME_PUSH || type == HF_FRAME_FEED) {
+    } else if (type == HF_FRAME_RELAY && alter_one(&edge->random, raw, &altered)) {
+        status = hf_frame_seal(deflater, hf_buffer_bytes(&altered), sealed);
+        assert(status == HF_OK);
+        *message = hf_buffer_bytes(sealed);
+        world->result->counts.cut++; /* it is refused, and goes again in another session */
+        sim_schedule(world, world->now_ms + SIM_MINUTE, SIM_LOST, edge->link,
+                     world->links[edge->link].generation << 1 | SIM_DOWN);
+    } else if (type == HF_FRAME_PUSH || type == HF_FRAME_FEED || type == HF_FRAME_RELAY) {
         arrives = false;
         world->result->counts.cut++;
     }

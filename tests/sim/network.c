@@ -5,6 +5,7 @@
  */
 #include "world_private.h"
 
+#include "sync/control.h"
 #include "sync/limits.h"
 
 #include <assert.h>
@@ -17,7 +18,7 @@ enum {
     SESSION_BYTES = 8 * 1024, /* L4: greetings, vectors and certificates of one session */
     ENTRY_BYTES = 192,        /* L4: an entry's share of heads and frames, when it comes alone */
     MISSING_TIMES = 3,        /* L4's k */
-    PING_BYTES = 4,           /* L4: per second of a link's life */
+    PING_BYTES = 7,           /* L4: per second of a link: a PROBE and its answer each 15 s */
     IN_FLIGHT_MAX = HF_CREDIT_BYTES + HF_CREDIT_BYTES / 2 + HF_FRAME_SIZE_MAX /* S15, stalled */
 };
 
@@ -37,18 +38,46 @@ static sim_link *link_of(sim_world *world, uint32_t index, uint32_t what)
     return link->used && link->generation == what >> 1 ? link : NULL;
 }
 
+/* Bytes per millisecond, and how far away: what a phone in a village, in a town and on a desk has.
+ */
+typedef struct profile {
+    size_t rate;
+    uint32_t delay_ms;
+} profile;
+
+static const profile PROFILES[] = {{5, 500}, {15, 300}, {125, 60}, {5000, 2}};
+enum { PROFILE_SLOWEST, PROFILES_SLOW = 3, PROFILE_FAST = PROFILES_SLOW };
+
+/* What the world says of its links; else slow or not, and how far as it falls. */
+static void link_shape(const sim_world *world, sim_node *edge, sim_link *link)
+{
+    static const size_t ROOMS[] = {2 * 1024, 64 * 1024, SIZE_MAX};
+    if (world->thin) {
+        const profile *shape = &PROFILES[edge->index == 1 ? PROFILE_SLOWEST : PROFILE_FAST];
+        link->rate = shape->rate;
+        link->delay_ms = shape->delay_ms;
+        link->room = ROOMS[1 + sim_random_below(&edge->random, 2)];
+        return;
+    }
+    bool slow = !world->calm && sim_random_chance(&edge->random, world->swarm.edges_slow);
+    size_t which = slow ? (size_t)sim_random_below(&edge->random, PROFILES_SLOW) : PROFILE_FAST;
+    uint32_t delay_ms = slow ? 3 * PROFILES[which].delay_ms : world->swarm.delay_ms;
+    link->rate = PROFILES[which].rate;
+    link->delay_ms = 1 + sim_random_below(&edge->random, delay_ms);
+    link->room = ROOMS[sim_random_below(&edge->random, 3)];
+}
+
 static sim_link *link_new(sim_world *world, sim_node *edge)
 {
     for (uint32_t i = 0; i < SIM_LINKS_MAX; i++) {
         sim_link *link = &world->links[i];
         if (link->used) continue;
         uint32_t generation = (link->generation + 1) & INT32_MAX;
-        *link = (sim_link){.used = true, .generation = generation, .node = edge->index};
-        bool slow = !world->calm && sim_random_chance(&edge->random, world->swarm.edges_slow);
-        link->delay_ms = 1 + sim_random_below(&edge->random, slow ? 1500 : world->swarm.delay_ms);
-        link->rate = slow ? 5 : 5000;
-        static const size_t ROOMS[] = {2 * 1024, 64 * 1024, SIZE_MAX};
-        link->room = ROOMS[sim_random_below(&edge->random, 3)];
+        *link = (sim_link){.used = true,
+                           .generation = generation,
+                           .node = edge->index,
+                           .hub = edge->hubs[hf_edge_hub(edge->edge)]};
+        link_shape(world, edge, link);
         link->opened_ms = world->now_ms;
         return link;
     }
@@ -93,10 +122,18 @@ static void account(sim_world *world, const sim_link *link)
                   (unsigned long long)link->missing_count, (unsigned long long)link->missing);
 }
 
+/* Who was elsewhere meanwhile is fed again what he had there, and a station what it sent before it
+ * was cut off: that is bounded by what he missed here, and not by what he lacks. */
+static bool is_accountable(const sim_world *world, const sim_link *link)
+{
+    const sim_node *node = &world->nodes[link->node];
+    return link->hub == SIM_HUB && node->hub_count == 1 && !node->is_station;
+}
+
 void sim_link_end(sim_world *world, sim_link *link)
 {
     if (!link->used || link->edge_end || link->peer) return;
-    account(world, link);
+    if (is_accountable(world, link)) account(world, link);
     way_clear(&link->ways[SIM_UP]);
     way_clear(&link->ways[SIM_DOWN]);
     sim_node *edge = &world->nodes[link->node];
@@ -105,6 +142,28 @@ void sim_link_end(sim_world *world, sim_link *link)
 }
 
 /* ---- making and losing connections ---- */
+
+void sim_choose_hubs(sim_world *world, sim_node *node)
+{
+    node->hubs[0] = SIM_HUB;
+    node->hub_count = 1;
+    if (node->is_station) return;
+    bool alone = sim_random_chance(&node->random, 300); /* a kiosk, say: it never goes elsewhere */
+    for (unsigned i = 1; i <= world->station_count; i++) {
+        const sim_node *station = &world->nodes[i];
+        bool serves = station->registered;
+        for (size_t j = 1; j + 1 < node->scope_count; j++)
+            serves = serves && sim_may_write(station, node->scopes[j]);
+        if (serves) node->hubs[node->hub_count++] = i;
+    }
+    if (node->hub_count == 1) return;
+    if (alone) node->hubs[0] = node->hubs[--node->hub_count];
+    if (alone) node->hub_count = 1;
+    if (!alone && sim_random_chance(&node->random, 300)) { /* its station first */
+        node->hubs[0] = node->hubs[1];
+        node->hubs[1] = SIM_HUB;
+    }
+}
 
 void sim_dial(sim_world *world, sim_node *edge)
 {
@@ -118,7 +177,8 @@ void sim_dial(sim_world *world, sim_node *edge)
 static void count_missing(sim_world *world, sim_link *link)
 {
     const sim_node *edge = &world->nodes[link->node];
-    uint64_t edge_bit = 1ull << edge->index, hub_bit = 1ull << SIM_HUB;
+    uint64_t edge_bit = 1ull << edge->index, hub_bit = 1ull << link->hub;
+    bool outdated = sim_outdated(edge);
     for (size_t i = 0; i < world->dot_count; i++) {
         const sim_dot *dot = &world->dots[i];
         bool up = (dot->held & edge_bit) && !(dot->held & hub_bit);
@@ -127,6 +187,7 @@ static void count_missing(sim_world *world, sim_link *link)
          * not. */
         bool again =
             edge->set_back && dot->author == edge->index && dot->hub_position > edge->cursor;
+        again |= outdated; /* all of it, in a snapshot */
         bool down = (dot->held & hub_bit) && (!whole || again) && sim_may_hold(world, edge, dot);
         if (!up && !down) continue;
         link->missing += dot->size;
@@ -134,20 +195,36 @@ static void count_missing(sim_world *world, sim_link *link)
     }
 }
 
+static bool is_cut_off(const sim_world *world, const sim_link *link)
+{
+    return world->nodes[link->node].cut_off || (link->hub == SIM_HUB && world->hub_cut_off);
+}
+
+static bool knows_revoked(sim_world *world, sim_node *station, const sim_node *edge)
+{
+    static hf_device device;
+    hf_status status = hf_device_by_key(station->store, edge->crypto.table.own_key_id, &device);
+    return sim_node_alive(world, station) && status == HF_OK && device.revoked;
+}
+
 static bool hub_accepts(sim_world *world, sim_link *link)
 {
-    sim_node *hub = &world->nodes[SIM_HUB], *edge = &world->nodes[link->node];
-    if (!hub->up || edge->cut_off) return false;
+    sim_node *hub = &world->nodes[link->hub], *edge = &world->nodes[link->node];
+    if (!hub->up || is_cut_off(world, link)) return false;
     if (!world->calm && sim_random_chance(&edge->random, world->swarm.refuse)) return false;
     link->valid = sim_crypto_validity(&edge->crypto);
     hf_status status = hf_hub_link_up(hub->hub, edge->crypto.table.own_key_id, link->valid,
                                       sim_node_now(world, hub), &link->peer);
     if (!sim_node_alive(world, hub)) return false;
-    if (edge->revoked && !edge->perhaps_revoked && status == HF_OK)
+    bool is_centre = hub->index == SIM_HUB; /* a station knows what it was told */
+    if (is_centre && edge->revoked && !edge->perhaps_revoked && status == HF_OK)
         sim_break(world, SIM_HONEST, "the hub lets %s in, which is revoked", edge->name);
+    if (!is_centre && status == HF_OK && knows_revoked(world, hub, edge))
+        sim_break(world, SIM_HONEST, "%s lets %s in, and knows that it is revoked", hub->name,
+                  edge->name);
     if (status != HF_OK) {
         link->peer = NULL;
-        if (!edge->revoked && status != HF_ERR_IO && status != HF_ERR_LIMIT)
+        if (is_centre && !edge->revoked && status != HF_ERR_IO && status != HF_ERR_LIMIT)
             sim_break(world, SIM_HONEST, "the hub refuses %s: %s", edge->name,
                       hf_status_name(status));
         return false;
@@ -193,7 +270,11 @@ void sim_on_dialled(sim_world *world, uint32_t index, uint32_t what)
     sim_say(world, "%s is connected (link %u)", edge->name, index);
     link->edge_end = true;
     count_missing(world, link);
-    hf_edge_link_up(edge->edge, sim_node_now(world, edge));
+    const sim_crypto *shown = &world->nodes[link->hub].crypto;
+    hf_certificate facts;
+    hf_status read = shown->table.certificate(&edge->crypto, shown->table.own_certificate, &facts);
+    assert(read == HF_OK);
+    hf_edge_link_up(edge->edge, &facts, sim_node_now(world, edge));
     sim_node_wake(world, edge, world->now_ms);
     if (world->swarm.cut_ms && !world->calm)
         sim_schedule(world, world->now_ms + sim_random_wait(&edge->random, world->swarm.cut_ms),
@@ -270,7 +351,7 @@ void sim_edge_closes(sim_world *world, sim_link *link)
 
 void sim_hub_closes(sim_world *world, sim_link *link)
 {
-    sim_node *hub = &world->nodes[SIM_HUB];
+    sim_node *hub = &world->nodes[link->hub];
     hf_hub_link_down(hub->hub, link->peer, sim_node_now(world, hub));
     link->peer = NULL;
     uint64_t at = link->ways[SIM_DOWN].last_at;
@@ -320,11 +401,10 @@ static void queue_message(sim_world *world, sim_link *link, unsigned way_number,
     assert(m);
     *m = (sim_message){.size = message.size};
     memcpy(m->data, message.data, message.size);
-    uint64_t start = way->last_at > world->now_ms ? way->last_at : world->now_ms;
-    uint64_t jitter = sim_random_below(&edge->random, link->delay_ms / 4 + 1);
-    m->at = start + message.size / link->rate;
-    if (m->at < world->now_ms + link->delay_ms + jitter)
-        m->at = world->now_ms + link->delay_ms + jitter;
+    uint64_t jitter = world->thin ? 0 : sim_random_below(&edge->random, link->delay_ms / 4 + 1);
+    m->at = world->now_ms + link->delay_ms + jitter; /* its first byte; then all of it */
+    if (m->at < way->last_at) m->at = way->last_at;
+    m->at += (message.size + HF_PACE_OVERHEAD) / link->rate;
     way->last_at = m->at;
     *(way->last ? &way->last->next : &way->first) = m;
     way->last = m;
@@ -340,7 +420,7 @@ static void enqueue(sim_world *world, sim_link *link, unsigned way_number, hf_by
     sim_hash(&message, 1, hash);
     sim_trace(world, hash[0] | (uint64_t)hash[1] << 8 | (uint64_t)hash[2] << 16, message.size);
     world->result->messages++;
-    world->nodes[way_number == SIM_UP ? link->node : SIM_HUB].idle_turns = 0;
+    world->nodes[way_number == SIM_UP ? link->node : link->hub].idle_turns = 0;
     way->sent += message.size;
     sim_checked(world, SIM_S15);
     if (message.size > HF_FRAME_SIZE_MAX)
@@ -361,14 +441,15 @@ static void enqueue(sim_world *world, sim_link *link, unsigned way_number, hf_by
 /* The sender's next message; size 0: none, or the sender died or failed. */
 static hf_bytes next_message(sim_world *world, sim_link *link, unsigned way)
 {
-    sim_node *sender = &world->nodes[way == SIM_UP ? link->node : SIM_HUB];
+    sim_node *sender = &world->nodes[way == SIM_UP ? link->node : link->hub];
     hf_bytes message = {NULL, 0};
     uint64_t now = sim_node_now(world, sender);
     hf_status status = way == SIM_UP ? hf_edge_send(sender->edge, now, &message)
                                      : hf_hub_send(sender->hub, link->peer, now, &message);
     if (!sim_node_alive(world, sender)) return (hf_bytes){NULL, 0};
     if (!sim_status_sane(world, sender, status, "send")) message = (hf_bytes){NULL, 0};
-    if (way == SIM_DOWN && message.size) sim_check_expired(world, link, message);
+    if (way == SIM_DOWN && message.size && link->hub == SIM_HUB)
+        sim_check_expired(world, link, message);
     return message;
 }
 
@@ -382,15 +463,15 @@ void sim_pump(sim_world *world, sim_link *link, unsigned way)
         if (!message.size) break;
         enqueue(world, link, way, message);
     }
-    sim_node *hub = &world->nodes[SIM_HUB];
-    if (way == SIM_DOWN && link->used && link->generation == generation && link->peer && hub->up &&
-        hf_hub_wants_close(hub->hub, link->peer))
+    if (!link->used || link->generation != generation) return;
+    sim_node *hub = &world->nodes[link->hub];
+    if (way == SIM_DOWN && link->peer && hub->up && hf_hub_wants_close(hub->hub, link->peer))
         sim_hub_closes(world, link);
 }
 
 static void to_hub(sim_world *world, sim_link *link, hf_bytes message)
 {
-    sim_node *hub = &world->nodes[SIM_HUB];
+    sim_node *hub = &world->nodes[link->hub];
     hf_status status = hf_hub_recv(hub->hub, link->peer, message, sim_node_now(world, hub));
     if (!sim_node_alive(world, hub)) return;
     if (!sim_status_sane(world, hub, status, "recv")) {
@@ -421,7 +502,7 @@ void sim_on_deliver(sim_world *world, uint32_t index, uint32_t what)
     sim_way *way = &link->ways[number];
     sim_message *message = way->first;
     if (!message || message->at > world->now_ms) return;
-    if (world->nodes[link->node].cut_off) { /* stalled, not lost: TCP will try again */
+    if (is_cut_off(world, link)) { /* stalled, not lost: TCP will try again */
         message->at = world->now_ms + STALL_STEP_MS;
         sim_schedule(world, message->at, SIM_DELIVER, index, what);
         return;

@@ -10,7 +10,7 @@
 
 enum { PATH_SIZE = 40, IDLE_TURNS_MAX = 3000 };
 
-sim_node *sim_node_add(sim_world *world, const char *name, bool is_hub)
+sim_node *sim_node_add(sim_world *world, const char *name, sim_rank rank)
 {
     assert(world->node_count < SIM_NODES_MAX);
     sim_node *node = &world->nodes[world->node_count];
@@ -23,13 +23,15 @@ sim_node *sim_node_add(sim_world *world, const char *name, bool is_hub)
     node->random = sim_random_from(seed, 1000 + node->index);
     node->disk = sim_disk_new(name, sim_mix(seed) + node->index);
     assert(node->disk);
-    sim_crypto_init(&node->crypto, seed, name, is_hub);
+    sim_crypto_init(&node->crypto, seed, name, rank);
+    node->is_station = rank == SIM_STATION;
+    node->hub_count = 1; /* the centre */
     return node;
 }
 
 static void forget_process(sim_node *node)
 {
-    hf_edge_free(node->edge);
+    if (!node->hub) hf_edge_free(node->edge); /* a station's is its hub's */
     hf_hub_free(node->hub);
     hf_store_close(node->store);
     node->edge = NULL;
@@ -46,6 +48,7 @@ void sim_node_free(sim_node *node)
     sim_disk_free(node->disk);
     free(node->feed);
     free(node->tails);
+    sim_forget_receipts(node);
 }
 
 uint64_t sim_node_now(const sim_world *world, const sim_node *node)
@@ -66,6 +69,7 @@ bool sim_status_sane(sim_world *world, sim_node *node, hf_status status, const c
     if (sim_disk_killed(node->disk)) return false;
     sim_checked(world, SIM_HONEST);
     if (status == HF_OK) return true;
+    sim_outage_doubt(node);
     sim_say(world, "%s: %s: %s (%s)", node->name, doing, hf_status_name(status),
             node->store ? hf_store_problem(node->store) : "");
     bool excused = status == HF_ERR_IO || status == HF_ERR_FULL;
@@ -82,16 +86,24 @@ static hf_status open_store(sim_world *world, sim_node *node, char *problem, siz
     hf_store_options options = {.path = path,
                                 .vfs = sim_disk_name(node->disk),
                                 .crypto = &node->crypto.table,
-                                .is_hub = node->index == SIM_HUB,
+                                .is_hub = node->index == SIM_HUB || node->is_station,
                                 .ending = HF_ENDING_QUIET};
     hf_status status = hf_store_open(&options, &node->store, problem, size);
-    if (status == HF_OK && node->index == SIM_HUB) {
-        hf_hub_options hub = {
-            .implementation = "sim", .peers_max = SIM_LINKS_MAX, .authority = &world->authority};
+    if (status == HF_OK && (node->index == SIM_HUB || node->is_station)) {
+        hf_hub_options hub = {.implementation = "sim",
+                              .peers_max = SIM_LINKS_MAX,
+                              .authority = node->is_station ? NULL : &world->authority,
+                              .station = node->is_station,
+                              .snapshot_behind_min = world->swarm.snapshot_behind,
+                              .snapshot_chunk_size = world->swarm.snapshot_chunk};
         status = hf_hub_new(node->store, &hub, &node->hub);
+        if (status == HF_OK) node->edge = hf_hub_upstream(node->hub);
+        if (status == HF_OK)
+            status = hf_hub_begin(node->hub, sim_node_now(world, node), sim_node_wall(world, node));
     } else if (status == HF_OK) {
         hf_edge_options edge = {.implementation = "sim"};
         status = hf_edge_new(node->store, &edge, &node->edge);
+        if (status == HF_OK) hf_edge_hubs(node->edge, node->hub_count);
     }
     return status;
 }
@@ -118,30 +130,38 @@ void sim_node_start(sim_world *world, sim_node *node)
         return;
     }
     node->up = true;
+    if (node->hub) sim_outage_hub_begins(world, node);
+    node->cut_since_ms = 0;
     node->wall_seen_ms = 0;
     sim_observe_again(world, node);
     if (sim_node_alive(world, node)) sim_node_wake(world, node, world->now_ms);
+}
+
+/* One of the links of a process that is gone, at whichever end it was. */
+static void drop_link(sim_world *world, sim_node *node, uint32_t index, bool power_cut)
+{
+    sim_link *link = &world->links[index];
+    bool dialled = link->node == node->index;
+    if (!link->used || (!dialled && link->hub != node->index)) return;
+    /* The kernel says goodbye for a dead process; without power nobody does. */
+    bool told = !power_cut && !sim_random_chance(&node->random, world->swarm.half_open);
+    sim_link_break(world, link, !dialled && told, dialled && told);
+    if (dialled)
+        link->edge_end = false;
+    else
+        link->peer = NULL; /* gone with its hub */
+    if (node->link == index) node->link = SIM_LINKS_MAX;
+    sim_link_end(world, link);
 }
 
 void sim_node_crash(sim_world *world, sim_node *node, bool power_cut)
 {
     if (!node->up) return;
     world->result->counts.kill++;
+    if (node->index == SIM_HUB) sim_outage_hub_dies(world, node);
     sim_say(world, "%s dies%s", node->name, power_cut ? " by a power cut" : "");
     sim_trace(world, 0xdead, node->index);
-    for (uint32_t i = 0; i < SIM_LINKS_MAX; i++) {
-        sim_link *link = &world->links[i];
-        if (!link->used || (node->index != SIM_HUB && link->node != node->index)) continue;
-        /* The kernel says goodbye for a dead process; without power nobody does. */
-        bool told = !power_cut && !sim_random_chance(&node->random, world->swarm.half_open);
-        sim_link_break(world, link, node->index == SIM_HUB && told, node->index != SIM_HUB && told);
-        if (node->index == SIM_HUB)
-            link->peer = NULL; /* gone with its hub */
-        else
-            link->edge_end = false;
-        if (node->link == i) node->link = SIM_LINKS_MAX;
-        sim_link_end(world, link);
-    }
+    for (uint32_t i = 0; i < SIM_LINKS_MAX; i++) drop_link(world, node, i, power_cut);
     forget_process(node);
     sim_disk_revive(node->disk, power_cut);
     if (power_cut) node->boot_ms = world->now_ms;
@@ -168,9 +188,13 @@ void sim_node_wake(sim_world *world, sim_node *node, uint64_t at)
 /* Sleeps until the node's own deadline: what a driver's loop does. */
 static void plan_next(sim_world *world, sim_node *node)
 {
-    uint64_t deadline = node->hub ? hf_hub_deadline_ms(node->hub) : hf_edge_deadline_ms(node->edge);
+    uint64_t deadline = UINT64_MAX;
     bool dialling = node->link < SIM_LINKS_MAX && !world->links[node->link].edge_end;
-    if (deadline == UINT64_MAX || dialling) return; /* it has asked for a link: that will wake it */
+    if (node->hub) deadline = hf_hub_deadline_ms(node->hub);
+    /* It has asked for a link: that will wake it. */
+    if (node->edge && !dialling && hf_edge_deadline_ms(node->edge) < deadline)
+        deadline = hf_edge_deadline_ms(node->edge);
+    if (deadline == UINT64_MAX) return;
     uint64_t now = sim_node_now(world, node);
     sim_checked(world, SIM_S15);
     if (++node->idle_turns > IDLE_TURNS_MAX)
@@ -193,23 +217,59 @@ static void take_certificate(sim_world *world, sim_node *node)
     sim_say(world, "%s has a new certificate%s", node->name, kept ? "" : " and cannot keep it");
 }
 
+/* Is a better hub there? If so it is gone to; what a daemon does beside its link is short here. */
+static void look_for_better(sim_world *world, sim_node *node, sim_link *link)
+{
+    size_t better;
+    uint64_t now = sim_node_now(world, node);
+    if (!link || !link->edge_end || !hf_edge_wants_better(node->edge, now, &better)) return;
+    const sim_node *hub = &world->nodes[node->hubs[better]];
+    bool reached = hub->up && !node->cut_off && !(hub->index == SIM_HUB && world->hub_cut_off);
+    if (reached)
+        sim_edge_closes(world, link);
+    else
+        hf_edge_better_failed(node->edge, now);
+}
+
+static sim_link *own_link(sim_world *world, const sim_node *node)
+{
+    return node->link < SIM_LINKS_MAX ? &world->links[node->link] : NULL;
+}
+
+/* Before its turn: it dials, or says what a loop may have it say early. */
+static void dial_and_send_early(sim_world *world, sim_node *node)
+{
+    if (!own_link(world, node) && hf_edge_wants_link(node->edge, sim_node_now(world, node)))
+        sim_dial(world, node);
+    look_for_better(world, node, own_link(world, node));
+    sim_link *link = own_link(world, node);
+    if (link && link->edge_end && world->swarm.early_sends) sim_pump(world, link, SIM_UP);
+}
+
+static void send_and_close(sim_world *world, sim_node *node, bool fine)
+{
+    take_certificate(world, node);
+    sim_observe(world, node); /* what it has committed by now it may tell, and die as it tells it */
+    if (!sim_node_alive(world, node) || sim_over(world)) return;
+    sim_link *link = own_link(world, node);
+    if (link && link->edge_end) sim_pump(world, link, SIM_UP);
+    if (!sim_node_alive(world, node)) return;
+    link = own_link(world, node);
+    if (link && link->edge_end && (!fine || hf_edge_wants_close(node->edge)))
+        sim_edge_closes(world, link);
+    if (!fine) sim_node_wake(world, node, world->now_ms + SIM_SECOND);
+}
+
 static void edge_turn(sim_world *world, sim_node *node)
 {
     uint64_t now = sim_node_now(world, node);
-    sim_link *link = node->link < SIM_LINKS_MAX ? &world->links[node->link] : NULL;
-    if (!link && hf_edge_wants_link(node->edge, now)) sim_dial(world, node);
-    link = node->link < SIM_LINKS_MAX ? &world->links[node->link] : NULL;
-    if (link && link->edge_end && world->swarm.early_sends) sim_pump(world, link, SIM_UP);
+    dial_and_send_early(world, node);
     if (!sim_node_alive(world, node)) return;
     hf_status status = hf_edge_turn(node->edge, now, sim_node_wall(world, node));
     if (!sim_node_alive(world, node)) return;
     bool fine = sim_status_sane(world, node, status, "turn");
-    take_certificate(world, node);
-    if (link && link->edge_end) sim_pump(world, link, SIM_UP);
-    if (!sim_node_alive(world, node)) return;
-    if (link && link->edge_end && (!fine || hf_edge_wants_close(node->edge)))
-        sim_edge_closes(world, link);
-    if (!fine) sim_node_wake(world, node, world->now_ms + SIM_SECOND);
+    sim_outage_look(world, node);
+    send_and_close(world, node, fine);
 }
 
 static void hub_turn(sim_world *world, sim_node *node)
@@ -217,18 +277,23 @@ static void hub_turn(sim_world *world, sim_node *node)
     uint64_t now = sim_node_now(world, node);
     if (world->swarm.early_sends)
         for (uint32_t i = 0; i < SIM_LINKS_MAX && node->up; i++)
-            if (world->links[i].used && world->links[i].peer)
+            if (world->links[i].used && world->links[i].peer && world->links[i].hub == node->index)
                 sim_pump(world, &world->links[i], SIM_DOWN);
+    if (!sim_node_alive(world, node)) return;
+    if (sim_node_wall(world, node) > node->pulse_high_ms)
+        node->pulse_high_ms = sim_node_wall(world, node);
+    if (node->edge) dial_and_send_early(world, node);
     if (!sim_node_alive(world, node)) return;
     node->turn_wall_ms = sim_node_wall(world, node); /* until here it went by its last turn's */
     hf_status status = hf_hub_turn(node->hub, now, node->turn_wall_ms);
     if (!sim_node_alive(world, node)) return;
-    if (!sim_status_sane(world, node, status, "turn"))
-        sim_node_wake(world, node, world->now_ms + SIM_SECOND);
+    bool fine = sim_status_sane(world, node, status, "turn");
+    if (!fine) sim_node_wake(world, node, world->now_ms + SIM_SECOND);
     sim_observe(world, node); /* what it has committed by now it may tell, and die as it tells it */
     hf_peer *peer;
     while (node->up && !sim_over(world) && (peer = hf_hub_next_ready(node->hub)) != NULL)
         sim_pump(world, hf_peer_context(peer), SIM_DOWN);
+    if (node->up && node->edge && !sim_over(world)) send_and_close(world, node, fine);
 }
 
 void sim_node_turn(sim_world *world, sim_node *node)

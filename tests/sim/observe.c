@@ -73,6 +73,7 @@ void sim_observe_free(sim_world *world)
     for (size_t i = 0; i < world->dot_count; i++) free(world->dots[i].body);
     free(world->dots);
     free(world->dot_table);
+    free(world->references);
 }
 
 unsigned sim_origin_node(const sim_world *world, const hf_origin_id *origin, size_t *index)
@@ -94,6 +95,12 @@ static void learn_origin(sim_world *world, sim_node *node)
     assert(world->origin_count < SIM_ORIGINS_MAX);
     world->origins[world->origin_count++] = (sim_origin){.id = own->id, .node = node->index};
     memset(node->acked, 0, sizeof node->acked);
+    sim_forget_receipts(node);
+}
+
+bool sim_at_station(const sim_world *world, const sim_node *node)
+{
+    return node->link < SIM_LINKS_MAX && world->links[node->link].hub != SIM_HUB;
 }
 
 bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot)
@@ -131,7 +138,7 @@ static hf_status on_hole(void *context, const hf_hole *hole)
     return HF_OK;
 }
 
-static sim_tail *tail_of(sim_node *node, const sim_dot *dot, uint32_t origin)
+sim_tail *sim_tail_of(sim_node *node, const sim_dot *dot, uint32_t origin)
 {
     for (size_t i = 0; i < node->tail_count; i++) {
         sim_tail *tail = &node->tails[i];
@@ -148,13 +155,14 @@ static sim_tail *tail_of(sim_node *node, const sim_dot *dot, uint32_t origin)
     return tail;
 }
 
-static void check_step(sim_world *world, sim_node *node, const sim_dot *dot)
+static void check_step(sim_world *world, sim_node *node, const sim_dot *dot, bool again)
 {
     size_t origin;
     (void)sim_origin_node(world, &dot->dot.origin, &origin);
-    sim_tail *tail = tail_of(node, dot, (uint32_t)origin);
+    sim_tail *tail = sim_tail_of(node, dot, (uint32_t)origin);
     sim_checked(world, SIM_S5);
     if (dot->dot.seq <= tail->seq) {
+        if (again && dot->dot.seq <= tail->based) return; /* it came before the snapshot */
         if (!dot->opened_at)
             sim_break(world, SIM_S5, "%s takes %s after %llu of the same log and scope", node->name,
                       name_of(world, &dot->dot).text, (unsigned long long)tail->seq);
@@ -211,8 +219,8 @@ void sim_tell_links(sim_world *world, const sim_node *node, const sim_dot *dot)
         if (!link->used || link->ghost) continue;
         const sim_node *edge = &world->nodes[link->node];
         bool up = node == edge && dot->author == node->index;
-        bool down =
-            node->index == SIM_HUB && dot->author != edge->index && sim_may_hold(world, edge, dot);
+        bool down = node->index == link->hub && dot->author != edge->index &&
+                    sim_may_hold(world, edge, dot);
         if (!up && !down) continue;
         link->missing += dot->size;
         link->missing_count++;
@@ -229,16 +237,8 @@ static void check_stamp(sim_world *world, sim_node *node, const sim_dot *dot)
                   name_of(world, &dot->dot).text, (long long)(stamp - node->wall_seen_ms));
 }
 
-static unsigned links_of(const sim_world *world, const sim_node *node)
-{
-    unsigned count = 0;
-    for (uint32_t i = 0; i < SIM_LINKS_MAX; i++)
-        if (world->links[i].used && world->links[i].node == node->index) count++;
-    return count;
-}
-
-/* What the hub takes from a device's log: allowed, or withheld; and most urgent first. */
-static void check_taken(sim_world *world, sim_dot *dot, const hf_entry *entry)
+/* What the hub takes from a device's log: allowed, or withheld; and in its turn. */
+static void check_taken(sim_world *world, sim_dot *dot, const hf_entry *entry, bool again)
 {
     const sim_node *author = &world->nodes[dot->author];
     dot->hub_position = entry->position;
@@ -248,20 +248,7 @@ static void check_taken(sim_world *world, sim_dot *dot, const hf_entry *entry)
     if (!sim_may_write(author, dot->scope) && !dot->withheld)
         sim_break(world, SIM_S14, "the hub lets %s count, in scope %u, which %s may not write",
                   name_of(world, &dot->dot).text, dot->scope, author->name);
-    bool overtaken = world->swarm.bulky_now || world->swarm.swallow; /* windows full, frames lost */
-    if (overtaken || author->link >= SIM_LINKS_MAX || links_of(world, author) > 1) return;
-    sim_checked(world, SIM_LANES);
-    for (size_t i = 0; i < world->dot_count; i++) {
-        const sim_dot *other = &world->dots[i];
-        if (other->dot.lane >= dot->dot.lane || other->held & 1 ||
-            memcmp(other->dot.origin.bytes, dot->dot.origin.bytes, HF_ORIGIN_SIZE) != 0 ||
-            !(other->held & 1ull << author->index) ||
-            other->created_ms >= world->links[author->link].opened_ms)
-            continue;
-        sim_break(world, SIM_LANES, "%s came to the hub while the more urgent %s waited",
-                  name_of(world, &dot->dot).text, name_of(world, &other->dot).text);
-        return;
-    }
+    if (!again) sim_lanes_taken(world, dot); /* else by what link it came nobody knows any more */
 }
 
 typedef struct observation {
@@ -313,13 +300,15 @@ static void take_new(observation *seen, sim_dot *dot, const hf_entry *entry, boo
     uint64_t bit = 1ull << node->index;
     bool unheard = !(dot->held & bit);
     dot->held |= bit;
-    check_step(world, node, dot);
+    dot->based &= ~bit;
+    check_step(world, node, dot, seen->again);
     if (dot->author == node->index && fresh && !seen->again) check_stamp(world, node, dot);
-    if (node->index == SIM_HUB && unheard) check_taken(world, dot, entry);
+    if (node->index == SIM_HUB && unheard) check_taken(world, dot, entry, seen->again);
     if (unheard) sim_tell_links(world, node, dot);
-    if (node->index == SIM_HUB || dot->author == node->index || !unheard) return;
+    if (node->hub || dot->author == node->index || !unheard) return;
     sim_checked(world, SIM_S14);
-    if (dot->withheld && !dot->by_operator && !(dot->hollow & bit))
+    bool from_centre = !sim_at_station(world, node); /* a station learns of it later */
+    if (from_centre && dot->withheld && !dot->by_operator && !(dot->hollow & bit))
         sim_break(world, SIM_S14, "%s was sent %s, which the hub withholds", node->name,
                   name_of(world, &dot->dot).text);
     if (!sim_may_hold(world, node, dot))
@@ -349,7 +338,8 @@ static hf_status on_entry(void *context, const hf_entry *entry)
     bool fresh = !dot;
     if (dot) check_content(world, node, dot, entry);
     if (dot && node->index == SIM_HUB && dot->held & 1) follow_verdict(node, dot, entry);
-    if (!dot) dot = add_dot(world, entry);
+    if (fresh) dot = add_dot(world, entry);
+    if (fresh) sim_check_references(world, entry);
     if (sim_over(world)) return HF_ERR_INPUT; /* only to stop */
     uint32_t index = (uint32_t)(dot - world->dots);
     if (seen->again && seen->at <= node->feed_count) {
@@ -408,8 +398,8 @@ static void observe_acks(sim_world *world, sim_node *node)
         hf_log_state state;
         hf_status status = hf_log_state_get(node->store, own->no, lane, &state);
         if (!sim_node_alive(world, node)) return;
-        if (status == HF_OK && state.acked > node->acked[lane])
-            check_acked(world, node, lane, state.acked);
+        if (status == HF_OK && state.central > node->acked[lane])
+            check_acked(world, node, lane, state.central);
     }
 }
 
@@ -451,6 +441,7 @@ static hf_status on_peer(void *context, const hf_peer_status *peer)
     for (unsigned i = 1; i < world->node_count; i++) {
         const sim_node *node = &world->nodes[i];
         if (memcmp(node->crypto.table.own_key_id, peer->key_id, HF_HASH_SIZE) != 0) continue;
+        if (!node->up) continue; /* it may have died as it told: judged once it is back */
         sim_checked(world, SIM_S7);
         if (peer->fed_position > node->cursor && !node->set_back)
             sim_break(world, SIM_S7, "the hub believes %s has its feed to %llu; it has it to %llu",
@@ -485,8 +476,10 @@ static void observe(sim_world *world, sim_node *node)
         if (wall > node->wall_seen_ms) node->wall_seen_ms = wall;
     }
     observation seen = {.world = world, .node = node};
+    if (node->edge) sim_observe_bases(world, node);
+    if (!sim_node_alive(world, node) || sim_over(world)) return;
     if (!read_feed(&seen, node->feed_count)) return;
-    if (node->hub) {
+    if (node->index == SIM_HUB) {
         hf_status status = hf_hub_peers(node->hub, on_peer, world);
         if (sim_node_alive(world, node)) (void)sim_status_sane(world, node, status, "peers");
         return;
@@ -505,8 +498,10 @@ static void forget_feed(sim_world *world, sim_node *node)
         if (dot->held & bit && !(dot->held & 1)) dot->excused = true;
         dot->held &= ~bit;
         dot->hollow &= ~bit;
+        dot->based &= ~bit;
     }
     node->feed_count = node->tail_count = 0;
+    node->based = 0;
     node->cursor = 0;
     memset(node->acked, 0, sizeof node->acked);
 }
@@ -518,6 +513,8 @@ static void observe_again(sim_world *world, sim_node *node)
     node->just_restored = false;
     observation seen = {.world = world, .node = node, .again = true};
     size_t had = node->feed_count;
+    if (node->edge) sim_observe_bases(world, node);
+    if (!sim_node_alive(world, node) || sim_over(world)) return;
     if (!read_feed(&seen, 0)) return;
     sim_checked(world, SIM_S1);
     if (seen.at < had)

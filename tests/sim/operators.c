@@ -12,6 +12,21 @@ enum { PACK_VERSIONS = 3, WITHHELD_BY_OPERATOR = 604 };
 
 static const char *const SCOPE_NAMES[SIM_SCOPES] = {"north", "south", "east", "west", "cid"};
 
+/* As it is, but for its blocks of numbers: devices must run dry within their hours. */
+static void write_type(hf_buffer *out, hf_bytes type)
+{
+    hf_reader reader = hf_reader_open(type);
+    size_t items = hf_read_array(&reader, SIZE_MAX);
+    hf_write_array(out, items);
+    for (size_t i = 0; i < items && i < 6; i++) hf_write_raw(out, hf_read_item(&reader));
+    if (items <= 6) return;
+    assert(items == 7);
+    size_t series = hf_read_array(&reader, SIZE_MAX);
+    hf_write_array(out, series);
+    for (size_t i = 0; i + 1 < series; i++) hf_write_raw(out, hf_read_item(&reader));
+    hf_write_uint(out, SIM_BLOCK);
+}
+
 /* The police pack as it was before its last type was added, or as it is: [1, version, [type, ...],
  * ...]. */
 static hf_buffer pack_of(uint32_t version)
@@ -27,7 +42,7 @@ static hf_buffer pack_of(uint32_t version)
     hf_write_array(&out, version > 1 ? types : types - 1);
     for (size_t i = 0; i < types; i++) {
         hf_bytes type = hf_read_item(&reader);
-        if (version > 1 || i + 1 < types) hf_write_raw(&out, type);
+        if (version > 1 || i + 1 < types) write_type(&out, type);
     }
     for (size_t i = 3; i < items; i++) hf_write_raw(&out, hf_read_item(&reader));
     assert(hf_reader_end(&reader) == HF_OK && out.status == HF_OK);
@@ -60,6 +75,7 @@ static bool learn_scopes(sim_world *world, sim_node *edge)
     assert(device.scope_count <= SIM_SCOPES);
     edge->scope_count = 0;
     edge->scopes[edge->scope_count++] = HF_SCOPE_COMMON;
+    if (edge->is_station) edge->scopes[edge->scope_count++] = HF_SCOPE_CONTROL;
     for (size_t i = 0; i < device.scope_count; i++)
         edge->scopes[edge->scope_count++] = device.scopes[i];
     edge->scopes[edge->scope_count++] = device.home;
@@ -75,11 +91,12 @@ static hf_validity validity_from(const sim_world *world, uint64_t wall_ms)
                          .until_ms = wall_ms + world->swarm.certificate_ms};
 }
 
-static hf_status authority_issue(void *context, hf_bytes public_key, const char *name,
-                                 uint64_t wall_ms, uint8_t *out, size_t *size)
+static hf_status authority_issue(void *context, const hf_certificate_wish *wish, uint8_t *out,
+                                 size_t *size)
 {
     assert(*size >= SIM_CERTIFICATE_SIZE);
-    sim_certify(public_key, name, false, validity_from(context, wall_ms), out);
+    sim_rank rank = wish->address_count ? SIM_STATION : SIM_DEVICE;
+    sim_certify(wish->public_key, wish->name, rank, validity_from(context, wish->wall_ms), out);
     *size = SIM_CERTIFICATE_SIZE;
     return HF_OK;
 }
@@ -92,8 +109,8 @@ void sim_authority_init(sim_world *world)
 static void certify(sim_world *world, sim_node *edge, uint64_t wall_ms)
 {
     uint8_t der[SIM_CERTIFICATE_SIZE];
-    sim_certify((hf_bytes){edge->crypto.key, SIM_KEY_SIZE}, edge->name, false,
-                validity_from(world, wall_ms), der);
+    sim_certify((hf_bytes){edge->crypto.key, SIM_KEY_SIZE}, edge->name,
+                edge->is_station ? SIM_STATION : SIM_DEVICE, validity_from(world, wall_ms), der);
     sim_crypto_take(&edge->crypto, (hf_bytes){der, sizeof der});
 }
 
@@ -104,16 +121,27 @@ bool sim_register(sim_world *world, sim_node *edge)
     const char *names[SIM_SCOPES];
     size_t count = 0;
     for (size_t i = 0; i < SIM_SCOPES; i++)
-        if (sim_random_chance(&edge->random, 500)) names[count++] = SCOPE_NAMES[i];
+        if (world->thin || sim_random_chance(&edge->random, edge->is_station ? 900 : 500))
+            names[count++] = SCOPE_NAMES[i];
     if (!count) names[count++] = SCOPE_NAMES[0];
+    static const char *const addresses[] = {"station.example:7443"};
     hf_bytes certificate = edge->crypto.table.own_certificate;
     hub->wall_seen_ms = sim_node_wall(world, hub);
     certify(world, edge, hub->wall_seen_ms);
-    hf_status status = hf_hub_register(hub->hub, edge->crypto.table.own_key_id, edge->name, "force",
-                                       "unit", names, count, certificate, hub->wall_seen_ms);
+    hf_status status = hf_hub_register(hub->hub, edge->crypto.table.own_key_id,
+                                       &(hf_registration){.name = edge->name,
+                                                          .force = "force",
+                                                          .unit = "unit",
+                                                          .scopes = names,
+                                                          .scope_count = count,
+                                                          .certificate = certificate,
+                                                          .addresses = addresses,
+                                                          .address_count = edge->is_station},
+                                       hub->wall_seen_ms);
     if (!sim_node_alive(world, hub)) return false;
     if (!sim_status_sane(world, hub, status, "register")) return false;
     edge->registered = learn_scopes(world, edge);
+    if (edge->registered) sim_choose_hubs(world, edge);
     sim_observe(world, hub);
     sim_node_wake(world, hub, world->now_ms);
     return edge->registered && !sim_over(world);
@@ -155,7 +183,7 @@ static void revoke_one(sim_world *world)
 {
     sim_node *hub = &world->nodes[SIM_HUB];
     sim_node *edge = &world->nodes[1 + sim_random_below(&world->random, world->node_count - 1)];
-    if (edge->revoked || !edge->registered || !world->swarm.revokes) return;
+    if (edge->revoked || edge->is_station || !edge->registered || !world->swarm.revokes) return;
     hub->wall_seen_ms = sim_node_wall(world, hub);
     hf_status status =
         hf_hub_revoke(hub->hub, edge->name, "Insp Hall", "lost in town", hub->wall_seen_ms);
@@ -178,7 +206,7 @@ static void enrol_one(sim_world *world)
     if (edge->registered || edge->index == SIM_HUB) {
         char name[24];
         snprintf(name, sizeof name, "edge%u", world->node_count);
-        edge = sim_node_add(world, name, false);
+        edge = sim_node_add(world, name, SIM_DEVICE);
     }
     if (!sim_register(world, edge)) return; /* again, another time */
     sim_schedule(world, world->now_ms, SIM_START, edge->index, 0);

@@ -276,33 +276,47 @@ static void write_some(sim_world *world, sim_node *edge)
     finish(world, edge, txn, status);
 }
 
-/* A long narrative, many times: more than a link may carry unacknowledged. */
-static void write_bulk(sim_world *world, sim_node *edge)
+static void write_noise(sim_random *random, size_t size, hf_buffer *out)
 {
     static const char LETTERS[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/";
-    char *text = malloc(BULKY_VALUE);
+    char *text = malloc(size);
     assert(text);
-    uint32_t scope = pick_scope(edge, &edge->random);
-    for (unsigned i = 0; i < BULKY_ENTRIES && edge->up && !sim_over(world); i++) {
-        char actor[32];
-        hf_author author = author_of(world, edge, actor, sizeof actor);
-        hf_txn *txn = NULL;
-        hf_change change = {.scope = scope, .kind = HF_CHANGE_SET};
-        hf_status status = hf_txn_begin(edge->store, &author, &txn);
-        if (status == HF_OK) status = hf_txn_new_id(txn, UNKNOWN_TYPE, &change.record);
-        for (change.field = 1; change.field <= 4 && status == HF_OK; change.field++) {
-            for (size_t j = 0; j < BULKY_VALUE; j++)
-                text[j] = LETTERS[sim_random_next(&edge->random) >> 58];
-            hf_buffer value = {0};
-            hf_write_text(&value, text, BULKY_VALUE);
-            change.value = hf_buffer_bytes(&value);
-            status = hf_txn_change(txn, &change);
-            hf_buffer_free(&value);
-        }
-        finish(world, edge, txn, status);
-    }
+    for (size_t i = 0; i < size; i++) text[i] = LETTERS[sim_random_next(random) >> 58];
+    hf_write_text(out, text, size);
     free(text);
+}
+
+/* One record with so many texts of that size, from field 1 on. */
+static void write_texts(sim_world *world, sim_node *edge, uint32_t type, uint32_t fields,
+                        size_t size)
+{
+    char actor[32];
+    hf_author author = author_of(world, edge, actor, sizeof actor);
+    hf_txn *txn = NULL;
+    hf_change change = {.scope = pick_scope(edge, &edge->random), .kind = HF_CHANGE_SET};
+    hf_status status = hf_txn_begin(edge->store, &author, &txn);
+    if (status == HF_OK) status = hf_txn_new_id(txn, type, &change.record);
+    for (change.field = 1; change.field <= fields && status == HF_OK; change.field++) {
+        hf_buffer value = {0};
+        write_noise(&edge->random, size, &value);
+        change.value = hf_buffer_bytes(&value);
+        status = hf_txn_change(txn, &change);
+        hf_buffer_free(&value);
+    }
+    finish(world, edge, txn, status);
+}
+
+void sim_write_text(sim_world *world, sim_node *edge, uint32_t type, size_t size)
+{
+    write_texts(world, edge, type, 1, size);
+}
+
+/* A long narrative, many times: more than a link may carry unacknowledged. */
+static void write_bulk(sim_world *world, sim_node *edge)
+{
+    for (unsigned i = 0; i < BULKY_ENTRIES && edge->up && !sim_over(world); i++)
+        write_texts(world, edge, UNKNOWN_TYPE, 4, BULKY_VALUE);
 }
 
 void sim_on_write(sim_world *world, sim_node *edge)

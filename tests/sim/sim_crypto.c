@@ -107,14 +107,15 @@ static hf_status table_verify(void *context, hf_bytes public_key,
     return memcmp(expected, signature, sizeof expected) == 0 ? HF_OK : HF_ERR_PROTOCOL;
 }
 
-/* A certificate: "SIMC", is it a hub's, 3 bytes of nothing, the key, the name, from, until. */
+/* A certificate: "SIMC", whose it is, 3 bytes of nothing, the key, the name, from, until. */
 static hf_status table_certificate(void *context, hf_bytes der, hf_certificate *out)
 {
     (void)context;
     memset(out, 0, sizeof *out);
     if (der.size != SIM_CERTIFICATE_SIZE || memcmp(der.data, "SIMC", 4) != 0)
         return HF_ERR_PROTOCOL;
-    out->is_hub = der.data[4] == 1;
+    out->is_hub = der.data[4] == SIM_CENTRE;
+    out->is_station = der.data[4] == SIM_STATION;
     out->public_key_size = SIM_KEY_SIZE;
     memcpy(out->public_key, der.data + 8, SIM_KEY_SIZE);
     memcpy(out->name, der.data + NAME_AT, NAME_ROOM);
@@ -125,7 +126,7 @@ static hf_status table_certificate(void *context, hf_bytes der, hf_certificate *
     return HF_OK;
 }
 
-void sim_certify(hf_bytes key, const char *name, bool is_hub, hf_validity valid,
+void sim_certify(hf_bytes key, const char *name, sim_rank rank, hf_validity valid,
                  uint8_t out[SIM_CERTIFICATE_SIZE])
 {
     _Static_assert(VALID_AT + sizeof valid == SIM_CERTIFICATE_SIZE, "all of it is used");
@@ -133,7 +134,7 @@ void sim_certify(hf_bytes key, const char *name, bool is_hub, hf_validity valid,
     assert(key.size == SIM_KEY_SIZE && size < NAME_ROOM);
     memset(out, 0, SIM_CERTIFICATE_SIZE);
     memcpy(out, "SIMC", 4);
-    out[4] = is_hub;
+    out[4] = (uint8_t)rank;
     memcpy(out + 8, key.data, SIM_KEY_SIZE);
     memcpy(out + NAME_AT, name, size);
     memcpy(out + VALID_AT, &valid, sizeof valid);
@@ -152,7 +153,7 @@ void sim_crypto_take(sim_crypto *crypto, hf_bytes certificate)
     memcpy(crypto->certificate, certificate.data, SIM_CERTIFICATE_SIZE);
 }
 
-void sim_crypto_init(sim_crypto *crypto, uint64_t seed, const char *name, bool is_hub)
+void sim_crypto_init(sim_crypto *crypto, uint64_t seed, const char *name, sim_rank rank)
 {
     memset(crypto, 0, sizeof *crypto);
     hf_bytes label = {(const uint8_t *)name, strlen(name)};
@@ -162,7 +163,7 @@ void sim_crypto_init(sim_crypto *crypto, uint64_t seed, const char *name, bool i
     memcpy(&number, hash, sizeof number);
     crypto->random = sim_random_from(seed, number);
     sim_random_fill(&crypto->random, crypto->key, SIM_KEY_SIZE);
-    sim_certify((hf_bytes){crypto->key, SIM_KEY_SIZE}, name, is_hub,
+    sim_certify((hf_bytes){crypto->key, SIM_KEY_SIZE}, name, rank,
                 (hf_validity){.until_ms = CENTURY_MS}, crypto->certificate);
     crypto->table = (hf_crypto){
         .context = crypto,

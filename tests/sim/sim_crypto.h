@@ -20,12 +20,13 @@ typedef struct sim_crypto {
 
 /* The installation `name` of the world `seed`. Must not move afterwards: the table points into it.
  */
-void sim_crypto_init(sim_crypto *crypto, uint64_t seed, const char *name, bool is_hub);
+typedef enum sim_rank { SIM_DEVICE = 0, SIM_CENTRE = 1, SIM_STATION = 2 } sim_rank;
+void sim_crypto_init(sim_crypto *crypto, uint64_t seed, const char *name, sim_rank rank);
 /* Its certificate is valid for a hundred years, until another is put in its place. */
 hf_validity sim_crypto_validity(const sim_crypto *crypto);
 void sim_crypto_take(sim_crypto *crypto, hf_bytes certificate);
 /* Issues one for `key` and `name`. */
-void sim_certify(hf_bytes key, const char *name, bool is_hub, hf_validity valid,
+void sim_certify(hf_bytes key, const char *name, sim_rank rank, hf_validity valid,
                  uint8_t out[SIM_CERTIFICATE_SIZE]);
 /* 256 bits over `count` pieces, one after the other: as the table's hash. */
 void sim_hash(const hf_bytes *pieces, size_t count, uint8_t out[HF_HASH_SIZE]);

@@ -52,6 +52,15 @@ static int on_read(sqlite3_file *base, void *out, int size, sqlite3_int64 offset
     return SQLITE_IOERR_SHORT_READ;
 }
 
+/* A write that fails may have happened in part: in whole sectors, for a disk tears none. */
+static size_t part_of(sim_disk *disk, uint64_t offset, uint64_t size)
+{
+    uint64_t part = sim_random_below(&disk->random, size + 1);
+    if (part == size) return (size_t)size;
+    uint64_t end = (offset + part) / disk->sector * disk->sector;
+    return end > offset ? (size_t)(end - offset) : 0;
+}
+
 static int on_write(sqlite3_file *base, const void *data, int size, sqlite3_int64 offset)
 {
     sim_handle *handle = (sim_handle *)base;
@@ -59,8 +68,8 @@ static int on_write(sqlite3_file *base, const void *data, int size, sqlite3_int6
     bool was_dead = disk->dead;
     size_t written = (size_t)size;
     int code = SQLITE_OK;
-    if (sim_disk_step(disk) != SIM_GO) { /* a write that fails may have happened in part */
-        written = was_dead ? 0 : (size_t)sim_random_below(&disk->random, (uint64_t)size + 1);
+    if (sim_disk_step(disk) != SIM_GO) {
+        written = was_dead ? 0 : part_of(disk, (uint64_t)offset, (uint64_t)size);
         code = SQLITE_IOERR_WRITE;
     }
     size_t had = handle->file->now.size, end = (size_t)offset + written;

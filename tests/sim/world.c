@@ -18,9 +18,9 @@ enum {
 
 const char *sim_invariant_name(sim_invariant invariant)
 {
-    static const char *const NAMES[SIM_INVARIANTS] = {"S1",  "S2", "S3",  "S4",    "S5",
-                                                      "S6",  "S7", "S12", "S13",   "S14",
-                                                      "S15", "L1", "L4",  "LANES", "HONEST"};
+    static const char *const NAMES[SIM_INVARIANTS] = {
+        "S1",  "S2", "S3", "S4",   "S5",      "S6",    "S7",     "S12",    "S13",    "S14",
+        "S15", "L1", "L4", "REFS", "RECEIPT", "LANES", "URGENT", "HONEST", "OUTAGES"};
     return NAMES[invariant];
 }
 
@@ -124,6 +124,7 @@ static void dispatch(sim_world *world, const sim_event *event)
     case SIM_FAULT: sim_on_fault(world, event->what); break;
     case SIM_RELIEF: sim_on_relief(world, event->who, event->what); break;
     case SIM_LOOK: on_look(world); break;
+    case SIM_THIN: sim_on_thin(world, event->what); break;
     }
 }
 
@@ -145,17 +146,32 @@ static void run_until(sim_world *world, uint64_t until)
 static void populate(sim_world *world)
 {
     sim_authority_init(world);
-    sim_node *hub = sim_node_add(world, "hub", true);
+    sim_node *hub = sim_node_add(world, "hub", SIM_CENTRE);
     sim_node_start(world, hub);
     if (!sim_over(world)) sim_publish_pack(world, 1);
-    for (unsigned i = 1; i <= world->options->edges && !sim_over(world); i++) {
+    for (unsigned i = 1; i <= world->swarm.stations && !sim_over(world); i++) {
+        char name[24];
+        snprintf(name, sizeof name, "station%u", i);
+        sim_node *station = sim_node_add(world, name, SIM_STATION);
+        world->station_count = i;
+        if (!sim_register(world, station)) return;
+        sim_schedule(world, sim_random_below(&world->random, 30 * SIM_SECOND), SIM_START,
+                     station->index, 0);
+    }
+    unsigned edges = world->thin ? 2 : world->options->edges;
+    for (unsigned i = 1; i <= edges && !sim_over(world); i++) {
         char name[24];
         snprintf(name, sizeof name, "edge%u", i);
-        sim_node *edge = sim_node_add(world, name, false);
+        sim_node *edge = sim_node_add(world, name, SIM_DEVICE);
         if (!sim_register(world, edge)) return;
-        sim_schedule(world, sim_random_below(&world->random, 30 * SIM_SECOND), SIM_START, i, 0);
-        sim_schedule(world, sim_random_wait(&world->random, world->swarm.write_ms), SIM_WRITE, i,
-                     0);
+        if (world->thin) { /* what is written there has a plan of its own */
+            sim_schedule(world, 0, SIM_START, edge->index, 0);
+            continue;
+        }
+        sim_schedule(world, sim_random_below(&world->random, 30 * SIM_SECOND), SIM_START,
+                     edge->index, 0);
+        sim_schedule(world, sim_random_wait(&world->random, world->swarm.write_ms), SIM_WRITE,
+                     edge->index, 0);
     }
 }
 
@@ -193,7 +209,7 @@ static void seed_sqlite(const sim_node *node)
 
 void sim_run(const sim_options *options, sim_result *result)
 {
-    assert(options->edges + 4 < SIM_NODES_MAX);
+    assert(options->edges + 4 + SIM_STATIONS_MAX < SIM_NODES_MAX);
     memset(result, 0, sizeof *result);
     sim_world *world = calloc(1, sizeof *world);
     assert(world);
@@ -205,10 +221,15 @@ void sim_run(const sim_options *options, sim_result *result)
     sim_node seeder = {.disk = first};
     sqlite3_vfs *usual = sqlite3_vfs_find(NULL);
     seed_sqlite(&seeder);
-    sim_swarm_draw(world);
+    world->thin = sim_is_thin(options);
+    if (!world->thin) sim_swarm_draw(world);
     populate(world);
-    sim_faults_plan(world);
-    run_until(world, options->duration_ms);
+    if (world->thin)
+        sim_thin_plan(world);
+    else
+        sim_faults_plan(world);
+    run_until(world, world->thin ? SIM_THIN_MS : options->duration_ms);
+    if (world->thin && !sim_over(world)) sim_thin_judge(world);
     if (!sim_over(world)) settle(world);
     gather(world);
     sim_links_free(world);

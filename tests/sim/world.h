@@ -1,6 +1,6 @@
 /* world.h: a whole deployment in one thread, from one seed: a hub, devices, people, bad luck.
  *
- * The production sync/, edge/node.c and hub/hub.c run here unchanged. Time is a number that events
+ * The production sync/ and hub/ run here unchanged. Time is a number that events
  * move; links are queues; disks are memory (sim_vfs.h). Nothing outside the seed is asked for
  * anything, so the same seed is the same run, to the byte. */
 #ifndef SIM_WORLD_H
@@ -26,9 +26,17 @@ typedef enum sim_invariant {         /* sync.md 4.2 */
                              SIM_S15, /* every bound holds */
                              SIM_L1,  /* after the faults, all arrives everywhere in bounded time */
                              SIM_L4,  /* and without sending it over and over */
-                             SIM_LANES,  /* what is most urgent goes first */
-                             SIM_HONEST, /* honest nodes never refuse each other, and no store is
-                                            ever damaged */
+                             SIM_REFS, /* no two records bear one number, nobody leases one twice */
+                             SIM_RECEIPT, /* what a device holds a receipt for is in that hub's
+                                             store, and all that is acknowledged has one */
+                             SIM_LANES,   /* what is most urgent goes first, and the rest gets its
+                                             floor */
+                             SIM_URGENT,  /* behind a thin link that bulk fills both ways, what is
+                                             about a life is at the hub within 2 s, 99 in 100 */
+                             SIM_HONEST,  /* honest nodes never refuse each other, and no store is
+                                             ever damaged */
+                             SIM_OUTAGES, /* what is said of an outage is what happened, to the
+                                             entry */
                              SIM_INVARIANTS
 } sim_invariant;
 
@@ -54,6 +62,7 @@ typedef struct sim_result {
     uint64_t trace; /* hash over every event and message */
     uint64_t virtual_ms;
     uint64_t entries, messages, commits, turns;
+    uint64_t references; /* numbers that records came to bear */
     sim_counts counts;
     uint64_t checks[SIM_INVARIANTS]; /* how often each was looked at */
 } sim_result;

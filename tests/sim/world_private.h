@@ -1,7 +1,7 @@
 /* world_private.h: the world's insides, shared by the files that play its parts:
  * world.c (time), node.c (processes), network.c and meddle.c (links), people.c and forge.c
  * (writes), operators.c (the hub's), faults.c (bad luck), observe.c and invariants.c (what must
- * hold). */
+ * hold), thin.c (a thin link that bulk fills). */
 #ifndef SIM_WORLD_PRIVATE_H
 #define SIM_WORLD_PRIVATE_H
 
@@ -12,16 +12,20 @@
 #include "sim_vfs.h"
 #include "sync/apply.h"
 #include "sync/codec.h"
+#include "sync/snapshot.h"
 #include "world.h"
 
 enum {
     SIM_NODES_MAX = 40, /* the hub is node 0 */
     SIM_HUB = 0,
+    SIM_STATIONS_MAX = 3,
     SIM_LINKS_MAX = 256,
     SIM_SCOPES = 5, /* that devices are granted from */
     SIM_ORIGINS_MAX = 512,
     SIM_RECORDS_MAX = 160,
-    SIM_LOGS = HF_LANE_COUNT
+    SIM_LOGS = HF_LANE_COUNT,
+    SIM_REFERENCE_SIZE = 48,
+    SIM_BLOCK = 4 /* numbers leased at a time: so that devices run dry */
 };
 
 enum { SIM_SECOND = 1000, SIM_MINUTE = 60 * SIM_SECOND };
@@ -37,7 +41,8 @@ typedef enum sim_event_kind {
     SIM_OPERATE, /* an operator acts at the hub */
     SIM_FAULT,   /* something goes wrong */
     SIM_RELIEF,  /* something comes right */
-    SIM_LOOK     /* a replica is compared with the model */
+    SIM_LOOK,    /* a replica is compared with the model */
+    SIM_THIN     /* what happens in a world with a thin link: thin.c */
 } sim_event_kind;
 
 typedef struct sim_event {
@@ -58,6 +63,7 @@ typedef struct sim_dot {
     hf_hlc hlc;
     unsigned author;       /* node */
     uint64_t held;         /* a bit for each node that has it in its feed */
+    uint64_t based;        /* ... and for each that has its effect, by a snapshot, and not it */
     uint64_t hollow;       /* of these, those that have only its hashes */
     uint64_t hub_position; /* 0: not there */
     uint64_t opened_at;    /* hub position when it came to count again; 0 never */
@@ -80,13 +86,20 @@ typedef struct sim_tail { /* where a node's feed has brought one log in one scop
     uint8_t lane;
     uint32_t scope;
     uint64_t seq;
+    uint64_t based; /* up to here a snapshot had it, whatever the feed had before */
 } sim_tail;
+
+typedef struct sim_signed { /* a receipt that was seen once */
+    hf_origin_id origin;
+    uint8_t lane;
+    uint64_t seq, time_ms;
+} sim_signed;
 
 typedef struct sim_node {
     unsigned index;
     bool exists, up, registered, revoked;
     bool perhaps_revoked;            /* the hub died while it was being asked to */
-    uint32_t scopes[SIM_SCOPES + 2]; /* the common one, those granted, and last its own */
+    uint32_t scopes[SIM_SCOPES + 3]; /* the common one, those granted, and last its own */
     size_t scope_count;
     char name[24];
     sim_random random;
@@ -94,7 +107,10 @@ typedef struct sim_node {
     sim_crypto crypto;
     hf_store *store;
     hf_edge *edge;
-    hf_hub *hub;
+    hf_hub *hub; /* a station has both: its edge is its upstream */
+    bool is_station;
+    unsigned hubs[SIM_STATIONS_MAX + 1]; /* where it goes, best first */
+    size_t hub_count;
     sim_image *backup;     /* of a closed store, to be restored some day */
     uint64_t turn_at;      /* the next SIM_TURN that counts; UINT64_MAX: none */
     uint32_t idle_turns;   /* since a message came or went */
@@ -105,6 +121,10 @@ typedef struct sim_node {
     bool set_back;         /* its disk was restored from a backup, once: it may have lost things */
     bool just_restored;    /* ... and it has not been started since */
     uint32_t link;         /* the edge's own, or SIM_LINKS_MAX */
+    uint64_t cut_since_ms; /* true time: it has known since then that it is cut off; 0: it is not */
+    /* the hub's: */
+    bool pulsed, pulse_doubt;             /* it began once; its disk or clock failed since */
+    uint64_t died_wall_ms, pulse_high_ms; /* by its clock: when it died; the highest it was shown */
     /* what has been seen of its store */
     uint32_t *feed; /* feed[position - 1]: index of the dot */
     size_t feed_count, feed_capacity;
@@ -113,7 +133,10 @@ typedef struct sim_node {
     uint8_t epoch[16];
     bool epoch_known;
     uint64_t acked[SIM_LOGS]; /* of its present incarnation, as far as it was told */
+    sim_signed *receipts;     /* that it was ever seen to hold, and that stood */
+    size_t receipt_count, receipt_capacity;
     uint64_t cursor;
+    uint64_t based;        /* sum of what its snapshots stand for */
     uint64_t wall_seen_ms; /* highest wall time given to it in this step */
     uint64_t turn_wall_ms; /* wall time of its last turn */
 } sim_node;
@@ -137,7 +160,8 @@ enum { SIM_UP = 0, SIM_DOWN = 1 };
 typedef struct sim_link {
     bool used;
     uint32_t generation;
-    unsigned node;     /* the edge */
+    unsigned node;     /* the edge, or the station that dialled */
+    unsigned hub;      /* the node that it dialled */
     hf_validity valid; /* of the certificate that it dialled with */
     hf_peer *peer;     /* NULL: the hub's end is closed, or not yet open */
     bool edge_end;     /* the edge believes that it is connected */
@@ -149,7 +173,18 @@ typedef struct sim_link {
     size_t room; /* in flight per way, before the sender must wait */
     uint64_t opened_ms;
     uint64_t missing, missing_count; /* body bytes and entries that either side lacked */
+    uint64_t taken, floor;           /* body bytes that came up; of these, before their turn */
+    uint64_t floor_largest;          /* of one entry among these */
 } sim_link;
+
+enum { SIM_THIN_MS = 300 * SIM_SECOND, SIM_URGENT_MAX = 512 };
+typedef struct sim_thin { /* what is counted in a world with a thin link */
+    uint32_t took_ms[SIM_URGENT_MAX];
+    size_t urgent_count;
+    uint64_t waiting;                   /* urgent entries that are not at the hub yet */
+    uint64_t lane_bytes[HF_LANE_COUNT]; /* at the hub since the link was made anew */
+    uint64_t began_ms;                  /* when that was; 0: not yet */
+} sim_thin;
 
 typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a mean wait; 0: never */
     uint64_t kill_ms, io_ms, full_ms, clock_ms, partition_ms, cut_ms, restore_ms, operate_ms;
@@ -157,9 +192,17 @@ typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a me
     uint32_t power_cut, cut_per_message, half_open, ghost, refuse, swallow, rogue, forge,
         unknown_type;
     uint32_t delay_ms, edges_slow;
+    uint32_t snapshot_behind, snapshot_chunk; /* as the hub's options have them */
     bool bulky, bulky_now, revokes, early_sends;
+    unsigned stations;
+    uint64_t dark_ms;        /* how long the centre is out of reach at a time */
     uint64_t certificate_ms; /* life of a device's certificate; 0: as good as for ever */
 } sim_swarm;
+
+typedef struct sim_reference { /* what a record is called by; or where a lease begins */
+    char text[SIM_REFERENCE_SIZE];
+    hf_record_id record;
+} sim_reference;
 
 typedef struct sim_world {
     const sim_options *options;
@@ -169,12 +212,16 @@ typedef struct sim_world {
     hf_authority authority; /* the hub's CA */
     uint32_t hot_fields;    /* which fields of each type people mostly write: a seed for it */
     uint64_t now_ms;
-    bool calm;         /* the faults are over */
+    bool calm; /* the faults are over */
+    bool thin; /* not of faults, but of one thin link */
+    sim_thin on_thin;
     sim_event *events; /* a heap: earliest first */
     size_t event_count, event_capacity;
     uint64_t event_order;
     sim_node nodes[SIM_NODES_MAX];
     unsigned node_count;
+    unsigned station_count; /* nodes 1 to this */
+    bool hub_cut_off;       /* nobody reaches the centre */
     sim_link links[SIM_LINKS_MAX];
     sim_dot *dots;
     size_t dot_count, dot_capacity;
@@ -186,6 +233,8 @@ typedef struct sim_world {
     uint32_t record_scopes[SIM_RECORDS_MAX];
     size_t record_count;
     uint8_t epochs[SIM_NODES_MAX][16];
+    sim_reference *references;
+    size_t reference_count, reference_capacity;
 } sim_world;
 
 /* ---- world.c ---- */
@@ -205,7 +254,7 @@ static inline bool sim_over(const sim_world *world)
 }
 
 /* ---- node.c: processes ---- */
-sim_node *sim_node_add(sim_world *world, const char *name, bool is_hub);
+sim_node *sim_node_add(sim_world *world, const char *name, sim_rank rank);
 void sim_node_free(sim_node *node);
 void sim_node_start(sim_world *world, sim_node *node);
 /* The process is gone: links break, memory is lost, the disk keeps what it keeps. */
@@ -223,6 +272,8 @@ void sim_dial(sim_world *world, sim_node *edge);
 void sim_on_dialled(sim_world *world, uint32_t link, uint32_t generation);
 void sim_on_deliver(sim_world *world, uint32_t link, uint32_t what);
 void sim_on_lost(sim_world *world, uint32_t link, uint32_t what);
+/* A station serves those whose scopes it holds. */
+void sim_choose_hubs(sim_world *world, sim_node *node);
 /* Sends what the node has for the link, as far as there is room. */
 void sim_pump(sim_world *world, sim_link *link, unsigned way);
 void sim_link_break(sim_world *world, sim_link *link, bool edge_learns, bool hub_learns);
@@ -239,6 +290,16 @@ bool sim_meddle(sim_world *world, sim_node *edge, hf_bytes *message, hf_buffer *
 
 /* ---- people.c ---- */
 void sim_on_write(sim_world *world, sim_node *edge);
+/* A new record of this type in the first scope granted, with a text that does not deflate. */
+void sim_write_text(sim_world *world, sim_node *edge, uint32_t type, size_t size);
+
+/* ---- thin.c ---- */
+bool sim_is_thin(const sim_options *options);
+void sim_thin_plan(sim_world *world);
+void sim_on_thin(sim_world *world, uint32_t what);
+void sim_thin_judge(sim_world *world);
+/* The hub has it from its author: was it its turn? */
+void sim_lanes_taken(sim_world *world, const sim_dot *dot);
 
 /* ---- forge.c ---- */
 /* Writes an entry that cites another's write with a guessed hash. False: nothing was written. */
@@ -264,11 +325,36 @@ unsigned sim_origin_node(const sim_world *world, const hf_origin_id *origin, siz
 void sim_observe(sim_world *world, sim_node *node);
 /* Is all that was there still there? Also learns which bodies have come since. */
 void sim_observe_again(sim_world *world, sim_node *node);
+bool sim_at_station(const sim_world *world, const sim_node *node); /* its link leads to one */
 bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot);
 bool sim_may_write(const sim_node *node, uint32_t scope);
 void sim_observe_free(sim_world *world);
 /* Sessions that last will have to carry this entry: L4. */
 void sim_tell_links(sim_world *world, const sim_node *node, const sim_dot *dot);
+
+/* ---- references.c ---- */
+void sim_check_references(sim_world *world, const hf_entry *entry); /* one not seen before */
+
+/* ---- receipts.c ---- */
+void sim_look_at_receipts(sim_world *world, sim_node *node);
+void sim_forget_receipts(sim_node *node); /* its disk was set back */
+/* Has a hub signed for all that it acknowledged to this device? */
+bool sim_all_signed(const sim_world *world, const sim_node *node);
+
+/* ---- outages.c ---- */
+void sim_outage_hub_dies(sim_world *world, sim_node *hub);
+void sim_outage_doubt(sim_node *node); /* what it notes of its own life may not be exact */
+void sim_outage_hub_begins(sim_world *world, sim_node *hub);
+void sim_outage_look(sim_world *world, sim_node *edge); /* after its turn */
+void sim_outage_judge(sim_world *world);                /* once settled */
+
+/* Where the node's feed has brought one log in one scope; made when it is new. */
+sim_tail *sim_tail_of(sim_node *node, const sim_dot *dot, uint32_t origin);
+
+/* ---- based.c ---- */
+/* Learns what the node's snapshots stand for, if that has changed. */
+void sim_observe_bases(sim_world *world, sim_node *node);
+bool sim_outdated(const sim_node *node); /* it waits for another one, and says so */
 
 /* ---- invariants.c ---- */
 void sim_look(sim_world *world, sim_node *node); /* S3 to S6 at one replica, now */

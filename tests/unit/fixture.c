@@ -88,10 +88,16 @@ static void enrol(fix_node *hub, const fix_node *device)
 {
     const char *scopes[] = {"beat", "custody"};
     hf_hub *gate = hub_of(hub);
-    assert_int_equal(hf_hub_register(gate, device->crypto.table.own_key_id, device->name, "Avon",
-                                     "Central", scopes, 2, device->crypto.table.own_certificate,
-                                     hub->wall_ms += 1000),
-                     HF_OK);
+    assert_int_equal(
+        hf_hub_register(gate, device->crypto.table.own_key_id,
+                        &(hf_registration){.name = device->name,
+                                           .force = "Avon",
+                                           .unit = "Central",
+                                           .scopes = scopes,
+                                           .scope_count = 2,
+                                           .certificate = device->crypto.table.own_certificate},
+                        hub->wall_ms += 1000),
+        HF_OK);
     hf_hub_free(gate);
 }
 

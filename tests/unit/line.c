@@ -85,7 +85,7 @@ uint16_t line_after(line *l, const hf_message *message)
 void line_dial(line *l)
 {
     l->now_ms += 1000;
-    hf_client_link_up(l->client, l->now_ms);
+    hf_client_link_up(l->client, NULL, l->now_ms);
     line_turn(l);
     line_listen(l);
     assert_int_equal(l->last.type, HF_FRAME_HELLO);

@@ -33,8 +33,11 @@ hf_status pair_try_open(pair_world *pair, pair_node *node)
                                 .is_hub = is_hub};
     hf_status status = hf_store_open(&options, &node->store, problem, sizeof problem);
     if (status != HF_OK && !pair->faults) print_error("%s: %s\n", node->name, problem);
-    hf_hub_options hub = {
-        .implementation = "test hub", .peers_max = PAIR_EDGES_MAX, .authority = &pair->authority};
+    hf_hub_options hub = {.implementation = "test hub",
+                          .peers_max = PAIR_EDGES_MAX,
+                          .authority = &pair->authority,
+                          .snapshot_behind_min = pair->behind_min,
+                          .snapshot_chunk_size = pair->chunk_size};
     hf_edge_options edge = {.implementation = "test edge"};
     if (status == HF_OK)
         status = is_hub ? hf_hub_new(node->store, &hub, &pair->hub)
@@ -48,13 +51,13 @@ void pair_open(pair_world *pair, pair_node *node)
     assert_int_equal(pair_try_open(pair, node), HF_OK);
 }
 
-static hf_status issue(void *context, hf_bytes public_key, const char *name, uint64_t wall_ms,
-                       uint8_t *out, size_t *size)
+static hf_status issue(void *context, const hf_certificate_wish *wish, uint8_t *out, size_t *size)
 {
     pair_world *pair = context;
     assert_true(*size >= SIM_CERTIFICATE_SIZE);
     if (pair->life_ms == 0) return HF_ERR_IO;
-    sim_certify(public_key, name, false, (hf_validity){wall_ms, wall_ms + pair->life_ms}, out);
+    sim_certify(wish->public_key, wish->name, false,
+                (hf_validity){wish->wall_ms, wish->wall_ms + pair->life_ms}, out);
     *size = SIM_CERTIFICATE_SIZE;
     pair->issued++;
     return HF_OK;
@@ -122,10 +125,16 @@ pair_world *pair_new_with(const pair_options *options)
         pair_node *node = &pair->nodes[i];
         node_init(node, name, false);
         if (options->life_ms) certify(pair, node);
-        assert_int_equal(hf_hub_register(pair->hub, node->crypto.table.own_key_id, name, "Avon",
-                                         "Central", options->scopes, options->scope_count,
-                                         node->crypto.table.own_certificate, pair_wall_ms(pair)),
-                         HF_OK);
+        const char *const own[] = {node->name};
+        hf_registration device = {.name = name,
+                                  .force = "Avon",
+                                  .unit = "Central",
+                                  .scopes = options->apart ? own : options->scopes,
+                                  .scope_count = options->apart ? 1 : options->scope_count,
+                                  .certificate = node->crypto.table.own_certificate};
+        assert_int_equal(
+            hf_hub_register(pair->hub, node->crypto.table.own_key_id, &device, pair_wall_ms(pair)),
+            HF_OK);
         pair_open(pair, &pair->nodes[i]);
     }
     pair_run(pair); /* they learn their scopes and the pack: until then nothing can be written */
@@ -164,6 +173,15 @@ void pair_power_cut(pair_world *pair, pair_node *node)
 {
     pair_shut(pair, node);
     sim_disk_revive(node->disk, true);
+    pair_open(pair, node);
+}
+
+void pair_new_disk(pair_world *pair, pair_node *node)
+{
+    pair_shut(pair, node);
+    sim_disk_free(node->disk);
+    node->disk = sim_disk_new(node->name, 7);
+    assert_non_null(node->disk);
     pair_open(pair, node);
 }
 
@@ -259,7 +277,7 @@ static void dial(pair_world *pair, pair_node *node)
         return;
     }
     hf_peer_set_context(node->peer, node);
-    hf_edge_link_up(node->edge, pair->now_ms);
+    hf_edge_link_up(node->edge, NULL, pair->now_ms);
 }
 
 static bool step(pair_world *pair)
@@ -279,7 +297,7 @@ static bool step(pair_world *pair)
     (void)fine(pair, hf_hub_turn(pair->hub, pair->now_ms, pair_wall_ms(pair)));
     for (hf_peer *peer; (peer = hf_hub_next_ready(pair->hub)) != NULL;)
         any |= pump_down(pair, peer);
-    return any;
+    return any || hf_hub_deadline_ms(pair->hub) == 0; /* it has more to do, and says nothing yet */
 }
 
 void pair_step(pair_world *pair)

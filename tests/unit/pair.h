@@ -41,10 +41,11 @@ struct pair_world {
     bool disk_is_full;      /* at the edges, for new certificates */
     size_t edge_count;
     uint64_t now_ms;
-    const char *folder; /* stores are real files in it; NULL: on disks in memory */
-    hf_ending ending;   /* how the last daemons ended, as the next ones are told */
-    bool faults;        /* memory and disks may fail: that ends a link, as in the programs */
-    uint32_t troubles;  /* ... and these statuses came of it, a bit for each */
+    const char *folder;              /* stores are real files in it; NULL: on disks in memory */
+    uint32_t behind_min, chunk_size; /* as hf_hub_options has them, of a hub that is opened next */
+    hf_ending ending;                /* how the last daemons ended, as the next ones are told */
+    bool faults;       /* memory and disks may fail: that ends a link, as in the programs */
+    uint32_t troubles; /* ... and these statuses came of it, a bit for each */
     pair_tap tap;
     void *context;
     size_t frames[2][64]; /* by way and type, since pair_count_from */
@@ -62,6 +63,7 @@ typedef struct pair_options {
     size_t edge_count;
     const char *const *scopes; /* that every edge may write in */
     size_t scope_count;
+    bool apart;         /* each writes in a scope of its own, named as it is */
     const char *folder; /* as pair_world's */
     uint64_t life_ms;   /* as pair_new_certified's; 0: each has a certificate without end */
 } pair_options;
@@ -72,6 +74,7 @@ uint64_t pair_wall_ms(const pair_world *pair);
 void pair_open(pair_world *pair, pair_node *node); /* opens its store, and hub or edge on it */
 hf_status pair_try_open(pair_world *pair, pair_node *node); /* as before the call if it fails */
 void pair_shut(pair_world *pair, pair_node *node);          /* the process ends; its link too */
+void pair_new_disk(pair_world *pair, pair_node *node); /* all that it held is lost; opened anew */
 void pair_power_cut(pair_world *pair,
                     pair_node *node); /* and what was not synced is lost; opened anew */
 

@@ -387,6 +387,14 @@ static void remove_files(const char *path)
     }
 }
 
+void kit_fresh(kit *k, kit_node *node)
+{
+    kit_shut(node);
+    remove_files(node->path);
+    kit_open(node);
+    grant(k, node);
+}
+
 int kit_teardown(void **state)
 {
     kit *k = *state;

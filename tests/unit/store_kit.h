@@ -57,6 +57,8 @@ int kit_teardown(void **state);
 
 void kit_open(kit_node *node);
 void kit_shut(kit_node *node);
+void kit_fresh(kit *k,
+               kit_node *node); /* its disk is lost: a new one, that may write and is empty */
 hf_status kit_try_open(kit_node *node, bool read_only, char problem[512]);
 /* Copies a closed store's file, with or without the one beside it. */
 void kit_copy(const char *from, const char *to, bool guard);

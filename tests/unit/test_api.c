@@ -353,9 +353,9 @@ static void devices_tell_who_is_behind_and_who_is_out(void **state)
     hf_last_seen seen = {.wall_ms = 1571659200000, .position = 2};
     memcpy(seen.key_id, s->pair->nodes[1].crypto.table.own_key_id, sizeof seen.key_id);
     hf_store *store = s->pair->hub_node.store;
-    assert_int_equal(hf_hub_api_seen(store, &seen, 1, pair_wall_ms(s->pair)), HF_OK);
+    assert_int_equal(hf_last_seen_keep(store, &seen, 1, pair_wall_ms(s->pair)), HF_OK);
     seen.position = HF_POSITION_UNKNOWN; /* what was known before still holds */
-    assert_int_equal(hf_hub_api_seen(store, &seen, 1, pair_wall_ms(s->pair)), HF_OK);
+    assert_int_equal(hf_last_seen_keep(store, &seen, 1, pair_wall_ms(s->pair)), HF_OK);
     s->pair->nodes[1].offline = true;
     pair_cut(s->pair, 1);
     put_crime(s);

@@ -387,6 +387,26 @@ static void an_origin_learnt_in_a_batch_that_fails_is_learnt_in_the_next(void **
     kit_entry_free(&entry);
 }
 
+/* Where a row stays lent, SQLite goes on answering with its last error, and keeps its journal. */
+static void a_row_that_was_lent_holds_up_neither_the_journal_nor_a_store_in_trouble(void **state)
+{
+    kit *k = *state;
+    hf_store *store = k->edges[0].store;
+    hf_entry lent;
+    hf_batch *batch;
+    kit_crime(k, &k->edges[0], "Window broken");
+    int64_t log = hf_log_no(hf_store_own_origin(store)->no, HF_LANE_CRIME);
+    sqlite3_stmt *const *lender = &store->statements[HF_SQL_ENTRY_DOT];
+    assert_int_equal(hf_entry_by_dot(store, log, 1, &lent), HF_OK);
+    assert_true(sqlite3_stmt_busy(*lender));
+    assert_int_equal(hf_batch_begin(store, k->wall_ms, &batch), HF_OK);
+    assert_false(sqlite3_stmt_busy(*lender));
+    hf_batch_rollback(batch);
+    assert_int_equal(hf_entry_by_dot(store, log, 1, &lent), HF_OK);
+    assert_int_equal(hf_store_fault(store, SQLITE_IOERR), HF_ERR_IO);
+    assert_false(sqlite3_stmt_busy(*lender));
+}
+
 /* ---- withheld, stepped over, opened again ---- */
 
 static void what_is_behind_a_withheld_entry_flows_on(void **state)
@@ -542,6 +562,7 @@ int main(void)
         KIT_TEST(a_cursor_is_stored_with_what_it_covers_or_not_at_all),
         KIT_TEST(what_is_behind_a_withheld_entry_flows_on),
         KIT_TEST(an_origin_learnt_in_a_batch_that_fails_is_learnt_in_the_next),
+        KIT_TEST(a_row_that_was_lent_holds_up_neither_the_journal_nor_a_store_in_trouble),
         KIT_TEST(others_step_over_a_withheld_entry_and_do_not_learn_what_it_said),
         KIT_TEST(a_verdict_closes_what_counted_and_opens_it_again),
         KIT_TEST(what_was_withheld_from_the_start_counts_once_it_is_opened),

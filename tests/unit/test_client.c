@@ -135,6 +135,22 @@ static void a_welcome_that_cannot_be_is_refused(void **state)
     hf_buffer_free(&scopes);
 }
 
+/* A station says what its centre has as soon as it hears it: also on the heels of WELCOME. */
+static void an_acknowledgement_right_behind_the_greeting_is_heard(void **state)
+{
+    line *l = *state;
+    for (uint64_t durable = 0; durable < 2; durable++) {
+        hf_buffer logs = {0};
+        hf_write_acked(&logs, &(hf_acked){.lane = HF_LANE_CRIME, .durable = durable});
+        hf_message ack = {.type = HF_FRAME_ACK, .as.ack.logs = {hf_buffer_bytes(&logs), 1}};
+        line_dial(l);
+        hf_message welcome = line_welcome_of(l, HF_RESUME);
+        assert_int_equal(line_say(l, &welcome), HF_OK);
+        assert_int_equal(line_after(l, &ack), durable ? HF_CODE_MALFORMED : LINE_LIVE);
+        hf_buffer_free(&logs);
+    }
+}
+
 /* To go on in a feed that we did not name would leave out whatever the other one had. */
 static void a_hub_resumes_only_the_feed_that_the_device_named(void **state)
 {
@@ -417,6 +433,7 @@ int main(void)
         LINE_TEST(a_feed_that_skips_positions_is_refused),
         LINE_TEST(what_comes_after_the_end_is_nobodys_business),
         LINE_TEST(a_welcome_that_cannot_be_is_refused),
+        LINE_TEST(an_acknowledgement_right_behind_the_greeting_is_heard),
         LINE_TEST(a_hub_resumes_only_the_feed_that_the_device_named),
         LINE_TEST(a_device_that_is_behind_goes_on_under_a_new_name),
         LINE_TEST(only_another_chain_is_another_branch),

@@ -67,18 +67,24 @@ static void absent_or_empty_file_gives_the_defaults(void **state)
     assert_int_equal(b->hub.name_count, 0);
     unlink(b->path);
     assert_int_equal(hf_config_edge(b->path, &b->edge, b->error, sizeof b->error), HF_OK);
-    assert_string_equal(b->edge.hub.host, "");
+    assert_int_equal(b->edge.hub_count, 0);
 }
 
 static void every_option_is_read(void **state)
 {
     bench *b = *state;
     assert_int_equal(edge(b, "hub = \"hub.force.example:7000\" # the centre\n"), HF_OK);
-    assert_string_equal(b->edge.hub.host, "hub.force.example");
-    assert_int_equal(b->edge.hub.port, 7000);
+    assert_string_equal(b->edge.hubs[0].host, "hub.force.example");
+    assert_int_equal(b->edge.hubs[0].port, 7000);
+    assert_int_equal(edge(b, "hub = \"hub.example\"\nstations = {\"north\", \"south:7\"}\n"),
+                     HF_OK);
+    assert_int_equal(b->edge.hub_count, 3);
+    assert_string_equal(b->edge.hubs[1].host, "north");
+    assert_int_equal(b->edge.hubs[2].port, 7);
+    assert_int_equal(edge(b, "hub = \"hub\"\nstations = {\":7443\"}\n"), HF_ERR_INPUT);
     assert_int_equal(hub(b, "listen = \"127.0.0.1:0\"\nenrol_listen = \":81\"\n"
                             "address = \"hub.example\"\nnames = {\"hub.example\", \"::1\"}\n"
-                            "device_days = 30\n"),
+                            "device_days = 30\nupstream = \"centre.example:7000\"\n"),
                      HF_OK);
     assert_string_equal(b->hub.listen.host, "127.0.0.1");
     assert_int_equal(b->hub.listen.port, 0);
@@ -89,6 +95,8 @@ static void every_option_is_read(void **state)
     assert_int_equal(b->hub.name_count, 2);
     assert_string_equal(b->hub.names[1], "::1");
     assert_int_equal(b->hub.device_days, 30);
+    assert_string_equal(b->hub.upstream.host, "centre.example");
+    assert_int_equal(b->hub.upstream.port, 7000);
 }
 
 static void unknown_option_is_refused_with_line_and_what_was_meant(void **state)

@@ -177,7 +177,9 @@ static hf_record_id write_all_sorts(kit *k)
     kit_verdict(k, &third.dot, 604, "Under review.");
     hf_head head;
     hf_batch *batch;
-    assert_int_equal(hf_head_sign(edge->store, HF_LANE_CRIME, 2, &head), HF_OK);
+    assert_int_equal(
+        hf_head_sign(edge->store, hf_store_own_origin(edge->store), HF_LANE_CRIME, 2, &head),
+        HF_OK);
     assert_int_equal(hf_batch_begin(k->hub.store, k->wall_ms, &batch), HF_OK);
     assert_int_equal(hf_batch_head(batch, &head), HF_OK);
     assert_int_equal(hf_batch_commit(batch), HF_OK);
@@ -233,12 +235,20 @@ static void no_head_is_signed_over_entries_that_are_gone(void **state)
     kit_node *edge = &k->edges[0];
     hf_head head;
     for (int i = 0; i < 3; i++) kit_crime(k, edge, "Shed");
-    assert_int_equal(hf_head_sign(edge->store, HF_LANE_CRIME, 2, &head), HF_OK);
-    assert_int_equal(hf_head_sign(edge->store, HF_LANE_CRIME, 0, &head), HF_ERR_NOT_FOUND);
-    assert_int_equal(hf_head_sign(edge->store, HF_LANE_CRIME, 4, &head), HF_ERR_NOT_FOUND);
+    assert_int_equal(
+        hf_head_sign(edge->store, hf_store_own_origin(edge->store), HF_LANE_CRIME, 2, &head),
+        HF_OK);
+    assert_int_equal(
+        hf_head_sign(edge->store, hf_store_own_origin(edge->store), HF_LANE_CRIME, 0, &head),
+        HF_ERR_NOT_FOUND);
+    assert_int_equal(
+        hf_head_sign(edge->store, hf_store_own_origin(edge->store), HF_LANE_CRIME, 4, &head),
+        HF_ERR_NOT_FOUND);
     kit_sql(edge, "DELETE FROM entry WHERE log%8=3");
     hf_head_forget(edge->store);
-    assert_int_equal(hf_head_sign(edge->store, HF_LANE_CRIME, 2, &head), HF_ERR_NOT_FOUND);
+    assert_int_equal(
+        hf_head_sign(edge->store, hf_store_own_origin(edge->store), HF_LANE_CRIME, 2, &head),
+        HF_ERR_NOT_FOUND);
 }
 
 /* ---- elements ---- */

@@ -28,16 +28,16 @@ static hf_status fake_read(void *context, hf_bytes csr, uint8_t public_key[HF_PU
     return HF_OK;
 }
 
-static hf_status fake_issue(void *context, hf_bytes public_key, const char *name, uint64_t wall_ms,
-                            uint8_t *out, size_t *size)
+static hf_status fake_issue(void *context, const hf_certificate_wish *wish, uint8_t *out,
+                            size_t *size)
 {
     fake_ca *ca = context;
-    (void)wall_ms;
+
     if (ca->fails != HF_OK) return ca->fails;
     ca->issued++;
-    memcpy(out, public_key.data, public_key.size);
-    *size = public_key.size;
-    *size += (size_t)snprintf((char *)out + *size, 64, "%s#%d", name, ca->issued);
+    memcpy(out, wish->public_key.data, wish->public_key.size);
+    *size = wish->public_key.size;
+    *size += (size_t)snprintf((char *)out + *size, 64, "%s#%d", wish->name, ca->issued);
     return HF_OK;
 }
 

@@ -391,7 +391,12 @@ static void a_tokens_secret_is_written_and_kept_as_the_vectors_say(void **state)
     bench *b = *state;
     json_t *secret = at(b->vectors, "secret");
     const char *scopes[] = {"beds/response"};
-    hf_token_grant grant = {"rees", "beds", "response", scopes, 1, 3600 * 1000};
+    hf_token_grant grant = {.name = "rees",
+                            .force = "beds",
+                            .unit = "response",
+                            .scopes = scopes,
+                            .scope_count = 1,
+                            .lasts_ms = 3600 * 1000};
     hf_enroll enroll = {.store = b->db, .enrol_address = "hub:1", .sync_address = "hub:2"};
     hf_hub_options options = {.implementation = "test", .peers_max = 1};
     hf_token token;

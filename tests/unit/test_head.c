@@ -144,7 +144,9 @@ static void a_hub_with_verdicts_everywhere_goes_on(void **state)
     hf_log_state log;
     hf_head head;
     assert_int_equal(hf_log_state_get(b->hub->store, own->no, HF_LANE_CONTROL, &log), HF_OK);
-    assert_int_equal(hf_head_sign(b->hub->store, HF_LANE_CONTROL, log.seq, &head), HF_ERR_LIMIT);
+    assert_int_equal(hf_head_sign(b->hub->store, hf_store_own_origin(b->hub->store),
+                                  HF_LANE_CONTROL, log.seq, &head),
+                     HF_ERR_LIMIT);
     fix_expect_whole(b->hub);
     hf_hub *hub;
     hf_hub_options options = {.implementation = "test", .peers_max = 1};
@@ -195,7 +197,9 @@ static void a_wrong_path_leads_nowhere(void **state)
 static hf_head sign(fix_node *node, uint64_t seq)
 {
     hf_head head;
-    assert_int_equal(hf_head_sign(node->store, HF_LANE_CRIME, seq, &head), HF_OK);
+    assert_int_equal(
+        hf_head_sign(node->store, hf_store_own_origin(node->store), HF_LANE_CRIME, seq, &head),
+        HF_OK);
     return head;
 }
 

@@ -242,7 +242,10 @@ static void a_false_head_is_told_which_way_it_is_false(void **state)
         hf_buffer raw = {0};
         hf_message message = {.type = HF_FRAME_HEAD};
         hf_head_item *item = &message.as.head;
-        assert_int_equal(hf_head_sign(pair->nodes[0].store, HF_LANE_CRIME, 2, &item->head), HF_OK);
+        assert_int_equal(hf_head_sign(pair->nodes[0].store,
+                                      hf_store_own_origin(pair->nodes[0].store), HF_LANE_CRIME, 2,
+                                      &item->head),
+                         HF_OK);
         if (wrong_root) item->head.root[0] ^= 1;
         if (!wrong_root) item->head.signature[0] ^= 1;
         hf_message_write(&raw, &message);
@@ -424,7 +427,7 @@ static void a_second_link_of_a_device_replaces_the_first(void **state)
     hf_edge_link_down(node->edge, pair->now_ms);
     node->peer = newer;
     hf_peer_set_context(newer, node);
-    hf_edge_link_up(node->edge, pair->now_ms);
+    hf_edge_link_up(node->edge, NULL, pair->now_ms);
     pair_run(pair);
     assert_int_equal(edge_standing(pair, 0).waiting, 0);
     pair_free(pair);
@@ -607,8 +610,13 @@ static void registering_twice_changes_nothing(void **state)
     pair_world *pair = pair_new(1);
     const char *scopes[] = {"beat", "another"};
     uint64_t before = hub_standing(pair).entries;
-    assert_int_equal(hf_hub_register(pair->hub, pair->nodes[0].crypto.table.own_key_id, "edge0",
-                                     "Avon", "Central", scopes, 2, (hf_bytes){NULL, 0},
+    assert_int_equal(hf_hub_register(pair->hub, pair->nodes[0].crypto.table.own_key_id,
+                                     &(hf_registration){.name = "edge0",
+                                                        .force = "Avon",
+                                                        .unit = "Central",
+                                                        .scopes = scopes,
+                                                        .scope_count = 2,
+                                                        .certificate = {NULL, 0}},
                                      pair_wall_ms(pair)),
                      HF_OK);
     assert_int_equal(hub_standing(pair).entries, before);

@@ -452,11 +452,13 @@ static void hub_certificate_answers_to_its_names_and_no_other(void **state)
     size_t size = 0;
     for (issue.name_count = 1; issue.name_count <= 5; issue.name_count++) {
         issue.names = names;
+        issue.is_station = issue.name_count % 2 == 0;
         assert_int_equal(hf_ca_issue(b->ca, &issue, der, &size), HF_OK);
         X509 *leaf = parse(der, size);
         time_t now = (time_t)(WALL_MS / 1000);
         assert_int_equal(openssl_verify(b, leaf, now, X509_PURPOSE_SSL_SERVER), X509_V_OK);
-        assert_int_equal(openssl_verify(b, leaf, now, X509_PURPOSE_SSL_CLIENT), X509_V_OK);
+        assert_int_equal(openssl_verify(b, leaf, now, X509_PURPOSE_SSL_CLIENT) == X509_V_OK,
+                         issue.is_station); /* the centre is nobody's client */
         assert_int_equal(X509_check_host(leaf, "hub.force.example", 0, 0, NULL), 1);
         assert_int_equal(X509_check_host(leaf, "localhost", 0, 0, NULL), issue.name_count >= 2);
         assert_int_equal(X509_check_ip_asc(leaf, "127.0.0.1", 0), issue.name_count >= 3);
@@ -506,8 +508,12 @@ static void certificate_says_who_and_whether_hub(void **state)
     issue.name = "hub";
     assert_int_equal(hf_ca_issue(b->ca, &issue, der, &size), HF_OK);
     assert_int_equal(crypto->certificate(crypto->context, (hf_bytes){der, size}, &read), HF_OK);
-    assert_true(read.is_hub);
+    assert_true(read.is_hub && !read.is_station);
     assert_string_equal(read.name, "hub");
+    issue.is_station = true; /* it serves as well, but its word is not law */
+    assert_int_equal(hf_ca_issue(b->ca, &issue, der, &size), HF_OK);
+    assert_int_equal(crypto->certificate(crypto->context, (hf_bytes){der, size}, &read), HF_OK);
+    assert_true(read.is_station && !read.is_hub);
     save_certificate(b->certificate, der, size);
     hf_keys_close(keys);
     keys = open_keys(b); /* enrolled now */

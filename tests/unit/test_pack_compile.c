@@ -21,6 +21,14 @@ static hf_bytes bytes_of(const char *text)
     "{\"number\":16,\"name\":\"crime\",\"label\":\"Crime\",\"lane\":3,\"fields\":[" fields "]}"
 #define FIELD(rest) "{\"number\":1,\"name\":\"a\",\"label\":\"A\"," rest "}"
 #define ONE(rest) PACK(TYPE(FIELD(rest)))
+#define NUMBERED(number, rest)                                                                     \
+    "{\"number\":" number ",\"name\":\"t" number                                                   \
+    "\",\"label\":\"T\",\"lane\":3,\"reference\":{" rest "},\"fields\":["                          \
+    "{\"number\":1,\"name\":\"ref\",\"label\":\"R\",\"rule\":\"once\",\"kind\":\"text\"},"         \
+    "{\"number\":2,\"name\":\"others\",\"label\":\"O\",\"rule\":\"set\",\"kind\":\"text\"}]}"
+#define SERIES(name, format)                                                                       \
+    "\"field\":\"ref\",\"aliases\":\"others\",\"series\":\"" name "\",\"format\":\"" format        \
+    "\",\"block\":500"
 #define STATES(rest) ONE("\"rule\":\"state\",\"states\":[\"a\",\"b\",\"c\",\"d\"]," rest)
 
 static hf_status compile(const char *json, hf_buffer *out, char why[1024])
@@ -156,6 +164,28 @@ static const refusal REFUSALS[] = {
     {STATES("\"moves\":[[\"a\",\"c\"],[\"b\",\"c\"],[\"a\",\"d\"],[\"b\",\"d\"]],"
             "\"joins\":[[\"a\",\"b\",\"c\"]]"),
      "x.json: types[0].fields[0]", "declare a move or a join between \"c\" and \"d\""},
+    {PACK(NUMBERED("16", SERIES("a", "CR-{yy}"))), "x.json: types[0].reference.format",
+     "write {number} once"},
+    {PACK(NUMBERED("16", SERIES("a", "7{number}"))), "x.json: types[0].reference.format",
+     "no digit beside {number}"},
+    {PACK(NUMBERED("16", "\"field\":\"ref\"")), "x.json: types[0].reference",
+     "\"aliases\" is missing"},
+    {PACK(NUMBERED("16", "\"field\":\"others\",\"aliases\":\"others\",\"series\":\"a\","
+                         "\"format\":\"{number}\",\"block\":9")),
+     "x.json: types[0].reference.field", "with the rule \"once\""},
+    {PACK(NUMBERED("16", "\"field\":\"ref\",\"aliases\":\"ref\",\"series\":\"a\","
+                         "\"format\":\"{number}\",\"block\":9")),
+     "x.json: types[0].reference.aliases", "with the rule \"set\""},
+    {PACK(NUMBERED("16", "\"field\":\"rfe\",\"aliases\":\"others\",\"series\":\"a\","
+                         "\"format\":\"{number}\",\"block\":9")),
+     "x.json: types[0].reference.field", "Did you mean \"ref\"?"},
+    {PACK(NUMBERED("16", "\"field\":\"ref\",\"aliases\":\"others\",\"series\":\"a\","
+                         "\"format\":\"{number}\",\"block\":1")),
+     "x.json: types[0].reference.block", "from 2 to 100000"},
+    {PACK(NUMBERED("16", SERIES("a", "A{number}")) "," NUMBERED("17", SERIES("a", "B{number}"))),
+     "x.json: types[1].reference.series", "types[0] has \"a\" too"},
+    {PACK(NUMBERED("16", SERIES("a", "A{number}")) "," NUMBERED("17", SERIES("b", "A{number}"))),
+     "x.json: types[1].reference.format", "types[0] has \"A{number}\" too"},
 };
 
 static void each_refusal_says_where_what_and_what_to_do(void **state)

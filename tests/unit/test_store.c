@@ -304,6 +304,15 @@ static void a_flipped_byte_in_a_record_stops_writing_and_says_what_is_safe(void 
     assert_string_equal(kit_shown(k, edge, &sound, KIT_SUMMARY), "Sound"); /* reads go on */
 }
 
+/* SQLite's own words quote what it read of a damaged file. */
+static void what_is_said_of_damage_can_be_read(void **state)
+{
+    kit *k = *state;
+    hf_store *store = k->edges[0].store;
+    assert_int_equal(hf_store_damaged(store, "malformed (wo\xce\x07rd\n\x7f)"), HF_ERR_CORRUPT);
+    assert_non_null(strstr(hf_store_problem(store), "malformed (wo??rd ?)"));
+}
+
 /* One bit of the number up to which a hub holds a log: nobody may be told "at the hub" by it. */
 static void a_flipped_bit_in_a_receipt_is_never_shown(void **state)
 {
@@ -374,6 +383,7 @@ int main(void)
         KIT_TEST(a_crash_while_the_guard_moves_keeps_the_name),
         KIT_TEST(more_writes_than_were_reserved_keep_the_name),
         KIT_TEST(a_flipped_byte_in_a_record_stops_writing_and_says_what_is_safe),
+        KIT_TEST(what_is_said_of_damage_can_be_read),
         KIT_TEST(a_flipped_bit_in_a_receipt_is_never_shown),
         KIT_TEST(a_flipped_byte_in_an_entry_is_never_given_out),
         KIT_TEST(a_broken_page_is_noticed_at_open),

@@ -98,20 +98,25 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void serve_within(scene *s, const hf_strangers_limits *limits)
+{
+    hf_server_options options = {.address = "127.0.0.1",
+                                 .paths = s->made->hub.paths,
+                                 .message_size_max = MESSAGE_MAX,
+                                 .strangers = *limits,
+                                 .events = {.context = s,
+                                            .admit = on_admit,
+                                            .on_open = on_open,
+                                            .on_message = on_message,
+                                            .on_writable = on_writable,
+                                            .on_close = on_close}};
+    assert_int_equal(hf_server_open(s->loop, &options, &s->server), HF_OK);
+}
+
 static void serve(scene *s, uint32_t max, uint32_t per_address, uint32_t life_ms)
 {
-    hf_server_options options = {
-        .address = "127.0.0.1",
-        .paths = s->made->hub.paths,
-        .message_size_max = MESSAGE_MAX,
-        .strangers = {.max = max, .per_address = per_address, .life_ms = life_ms},
-        .events = {.context = s,
-                   .admit = on_admit,
-                   .on_open = on_open,
-                   .on_message = on_message,
-                   .on_writable = on_writable,
-                   .on_close = on_close}};
-    assert_int_equal(hf_server_open(s->loop, &options, &s->server), HF_OK);
+    hf_strangers_limits limits = {.max = max, .per_address = per_address, .life_ms = life_ms};
+    serve_within(s, &limits);
 }
 
 static void run(scene *s, uint64_t ms)
@@ -219,6 +224,50 @@ static void whoever_is_known_is_no_stranger_any_more(void **state)
     assert_int_equal(s->closed, 0);
 }
 
+/* There is room for three. Were more let in, the oldest would be cut in the midst of theirs. */
+static void while_handshakes_get_done_the_next_wait_outside(void **state)
+{
+    scene *s = *state;
+    hf_strangers_limits limits = {.max = 3,
+                                  .per_address = 3,
+                                  .life_ms = LONG_MS,
+                                  .handshakes = 2,
+                                  .fresh_ms = LONG_MS,
+                                  .flow_ms = LONG_MS};
+    serve_within(s, &limits);
+    assert_true(known(s)); /* the one who got done */
+    for (size_t i = 0; i < STRANGERS; i++) strange(s, i, i % 2);
+    expect_open_from(s, 0);
+    for (size_t i = 0; i < 2; i++) { /* two go, two who waited come in */
+        close(s->sockets[i]);
+        s->sockets[i] = -1;
+    }
+    run(s, 100);
+    for (size_t i = 2; i < STRANGERS; i++) assert_true(is_open(s, i));
+}
+
+/* Nobody inside gets done: whoever knocks is let in, and who only holds a place is driven out. */
+static void those_who_only_hold_places_close_no_door(void **state)
+{
+    scene *s = *state;
+    hf_strangers_limits limits = {.max = PER_ADDRESS,
+                                  .per_address = PER_ADDRESS,
+                                  .life_ms = LONG_MS,
+                                  .handshakes = 2,
+                                  .fresh_ms = LONG_MS,
+                                  .flow_ms = 1};
+    serve_within(s, &limits);
+    for (size_t i = 0; i < STRANGERS; i++) strange(s, i, i % 2);
+    assert_true(known(s));
+    expect_open_from(s, STRANGERS - PER_ADDRESS + 1); /* it drove one out as it came */
+    for (size_t i = 0; i < STRANGERS; i++) {          /* again, now that one has got done */
+        close(s->sockets[i]);
+        strange(s, i, i % 2);
+    }
+    expect_open_from(s, STRANGERS - PER_ADDRESS);
+    assert_int_equal(s->closed, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +276,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(there_are_never_more_than_may_be_in_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_stranger_is_let_go_in_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whoever_is_known_is_no_stranger_any_more, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(while_handshakes_get_done_the_next_wait_outside, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(those_who_only_hold_places_close_no_door, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests(tests, credentials_make, credentials_drop);

@@ -32,15 +32,15 @@ static void urgent_lane_goes_first(void **state)
     hf_upload_next next;
     upload.logs[index_of(0, HF_LANE_REST)].last = 1000;
     upload.logs[index_of(1, HF_LANE_CRIME)].last = 1000;
-    assert_true(hf_upload_choose(&upload, &next));
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
     assert_int_equal(next.log, index_of(1, HF_LANE_CRIME));
-    hf_upload_sent(&upload, next.log, 10, 10, 1000, T0_MS);
+    hf_upload_sent(&upload, next.log, 10, 10, 1000);
     upload.logs[index_of(0, HF_LANE_RISK)].last = 1;
-    assert_true(hf_upload_choose(&upload, &next));
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
     assert_int_equal(next.log, index_of(0, HF_LANE_RISK));
     assert_int_equal(next.after, 0);
-    hf_upload_sent(&upload, next.log, 1, 1, 100, T0_MS);
-    assert_true(hf_upload_choose(&upload, &next));
+    hf_upload_sent(&upload, next.log, 1, 1, 100);
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
     assert_int_equal(next.log, index_of(1, HF_LANE_CRIME)); /* the rest waits still */
     assert_int_equal(next.after, 10);
     hf_upload_free(&upload);
@@ -53,7 +53,7 @@ static void a_lane_whose_bytes_are_closed_waits(void **state)
     hf_upload_next next;
     upload.logs[index_of(0, HF_LANE_CRIME)].last = 10;
     hf_upload_window(&upload, HF_LANE_CRIME, 10, 0);
-    assert_false(hf_upload_choose(&upload, &next));
+    assert_false(hf_upload_choose(&upload, T0_MS, &next));
     hf_upload_free(&upload);
 }
 
@@ -66,11 +66,38 @@ static void frames_without_an_answer_are_bounded(void **state)
     size_t log = index_of(0, HF_LANE_CRIME);
     upload.logs[log].last = 100000;
     uint64_t seq = 0;
-    while (hf_upload_choose(&upload, &next)) hf_upload_sent(&upload, log, ++seq, 1, 10, T0_MS);
+    while (hf_upload_choose(&upload, T0_MS, &next)) {
+        hf_upload_sent(&upload, log, ++seq, 1, 10);
+        hf_upload_head_sent(&upload, log, T0_MS);
+    }
     assert_int_equal(seq, HF_PUSHES_MAX);
     hf_acked acked = {.lane = HF_LANE_CRIME, .durable = 1};
-    hf_upload_acked(&upload, &acked, T0_MS + 10);
-    assert_true(hf_upload_choose(&upload, &next));
+    hf_upload_acked(&upload, &acked, T0_MS + 10, T0_MS + 10);
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
+    hf_upload_free(&upload);
+}
+
+/* A station can pass on only what ends at a head, and that in one frame. */
+static void no_more_goes_unsigned_than_a_relay_can_pass_on(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    hf_upload_next next;
+    size_t log = index_of(0, HF_LANE_CRIME), due;
+    upload.logs[log].last = 100000;
+    uint64_t seq = 0;
+    hf_upload_sent(&upload, log, ++seq, 1, 10);
+    hf_upload_head_sent(&upload, log, T0_MS); /* the next is not due for a while */
+    while (hf_upload_choose(&upload, T0_MS, &next)) {
+        seq += next.entries;
+        hf_upload_sent(&upload, log, seq, next.entries, 10);
+    }
+    assert_int_equal(seq, 1 + HF_UNSIGNED_ENTRIES_MAX);
+    assert_true(hf_upload_head_due(&upload, T0_MS, &due));
+    hf_upload_head_sent(&upload, due, T0_MS);
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
+    hf_upload_sent(&upload, log, ++seq, 1, HF_FRAME_TARGET_SIZE + 1); /* large ones, too */
+    assert_false(hf_upload_choose(&upload, T0_MS, &next));
     hf_upload_free(&upload);
 }
 
@@ -82,7 +109,7 @@ static void a_full_lane_does_not_hold_up_another(void **state)
     upload.logs[index_of(0, HF_LANE_RISK)].last = 10;
     upload.logs[index_of(0, HF_LANE_REST)].last = 10;
     hf_upload_window(&upload, HF_LANE_RISK, 0, 0); /* the hub closed it */
-    assert_true(hf_upload_choose(&upload, &next));
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
     assert_int_equal(next.log, index_of(0, HF_LANE_REST));
     hf_upload_free(&upload);
 }
@@ -96,18 +123,19 @@ static void never_more_unacknowledged_than_the_window(void **state)
     upload.logs[log].last = 100000;
     hf_upload_window(&upload, HF_LANE_CRIME, 300, 1024 * 1024);
     uint64_t seq = 0;
-    while (hf_upload_choose(&upload, &next)) {
+    while (hf_upload_choose(&upload, T0_MS, &next)) {
         assert_int_equal(next.after, seq);
         uint32_t entries = next.entries < 100 ? next.entries : 100;
         seq += entries;
-        hf_upload_sent(&upload, log, seq, entries, entries * 10, T0_MS);
+        hf_upload_sent(&upload, log, seq, entries, entries * 10);
+        hf_upload_head_sent(&upload, log, T0_MS);
     }
     assert_int_equal(seq, 300);
     hf_acked acked = {.lane = HF_LANE_CRIME, .durable = 150};
     assert_true(hf_upload_admits(&upload, &acked));
-    hf_upload_acked(&upload, &acked, T0_MS + 10);
+    hf_upload_acked(&upload, &acked, T0_MS + 10, T0_MS + 10);
     /* 150 is inside the second frame: only the first is out of the way. */
-    assert_true(hf_upload_choose(&upload, &next));
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
     assert_int_equal(next.entries, 100);
     hf_upload_free(&upload);
 }
@@ -119,9 +147,9 @@ static void one_entry_may_always_go(void **state)
     hf_upload_next next;
     upload.logs[index_of(0, HF_LANE_CRIME)].last = 5;
     hf_upload_window(&upload, HF_LANE_CRIME, 10, 1); /* below any entry's size */
-    assert_true(hf_upload_choose(&upload, &next));
-    hf_upload_sent(&upload, next.log, 1, 1, 500, T0_MS);
-    assert_false(hf_upload_choose(&upload, &next));
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
+    hf_upload_sent(&upload, next.log, 1, 1, 500);
+    assert_false(hf_upload_choose(&upload, T0_MS, &next));
     hf_upload_free(&upload);
 }
 
@@ -130,7 +158,7 @@ static void an_ack_for_what_was_not_sent_is_refused(void **state)
     (void)state;
     hf_upload upload = uploading();
     upload.logs[index_of(0, HF_LANE_CRIME)].last = 50;
-    hf_upload_sent(&upload, index_of(0, HF_LANE_CRIME), 20, 20, 2000, T0_MS);
+    hf_upload_sent(&upload, index_of(0, HF_LANE_CRIME), 20, 20, 2000);
     hf_acked sent_all = {.lane = HF_LANE_CRIME, .durable = 20};
     hf_acked too_far = {.lane = HF_LANE_CRIME, .durable = 21};
     hf_acked no_origin = {.origin = 2, .lane = HF_LANE_CRIME};
@@ -142,25 +170,53 @@ static void an_ack_for_what_was_not_sent_is_refused(void **state)
     hf_upload_free(&upload);
 }
 
-static void a_slow_link_gets_small_frames_and_a_fast_one_large(void **state)
+/* Bulk fills the link and no more; what is urgent goes all the same, and at once. */
+static void a_full_link_has_room_for_what_is_urgent(void **state)
 {
     (void)state;
     hf_upload upload = uploading();
-    size_t log = index_of(0, HF_LANE_CRIME);
-    upload.logs[log].last = 100000;
-    uint64_t now_ms = T0_MS, seq = 0;
-    for (int i = 0; i < 10; i++, now_ms += 2 * HF_PUSH_SLOW_MS) {
-        hf_upload_sent(&upload, log, ++seq, 1, upload.frame_size, now_ms);
-        hf_acked acked = {.lane = HF_LANE_CRIME, .durable = seq};
-        hf_upload_acked(&upload, &acked, now_ms + 2 * HF_PUSH_SLOW_MS);
+    hf_upload_next next;
+    size_t bulk = index_of(0, HF_LANE_CRIME), risk = index_of(0, HF_LANE_RISK);
+    upload.logs[bulk].last = 100000;
+    uint64_t now_ms = T0_MS;
+    while (hf_upload_choose(&upload, T0_MS, &next)) {
+        hf_upload_sent(&upload, bulk, upload.logs[bulk].sent + 1, 1, next.bytes);
+        hf_upload_wired(&upload, next.bytes, now_ms);
     }
-    assert_int_equal(upload.frame_size, HF_PUSH_SIZE_MIN);
-    for (int i = 0; i < 10; i++, now_ms += 10) {
-        hf_upload_sent(&upload, log, ++seq, 1, upload.frame_size, now_ms);
-        hf_acked acked = {.lane = HF_LANE_CRIME, .durable = seq};
-        hf_upload_acked(&upload, &acked, now_ms + 10);
+    assert_in_range(upload.pace.in_flight, HF_PACE_START, 2 * HF_PACE_START);
+    upload.logs[risk].last = 100;
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
+    assert_int_equal(next.log, risk);
+    hf_upload_sent(&upload, risk, 1, 1, HF_PACE_START);
+    hf_upload_wired(&upload, HF_PACE_START, now_ms);
+    assert_false(hf_upload_choose(&upload, T0_MS, &next)); /* it has had its own quarter second */
+    hf_upload_free(&upload);
+}
+
+/* Of what goes up, a twentieth is of the lanes that must wait, each in its turn. */
+static void the_lowest_lane_is_never_starved(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    hf_upload_next next;
+    uint64_t bytes[HF_LANE_COUNT] = {0}, now_ms = T0_MS;
+    for (uint8_t lane = 1; lane < HF_LANE_COUNT; lane++)
+        upload.logs[index_of(0, lane)].last = 100000;
+    for (int i = 0; i < 4000; i++) {
+        assert_true(hf_upload_choose(&upload, T0_MS, &next));
+        uint8_t lane = (uint8_t)(next.log % HF_LANE_COUNT);
+        uint64_t seq = next.after + 1;
+        hf_upload_sent(&upload, next.log, seq, 1, 1000);
+        hf_upload_wired(&upload, 1000, now_ms);
+        hf_upload_head_sent(&upload, next.log, now_ms);
+        now_ms += 200;
+        hf_acked acked = {.lane = lane, .durable = seq};
+        hf_upload_acked(&upload, &acked, now_ms, now_ms);
+        bytes[lane] += 1000;
     }
-    assert_int_equal(upload.frame_size, HF_FRAME_TARGET_SIZE);
+    assert_in_range(bytes[HF_LANE_RISK], 3750 * 1000, 3850 * 1000);
+    for (uint8_t lane = HF_LANE_INCIDENT; lane < HF_LANE_COUNT; lane++)
+        assert_in_range(bytes[lane], 30 * 1000, 50 * 1000);
     hf_upload_free(&upload);
 }
 
@@ -172,19 +228,19 @@ static void every_tail_gets_its_head_in_time(void **state)
     size_t log = index_of(0, HF_LANE_CRIME), due;
     upload.logs[log].last = 3;
     assert_false(hf_upload_head_due(&upload, T0_MS, &due)); /* nothing is on the wire */
-    assert_int_equal(hf_upload_deadline_ms(&upload), UINT64_MAX);
-    hf_upload_sent(&upload, log, 1, 1, 10, T0_MS);
+    assert_int_equal(hf_upload_deadline_ms(&upload, T0_MS), UINT64_MAX);
+    hf_upload_sent(&upload, log, 1, 1, 10);
     assert_true(hf_upload_head_due(&upload, T0_MS, &due));
     assert_int_equal(due, log);
     hf_upload_head_sent(&upload, log, T0_MS);
     assert_false(hf_upload_head_due(&upload, T0_MS, &due));
-    hf_upload_sent(&upload, log, 3, 2, 20, T0_MS + 1);
+    hf_upload_sent(&upload, log, 3, 2, 20);
     assert_false(hf_upload_head_due(&upload, T0_MS + HF_HEAD_INTERVAL_MS - 1, &due));
-    assert_int_equal(hf_upload_deadline_ms(&upload), T0_MS + HF_HEAD_INTERVAL_MS);
+    assert_int_equal(hf_upload_deadline_ms(&upload, T0_MS), T0_MS + HF_HEAD_INTERVAL_MS);
     assert_true(hf_upload_head_due(&upload, T0_MS + HF_HEAD_INTERVAL_MS, &due));
     hf_upload_head_sent(&upload, log, T0_MS + HF_HEAD_INTERVAL_MS);
     assert_int_equal(upload.logs[log].head_sent, 3);
-    assert_int_equal(hf_upload_deadline_ms(&upload), UINT64_MAX);
+    assert_int_equal(hf_upload_deadline_ms(&upload, T0_MS), UINT64_MAX);
     hf_upload_free(&upload);
 }
 
@@ -197,9 +253,9 @@ static void a_head_sent_at_0_was_sent(void **state)
     upload.logs[log].last = upload.logs[log].sent = 1;
     hf_upload_head_sent(&upload, log, 0);
     upload.logs[log].sent = 2;
-    assert_int_equal(hf_upload_deadline_ms(&upload), 1 + HF_HEAD_INTERVAL_MS);
+    assert_int_equal(hf_upload_deadline_ms(&upload, 0), 1 + HF_HEAD_INTERVAL_MS);
     hf_upload_free(&upload);
-    assert_int_equal(hf_upload_deadline_ms(&upload), UINT64_MAX); /* and nothing owes none */
+    assert_int_equal(hf_upload_deadline_ms(&upload, T0_MS), UINT64_MAX); /* and nothing owes none */
 }
 
 int main(void)
@@ -208,11 +264,13 @@ int main(void)
         cmocka_unit_test(urgent_lane_goes_first),
         cmocka_unit_test(a_lane_whose_bytes_are_closed_waits),
         cmocka_unit_test(frames_without_an_answer_are_bounded),
+        cmocka_unit_test(no_more_goes_unsigned_than_a_relay_can_pass_on),
         cmocka_unit_test(a_full_lane_does_not_hold_up_another),
         cmocka_unit_test(never_more_unacknowledged_than_the_window),
         cmocka_unit_test(one_entry_may_always_go),
         cmocka_unit_test(an_ack_for_what_was_not_sent_is_refused),
-        cmocka_unit_test(a_slow_link_gets_small_frames_and_a_fast_one_large),
+        cmocka_unit_test(a_full_link_has_room_for_what_is_urgent),
+        cmocka_unit_test(the_lowest_lane_is_never_starved),
         cmocka_unit_test(every_tail_gets_its_head_in_time),
         cmocka_unit_test(a_head_sent_at_0_was_sent),
     };

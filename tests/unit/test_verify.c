@@ -67,7 +67,9 @@ static void signed_logs_are_proved(void **state)
     hf_head head;
     hf_batch *batch;
     assert_int_equal(hf_log_state_get(b->rees->store, own->no, HF_LANE_CRIME, &log), HF_OK);
-    assert_int_equal(hf_head_sign(b->rees->store, HF_LANE_CRIME, log.seq, &head), HF_OK);
+    assert_int_equal(hf_head_sign(b->rees->store, hf_store_own_origin(b->rees->store),
+                                  HF_LANE_CRIME, log.seq, &head),
+                     HF_OK);
     uint64_t before = verify(b->hub).heads_unproved;
     assert_int_equal(hf_batch_begin(b->hub->store, b->hub->wall_ms, &batch), HF_OK);
     assert_int_equal(hf_batch_head(batch, &head), HF_OK);
@@ -86,7 +88,9 @@ static void a_head_over_another_log_is_found(void **state)
     const hf_origin_row *own = hf_store_own_origin(b->rees->store);
     hf_head head;
     hf_batch *batch;
-    assert_int_equal(hf_head_sign(b->rees->store, HF_LANE_CRIME, 2, &head), HF_OK);
+    assert_int_equal(
+        hf_head_sign(b->rees->store, hf_store_own_origin(b->rees->store), HF_LANE_CRIME, 2, &head),
+        HF_OK);
     assert_int_equal(hf_batch_begin(b->rees->store, b->rees->wall_ms, &batch), HF_OK);
     assert_int_equal(hf_batch_head(batch, &head), HF_OK);
     assert_int_equal(hf_batch_commit(batch), HF_OK);

@@ -1,12 +1,13 @@
-/* node.c: one edge: when to dial the hub, what time it really is, and where we stand.
+/* node.c: who keeps a session to a hub: when to dial it, what time it really is, where we stand.
  *
- * The conversation itself is sync/client.c, which a station's upstream shares. What is left here
- * is what makes an edge an edge: it keeps trying for as long as the shift lasts, spread out so that
- * nine forces do not knock at once, and it knows whether its clock can be believed. */
-#include "holdfast/edge.h"
+ * The conversation itself is client.c. What is left here is the same for an edge and for a station
+ * towards the centre: it keeps trying for as long as the shift lasts, spread out so that nine
+ * forces do not knock at once, and it knows whether its clock can be believed. */
+#include "node.h"
 
-#include "sync/client.h"
-#include "sync/store.h"
+#include "cutoff.h"
+#include "store.h"
+#include "system_types.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -21,8 +22,12 @@ struct hf_edge {
     hf_store *store;
     hf_client *client;
     bool linked, ended_well; /* ended_well: the session was of use, so tries start anew */
-    unsigned tries;          /* links in a row that came to nothing */
-    uint64_t redial_at_ms;   /* 0: now */
+    unsigned tries;          /* rounds over all hubs in a row that came to nothing */
+    size_t hub_count, at;    /* hubs there are; the one dialled or linked */
+    size_t better;           /* the next one above it to be tried */
+    unsigned better_tries;   /* times in a row that none above answered, or held */
+    uint64_t better_at_ms, linked_at_ms;
+    uint64_t redial_at_ms; /* 0: now */
     hf_link_state state;
     uint64_t since_ms;
     uint64_t wall_ms, wall_now_ms; /* as of the last turn */
@@ -30,6 +35,8 @@ struct hf_edge {
     uint64_t stored_hub_ms, stored_wall_ms;
     uint64_t synced_wall_ms, synced_saved_ms; /* last in sync; what of it is stored */
     char last_error[160];
+    hf_cutoff cutoff;
+    bool drilled; /* the hub refuses us on purpose */
 };
 
 static hf_status load(hf_edge *edge)
@@ -52,8 +59,10 @@ hf_status hf_edge_new(hf_store *store, const hf_edge_options *options, hf_edge *
     hf_edge *edge = calloc(1, sizeof *edge);
     if (!edge) return HF_ERR_NOMEM;
     edge->store = store;
+    edge->hub_count = 1;
     hf_status status = hf_client_new(store, options->implementation, &edge->client);
     if (status == HF_OK) status = load(edge);
+    if (status == HF_OK) status = hf_cutoff_open(&edge->cutoff, store);
     if (status != HF_OK) {
         hf_edge_free(edge);
         return status;
@@ -66,10 +75,28 @@ void hf_edge_free(hf_edge *edge)
 {
     if (!edge) return;
     hf_client_free(edge->client);
+    hf_cutoff_close(&edge->cutoff);
     free(edge);
 }
 
+hf_client *hf_edge_client(hf_edge *edge)
+{
+    return edge->client;
+}
+
 /* ---- dialling ---- */
+
+void hf_edge_hubs(hf_edge *edge, size_t count)
+{
+    assert(count > 0 && !edge->linked);
+    edge->hub_count = count;
+    edge->at = 0;
+}
+
+size_t hf_edge_hub(const hf_edge *edge)
+{
+    return edge->at;
+}
 
 bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms)
 {
@@ -83,15 +110,6 @@ static void enter(hf_edge *edge, hf_link_state state, uint64_t now_ms)
     edge->since_ms = now_ms;
 }
 
-void hf_edge_link_up(hf_edge *edge, uint64_t now_ms)
-{
-    edge->linked = true;
-    edge->ended_well = false;
-    edge->redial_at_ms = 0;
-    hf_client_link_up(edge->client, now_ms);
-    enter(edge, HF_LINK_GREETING, now_ms);
-}
-
 /* A number in [0, below]; the whole of it if there is no randomness to be had. */
 static uint64_t random_below(hf_edge *edge, uint64_t below)
 {
@@ -101,6 +119,53 @@ static uint64_t random_below(hf_edge *edge, uint64_t below)
     uint64_t number = 0;
     for (size_t i = 0; i < sizeof bytes; i++) number = number << 8 | bytes[i];
     return number % (below + 1);
+}
+
+/* Not at once, and later each time that it came to nothing or did not last: who moves to and fro is
+ * connected nowhere. */
+static void plan_better(hf_edge *edge, uint64_t now_ms)
+{
+    uint64_t most_ms = (uint64_t)HF_BETTER_MIN_MS << edge->better_tries;
+    if (most_ms > HF_BETTER_MAX_MS) most_ms = HF_BETTER_MAX_MS;
+    edge->better = 0;
+    edge->better_at_ms = now_ms + most_ms + random_below(edge, most_ms / 2);
+}
+
+void hf_edge_link_up(hf_edge *edge, const hf_certificate *hub, uint64_t now_ms)
+{
+    edge->linked = true;
+    edge->ended_well = false;
+    edge->redial_at_ms = 0;
+    edge->linked_at_ms = now_ms;
+    plan_better(edge, now_ms);
+    hf_client_link_up(edge->client, hub, now_ms);
+    enter(edge, HF_LINK_GREETING, now_ms);
+}
+
+/* ---- a better hub ---- */
+
+bool hf_edge_wants_better(const hf_edge *edge, uint64_t now_ms, size_t *hub)
+{
+    *hub = edge->better;
+    return edge->linked && edge->at > 0 && now_ms >= edge->better_at_ms;
+}
+
+void hf_edge_better_failed(hf_edge *edge, uint64_t now_ms)
+{
+    if (edge->better + 1 < edge->at) {
+        edge->better++; /* the next best, now */
+        return;
+    }
+    if (edge->better_tries < 16) edge->better_tries++;
+    plan_better(edge, now_ms);
+}
+
+void hf_edge_link_move(hf_edge *edge, size_t hub_index, const hf_certificate *hub, uint64_t now_ms)
+{
+    assert(hub_index < edge->hub_count);
+    hf_client_link_down(edge->client);
+    edge->at = hub_index;
+    hf_edge_link_up(edge, hub, now_ms);
 }
 
 /* Full jitter: after an outage all devices come back, and must not come at once. */
@@ -123,21 +188,42 @@ static void note_end(hf_edge *edge)
                        session->text);
 }
 
+/* Where to go next, and when. A link that was of use is looked for again at the best hub; one that
+ * came to nothing, at the next, and after the last of them all after a pause. */
+static uint64_t next_hub(hf_edge *edge, uint64_t now_ms)
+{
+    bool held = edge->linked && now_ms - edge->linked_at_ms >= HF_BETTER_HELD_MS;
+    if (edge->linked && !held && edge->at + 1 < edge->hub_count && edge->better_tries < 16)
+        edge->better_tries++; /* it did not last: not so soon again */
+    if (held) edge->better_tries = 0;
+    if (edge->ended_well) {
+        edge->tries = 0;
+        edge->at = 0;
+        return redial_delay(edge);
+    }
+    if (edge->at + 1 < edge->hub_count) {
+        edge->at++;
+        return random_below(edge, HF_FALLBACK_MS);
+    }
+    edge->at = 0;
+    uint64_t delay_ms = redial_delay(edge);
+    if (edge->tries < 16) edge->tries++;
+    return delay_ms;
+}
+
 void hf_edge_link_down(hf_edge *edge, uint64_t now_ms)
 {
     const hf_session *session = hf_client_session(edge->client);
-    uint64_t delay_ms = 0;
     if (edge->linked) note_end(edge);
     if (!edge->linked)
         (void)snprintf(edge->last_error, sizeof edge->last_error, "the hub could not be reached");
-    if (edge->ended_well) edge->tries = 0;
-    edge->ended_well = false;
-    delay_ms = redial_delay(edge);
+    uint64_t delay_ms = next_hub(edge, now_ms);
     if (edge->linked && session->by_peer && session->retry_after_ms > 0)
         delay_ms = session->retry_after_ms + random_below(edge, session->retry_after_ms / 4);
     if (edge->linked && session->by_peer && session->code == HF_CODE_REVOKED)
-        delay_ms = HF_REDIAL_MAX_MS; /* only a person can change that */
-    if (edge->tries < 16) edge->tries++;
+        delay_ms = HF_REDIAL_REFUSED_MS; /* only a person can change that */
+    if (edge->linked) edge->drilled = session->by_peer && session->code == HF_CODE_DRILL;
+    edge->ended_well = false;
     edge->linked = false;
     edge->redial_at_ms = now_ms + delay_ms;
     hf_client_link_down(edge->client);
@@ -164,11 +250,30 @@ static hf_status keep_synced(hf_edge *edge)
     return status;
 }
 
+/* Are we cut off? Asked in every turn, with a link or without. */
+static hf_status look_for_hub(hf_edge *edge)
+{
+    hf_contact contact = {.now_ms = edge->wall_now_ms,
+                          .in_touch = edge->linked && hf_client_in_touch(edge->client)};
+    contact.reason = edge->drilled                    ? HF_OUTAGE_DRILL
+                     : hf_client_silent(edge->client) ? HF_OUTAGE_SILENT
+                                                      : HF_OUTAGE_LOST;
+    contact.heard_ms = contact.in_touch ? hf_client_heard_ms(edge->client) : edge->wall_now_ms;
+    hf_edge_clock(edge, edge->wall_now_ms, edge->wall_ms, &contact.true_ms, &contact.quality);
+    bool ended;
+    hf_status status = hf_cutoff_look(&edge->cutoff, &contact, &ended);
+    if (ended) hf_client_has_news(edge->client);
+    if (contact.in_touch) edge->drilled = false;
+    return status;
+}
+
 hf_status hf_edge_turn(hf_edge *edge, uint64_t now_ms, uint64_t wall_ms)
 {
     edge->wall_ms = wall_ms;
     edge->wall_now_ms = now_ms;
     hf_status status = hf_client_turn(edge->client, now_ms, wall_ms);
+    hf_status looked = look_for_hub(edge);
+    if (status == HF_OK) status = looked;
     if (!edge->linked) return status;
     const hf_session *session = hf_client_session(edge->client);
     bool in_sync = hf_client_caught_up(edge->client) && hf_client_uploaded(edge->client);
@@ -190,9 +295,9 @@ hf_status hf_edge_send(hf_edge *edge, uint64_t now_ms, hf_bytes *message)
     return hf_client_send(edge->client, now_ms, message);
 }
 
-bool hf_edge_next_receipt(hf_edge *edge, hf_dot *out)
+bool hf_edge_next_receipt(hf_edge *edge, hf_dot *out, bool *at_centre)
 {
-    return hf_client_next_receipt(edge->client, out);
+    return hf_client_next_receipt(edge->client, out, at_centre);
 }
 
 bool hf_edge_wants_close(const hf_edge *edge)
@@ -202,7 +307,12 @@ bool hf_edge_wants_close(const hf_edge *edge)
 
 uint64_t hf_edge_deadline_ms(const hf_edge *edge)
 {
-    return edge->linked ? hf_client_deadline_ms(edge->client) : edge->redial_at_ms;
+    uint64_t due_ms = edge->linked ? hf_client_deadline_ms(edge->client) : edge->redial_at_ms;
+    uint64_t cutoff_ms = hf_cutoff_deadline_ms(&edge->cutoff);
+    bool waits = !edge->linked && cutoff_ms > edge->wall_now_ms;
+    bool is_lower = edge->linked && edge->at > 0 && edge->better_at_ms > edge->wall_now_ms;
+    if (is_lower && edge->better_at_ms < due_ms) due_ms = edge->better_at_ms;
+    return waits && cutoff_ms < due_ms ? cutoff_ms : due_ms;
 }
 
 /* ---- our certificate ---- */
@@ -254,6 +364,11 @@ void hf_edge_clock(const hf_edge *edge, uint64_t now_ms, uint64_t wall_ms, uint6
     *quality = quality_at_age(wall_ms - edge->stored_wall_ms);
 }
 
+void hf_edge_free_mib(hf_edge *edge, uint64_t free_mib)
+{
+    hf_client_free_mib(edge->client, free_mib);
+}
+
 void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out)
 {
     memset(out, 0, sizeof *out);
@@ -262,11 +377,25 @@ void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out)
     out->redial_at_ms = edge->linked ? 0 : edge->redial_at_ms;
     out->last_sync_wall_ms = edge->synced_wall_ms;
     hf_hub_time heard = hf_client_hub_time(edge->client);
+    size_t here, count;
+    out->fetching = edge->linked && hf_client_fetching(edge->client, &here, &count);
+    if (out->fetching) out->parts_here = (uint32_t)here;
+    if (out->fetching) out->parts_count = (uint32_t)count;
     out->clock_known = heard.known || edge->stored_known;
     uint64_t true_ms;
     uint8_t quality;
     hf_edge_clock(edge, edge->wall_now_ms, edge->wall_ms, &true_ms, &quality);
+    out->cut_off = edge->cutoff.open;
+    out->drill = edge->cutoff.open && edge->drilled;
+    out->contact_wall_ms = edge->cutoff.open ? edge->cutoff.outage.last_ms : 0;
+    if (!edge->cutoff.open && edge->linked && edge->cutoff.begun)
+        out->contact_wall_ms = true_ms - (edge->wall_now_ms - hf_client_heard_ms(edge->client));
     if (out->clock_known) out->clock_offset_ms = (int64_t)(true_ms - edge->wall_ms);
+    const hf_certificate *hub = hf_client_hub(edge->client);
+    if (edge->linked && hub) {
+        out->is_station = hub->is_station;
+        (void)snprintf(out->hub_name, sizeof out->hub_name, "%s", hub->name);
+    }
     (void)snprintf(out->certificate_problem, sizeof out->certificate_problem, "%s",
                    hf_client_certificate_problem(edge->client));
     /* A refused entry matters more to its author than a link that came and went. */

@@ -1,0 +1,301 @@
+/* uplink.c: see uplink.h.
+ *
+ * Why one message at a time: what goes next is decided when the socket can take it, so that a
+ * custody entry written now is not behind what was queued a second ago. */
+#include "uplink.h"
+
+#include "clock.h"
+#include "log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct line { /* the way to one hub */
+    hf_uplink *uplink;
+    size_t index;
+    hf_dialer *dialer;
+    bool certified_anew; /* the dialer still shows the former certificate */
+} line;
+
+struct hf_uplink {
+    hf_uplink_options options;
+    hf_loop *loop;
+    line lines[HF_UPLINK_HUBS_MAX]; /* best first */
+    const line *current;            /* whose connection is ours */
+    const line *dialled; /* being dialled, for the link or for a better one; NULL: none */
+    hf_conn *conn;       /* NULL while there is none */
+    bool ending;
+    uint8_t *out; /* the one message that waits to be written */
+    size_t out_size;
+    hf_validity hub_valid;
+    hf_link_state shown; /* the state that was last logged */
+    char problem[HF_CONN_REASON_SIZE];
+};
+
+/* ---- messages out ---- */
+
+static hf_status keep_message(hf_uplink *u, hf_bytes message)
+{
+    uint8_t *out = realloc(u->out, message.size);
+    if (!out) return HF_ERR_NOMEM;
+    memcpy(out, message.data, message.size);
+    u->out = out;
+    u->out_size = message.size;
+    return HF_OK;
+}
+
+/* Fetches the next message, when none waits, and asks to write it. */
+static void pull(hf_uplink *u, uint64_t now_ms)
+{
+    hf_bytes message = {NULL, 0};
+    if (!u->conn || u->out_size) return;
+    hf_status status = hf_edge_send(u->options.edge, now_ms, &message);
+    if (status == HF_OK && message.size) status = keep_message(u, message);
+    if (status != HF_OK) {
+        hf_log(HF_LOG_ERROR, "send-failed", "status=%s", hf_status_name(status));
+        hf_conn_close(u->conn, "could not make the next message");
+    } else if (u->out_size) {
+        hf_conn_want_write(u->conn);
+    } else if (u->ending || hf_edge_wants_close(u->options.edge)) {
+        hf_conn_close(u->conn, "ended here");
+    }
+}
+
+/* Another has taken its place: its end is nobody's business. */
+static bool is_left(const line *l)
+{
+    return l != l->uplink->current;
+}
+
+static void on_writable(void *user)
+{
+    const line *l = user;
+    hf_uplink *u = l->uplink;
+    if (is_left(l)) return;
+    hf_status status = HF_OK;
+    if (u->out_size) status = hf_conn_send(u->conn, (hf_bytes){u->out, u->out_size});
+    u->out_size = 0;
+    if (status != HF_OK)
+        hf_conn_close(u->conn, "could not write");
+    else
+        pull(u, hf_clock_now_ms());
+}
+
+/* ---- the link ---- */
+
+static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, void **user)
+{
+    line *l = context;
+    hf_uplink *u = l->uplink;
+    const hf_crypto *crypto = hf_keys_crypto(u->options.home->keys);
+    hf_certificate hub;
+    bool is_known = crypto->certificate(crypto->context, peer->certificate, &hub) == HF_OK;
+    hf_conn *former = u->conn;
+    u->current = l;
+    u->conn = conn;
+    u->dialled = NULL;
+    u->ending = false;
+    u->hub_valid = peer->valid;
+    u->out_size = 0;
+    u->problem[0] = 0;
+    if (former)
+        hf_edge_link_move(u->options.edge, l->index, is_known ? &hub : NULL, hf_clock_now_ms());
+    else
+        hf_edge_link_up(u->options.edge, is_known ? &hub : NULL, hf_clock_now_ms());
+    if (former) hf_conn_close(former, "a better hub answers");
+    hf_log(HF_LOG_INFO, "link-up", "hub=%02x%02x%02x%02x station=%s place=%zu", peer->key_id[0],
+           peer->key_id[1], peer->key_id[2], peer->key_id[3],
+           is_known && hub.is_station ? "yes" : "no", l->index + 1);
+    *user = l;
+    return HF_OK;
+}
+
+static void on_message(void *user, hf_bytes message)
+{
+    const line *l = user;
+    hf_uplink *u = l->uplink;
+    if (is_left(l) || u->ending) return;
+    hf_status status = hf_edge_recv(u->options.edge, message, hf_clock_now_ms());
+    if (status == HF_OK) return;
+    u->ending = true; /* once our ERROR frame is out */
+    hf_log(HF_LOG_WARN, "message-refused", "status=%s size=%zu", hf_status_name(status),
+           message.size);
+}
+
+static void on_close(void *user, const char *reason)
+{
+    const line *l = user;
+    hf_uplink *u = l->uplink;
+    hf_edge_status now;
+    if (is_left(l)) return;
+    u->conn = NULL;
+    u->current = NULL;
+    hf_edge_link_down(u->options.edge, hf_clock_now_ms());
+    hf_edge_status_get(u->options.edge, &now);
+    hf_log(HF_LOG_INFO, "link-down", "reason=\"%s\" session=\"%s\"", reason, now.last_error);
+}
+
+/* A dial beside a link that is there, or for one. */
+static void dial_failed(hf_uplink *u, uint64_t now_ms)
+{
+    u->dialled = NULL;
+    if (u->conn)
+        hf_edge_better_failed(u->options.edge, now_ms);
+    else
+        hf_edge_link_down(u->options.edge, now_ms);
+}
+
+static void on_fail(void *context, const char *address, const char *reason)
+{
+    line *l = context;
+    hf_uplink *u = l->uplink;
+    if (!u->conn) (void)snprintf(u->problem, sizeof u->problem, "%s", reason);
+    dial_failed(u, hf_clock_now_ms());
+    hf_log(HF_LOG_INFO, "dial-failed", "address=%s reason=\"%s\"", address, reason);
+}
+
+static hf_status dialer_open(line *l, hf_dialer **out)
+{
+    const hf_uplink *u = l->uplink;
+    const hf_home *home = u->options.home;
+    hf_dialer_options options = {
+        .host = u->options.hubs[l->index].host,
+        .port = u->options.hubs[l->index].port,
+        .paths = {.key = home->key, .certificate = home->certificate, .ca = home->ca},
+        .message_size_max = u->options.message_size_max,
+        .events = {.context = l,
+                   .on_open = on_open,
+                   .on_message = on_message,
+                   .on_writable = on_writable,
+                   .on_close = on_close,
+                   .on_fail = on_fail},
+    };
+    return hf_dialer_open(u->loop, &options, out);
+}
+
+/* Also forgets the TLS session, which would go on showing the former one. */
+static hf_status dialer_renew(line *l)
+{
+    if (!l->certified_anew) return HF_OK;
+    hf_dialer *next = NULL;
+    hf_status status = dialer_open(l, &next);
+    if (status != HF_OK) return status;
+    hf_dialer_close(l->dialer);
+    l->dialer = next;
+    l->certified_anew = false;
+    return HF_OK;
+}
+
+static void dial(hf_uplink *u, uint64_t now_ms)
+{
+    hf_edge *edge = u->options.edge;
+    size_t index = hf_edge_hub(edge);
+    bool wanted =
+        u->conn ? hf_edge_wants_better(edge, now_ms, &index) : hf_edge_wants_link(edge, now_ms);
+    if (u->dialled || !wanted) return;
+    line *l = &u->lines[index];
+    hf_status renewed = dialer_renew(l);
+    if (renewed != HF_OK)
+        hf_log(HF_LOG_WARN, "certificate-not-used", "status=%s", hf_status_name(renewed));
+    hf_status status = hf_dialer_dial(l->dialer);
+    if (status == HF_OK) u->dialled = l;
+    if (status == HF_OK || status == HF_ERR_BUSY) return; /* busy: the last one is still closing */
+    dial_failed(u, now_ms);
+    hf_log(HF_LOG_WARN, "dial-failed", "status=%s", hf_status_name(status));
+}
+
+/* ---- turns ---- */
+
+static void log_state(hf_uplink *u)
+{
+    static const char *const names[] = {"down", "greeting", "catching-up", "in-sync"};
+    hf_edge_status now;
+    hf_edge_status_get(u->options.edge, &now);
+    if (now.link == u->shown) return;
+    u->shown = now.link;
+    hf_log(HF_LOG_INFO, "link-state", "state=%s", names[now.link]);
+}
+
+/* On disk first, then in use: a power cut leaves one of two certificates for the same key. */
+static void take_certificate(hf_uplink *u)
+{
+    hf_bytes der;
+    const hf_home *home = u->options.home;
+    if (!hf_edge_certificate(u->options.edge, &der)) return;
+    hf_status status = hf_keys_replace(home->keys, home->certificate, der);
+    for (size_t i = 0; i < u->options.hub_count && status == HF_OK; i++)
+        u->lines[i].certified_anew = true;
+    hf_edge_certificate_kept(u->options.edge, status == HF_OK);
+    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_ERROR, "certificate-renewed", "status=%s",
+           hf_status_name(status));
+}
+
+void hf_uplink_turn(hf_uplink *uplink, hf_status status, uint64_t now_ms)
+{
+    take_certificate(uplink);
+    if (status == HF_OK)
+        pull(uplink, now_ms);
+    else if (uplink->conn) /* a full disk may have room again at the next dial */
+        hf_conn_close(uplink->conn, hf_status_name(status));
+    dial(uplink, now_ms);
+    log_state(uplink);
+}
+
+uint64_t hf_uplink_deadline_ms(const hf_uplink *uplink, uint64_t now_ms)
+{
+    uint64_t due_ms = hf_edge_deadline_ms(uplink->options.edge);
+    bool is_dialling = uplink->dialled && !uplink->conn;
+    return is_dialling && due_ms <= now_ms ? UINT64_MAX : due_ms;
+}
+
+bool hf_uplink_connected(const hf_uplink *uplink)
+{
+    return uplink->conn != NULL;
+}
+
+hf_validity hf_uplink_hub_validity(const hf_uplink *uplink)
+{
+    return uplink->hub_valid;
+}
+
+const char *hf_uplink_problem(const hf_uplink *uplink)
+{
+    return uplink->problem;
+}
+
+/* ---- begin and end ---- */
+
+hf_status hf_uplink_open(hf_loop *loop, const hf_uplink_options *options, hf_uplink **out)
+{
+    *out = NULL;
+    hf_uplink *u = calloc(1, sizeof *u);
+    if (!u) return HF_ERR_NOMEM;
+    u->options = *options;
+    u->loop = loop;
+    hf_status status = HF_OK;
+    for (size_t i = 0; i < options->hub_count && status == HF_OK; i++) {
+        u->lines[i] = (line){.uplink = u, .index = i};
+        status = dialer_open(&u->lines[i], &u->lines[i].dialer);
+    }
+    if (status == HF_OK) hf_edge_hubs(options->edge, options->hub_count);
+    *out = u; /* what was opened of it is closed with it */
+    return status;
+}
+
+void hf_uplink_end(hf_uplink *uplink)
+{
+    if (uplink->conn) hf_conn_close(uplink->conn, "ended here");
+}
+
+void hf_uplink_close(hf_uplink *uplink)
+{
+    for (size_t i = 0; uplink && i < uplink->options.hub_count; i++)
+        hf_dialer_close(uplink->lines[i].dialer);
+}
+
+void hf_uplink_free(hf_uplink *uplink)
+{
+    if (!uplink) return;
+    free(uplink->out);
+    free(uplink);
+}

@@ -1,0 +1,95 @@
+/* messages_lease.c: ASK and LEASE: numbers that are wanted, and blocks that are given. */
+#include "messages.h"
+
+typedef void (*item_reader)(hf_reader *reader, void *out);
+
+static hf_bytes read_series(hf_reader *reader)
+{
+    hf_bytes name = hf_read_text(reader);
+    if (name.size > HF_PACK_NAME_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+    return name;
+}
+
+static void read_asked(hf_reader *reader, void *out)
+{
+    hf_asked *asked = out;
+    if (hf_read_array(reader, SIZE_MAX) != 2) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+    asked->series = read_series(reader);
+    asked->last = hf_read_uint_max(reader, HF_REFERENCE_MAX);
+}
+
+static void read_leased(hf_reader *reader, void *out)
+{
+    hf_leased *leased = out;
+    if (hf_read_array(reader, SIZE_MAX) != 3) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+    leased->series = read_series(reader);
+    leased->first = hf_read_uint_max(reader, HF_REFERENCE_MAX);
+    leased->last = hf_read_uint_max(reader, HF_REFERENCE_MAX);
+    if (leased->first == 0 || leased->last < leased->first) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+}
+
+static hf_list read_items(hf_reader *reader, item_reader read, void *item)
+{
+    size_t count = hf_read_array(reader, SIZE_MAX);
+    if (count > HF_SERIES_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+    const uint8_t *start = reader->at;
+    for (size_t i = 0; i < count && reader->status == HF_OK; i++) read(reader, item);
+    if (reader->status != HF_OK) return (hf_list){.count = 0};
+    return (hf_list){.items = {start, (size_t)(reader->at - start)}, .count = count};
+}
+
+static bool next_item(hf_list *list, item_reader read, void *item)
+{
+    if (list->count == 0) return false;
+    hf_reader reader = hf_reader_open(list->items);
+    read(&reader, item);
+    list->items = (hf_bytes){reader.at, (size_t)(reader.end - reader.at)};
+    list->count = reader.status == HF_OK ? list->count - 1 : 0;
+    return reader.status == HF_OK;
+}
+
+bool hf_next_asked(hf_list *list, hf_asked *out)
+{
+    return next_item(list, read_asked, out);
+}
+
+bool hf_next_leased(hf_list *list, hf_leased *out)
+{
+    return next_item(list, read_leased, out);
+}
+
+void hf_ask_read(hf_reader *reader, hf_message *out)
+{
+    hf_asked asked;
+    out->as.asked = read_items(reader, read_asked, &asked);
+}
+
+void hf_lease_read(hf_reader *reader, hf_message *out)
+{
+    hf_leased leased;
+    out->as.leased = read_items(reader, read_leased, &leased);
+}
+
+void hf_write_asked(hf_buffer *out, const hf_asked *asked)
+{
+    hf_write_array(out, 2);
+    hf_write_text(out, (const char *)asked->series.data, asked->series.size);
+    hf_write_uint(out, asked->last);
+}
+
+void hf_write_leased(hf_buffer *out, const hf_leased *leased)
+{
+    hf_write_array(out, 3);
+    hf_write_text(out, (const char *)leased->series.data, leased->series.size);
+    hf_write_uint(out, leased->first);
+    hf_write_uint(out, leased->last);
+}
+
+void hf_lease_write(hf_buffer *out, const hf_message *message)
+{
+    const hf_list *items = message->type == HF_FRAME_ASK ? &message->as.asked : &message->as.leased;
+    hf_write_array(out, 2);
+    hf_write_uint(out, message->type);
+    hf_write_array(out, items->count);
+    hf_write_raw(out, items->items);
+}

@@ -1,0 +1,120 @@
+/* relay.c: see relay.h. */
+#include "relay.h"
+
+#include "store_core.h"
+
+#include <string.h>
+
+void hf_relay_start(hf_store *store)
+{
+    store->relays = true;
+}
+
+hf_status hf_relay_keep(hf_store *store, int64_t log, const hf_head *head)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RELAY_ADD);
+    sqlite3_bind_int64(statement, 1, log);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)head->seq);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)store->head_number);
+    sqlite3_bind_int64(statement, 4, (sqlite3_int64)head->hlc);
+    hf_bind_bytes(statement, 5, head->root, HF_HASH_SIZE);
+    hf_bind_bytes(statement, 6, head->signature, HF_SIGNATURE_SIZE);
+    return hf_sql_run(store, statement);
+}
+
+hf_status hf_relay_done(hf_batch *batch, const hf_origin_row *origin, uint8_t lane, uint64_t seq)
+{
+    hf_store *store = batch->store;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RELAY_DONE);
+    sqlite3_bind_int64(statement, 1, hf_log_no(origin->no, lane));
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)seq);
+    return hf_sql_run(store, statement);
+}
+
+hf_status hf_relay_each(hf_store *store, uint64_t *number, hf_relay_visitor visit, void *context)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RELAY_LOGS);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)*number);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    while (status == HF_OK && row) {
+        int64_t log = sqlite3_column_int64(statement, 0);
+        hf_relay_log found = {.origin_no = log / 8,
+                              .lane = (uint8_t)(log % 8),
+                              .seq = (uint64_t)sqlite3_column_int64(statement, 1)};
+        uint64_t newest = (uint64_t)sqlite3_column_int64(statement, 2);
+        if (newest > *number) *number = newest;
+        status = visit(context, &found);
+        if (status == HF_OK) status = hf_sql_row(store, statement, &row);
+    }
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
+hf_status hf_relay_waiting(hf_store *store, uint64_t *count, uint64_t *oldest_ms)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RELAY_WAITING);
+    hf_bind_bytes(statement, 1, store->crypto->own_key_id, HF_HASH_SIZE);
+    bool row;
+    *count = *oldest_ms = 0;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && row) {
+        *count = (uint64_t)sqlite3_column_int64(statement, 0);
+        *oldest_ms = (uint64_t)sqlite3_column_int64(statement, 1) >> 16;
+    }
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
+static hf_status read_head(hf_store *store, sqlite3_stmt *statement, hf_head *out)
+{
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && !row) return HF_ERR_NOT_FOUND;
+    if (status != HF_OK) return status;
+    out->seq = (uint64_t)sqlite3_column_int64(statement, 0);
+    out->hlc = (hf_hlc)sqlite3_column_int64(statement, 1);
+    status = hf_column_exact(store, statement, 2, out->root, HF_HASH_SIZE);
+    if (status == HF_OK)
+        status = hf_column_exact(store, statement, 3, out->signature, HF_SIGNATURE_SIZE);
+    sqlite3_reset(statement);
+    return status;
+}
+
+static hf_status size_between(hf_store *store, int64_t log, uint64_t after, uint64_t seq,
+                              size_t *out)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RELAY_SIZE);
+    sqlite3_bind_int64(statement, 1, log);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)after);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)seq);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && row) *out = (size_t)sqlite3_column_int64(statement, 0);
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
+hf_status hf_relay_next(hf_store *store, const hf_relay_log *log, uint64_t after, uint32_t entries,
+                        size_t bytes, hf_head *out)
+{
+    const hf_origin_row *origin = hf_origin_by_no(store, log->origin_no);
+    int64_t number = hf_log_no(log->origin_no, log->lane);
+    if (!origin) return HF_ERR_CORRUPT;
+    *out = (hf_head){.origin = origin->id, .lane = log->lane};
+    for (uint32_t most = entries; most > 0; most /= 2) {
+        sqlite3_stmt *statement = hf_sql(store, HF_SQL_RELAY_FAR);
+        sqlite3_bind_int64(statement, 1, number);
+        sqlite3_bind_int64(statement, 2, (sqlite3_int64)after);
+        sqlite3_bind_int64(statement, 3, (sqlite3_int64)(after + most));
+        size_t size = 0;
+        hf_status status = read_head(store, statement, out);
+        if (status == HF_ERR_NOT_FOUND) break;
+        if (status == HF_OK) status = size_between(store, number, after, out->seq, &size);
+        if (status != HF_OK || size <= bytes) return status;
+    }
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RELAY_NEAR);
+    sqlite3_bind_int64(statement, 1, number);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)after);
+    return read_head(store, statement, out);
+}

@@ -1,0 +1,340 @@
+/* test_outage.c: who was cut off, since when, what had to wait: as devices and hub come to know. */
+#include "pair.h"
+
+#include "sync/outage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SECOND_MS = 1000, MINUTE_MS = 60 * SECOND_MS, SEEN_MAX = 16 };
+
+typedef struct seen { /* outages as a store has them; of the logs, how many entries had to wait */
+    hf_outage rows[SEEN_MAX];
+    uint64_t waited[SEEN_MAX];
+    size_t count;
+} seen;
+
+static hf_status on_outage(void *context, const hf_outage *outage)
+{
+    seen *s = context;
+    size_t count;
+    hf_outage_log log;
+    assert_true(s->count < SEEN_MAX);
+    hf_reader reader = hf_outage_logs(outage->logs, &count);
+    s->waited[s->count] = 0;
+    for (size_t i = 0; i < count && hf_outage_next_log(&reader, &log); i++)
+        if (log.to > log.from) s->waited[s->count] += log.to - log.from;
+    s->rows[s->count++] = *outage;
+    return HF_OK;
+}
+
+static seen look(hf_store *store, const uint8_t *seer)
+{
+    seen s = {.count = 0};
+    assert_int_equal(hf_outage_each(store, seer, 0, on_outage, &s), HF_OK);
+    return s;
+}
+
+static const uint8_t *key_of(const pair_node *node)
+{
+    return node->crypto.table.own_key_id;
+}
+
+static hf_edge_status status_of(pair_world *pair, size_t edge)
+{
+    hf_edge_status status;
+    hf_edge_status_get(pair->nodes[edge].edge, &status);
+    return status;
+}
+
+static pair_world *serving(size_t edges)
+{
+    pair_world *pair = pair_new(edges);
+    assert_int_equal(hf_hub_begin(pair->hub, pair->now_ms, pair_wall_ms(pair)), HF_OK);
+    pair_wait(pair, MINUTE_MS);
+    return pair;
+}
+
+static void cut_off(pair_world *pair, size_t edge)
+{
+    pair->nodes[edge].offline = true;
+    pair_cut(pair, edge);
+}
+
+static void back(pair_world *pair, size_t edge)
+{
+    pair->nodes[edge].offline = false;
+    pair_wait(pair, HF_REDIAL_MAX_MS + MINUTE_MS);
+}
+
+/* The hub is told of the time it took, and of just those entries that had to wait. */
+static void what_a_device_saw_of_an_outage_reaches_the_hub(void **state)
+{
+    (void)state;
+    pair_world *pair = serving(2);
+    pair_crime(pair, 0, "Before");
+    pair_run(pair);
+    uint64_t lost_ms = pair_wall_ms(pair);
+    cut_off(pair, 0);
+    for (int n = 0; n < 3; n++) pair_crime(pair, 0, "Meanwhile");
+    assert_false(status_of(pair, 0).cut_off);
+    pair_wait(pair, MINUTE_MS);
+    assert_true(status_of(pair, 0).cut_off);
+    assert_false(status_of(pair, 1).cut_off);
+    assert_int_equal(look(pair->hub_node.store, NULL).count, 0);
+    uint64_t back_ms = pair_wall_ms(pair);
+    back(pair, 0);
+    assert_false(status_of(pair, 0).cut_off);
+    seen s = look(pair->hub_node.store, key_of(&pair->nodes[0]));
+    assert_int_equal(s.count, 1);
+    assert_int_equal(s.waited[0], 3);
+    assert_int_equal(s.rows[0].reason, HF_OUTAGE_LOST);
+    assert_in_range(s.rows[0].last_ms, lost_ms - HF_PROBE_EVERY_MS - SECOND_MS, lost_ms);
+    assert_in_range(s.rows[0].noticed_ms, lost_ms, lost_ms + 2 * HF_CUT_OFF_MS);
+    assert_in_range(s.rows[0].ended_ms, back_ms, back_ms + HF_REDIAL_MAX_MS + MINUTE_MS);
+    assert_int_equal(look(pair->hub_node.store, NULL).count, 1);
+    pair_free(pair);
+}
+
+static bool drop_answers(pair_world *pair, size_t edge, pair_way way, const hf_message *message)
+{
+    (void)pair;
+    (void)edge;
+    return way == PAIR_UP || (message->type != HF_FRAME_PROBED && message->type != HF_FRAME_PING);
+}
+
+/* A hub that lives, answers pings and saves nothing is not there. */
+static void a_link_without_answers_is_an_outage(void **state)
+{
+    (void)state;
+    pair_world *pair = serving(1);
+    pair->tap = drop_answers;
+    pair_wait(pair, HF_PROBE_EVERY_MS + HF_PROBES_MISSED * HF_PROBE_PATIENCE_MS + 5 * SECOND_MS);
+    assert_true(status_of(pair, 0).cut_off);
+    assert_non_null(pair->nodes[0].peer);
+    pair->tap = NULL;
+    pair_wait(pair, 2 * MINUTE_MS);
+    assert_false(status_of(pair, 0).cut_off);
+    seen s = look(pair->hub_node.store, key_of(&pair->nodes[0]));
+    assert_int_equal(s.count, 1);
+    assert_int_equal(s.rows[0].reason, HF_OUTAGE_SILENT);
+    pair_free(pair);
+}
+
+static void a_quiet_link_is_no_outage(void **state)
+{
+    (void)state;
+    pair_world *pair = serving(2);
+    pair_wait(pair, 20 * MINUTE_MS);
+    cut_off(pair, 0);
+    pair_wait(pair, 2 * SECOND_MS); /* and a link that is made anew at once is none either */
+    back(pair, 0);
+    assert_int_equal(look(pair->nodes[0].store, NULL).count, 0);
+    assert_int_equal(look(pair->hub_node.store, NULL).count, 0);
+    pair_free(pair);
+}
+
+static void an_outage_goes_on_through_a_restart_of_the_device(void **state)
+{
+    (void)state;
+    pair_world *pair = serving(1);
+    cut_off(pair, 0);
+    pair_crime(pair, 0, "In the first run");
+    pair_wait(pair, MINUTE_MS);
+    pair_power_cut(pair, &pair->nodes[0]);
+    assert_true(status_of(pair, 0).cut_off);
+    pair_crime(pair, 0, "In the second");
+    pair_wait(pair, 10 * MINUTE_MS);
+    back(pair, 0);
+    seen s = look(pair->hub_node.store, key_of(&pair->nodes[0]));
+    assert_int_equal(s.count, 1);
+    assert_int_equal(s.waited[0], 2);
+    assert_true(s.rows[0].ended_ms - s.rows[0].last_ms >= 11 * MINUTE_MS);
+    pair_free(pair);
+}
+
+static void restart_hub(pair_world *pair, bool killed, uint64_t away_ms)
+{
+    if (!killed) assert_int_equal(hf_hub_rest(pair->hub, pair_wall_ms(pair)), HF_OK);
+    for (size_t i = 0; i < pair->edge_count; i++) cut_off(pair, i);
+    pair_shut(pair, &pair->hub_node);
+    if (killed) sim_disk_revive(pair->hub_node.disk, true);
+    pair->now_ms += away_ms;
+    pair_open(pair, &pair->hub_node);
+    assert_int_equal(hf_hub_begin(pair->hub, pair->now_ms, pair_wall_ms(pair)), HF_OK);
+}
+
+static void a_hub_that_was_killed_knows_how_long_it_was_away(void **state)
+{
+    (void)state;
+    pair_world *pair = serving(1);
+    pair_wait(pair, MINUTE_MS);
+    uint64_t killed_ms = pair_wall_ms(pair);
+    restart_hub(pair, true, 6 * MINUTE_MS);
+    uint64_t began_ms = pair_wall_ms(pair);
+    seen s = look(pair->hub_node.store, key_of(&pair->hub_node));
+    assert_int_equal(s.count, 1);
+    assert_int_equal(s.rows[0].reason, HF_OUTAGE_FELL);
+    assert_int_equal(s.rows[0].ended_ms, began_ms);
+    assert_in_range(s.rows[0].last_ms, killed_ms - HF_BEAT_EVERY_MS - SECOND_MS, killed_ms);
+    restart_hub(pair, false, MINUTE_MS);
+    s = look(pair->hub_node.store, key_of(&pair->hub_node));
+    assert_int_equal(s.count, 2);
+    assert_int_equal(s.rows[1].reason, HF_OUTAGE_STOPPED);
+    pair_free(pair);
+}
+
+static bool lose_answers(pair_world *pair, size_t edge, pair_way way, const hf_message *message)
+{
+    (void)pair;
+    (void)edge;
+    return way == PAIR_UP || message->type != HF_FRAME_PROBED;
+}
+
+/* Told again until it is known to be kept; kept once. */
+static void an_outage_whose_answer_was_lost_is_told_again_and_stands_once(void **state)
+{
+    (void)state;
+    pair_world *pair = serving(1);
+    cut_off(pair, 0);
+    pair_crime(pair, 0, "Meanwhile");
+    pair_wait(pair, MINUTE_MS);
+    pair->tap = lose_answers;
+    pair->nodes[0].offline = false;
+    pair_wait(pair, 3 * SECOND_MS);
+    assert_int_equal(look(pair->hub_node.store, NULL).count, 1);
+    assert_false(look(pair->nodes[0].store, NULL).rows[0].told);
+    pair->tap = NULL;
+    pair_wait(pair, MINUTE_MS);
+    assert_int_equal(look(pair->hub_node.store, NULL).count, 1);
+    assert_true(look(pair->nodes[0].store, NULL).rows[0].told);
+    pair_free(pair);
+}
+
+static hf_status say_outage(pair_world *pair, const hf_origin_id *origin)
+{
+    hf_buffer logs = {0}, items = {0}, raw = {0};
+    hf_outage_log log = {.origin = *origin, .lane = 3, .from = 0, .to = 5};
+    hf_write_array(&logs, 1);
+    hf_write_outage_log(&logs, &log);
+    hf_outage outage = {
+        .last_ms = 1000, .noticed_ms = 2000, .ended_ms = 3000, .logs = hf_buffer_bytes(&logs)};
+    hf_write_outage(&items, &outage);
+    hf_message message = {.type = HF_FRAME_PROBE};
+    message.as.probe = (hf_probe_frame){.number = 7, .outages = {hf_buffer_bytes(&items), 1}};
+    hf_message_write(&raw, &message);
+    hf_status status = pair_say(pair, 0, &raw);
+    hf_buffer_free(&logs);
+    hf_buffer_free(&items);
+    hf_buffer_free(&raw);
+    return status;
+}
+
+static void nobody_tells_of_anothers_log(void **state)
+{
+    (void)state;
+    pair_world *pair = serving(2);
+    hf_standing other;
+    assert_int_equal(hf_store_standing(pair->nodes[1].store, &other), HF_OK);
+    assert_int_equal(say_outage(pair, &other.origin), HF_OK); /* judged in the next turn */
+    pair_run(pair);
+    assert_true(pair->nodes[0].closed_by_hub);
+    assert_int_equal(look(pair->hub_node.store, NULL).count, 0);
+    pair_free(pair);
+}
+
+static void a_drill_refuses_its_unit_through_a_restart_and_ends_by_itself(void **state)
+{
+    (void)state;
+    pair_world *pair = serving(2);
+    uint64_t until_ms = pair_wall_ms(pair) + 10 * MINUTE_MS;
+    assert_int_equal(hf_hub_drill(pair->hub, "Central", until_ms, pair_wall_ms(pair)), HF_OK);
+    assert_int_equal(hf_hub_drill(pair->hub, "North", until_ms, pair_wall_ms(pair)), HF_ERR_BUSY);
+    pair_wait(pair, 2 * MINUTE_MS);
+    assert_true(status_of(pair, 0).cut_off);
+    assert_true(status_of(pair, 1).drill);
+    pair_crime(pair, 0, "Written in the drill");
+    restart_hub(pair, true, MINUTE_MS);
+    for (size_t i = 0; i < 2; i++) pair->nodes[i].offline = false;
+    pair_wait(pair, 3 * MINUTE_MS);
+    assert_true(status_of(pair, 0).cut_off);
+    pair_wait(pair, 10 * MINUTE_MS);
+    assert_false(status_of(pair, 0).cut_off);
+    seen s = look(pair->hub_node.store, key_of(&pair->nodes[0]));
+    assert_int_equal(s.count, 1);
+    assert_int_equal(s.rows[0].reason, HF_OUTAGE_DRILL);
+    assert_int_equal(s.waited[0], 1);
+    pair_free(pair);
+}
+
+static void a_drill_can_be_ended_early_and_leaves_other_units_alone(void **state)
+{
+    (void)state;
+    pair_world *pair = serving(1);
+    uint64_t until_ms = pair_wall_ms(pair) + 60 * MINUTE_MS;
+    assert_int_equal(hf_hub_drill(pair->hub, "North", until_ms, pair_wall_ms(pair)), HF_OK);
+    pair_wait(pair, 2 * MINUTE_MS);
+    assert_false(status_of(pair, 0).cut_off);
+    assert_int_equal(hf_hub_drill(pair->hub, "", 0, pair_wall_ms(pair)), HF_OK);
+    assert_int_equal(hf_hub_drill(pair->hub, "", 0, pair_wall_ms(pair)), HF_ERR_NOT_FOUND);
+    until_ms = pair_wall_ms(pair) + 60 * MINUTE_MS;
+    assert_int_equal(hf_hub_drill(pair->hub, "Central", until_ms, pair_wall_ms(pair)), HF_OK);
+    pair_wait(pair, 2 * MINUTE_MS);
+    assert_true(status_of(pair, 0).cut_off);
+    assert_int_equal(hf_hub_drill(pair->hub, "", 0, pair_wall_ms(pair)), HF_OK);
+    pair_wait(pair, 2 * MINUTE_MS);
+    assert_false(status_of(pair, 0).cut_off);
+    pair_free(pair);
+}
+
+static hf_status count_beat(void *context, const hf_beat *beat)
+{
+    hf_beat *last = context;
+    assert_true(beat->position > last->position || last->position == 0);
+    assert_true(beat->first_ms >= last->last_ms && beat->last_ms >= beat->first_ms);
+    *last = *beat;
+    return HF_OK;
+}
+
+/* When an entry came can be told later, to the second. */
+static void beats_tell_when_the_feed_was_how_far(void **state)
+{
+    (void)state;
+    pair_world *pair = serving(1);
+    uint64_t wrote_ms = pair_wall_ms(pair), position, before;
+    assert_int_equal(hf_beat_position(pair->hub_node.store, wrote_ms, &before), HF_OK);
+    pair_crime(pair, 0, "At a known moment");
+    pair_wait(pair, 20 * SECOND_MS);
+    assert_int_equal(hf_beat_position(pair->hub_node.store, wrote_ms - SECOND_MS, &position),
+                     HF_OK);
+    assert_int_equal(position, before);
+    assert_int_equal(hf_beat_position(pair->hub_node.store, wrote_ms + 2 * SECOND_MS, &position),
+                     HF_OK);
+    assert_int_equal(position, before + 1);
+    hf_beat last = {.position = 0};
+    assert_int_equal(hf_beat_each(pair->hub_node.store, 0, count_beat, &last), HF_OK);
+    assert_in_range(last.last_ms, pair_wall_ms(pair) - HF_BEAT_EVERY_MS - SECOND_MS,
+                    pair_wall_ms(pair));
+    pair_free(pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_device_saw_of_an_outage_reaches_the_hub),
+        cmocka_unit_test(a_link_without_answers_is_an_outage),
+        cmocka_unit_test(a_quiet_link_is_no_outage),
+        cmocka_unit_test(an_outage_goes_on_through_a_restart_of_the_device),
+        cmocka_unit_test(a_hub_that_was_killed_knows_how_long_it_was_away),
+        cmocka_unit_test(an_outage_whose_answer_was_lost_is_told_again_and_stands_once),
+        cmocka_unit_test(nobody_tells_of_anothers_log),
+        cmocka_unit_test(a_drill_refuses_its_unit_through_a_restart_and_ends_by_itself),
+        cmocka_unit_test(a_drill_can_be_ended_early_and_leaves_other_units_alone),
+        cmocka_unit_test(beats_tell_when_the_feed_was_how_far),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,320 @@
+/* test_station.c: a station between its devices and the centre: what it passes on, what it claims,
+ * what it is believed. */
+#include "tiers.h"
+
+#include "sync/control.h"
+#include "sync/log.h"
+#include "sync/safe.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum {
+    CENTRE = TIERS_CENTRE,
+    STATION = TIERS_STATION,
+    FIRST = TIERS_EDGE,
+    SECOND = TIERS_EDGE + 1
+};
+
+/* Both ways, and what was written at the centre's own devices, too. */
+static void what_is_written_at_a_station_reaches_all(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(3);
+    tiers_go_to(t, TIERS_EDGE + 2, CENTRE);
+    tiers_wait(t, 3 * HF_REDIAL_MIN_MS);
+    hf_record_id here = tiers_crime(t, FIRST, "At the station");
+    hf_record_id there = tiers_crime(t, TIERS_EDGE + 2, "At the centre");
+    tiers_run(t);
+    for (size_t i = 0; i < t->count; i++) {
+        assert_string_equal(tiers_summary(t, i, &here), "At the station");
+        assert_string_equal(tiers_summary(t, i, &there), "At the centre");
+    }
+    assert_true(tiers_equal(t));
+    assert_true(t->up[HF_FRAME_RELAY] > 0);
+    tiers_free(t);
+}
+
+static hf_place place_of(tiers *t, size_t node, size_t writer)
+{
+    hf_place place;
+    char name[HF_NAME_SIZE];
+    hf_store *store = t->nodes[node].store;
+    hf_dot dot = {
+        .origin = hf_store_own_origin(t->nodes[writer].store)->id, .lane = HF_LANE_CRIME, .seq = 1};
+    assert_int_equal(hf_safe_place(store, &dot, &place), HF_OK);
+    assert_int_equal(hf_safe_station(store, &dot, name), HF_OK);
+    if (place == HF_PLACE_STATION && node != STATION) assert_string_equal(name, "north");
+    return place;
+}
+
+/* No screen says "at the hub" before the centre has it on disk. */
+static void a_receipt_is_the_stations_until_the_centre_has_it(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    hf_dot dot;
+    bool at_centre = true;
+    t->nodes[STATION].offline = true;
+    tiers_cut(t, STATION);
+    hf_record_id record = tiers_crime(t, FIRST, "While the centre is dark");
+    assert_int_equal(place_of(t, FIRST, FIRST), HF_PLACE_DEVICE);
+    tiers_run(t);
+    assert_string_equal(tiers_summary(t, SECOND, &record), "While the centre is dark");
+    assert_true(hf_edge_next_receipt(t->nodes[FIRST].edge, &dot, &at_centre));
+    assert_false(at_centre);
+    for (size_t i = STATION; i < t->count; i++)
+        assert_int_equal(place_of(t, i, FIRST), HF_PLACE_STATION);
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 1);
+    t->nodes[STATION].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_string_equal(tiers_summary(t, CENTRE, &record), "While the centre is dark");
+    assert_true(hf_edge_next_receipt(t->nodes[FIRST].edge, &dot, &at_centre));
+    assert_true(at_centre);
+    assert_int_equal(place_of(t, FIRST, FIRST), HF_PLACE_HUB);
+    assert_int_equal(place_of(t, STATION, FIRST), HF_PLACE_HUB);
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 0);
+    tiers_free(t);
+}
+
+/* A day in the dark goes up in as many frames as it took signatures, not in one per entry; and
+ * power may fail at the station and at the centre. */
+static void a_day_in_the_dark_comes_back_whole(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    hf_record_id last;
+    tiers_shut(t, CENTRE);
+    tiers_run(t);
+    for (int i = 0; i < 700; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "Number %d", i);
+        last = tiers_crime(t, i % 2 ? FIRST : SECOND, text);
+        if (i % 100 == 99) tiers_run(t);
+        if (i == 350) tiers_power_cut(t, STATION);
+        if (i == 350) tiers_wait(t, HF_REDIAL_MAX_MS);
+    }
+    tiers_run(t);
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 350);
+    tiers_open(t, CENTRE);
+    memset(t->up, 0, sizeof t->up);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    tiers_power_cut(t, CENTRE);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_true(tiers_equal(t));
+    assert_string_equal(tiers_summary(t, CENTRE, &last), "Number 699");
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 0);
+    assert_in_range(t->up[HF_FRAME_RELAY], 2, 20);
+    tiers_free(t);
+}
+
+/* What went up is not fed back; and a station that comes again does not send what it sent. */
+static void nothing_goes_twice(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    for (int i = 0; i < 50; i++) (void)tiers_crime(t, FIRST, "Once");
+    tiers_run(t);
+    size_t relays = t->up[HF_FRAME_RELAY];
+    uint64_t entries = tiers_standing(t, CENTRE).entries;
+    assert_int_equal(tiers_standing(t, STATION).entries, entries);
+    tiers_power_cut(t, STATION);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(t->up[HF_FRAME_RELAY], relays);
+    assert_true(tiers_equal(t));
+    tiers_free(t);
+}
+
+/* ---- a relay that cheats ---- */
+
+typedef struct cheat {
+    enum { ALTERS, REORDERS, CUTS, FORGES_HEAD } how;
+    hf_origin_id victim; /* whose log it meddles with */
+    size_t done;
+} cheat;
+
+static void put_body(hf_buffer *out, hf_bytes body, bool altered)
+{
+    size_t at = out->size;
+    hf_write_raw(out, body);
+    if (altered) out->data[at + body.size - 4] ^= 1; /* the last letter of what was written */
+}
+
+static bool meddle(tiers *t, size_t node, bool down, const hf_message *message, hf_buffer *instead)
+{
+    cheat *c = t->context;
+    if (node != STATION || down || message->type != HF_FRAME_RELAY) return true;
+    const hf_relay *relay = &message->as.relay;
+    hf_message forged = *message;
+    hf_buffer bodies = {0};
+    hf_bytes all[8];
+    size_t count = 0;
+    for (hf_bodies walk = hf_bodies_of_relay(relay); count < 8 && hf_next_body(&walk);)
+        all[count++] = walk.body;
+    if (count < 3 || c->done) return true;
+    c->done++;
+    for (size_t i = 0; i < count - (c->how == CUTS); i++)
+        put_body(&bodies, all[i], c->how == ALTERS && i == 1);
+    if (c->how == FORGES_HEAD) forged.as.relay.head.signature[5] ^= 1;
+    forged.as.relay.bodies = (hf_list){hf_buffer_bytes(&bodies), count - (c->how == CUTS)};
+    if (c->how == CUTS) forged.as.relay.head.seq--; /* as if the author had stopped there */
+    hf_message_write(instead, &forged);
+    hf_buffer_free(&bodies);
+    return true;
+}
+
+static void cheating(int how)
+{
+    tiers *t = tiers_new(2);
+    uint64_t refused;
+    cheat c = {.how = how};
+    t->nodes[STATION].offline = true;
+    tiers_cut(t, STATION);
+    for (int i = 0; i < 4; i++) (void)tiers_crime(t, FIRST, "What she wrote");
+    tiers_run(t);
+    hf_record_id other = tiers_crime(t, SECOND, "Another's");
+    tiers_run(t);
+    uint64_t before = tiers_standing(t, CENTRE).entries;
+    t->tap = meddle;
+    t->context = &c;
+    t->nodes[STATION].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(c.done, 1);
+    const char *said = hf_hub_refused(t->nodes[CENTRE].hub, &refused);
+    assert_int_equal(refused, 1);
+    assert_non_null(strstr(said, "north relayed entry"));
+    assert_non_null(strstr(said, "edge0"));
+    /* Not one of hers counts, what another wrote came through, and the session lives. */
+    assert_int_equal(tiers_standing(t, CENTRE).entries, before + 1);
+    assert_string_equal(tiers_summary(t, CENTRE, &other), "Another's");
+    assert_non_null(t->nodes[STATION].peer);
+    hf_record_id later = tiers_crime(t, SECOND, "Later");
+    tiers_run(t);
+    assert_string_equal(tiers_summary(t, CENTRE, &later), "Later");
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 4); /* and nobody is told otherwise */
+    tiers_go_to(t, FIRST, CENTRE);                            /* by herself she gets through */
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_true(tiers_equal(t));
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 0);
+    tiers_free(t);
+}
+
+static void an_altered_entry_is_refused_and_blocks_nothing(void **state)
+{
+    (void)state;
+    cheating(ALTERS);
+}
+
+static void a_log_cut_short_is_refused_and_blocks_nothing(void **state)
+{
+    (void)state;
+    cheating(CUTS);
+}
+
+static void a_forged_head_is_refused_and_blocks_nothing(void **state)
+{
+    (void)state;
+    cheating(FORGES_HEAD);
+}
+
+/* A device cannot pass itself off as a station. */
+static bool relays_itself(tiers *t, size_t node, bool down, const hf_message *message,
+                          hf_buffer *instead)
+{
+    hf_message forged = {.type = HF_FRAME_ORIGIN};
+    if (node != FIRST || down || message->type != HF_FRAME_PUSH) return true;
+    forged.as.origin.index = HF_HELLO_ORIGINS_MAX;
+    hf_message_write(instead, &forged);
+    (void)t;
+    return true;
+}
+
+static void a_device_relays_nothing(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    t->tap = relays_itself;
+    (void)tiers_crime(t, FIRST, "Mine");
+    uint64_t before = tiers_standing(t, STATION).entries;
+    tiers_run(t);
+    assert_int_equal(tiers_standing(t, STATION).entries, before);
+    tiers_free(t);
+}
+
+/* ---- whom it admits ---- */
+
+static void a_dark_station_admits_whom_it_knows_and_no_one_else(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    tiers_shut(t, CENTRE);
+    tiers_power_cut(t, STATION); /* what it knows is on its disk */
+    hf_hub *hub = t->nodes[STATION].hub;
+    sim_crypto stranger;
+    sim_crypto_init(&stranger, 42, "stranger", SIM_DEVICE);
+    assert_true(hf_hub_admits(hub, t->nodes[FIRST].crypto.table.own_key_id));
+    assert_false(hf_hub_admits(hub, stranger.table.own_key_id));
+    hf_record_id record = tiers_crime(t, FIRST, "Dark");
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_string_equal(tiers_summary(t, SECOND, &record), "Dark");
+    tiers_free(t);
+}
+
+static void a_device_that_the_centre_revoked_is_shut_out_at_the_station(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    assert_non_null(t->nodes[FIRST].peer);
+    assert_int_equal(
+        hf_hub_revoke(t->nodes[CENTRE].hub, "edge0", "an operator", "lost", tiers_wall_ms(t)),
+        HF_OK);
+    tiers_run(t);
+    assert_false(hf_hub_admits(t->nodes[STATION].hub, t->nodes[FIRST].crypto.table.own_key_id));
+    assert_null(t->nodes[FIRST].peer);
+    assert_non_null(t->nodes[SECOND].peer);
+    tiers_free(t);
+}
+
+static void a_station_serves_only_those_whose_scopes_it_holds(void **state)
+{
+    (void)state;
+    static const char *const wider[] = {"beat", "covert"};
+    tiers *t = tiers_new(2);
+    sim_crypto other;
+    sim_crypto_init(&other, 42, "covert1", SIM_DEVICE);
+    hf_registration wish = {.name = "covert1",
+                            .force = "Avon",
+                            .unit = "Central",
+                            .scopes = wider,
+                            .scope_count = 2,
+                            .certificate = other.table.own_certificate};
+    assert_int_equal(
+        hf_hub_register(t->nodes[CENTRE].hub, other.table.own_key_id, &wish, tiers_wall_ms(t)),
+        HF_OK);
+    tiers_run(t);
+    assert_true(hf_hub_admits(t->nodes[CENTRE].hub, other.table.own_key_id));
+    assert_false(hf_hub_admits(t->nodes[STATION].hub, other.table.own_key_id));
+    tiers_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_at_a_station_reaches_all),
+        cmocka_unit_test(a_receipt_is_the_stations_until_the_centre_has_it),
+        cmocka_unit_test(a_day_in_the_dark_comes_back_whole),
+        cmocka_unit_test(nothing_goes_twice),
+        cmocka_unit_test(an_altered_entry_is_refused_and_blocks_nothing),
+        cmocka_unit_test(a_log_cut_short_is_refused_and_blocks_nothing),
+        cmocka_unit_test(a_forged_head_is_refused_and_blocks_nothing),
+        cmocka_unit_test(a_device_relays_nothing),
+        cmocka_unit_test(a_dark_station_admits_whom_it_knows_and_no_one_else),
+        cmocka_unit_test(a_device_that_the_centre_revoked_is_shut_out_at_the_station),
+        cmocka_unit_test(a_station_serves_only_those_whose_scopes_it_holds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

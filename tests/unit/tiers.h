@@ -1,0 +1,71 @@
+/* tiers.h: a centre, a station and a few devices, on disks and links in memory, turned by hand. */
+#ifndef HF_TEST_TIERS_H
+#define HF_TEST_TIERS_H
+
+#include "holdfast/edge.h"
+#include "holdfast/hub.h"
+
+#include "sync/frame.h"
+#include "sync/messages.h"
+
+#include "sim_crypto.h"
+#include "sim_vfs.h"
+
+enum { TIERS_CENTRE, TIERS_STATION, TIERS_EDGE, TIERS_NODES_MAX = 8 }; /* devices from TIERS_EDGE */
+
+typedef struct tier_node {
+    char name[32];
+    sim_disk *disk;
+    sim_crypto crypto;
+    hf_store *store;
+    hf_hub *hub;   /* the centre's and the station's */
+    hf_edge *edge; /* who dials: a device's, or the station's upstream */
+    size_t at;     /* whom it dials */
+    hf_peer *peer; /* that one's end of its link; NULL: no link */
+    bool offline;
+} tier_node;
+
+typedef struct tiers tiers;
+/* Sees every frame that `node` sends up (or is sent, `down`), out of its Z, and may change it by
+ * writing another into `instead`. False drops it. */
+typedef bool (*tiers_tap)(tiers *t, size_t node, bool down, const hf_message *message,
+                          hf_buffer *instead);
+
+struct tiers {
+    tier_node nodes[TIERS_NODES_MAX];
+    size_t count;
+    uint64_t now_ms;
+    uint32_t beat;
+    hf_authority authority;
+    tiers_tap tap;
+    void *context;
+    size_t up[64], down[64]; /* frames by type, over all links */
+    hf_deflater *deflater;
+    hf_buffer scratch;
+};
+
+/* The station and all devices are enrolled at the centre, with scope "beat"; the devices then dial
+ * the station. All in sync. */
+tiers *tiers_new(size_t edge_count);
+void tiers_free(tiers *t);
+uint64_t tiers_wall_ms(const tiers *t);
+
+void tiers_open(tiers *t, size_t node);
+void tiers_shut(tiers *t, size_t node);
+void tiers_power_cut(tiers *t, size_t node);
+void tiers_cut(tiers *t, size_t node); /* its own link */
+void tiers_go_to(tiers *t, size_t node, size_t hub);
+
+/* Until nobody has anything to say. */
+void tiers_run(tiers *t);
+void tiers_wait(tiers *t, uint64_t ms);
+
+/* Registers an edge at the centre. */
+void tiers_enrol(tiers *t, size_t node, const char *const *scopes, size_t scope_count);
+hf_record_id tiers_crime(tiers *t, size_t node, const char *summary);
+void tiers_set(tiers *t, size_t node, const hf_record_id *record, const char *summary);
+const char *tiers_summary(tiers *t, size_t node, const hf_record_id *record); /* "": not held */
+hf_standing tiers_standing(tiers *t, size_t node);
+bool tiers_equal(tiers *t); /* same digest of "beat" in all that are open */
+
+#endif
