@@ -104,6 +104,7 @@ typedef struct hf_client_relays {  /* client_relay.c */
     const hf_origin_row *run_origin;
     uint8_t run_lane;
     uint64_t run_seq;
+    hf_buffer fed; /* hf_relay_log: the centre had them by another way, and says so by feeding */
     hf_buffer withheld; /* items of the RELAY being written */
     hf_buffer wishes;   /* keys whose certificates are due, in a row: RENEW_FOR */
 } hf_client_relays;

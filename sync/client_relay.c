@@ -26,6 +26,7 @@ void hf_client_relay(hf_client *client)
 void hf_client_relays_free(hf_client *client)
 {
     free(client->relays.origins);
+    hf_buffer_free(&client->relays.fed);
     hf_buffer_free(&client->relays.withheld);
     hf_buffer_free(&client->relays.wishes);
 }
@@ -264,7 +265,20 @@ static hf_status look_for_stations(hf_client *client)
     return status;
 }
 
-/* One row for each run of a log. */
+/* The hub that feeds us a run of a log holds it. One row for each run. */
+static hf_status fed_run(hf_client *client, hf_batch *batch)
+{
+    hf_client_relays *relays = &client->relays;
+    hf_relay_log log = {relays->run_origin->no, relays->run_lane, relays->run_seq};
+    uint64_t central = client->hub.is_station ? 0 : log.seq;
+    hf_status status = hf_batch_acked(batch, &client->download.cursor.hub, relays->run_origin,
+                                      log.lane, log.seq, central);
+    if (status != HF_OK || !relays->on) return status;
+    status = hf_relay_done(batch, relays->run_origin, log.lane, log.seq);
+    hf_write_raw(&relays->fed, (hf_bytes){(const uint8_t *)&log, sizeof log});
+    return status == HF_OK ? relays->fed.status : status;
+}
+
 hf_status hf_client_relay_fed(hf_client *client, hf_batch *batch, const hf_origin_row *origin,
                               uint8_t lane, uint64_t seq)
 {
@@ -273,23 +287,32 @@ hf_status hf_client_relay_fed(hf_client *client, hf_batch *batch, const hf_origi
     if (status != HF_OK || !relays->counts_fed) return status;
     bool is_other =
         relays->run_origin && (relays->run_origin != origin || relays->run_lane != lane);
-    if (is_other) {
-        uint64_t central = client->hub.is_station ? 0 : relays->run_seq;
-        status = hf_batch_acked(batch, &client->download.cursor.hub, relays->run_origin,
-                                relays->run_lane, relays->run_seq, central);
-        if (status == HF_OK && relays->on)
-            status = hf_relay_done(batch, relays->run_origin, relays->run_lane, relays->run_seq);
-    }
+    if (is_other) status = fed_run(client, batch);
     relays->run_origin = origin;
     relays->run_lane = lane;
     relays->run_seq = seq;
     return status;
 }
 
+/* Their authors may be here, and nothing of it went up from here that could be acknowledged. */
+static hf_status tell_fed(hf_client *client, hf_relay_visitor visit, void *context)
+{
+    hf_buffer *fed = &client->relays.fed;
+    hf_status status = HF_OK;
+    for (size_t at = 0; at < fed->size && status == HF_OK; at += sizeof(hf_relay_log)) {
+        hf_relay_log log;
+        memcpy(&log, fed->data + at, sizeof log);
+        status = visit(context, &log);
+    }
+    hf_buffer_clear(fed);
+    return status;
+}
+
 hf_status hf_client_relayed(hf_client *client, hf_relay_visitor visit, void *context)
 {
     hf_client_relays *relays = &client->relays;
-    hf_status status = HF_OK;
+    hf_status status = tell_fed(client, visit, context);
+    if (status != HF_OK) return status;
     if (!relays->news || !client->upload.logs) return HF_OK;
     relays->news = false;
     for (size_t i = 0; i < relays->count * HF_LANE_COUNT && status == HF_OK; i++) {
