@@ -48,6 +48,10 @@ ONGOING = (  # records that were there before, and go on: type, how many, lines 
     ("crime", 300, 400, "log=Enquiry made"),
 )
 DEVICES_IN_LIFE = 270
+FORCES = 9
+STATIONS = 3
+ALONE_EVERY = 5  # one in five devices is out of reach of any station
+GUESTS = 2       # come back through another force's station
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,38 @@ class Act:
     shared: bool = False  # in the scope that all forces hold
 
 
+def force_of(device):
+    return device % FORCES
+
+
+def station_of(device):
+    """None: when the centre is dark, it is alone. One station serves every third force."""
+    return None if device % ALONE_EVERY == ALONE_EVERY - 1 else force_of(device) % STATIONS
+
+
+def forces_at(station):
+    """It serves its own and, for their guests, its neighbour's."""
+    return [force for force in range(FORCES)
+            if force % STATIONS in (station, (station + 1) % STATIONS)]
+
+
+@dataclass
+class Roles:
+    """Whom misfortune strikes: numbers of devices and stations."""
+    behind: int = 0    # its clock is three years behind
+    ahead: int = 0     # ... 40 minutes ahead
+    full: int = 0      # its disk is full for a while
+    cut: int = 0       # it loses power
+    guests: tuple = ()
+    full_station: int = 0
+    cut_station: int = 0
+
+
 @dataclass
 class Plan:
     """`before` is written while all is well; `acts` are the outage's, by time; `checks` are what must
     stand in the end, by key (tests/demo/account.py)."""
+    roles: Roles = field(default_factory=Roles)
     before: list = field(default_factory=list)
     acts: list = field(default_factory=list)
     checks: list = field(default_factory=list)
@@ -121,22 +153,40 @@ DISPUTES = (
 DISPUTE_COUNT = 40
 
 
+def disputants(plan, devices, chance):
+    """Two who cannot see each other's writes: not of one station, and not on the move."""
+    staying = [device for device in range(devices) if device not in plan.roles.guests]
+    while True:
+        first, second = chance.sample(staying, 2)
+        if station_of(first) is None or station_of(first) != station_of(second):
+            return first, second
+
+
 def add_disputes(plan, devices, length_s, chance, name):
     for number in range(DISPUTE_COUNT):
         field_name, words, outcome = DISPUTES[number % len(DISPUTES)]
         key = f"{name}/shared/{number}"
         plan.before.append(Act(0, chance.randrange(devices), "crime", key, (f"lsoa_name={key}",),
                                True, True))
-        for device, word in zip(chance.sample(range(devices), 2), words):
+        for device, word in zip(disputants(plan, devices, chance), words):
             plan.acts.append(Act(chance.uniform(0, length_s), device, "crime", key, (word,), False,
                                  True))
         plan.checks.append({"key": key, "field": field_name, **outcome})
 
 
+def cast(devices, chance):
+    alone = [device for device in range(devices) if station_of(device) is None]
+    others = [device for device in range(devices) if station_of(device) is not None]
+    behind, ahead = chance.sample(alone, 2)  # no station puts their clocks right
+    full, cut, *guests = chance.sample(others, 2 + GUESTS)
+    full_station, cut_station = chance.sample(range(STATIONS), 2)
+    return Roles(behind, ahead, full, cut, tuple(guests), full_station, cut_station)
+
+
 def make(name, devices, seed):
     """The plan of one outage; the same seed makes the same."""
     chance = random.Random(f"{seed}/{name}")
-    plan, length_s = Plan(), OUTAGES[name]
+    plan, length_s = Plan(cast(devices, chance)), OUTAGES[name]
     for stream in STREAMS:
         plan.acts += stream_acts(stream, devices, length_s, chance, name)
     add_ongoing(plan, devices, length_s, chance, name)
