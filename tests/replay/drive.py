@@ -211,7 +211,7 @@ class World:
 
     def ready(self):
         """As the operator asks: the exit code says whether enough are."""
-        wait_until(lambda: self.hub.command("readiness")[0] == 0, START_SECONDS,
+        wait_until(lambda: self.hub.command("readiness")[0] == 0, CONVERGE_SECONDS,
                    "the devices are ready", 0.5)
 
     def announce(self, seconds):
