@@ -49,6 +49,7 @@ typedef struct renewing { /* one key's certificate */
     hf_batch *batch;
     const uint8_t *key_id;
     hf_buffer *der;
+    bool ended;          /* the one that it showed holds no more */
     const char *problem; /* why there is none; "" */
 } renewing;
 
@@ -119,12 +120,21 @@ static hf_status renew(renewing *r)
         r->problem = "the hub has no certificate of this device on record";
         return HF_OK;
     }
-    return hf_validity_may_renew(held.valid, r->hub->wall_ms) ? issue(r, &held, &record) : HF_OK;
+    bool is_due = hf_validity_may_renew(held.valid, r->hub->wall_ms);
+    /* A station's next one is minutes away. Meanwhile what it has is better than one that has
+     * ended. */
+    bool will_do = r->hub->upstream && r->ended && hf_validity_holds(held.valid, r->hub->wall_ms);
+    if (is_due && will_do) return hf_upstream_wish(r->hub->upstream, r->key_id);
+    return is_due ? issue(r, &held, &record) : HF_OK;
 }
 
 static hf_status answer(hf_peer *peer, hf_batch *batch)
 {
-    renewing r = {.hub = peer->hub, .batch = batch, .key_id = peer->key_id, .der = &peer->renewed};
+    renewing r = {.hub = peer->hub,
+                  .batch = batch,
+                  .key_id = peer->key_id,
+                  .der = &peer->renewed,
+                  .ended = !hf_validity_holds(peer->valid, peer->hub->wall_ms)};
     hf_status status = renew(&r);
     peer->renewal_problem = r.problem;
     return status;

@@ -162,6 +162,26 @@ static void nothing_goes_twice(void **state)
     tiers_free(t);
 }
 
+/* It was away past the end of its certificate. The station has a newer one for it, which is old
+ * enough by now for a next one to be asked for: that takes minutes, and the device is not kept
+ * waiting. */
+static void one_whose_certificate_ended_is_given_what_the_station_has(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    tier_node *device = &t->nodes[FIRST];
+    uint8_t old[SIM_CERTIFICATE_SIZE];
+    hf_bytes der;
+    t->now_ms += 60 * UINT64_C(24 * 60 * 60 * 1000); /* half of what the first ones hold for */
+    const hf_validity ended = {.from_ms = 1, .until_ms = tiers_wall_ms(t) - 1};
+    sim_certify((hf_bytes){device->crypto.key, SIM_KEY_SIZE}, device->name, SIM_DEVICE, ended, old);
+    sim_crypto_take(&device->crypto, (hf_bytes){old, sizeof old});
+    tiers_power_cut(t, FIRST);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_true(hf_edge_certificate(device->edge, &der));
+    tiers_free(t);
+}
+
 /* ---- a relay that cheats ---- */
 
 typedef struct cheat {
@@ -342,6 +362,7 @@ int main(void)
         cmocka_unit_test(an_author_hears_that_the_centre_had_it_by_another_way),
         cmocka_unit_test(a_day_in_the_dark_comes_back_whole),
         cmocka_unit_test(nothing_goes_twice),
+        cmocka_unit_test(one_whose_certificate_ended_is_given_what_the_station_has),
         cmocka_unit_test(an_altered_entry_is_refused_and_blocks_nothing),
         cmocka_unit_test(a_log_cut_short_is_refused_and_blocks_nothing),
         cmocka_unit_test(a_forged_head_is_refused_and_blocks_nothing),
