@@ -114,6 +114,7 @@ class World:
         self.back = {}       # run: when the centre was back, by the monotonic clock
         self.refused = []    # acts that were not said to be saved
         self.doubtful = []   # keys of those that may have been saved all the same: a kill
+        self.disputes_left = 0  # writes of disputes that are still to come
         self.lock = threading.Lock()
 
     def nodes(self):
@@ -172,6 +173,8 @@ class World:
 
     def live(self, plan, began, compress):
         """Every officer does their part of the plan at its time; what cannot be in time comes late."""
+        self.disputes_left = sum(act.shared for act in plan.acts)
+
         def day(officer):
             for act in plan.acts:
                 if act.device != officer.number:
@@ -179,6 +182,8 @@ class World:
                 time.sleep(max(0.0, began + act.at_s / compress - time.monotonic()))
                 if act.creates or act.key in self.records:
                     self.act(act)
+                with self.lock:
+                    self.disputes_left -= act.shared
         threads = [threading.Thread(target=day, args=(officer,), daemon=True)
                    for officer in self.officers]
         for thread in threads:

@@ -154,7 +154,8 @@ DISPUTE_COUNT = 40
 
 
 def disputants(plan, devices, chance):
-    """Two who cannot see each other's writes: not of one station, and not on the move."""
+    """Two who cannot see each other's writes: not of one station, and before anyone moves to another
+    (trouble.py), who brings along what he has seen."""
     staying = [device for device in range(devices) if device not in plan.roles.guests]
     while True:
         first, second = chance.sample(staying, 2)
@@ -169,8 +170,8 @@ def add_disputes(plan, devices, length_s, chance, name):
         plan.before.append(Act(0, chance.randrange(devices), "crime", key, (f"lsoa_name={key}",),
                                True, True))
         for device, word in zip(disputants(plan, devices, chance), words):
-            plan.acts.append(Act(chance.uniform(0, length_s), device, "crime", key, (word,), False,
-                                 True))
+            plan.acts.append(Act(chance.uniform(0, length_s * 0.7), device, "crime", key, (word,),
+                                 False, True))
         plan.checks.append({"key": key, "field": field_name, **outcome})
 
 

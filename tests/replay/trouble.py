@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "demo"))
 from fleet import START_SECONDS, Trouble, wait_until  # pylint: disable=wrong-import-position
+from drive import CONVERGE_SECONDS  # pylint: disable=wrong-import-position
 from plan import HOUR_S, STATIONS, Act, station_of  # pylint: disable=wrong-import-position
 
 YEAR_MS = 365 * 86400 * 1000
@@ -120,6 +121,7 @@ class Troubles:
 
     def move(self, officer):
         """Its owner is elsewhere, and has another force's station alone."""
+        wait_until(lambda: self.world.disputes_left == 0, CONVERGE_SECONDS, "the disputes are begun")
         there = self.world.stations[(station_of(officer.number) - 1) % STATIONS]
         with officer.busy:
             officer.stop()
