@@ -139,6 +139,7 @@ enum {
     HF_FAREWELL_MS = 5 * 1000,       /* an ERROR or BYE not sent by then is given up */
     HF_REDIAL_MIN_MS = 1000,         /* full jitter between 0 and min << tries, capped: */
     HF_REDIAL_MAX_MS = 60 * 1000,    /* ... so that no custody record waits for longer */
+    HF_WINDOW_SPREAD_MS = 10 * 1000, /* after a planned outage devices dial within this */
     HF_REDIAL_REFUSED_MS = 5 * 60 * 1000, /* after what only a person can change */
     HF_FALLBACK_MS = 500,                 /* jitter before the next hub of the list is tried */
     HF_BETTER_MIN_MS = 30 * 1000,         /* at a lower hub: then a better one is tried; doubles */

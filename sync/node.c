@@ -8,6 +8,7 @@
 #include "cutoff.h"
 #include "store.h"
 #include "system_types.h"
+#include "windows.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -211,13 +212,28 @@ static uint64_t next_hub(hf_edge *edge, uint64_t now_ms)
     return delay_ms;
 }
 
+/* Of a planned outage the end is known: who would sleep through it dials then, and if it lasts
+ * longer tries often at first, as if it began there. */
+static uint64_t window_delay(hf_edge *edge, uint64_t now_ms, uint64_t delay_ms)
+{
+    uint64_t true_ms, wall_ms = edge->wall_ms + (now_ms - edge->wall_now_ms);
+    uint8_t quality;
+    hf_window window;
+    bool found;
+    hf_edge_clock(edge, now_ms, wall_ms, &true_ms, &quality);
+    if (hf_windows_next(edge->store, true_ms, &window, &found) != HF_OK || !found) return delay_ms;
+    if (window.from_ms > true_ms || window.until_ms >= true_ms + delay_ms) return delay_ms;
+    edge->tries = 0;
+    return window.until_ms - true_ms + random_below(edge, HF_WINDOW_SPREAD_MS);
+}
+
 void hf_edge_link_down(hf_edge *edge, uint64_t now_ms)
 {
     const hf_session *session = hf_client_session(edge->client);
     if (edge->linked) note_end(edge);
     if (!edge->linked)
         (void)snprintf(edge->last_error, sizeof edge->last_error, "the hub could not be reached");
-    uint64_t delay_ms = next_hub(edge, now_ms);
+    uint64_t delay_ms = window_delay(edge, now_ms, next_hub(edge, now_ms));
     if (edge->linked && session->by_peer && session->retry_after_ms > 0)
         delay_ms = session->retry_after_ms + random_below(edge, session->retry_after_ms / 4);
     if (edge->linked && session->by_peer && session->code == HF_CODE_REVOKED)

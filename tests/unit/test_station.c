@@ -81,6 +81,39 @@ static void a_receipt_is_the_stations_until_the_centre_has_it(void **state)
     tiers_free(t);
 }
 
+static bool only_by_another_way(tiers *t, size_t node, bool down, const hf_message *message,
+                                hf_buffer *instead)
+{
+    (void)instead;
+    if (node == STATION && !down) return message->type != HF_FRAME_RELAY;
+    bool tells = message->type == HF_FRAME_ACK || message->type == HF_FRAME_RECEIPT;
+    return !(node == FIRST && down && t->nodes[FIRST].at == CENTRE && tells);
+}
+
+/* Its author was elsewhere for a moment, and the centre had it from there before the station could
+ * bring it: the station hears that by the feed alone. */
+static void an_author_hears_that_the_centre_had_it_by_another_way(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    t->tap = only_by_another_way;
+    t->nodes[STATION].offline = true;
+    tiers_cut(t, STATION);
+    (void)tiers_crime(t, FIRST, "Brought by himself");
+    tiers_run(t);
+    tiers_go_to(t, FIRST, CENTRE);
+    tiers_wait(t, 2 * HF_REDIAL_MIN_MS);
+    assert_int_equal(place_of(t, CENTRE, FIRST), HF_PLACE_HUB);
+    tiers_go_to(t, FIRST, STATION);
+    tiers_wait(t, 2 * HF_REDIAL_MIN_MS);
+    assert_int_equal(place_of(t, FIRST, FIRST), HF_PLACE_STATION);
+    t->nodes[STATION].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(place_of(t, STATION, FIRST), HF_PLACE_HUB);
+    assert_int_equal(place_of(t, FIRST, FIRST), HF_PLACE_HUB);
+    tiers_free(t);
+}
+
 /* A day in the dark goes up in as many frames as it took signatures, not in one per entry; and
  * power may fail at the station and at the centre. */
 static void a_day_in_the_dark_comes_back_whole(void **state)
@@ -410,6 +443,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_at_a_station_reaches_all),
         cmocka_unit_test(a_receipt_is_the_stations_until_the_centre_has_it),
+        cmocka_unit_test(an_author_hears_that_the_centre_had_it_by_another_way),
         cmocka_unit_test(a_day_in_the_dark_comes_back_whole),
         cmocka_unit_test(nothing_goes_twice),
         cmocka_unit_test(one_whose_certificate_ended_is_given_what_the_station_has),
