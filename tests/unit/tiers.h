@@ -45,7 +45,7 @@ struct tiers {
 };
 
 /* The station and all devices are enrolled at the centre, with scope "beat"; the devices then dial
- * the station. All in sync. */
+ * the station. All in sync, and each has its numbers: a crime is one entry. */
 tiers *tiers_new(size_t edge_count);
 void tiers_free(tiers *t);
 uint64_t tiers_wall_ms(const tiers *t);
@@ -56,6 +56,7 @@ void tiers_power_cut(tiers *t, size_t node);
 void tiers_cut(tiers *t, size_t node); /* its own link */
 void tiers_go_to(tiers *t, size_t node, size_t hub);
 
+bool tiers_step(tiers *t); /* a millisecond. False: nobody said anything */
 /* Until nobody has anything to say. */
 void tiers_run(tiers *t);
 void tiers_wait(tiers *t, uint64_t ms);
