@@ -385,6 +385,7 @@ static hf_status fill(arrival *in)
     sqlite3_bind_int64(statement, 3, in->withhold);
     sqlite3_bind_int64(statement, 4, (sqlite3_int64)store->position);
     hf_status status = sealed->status == HF_OK ? hf_sql_run(store, statement) : sealed->status;
+    store->filled++;
     if (status == HF_OK && !in->withhold) status = hf_hole_delete(store, in->log, in->entry.seq);
     return status == HF_OK && !in->withhold ? hf_record_refold_entry(store, in->fills) : status;
 }
@@ -401,6 +402,7 @@ static hf_status take(arrival *in, hf_applied_entry *out)
     if (status == HF_OK) status = hf_vector_get(store, in->log, in->entry.scope, &slot);
     if (status != HF_OK) return status;
     memcpy(chain, slot->chain, HF_HASH_SIZE);
+    if (in->late) store->filled++;
     if (in->late)
         status = chain_late(in, chain);
     else
@@ -463,6 +465,7 @@ hf_status hf_batch_judged(hf_batch *batch, const hf_origin_row *origin, uint8_t 
     /* Nothing of what it says is here: a hub withholds it, and its verdict follows. */
     bool emptied = in.entry.erased_count > 0 && in.entry.erased_count == in.entry.part_count;
     if (status == HF_OK && emptied && !in.withhold) in.withhold = HF_HOLE_AWAITED;
+    out->emptied = emptied;
     if (status == HF_OK && out->what == HF_APPLIED_NEW)
         status = in.fills ? fill(&in) : take(&in, out);
     out->reason = in.withhold;
