@@ -8,13 +8,15 @@
 
 #include <string.h>
 
-/* The centre's newest receipt of the log that is here; seq 0: none. */
+/* The centre's newest receipt of the log that is here, and fits what we hold; seq 0: none. */
 static hf_status kept(hf_store *store, int64_t origin_no, uint8_t lane, hf_receipt *out)
 {
     bool found;
     hf_status status = hf_receipt_by(store, origin_no, lane, 1, true, out, &found);
-    if (!found) out->seq = 0;
-    return status;
+    if (status == HF_OK && found) status = hf_receipt_check(store, out);
+    bool fits = status == HF_OK && found;
+    if (!fits) out->seq = 0;
+    return status == HF_ERR_PROTOCOL || status == HF_ERR_NOT_FOUND ? HF_OK : status;
 }
 
 static hf_status look_at(hf_peer *peer, hf_peer_origin *origin, uint8_t lane)
