@@ -140,10 +140,10 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
 static void note_receipts(hf_peer *peer, const hf_hello *hello)
 {
     const hf_origin_id *own = &hf_store_own_origin(peer->hub->store)->id;
-    bool ours = memcmp(&hello->receipts_hub, own, sizeof *own) == 0;
+    bool ours = memcmp(&hello->receipts.hub, own, sizeof *own) == 0;
     hf_receipted one;
-    peer->wants_receipts = hello->wants_receipts && peer->fed != HF_FED_NOT;
-    for (hf_list walk = hello->receipts; ours && hf_next_receipted(&walk, &one);) {
+    peer->wants_receipts = hello->receipts.set && peer->fed != HF_FED_NOT;
+    for (hf_list walk = hello->receipts.logs; ours && hf_next_receipted(&walk, &one);) {
         if (one.origin >= peer->origin_count) continue;
         hf_peer_origin *origin = &peer->origins[one.origin];
         uint64_t held = origin->now[one.lane].held;
@@ -152,6 +152,9 @@ static void note_receipts(hf_peer *peer, const hf_hello *hello)
     for (size_t i = 0; HF_PLANTED(RECEIPT_ONCE) && i < peer->origin_count; i++)
         for (size_t lane = 0; lane < HF_LANE_COUNT; lane++)
             peer->origins[i].receipted[lane] = peer->origins[i].now[lane].held;
+    peer->passed_hub = hello->passed.hub;
+    for (hf_list walk = hello->passed.logs; hf_next_receipted(&walk, &one);)
+        if (one.origin < peer->origin_count) peer->origins[one.origin].passed[one.lane] = one.seq;
 }
 
 hf_status hf_peer_greet(hf_peer *peer, const hf_hello *hello)
@@ -281,5 +284,5 @@ hf_status hf_peer_write_welcome(hf_peer *peer, hf_buffer *raw)
     if (status == HF_OK) hf_message_write(raw, &message);
     if (status == HF_OK) hf_session_greeted(&peer->session);
     hf_buffer_free(&former);
-    return status;
+    return status == HF_OK && hub->upstream ? hf_passing_look(peer) : status;
 }

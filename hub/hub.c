@@ -26,7 +26,7 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     hub->peers_max = options->peers_max;
     hub->authority = options->authority;
     hub->position = hf_feed_position(store);
-    hub->receipts_at_ms = UINT64_MAX;
+    hub->receipts_at_ms = hub->wish_at_ms = UINT64_MAX;
     hub->paced_at_ms = UINT64_MAX;
     for (hub->bucket_count = 1; hub->bucket_count < hub->peers_max;) hub->bucket_count *= 2;
     hub->buckets = calloc(hub->bucket_count, sizeof *hub->buckets);
@@ -372,6 +372,8 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     if (status != HF_OK) return status;
     if (hub->raw.size == 0) hf_peer_write_lease(peer, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_receipt(peer, &hub->raw);
+    if (hub->raw.size == 0) status = hf_peer_write_passed(peer, &hub->raw);
+    if (status != HF_OK) return status;
     return hub->raw.size > 0 ? HF_OK : hf_fanout_write(hub, peer, now_ms);
 }
 
@@ -406,6 +408,7 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
     uint64_t upstream_ms = hub->upstream ? hf_upstream_deadline_ms(hub->upstream) : UINT64_MAX;
     if (upstream_ms < due_ms) due_ms = upstream_ms;
+    if (hub->wish_at_ms < due_ms) due_ms = hub->wish_at_ms;
     uint64_t receipts_ms = hf_receipts_deadline_ms(hub);
     if (receipts_ms < due_ms) due_ms = receipts_ms;
     uint64_t pulse_ms = hf_pulse_deadline_ms(hub);

@@ -51,8 +51,18 @@ HF_MUST_CHECK hf_status hf_client_station_name(hf_store *store, const hf_origin_
 /* ---- a station's: client_relay.c ---- */
 /* Others' logs of which the centre has more than was told here before, each once. */
 HF_MUST_CHECK hf_status hf_client_relayed(hf_client *client, hf_relay_visitor visit, void *context);
+/* Others' logs that the centre signed for since the last call; a log may come twice. `seq` says
+ * nothing. */
+HF_MUST_CHECK hf_status hf_client_receipts(hf_client *client, hf_relay_visitor visit,
+                                           void *context);
 /* A device of ours needs its next certificate: the centre is asked for it, once for each link. */
 HF_MUST_CHECK hf_status hf_client_wish(hf_client *client, const uint8_t key_id[HF_HASH_SIZE]);
+/* ... or a receipt of its log, of more than up to `seq`. */
+HF_MUST_CHECK hf_status hf_client_wish_receipt(hf_client *client, int64_t origin_no, uint8_t lane,
+                                               uint64_t seq);
+/* ... or a block of numbers that lies behind `last`. */
+HF_MUST_CHECK hf_status hf_client_wish_numbers(hf_client *client, int64_t origin_no,
+                                               const char *series, uint64_t last);
 /* Control entries came since the last call: who may connect may have changed. */
 /* Once: the centre was set back, and what it said of what we relayed is void. */
 bool hf_client_centre_lost(hf_client *client);

@@ -76,6 +76,7 @@ typedef struct hf_own_certificate {
 typedef struct hf_numbering { /* of records: client_references.c */
     bool asked;               /* ASK is out on this link */
     bool due;                 /* half of some block is used, or there is none */
+    bool told;                /* a station: what we have, on this link */
     bool giving;              /* records may wait for a number that we have */
     uint64_t ask_at_ms;       /* monotonic: not before */
     uint64_t looked;          /* the store's count of moves when `due` was looked up */
@@ -120,6 +121,8 @@ typedef struct hf_client_relays {  /* client_relay.c */
     uint64_t run_acked, run_entries; /* as it began; of the run, above that */
     hf_buffer withheld;              /* items of the RELAY being written */
     hf_buffer wishes;                /* keys whose certificates are due, in a row: RENEW_FOR */
+    hf_buffer receipt_wishes, number_wishes; /* client_wish.c: RECEIPT_FOR, ASK_FOR */
+    hf_buffer receipted;                     /* hf_relay_log: of these, the centre signed more */
 } hf_client_relays;
 
 enum { HF_WISHES_MAX = 4 * HF_LACK_LOGS_MAX };
@@ -217,8 +220,11 @@ HF_MUST_CHECK hf_status hf_client_fall_back(hf_client *client, hf_batch *batch,
 /* ---- client_relay.c ---- */
 void hf_client_relays_free(hf_client *client);
 void hf_client_relays_link(hf_client *client); /* a new link: nobody is named on it */
-/* Writes a RENEW_FOR, if one is wished. */
-void hf_client_write_wish(hf_client *client);
+/* Whose log that is, as RELAY and ACK name it on this link; NULL: nobody's. */
+const hf_origin_row *hf_client_relayed_origin(const hf_client *client, uint32_t index);
+/* The place among those whose entries go up; a new one for who had none. HF_ERR_LIMIT: too many. */
+HF_MUST_CHECK hf_status hf_client_relay_place(hf_client *client, int64_t origin_no, size_t *out);
+HF_MUST_CHECK hf_status hf_client_write_author(hf_client *client);
 /* What came to be relayable since the last look. */
 HF_MUST_CHECK hf_status hf_client_relays_look(hf_client *client);
 /* The next frame for `next`, which the upload chose; none when it has to wait. */
@@ -235,6 +241,11 @@ HF_MUST_CHECK hf_status hf_client_relay_fed(hf_client *client, hf_batch *batch,
 /* Two branches of one log met: the one that we hold stands here. Was that known? */
 HF_MUST_CHECK hf_status hf_client_relay_forked(hf_client *client, const hf_origin_row *origin,
                                                const hf_applied_entry *applied, bool *pass_over);
+
+/* ---- client_wish.c ---- */
+HF_MUST_CHECK hf_status hf_client_write_wish(hf_client *client); /* the next, if there is one */
+/* The centre signed for more of this log: it is to be passed on. */
+HF_MUST_CHECK hf_status hf_client_receipted(hf_client *client, int64_t origin_no, uint8_t lane);
 
 /* ---- client_certificate.c ---- */
 void hf_client_certificate_link(hf_client *client); /* a new link: what was asked is forgotten */

@@ -30,6 +30,9 @@ void hf_client_relays_free(hf_client *client)
     free(client->relays.origins);
     hf_buffer_free(&client->relays.withheld);
     hf_buffer_free(&client->relays.wishes);
+    hf_buffer_free(&client->relays.receipt_wishes);
+    hf_buffer_free(&client->relays.number_wishes);
+    hf_buffer_free(&client->relays.receipted);
     hf_buffer_free(&client->relays.told);
     hf_buffer_free(&client->relays.asks);
     hf_buffer_free(&client->relays.fresh);
@@ -42,6 +45,8 @@ void hf_client_relays_link(hf_client *client)
     relays->count = relays->named = 0;
     relays->number = 0;
     hf_buffer_clear(&relays->wishes);
+    hf_buffer_clear(&relays->receipt_wishes);
+    hf_buffer_clear(&relays->number_wishes);
     hf_buffer_clear(&relays->asks);
     relays->asked = 0;
     relays->begun = false;
@@ -51,7 +56,7 @@ void hf_client_relays_link(hf_client *client)
 
 /* ---- what is to go up ---- */
 
-static hf_status place_of(hf_client *client, int64_t origin_no, size_t *out)
+hf_status hf_client_relay_place(hf_client *client, int64_t origin_no, size_t *out)
 {
     hf_client_relays *relays = &client->relays;
     for (*out = 0; *out < relays->count; ++*out)
@@ -75,7 +80,7 @@ static hf_status look_at(void *context, const hf_relay_log *found)
     hf_client *client = context;
     size_t place;
     hf_log_state state;
-    hf_status status = place_of(client, found->origin_no, &place);
+    hf_status status = hf_client_relay_place(client, found->origin_no, &place);
     if (status == HF_ERR_LIMIT) return HF_OK; /* more authors than one session can name */
     if (status == HF_OK)
         status = hf_log_state_get(client->store, found->origin_no, found->lane, &state);
@@ -105,7 +110,7 @@ static hf_status ask_of(void *context, const hf_relay_log *found)
 {
     hf_client *client = context;
     size_t place;
-    hf_status status = place_of(client, found->origin_no, &place);
+    hf_status status = hf_client_relay_place(client, found->origin_no, &place);
     if (status == HF_ERR_LIMIT) return HF_OK;
     if (status != HF_OK) return status;
     return ask_about(client, (HF_HELLO_ORIGINS_MAX + place) * HF_LANE_COUNT + found->lane);
@@ -180,7 +185,8 @@ hf_status hf_client_relays_look(hf_client *client)
 
 /* ---- frames ---- */
 
-static hf_status write_origin(hf_client *client)
+/* ORIGIN, of the next author that was not yet named on this link. */
+hf_status hf_client_write_author(hf_client *client)
 {
     hf_client_relays *relays = &client->relays;
     const hf_origin_row *row = relays->origins[relays->named];
@@ -296,7 +302,7 @@ hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next)
     size_t place = next->log / HF_LANE_COUNT - HF_HELLO_ORIGINS_MAX;
     uint8_t lane = (uint8_t)(next->log % HF_LANE_COUNT);
     hf_upload_log *up = &client->upload.logs[next->log];
-    if (place >= relays->named) return write_origin(client);
+    if (place >= relays->named) return hf_client_write_author(client);
     const hf_origin_row *row = relays->origins[place];
     hf_relay_log log = {.origin_no = row->no, .lane = lane, .seq = up->last};
     hf_head head;
@@ -338,7 +344,7 @@ hf_status hf_client_write_asks(hf_client *client)
     if (status != HF_OK || relays->asked == relays->asks.size) return status;
     memcpy(&index, relays->asks.data + relays->asked, sizeof index);
     size_t place = index / HF_LANE_COUNT - HF_HELLO_ORIGINS_MAX;
-    if (place >= relays->named) return write_origin(client);
+    if (place >= relays->named) return hf_client_write_author(client);
     relays->asked += sizeof index;
     hf_relay_log log = {.origin_no = relays->origins[place]->no,
                         .lane = (uint8_t)(index % HF_LANE_COUNT)};
@@ -516,29 +522,6 @@ bool hf_client_control_came(hf_client *client)
     bool came = client->relays.control_came;
     client->relays.control_came = false;
     return came;
-}
-
-/* ---- certificates of those who never see the centre ---- */
-
-hf_status hf_client_wish(hf_client *client, const uint8_t key_id[HF_HASH_SIZE])
-{
-    hf_buffer *wishes = &client->relays.wishes;
-    if (client->session.state != HF_SESSION_OPEN) return HF_OK; /* it will ask again */
-    for (size_t at = 0; at < wishes->size; at += HF_HASH_SIZE)
-        if (memcmp(wishes->data + at, key_id, HF_HASH_SIZE) == 0) return HF_OK;
-    if (wishes->size == (size_t)HF_RENEW_FOR_MAX * HF_HASH_SIZE) return HF_OK;
-    hf_write_raw(wishes, (hf_bytes){key_id, HF_HASH_SIZE});
-    return wishes->status;
-}
-
-void hf_client_write_wish(hf_client *client)
-{
-    hf_buffer *wishes = &client->relays.wishes;
-    hf_message message = {.type = HF_FRAME_RENEW_FOR};
-    if (wishes->size == 0) return;
-    wishes->size -= HF_HASH_SIZE;
-    memcpy(message.as.key_id, wishes->data + wishes->size, HF_HASH_SIZE);
-    hf_message_write(&client->raw, &message);
 }
 
 /* ---- two branches ---- */

@@ -148,9 +148,8 @@ static hf_status next_free(hf_store *store, const hf_series *series, uint64_t *f
 
 /* ---- leasing ---- */
 
-/* The block above `last` that this incarnation was leased before, its answer lost. */
-static hf_status find_lost(hf_store *store, const char *series, const hf_origin_row *holder,
-                           uint64_t last, hf_lease *out, bool *got)
+hf_status hf_lease_next(hf_store *store, const char *series, const hf_origin_row *holder,
+                        uint64_t last, hf_lease *out, bool *got)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_LEASE_AFTER);
     hf_bind_bytes(statement, 1, holder->key_id, HF_HASH_SIZE);
@@ -214,7 +213,7 @@ hf_status hf_batch_lease(hf_batch *batch, const hf_series *series, const hf_orig
     bool early = false;
     *out = (hf_lease){.holder = holder->id, .granted_ms = batch->wall_ms};
     memcpy(out->key_id, holder->key_id, HF_HASH_SIZE);
-    hf_status status = find_lost(store, series->name, holder, last, out, got);
+    hf_status status = hf_lease_next(store, series->name, holder, last, out, got);
     if (status != HF_OK || *got) return status;
     status = had_one_now(batch, series->name, holder, &early);
     if (status != HF_OK || early) return status;

@@ -58,16 +58,19 @@ enum {
     HF_RECORD_DOTS_MAX = 1024,        /* the same over all fields of a record */
     HF_ORIGINS_CITED_MAX = 64 * 1024, /* installations known; one more, by a citation alone */
 
-    HF_HEAD_PATH_MAX = 8,              /* hashes from a scope's leaf to a head's root */
-    HF_RECEIPT_LOGS_MAX = 1024,        /* under one signature; more wait for the next */
-    HF_RECEIPT_PATH_MAX = 10,          /* hashes from a log's leaf to a receipt's root */
-    HF_RECEIPT_APART = 1024,           /* entries between two receipts of a log that are kept ... */
-    HF_RECEIPT_APART_MS = 600 * 1000,  /* ... or this time: closer ones give way to the next */
-    HF_RECEIPTS_MAX = 4096,            /* kept of one log; then the oldest goes */
-    HF_PROOF_SIZE_MAX = 1024 * 1024,   /* bytes of an exported receipt */
-    HF_PROOF_LINKS_MAX = 16 * 1024,    /* entries that it names, most by their hash alone */
-    HF_PROOF_RUNS_MAX = 256,           /* stretches of logs that it is about */
-    HF_PROOF_KEYS_MAX = 16,            /* installations that it names, with their certificates */
+    HF_HEAD_PATH_MAX = 8,             /* hashes from a scope's leaf to a head's root */
+    HF_RECEIPT_LOGS_MAX = 1024,       /* under one signature; more wait for the next */
+    HF_RECEIPT_FRAME_LOGS = 448,      /* of these in one frame to a peer; the rest in the next */
+    HF_ASK_FOR_MAX = 4096,            /* ... and for blocks of numbers */
+    HF_RECEIPT_FOR_MAX = 4096,        /* a station's wishes for receipts, waiting; above: no more */
+    HF_RECEIPT_PATH_MAX = 10,         /* hashes from a log's leaf to a receipt's root */
+    HF_RECEIPT_APART = 1024,          /* entries between two receipts of a log that are kept ... */
+    HF_RECEIPT_APART_MS = 600 * 1000, /* ... or this time: closer ones give way to the next */
+    HF_RECEIPTS_MAX = 4096,           /* kept of one log; then the oldest goes */
+    HF_PROOF_SIZE_MAX = 1024 * 1024,  /* bytes of an exported receipt */
+    HF_PROOF_LINKS_MAX = 16 * 1024,   /* entries that it names, most by their hash alone */
+    HF_PROOF_RUNS_MAX = 256,          /* stretches of logs that it is about */
+    HF_PROOF_KEYS_MAX = 16,           /* installations that it names, with their certificates */
     HF_TRANSACTION_RECORDS_MAX = 4096, /* records one local transaction may touch */
 
     /* Flow: when used up, the sender waits; nothing is dropped. */

@@ -1,5 +1,5 @@
-/* messages_small.c: frames that are a few numbers: windows, signs of life, and how a conversation
- * ends. */
+/* messages_small.c: frames that are a few numbers: windows, signs of life, what a station wishes
+ * for its devices, and how a conversation ends. */
 #include "messages.h"
 
 enum { CODE_MAX = 0xffff };
@@ -36,4 +36,18 @@ void hf_read_bye(hf_reader *reader, hf_message *out)
     out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
     out->as.farewell.text = (hf_bytes){NULL, 0};
     out->as.farewell.retry_after_ms = hf_read_uint_max(reader, UINT32_MAX);
+}
+
+void hf_read_renew_for(hf_reader *reader, hf_message *out)
+{
+    hf_read_bytes_exact(reader, out->as.key_id, HF_HASH_SIZE);
+}
+
+void hf_read_receipt_for(hf_reader *reader, hf_message *out)
+{
+    hf_receipted *reach = &out->as.reach;
+    reach->origin = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
+    reach->lane = (uint8_t)hf_read_uint_max(reader, HF_LANE_COUNT - 1);
+    reach->seq = hf_read_uint_max(reader, INT64_MAX);
+    if (reach->origin < HF_HELLO_ORIGINS_MAX) hf_reader_fail(reader, HF_ERR_PROTOCOL);
 }

@@ -106,6 +106,8 @@ static bool is_in_turn(const hf_session *session, uint8_t type)
     case HF_FRAME_PUSH:
     case HF_FRAME_RELAY:
     case HF_FRAME_RENEW_FOR:
+    case HF_FRAME_RECEIPT_FOR:
+    case HF_FRAME_ASK_FOR:
     case HF_FRAME_FEED_ACK:
     case HF_FRAME_HEAD:
     case HF_FRAME_WANT:

@@ -46,7 +46,9 @@ export const FRAMES = {
   TAKEN: [33, 'frames'],
   ASK: [36, 'series'],
   LEASE: [37, 'blocks'],
+  ASK_FOR: [38, 'origin', 'series'],
   RECEIPT: [20, 'hub', 'epoch', 'timeMs', 'signature', 'logs'],
+  RECEIPT_FOR: [21, 'origin', 'lane', 'seq'],
   CREDIT: [40, 'lane', 'entries', 'bytes'],
   PING: [50, 'nonce'],
   PONG: [51, 'nonce', 'wallMs'],
@@ -56,8 +58,8 @@ export const FRAMES = {
   BYE: [63, 'code', 'retryAfterMs'],
 };
 // And may be left out; `at` we read but do not send: when it was made.
-const MAY_FOLLOW = { HELLO: ['receipts'], WELCOME: ['former', 'centre'], ACK: ['at'], FEED_ACK: ['at'],
-  TAKEN: ['at'] };
+const MAY_FOLLOW = { HELLO: ['receipts', 'capabilities', 'passed'], WELCOME: ['former', 'centre'],
+  ACK: ['at'], ASK: ['held'], FEED_ACK: ['at'], TAKEN: ['at'] };
 const BY_NUMBER = new Map(Object.entries(FRAMES).map(([name, [number, ...items]]) =>
   [number, { name, items }]));
 

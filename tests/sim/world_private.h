@@ -92,6 +92,7 @@ typedef struct sim_tail { /* where a node's feed has brought one log in one scop
 typedef struct sim_signed { /* a receipt that was seen once */
     hf_origin_id origin;
     uint8_t lane;
+    bool by_centre; /* else by a station */
     uint64_t seq, time_ms;
 } sim_signed;
 

@@ -38,6 +38,16 @@ static json_t *log_name(const hf_log_name *name)
     return name->set ? json_pack("[o,i]", HEX(name->origin.bytes), name->lane) : json_null();
 }
 
+static json_t *reach_json(const hf_receipt_reach *reach)
+{
+    json_t *logs = json_array();
+    hf_receipted one;
+    for (hf_list list = reach->logs; hf_next_receipted(&list, &one);)
+        json_array_append_new(logs,
+                              json_pack("[o,i,o]", number(one.origin), one.lane, number(one.seq)));
+    return json_pack("[o,o]", HEX(reach->hub.bytes), logs);
+}
+
 static json_t *hello_json(const hf_hello *hello)
 {
     json_t *origins = json_array(), *resume = json_null();
@@ -61,17 +71,11 @@ static json_t *hello_json(const hf_hello *hello)
                             "implementation", text_of(hello->implementation), "origins", origins,
                             "pack", number(hello->pack_version), "resume", resume, "wall_ms",
                             number(hello->wall_ms), "heads", number(hello->heads));
-    json_t *receipts = json_array();
-    hf_receipted one;
-    for (hf_list list = hello->receipts; hf_next_receipted(&list, &one);)
-        json_array_append_new(receipts,
-                              json_pack("[i,i,o]", one.origin, one.lane, number(one.seq)));
-    if (!hello->wants_receipts) {
-        json_decref(receipts);
-        return out;
+    if (hello->receipts.set) json_object_set_new(out, "receipts", reach_json(&hello->receipts));
+    if (hello->passed.set) {
+        json_object_set_new(out, "capabilities", number(hello->capabilities));
+        json_object_set_new(out, "passed", reach_json(&hello->passed));
     }
-    json_object_set_new(out, "receipts",
-                        json_pack("[o,o]", HEX(hello->receipts_hub.bytes), receipts));
     return out;
 }
 
@@ -325,13 +329,24 @@ static json_t *refill_json(const hf_refill *refill)
                      bodies, "hashes", hex_of(refill->hashes));
 }
 
-static json_t *asked_json(const hf_message *message)
+static json_t *asked_list(hf_list list)
 {
     json_t *items = json_array();
-    hf_asked asked;
-    for (hf_list list = message->as.asked; hf_next_asked(&list, &asked);)
+    for (hf_asked asked; hf_next_asked(&list, &asked);)
         json_array_append_new(items, json_pack("[o,o]", text_of(asked.series), number(asked.last)));
-    return json_pack("{s:s,s:o}", "type", "ASK", "series", items);
+    return items;
+}
+
+static json_t *asked_json(const hf_message *message)
+{
+    const hf_ask *ask = &message->as.ask;
+    if (message->type == HF_FRAME_ASK_FOR)
+        return json_pack("{s:s,s:o,s:o}", "type", "ASK_FOR", "origin",
+                         number(message->as.ask_for.origin), "series",
+                         asked_list(message->as.ask_for.asked));
+    json_t *out = json_pack("{s:s,s:o}", "type", "ASK", "series", asked_list(ask->asked));
+    if (ask->held.count) json_object_set_new(out, "held", asked_list(ask->held));
+    return out;
 }
 
 static json_t *leased_json(const hf_message *message)
@@ -342,6 +357,12 @@ static json_t *leased_json(const hf_message *message)
         json_array_append_new(items, json_pack("[o,o,o]", text_of(leased.series),
                                                number(leased.first), number(leased.last)));
     return json_pack("{s:s,s:o}", "type", "LEASE", "blocks", items);
+}
+
+static json_t *receipt_for_json(const hf_receipted *reach)
+{
+    return json_pack("{s:s,s:o,s:i,s:o}", "type", "RECEIPT_FOR", "origin", number(reach->origin),
+                     "lane", reach->lane, "seq", number(reach->seq));
 }
 
 static json_t *small_json(const hf_message *message)
@@ -408,8 +429,10 @@ static json_t *untimed_json(const hf_message *message)
         return json_pack("{s:s,s:o}", "type", "RENEW_FOR", "key_id", HEX(message->as.key_id));
     case HF_FRAME_LACK: return lack_json(&message->as.lack);
     case HF_FRAME_REFILL: return refill_json(&message->as.refill);
-    case HF_FRAME_ASK: return asked_json(message);
+    case HF_FRAME_ASK:
+    case HF_FRAME_ASK_FOR: return asked_json(message);
     case HF_FRAME_LEASE: return leased_json(message);
+    case HF_FRAME_RECEIPT_FOR: return receipt_for_json(&message->as.reach);
     case HF_FRAME_RECEIPT: return receipt_json(&message->as.receipt);
     default: return small_json(message);
     }
@@ -533,7 +556,8 @@ static void check_more(const vector_case *one)
         size += HF_ORIGIN_SIZE;
     }
     more[0]++; /* one more item in the array */
-    more[size++] = 0x07;
+    bool is_ask = one->raw.data[1] == 0x18 && one->raw.data[2] == HF_FRAME_ASK;
+    more[size++] = is_ask ? 0x80 : 0x07; /* its next one is known: a list */
     assert_int_equal(hf_message_read((hf_bytes){more, size}, &message), HF_OK);
     if (!json_object_get(one->frame, "centre") && message.type == HF_FRAME_WELCOME)
         message.as.welcome.has_centre = false;

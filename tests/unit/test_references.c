@@ -321,7 +321,7 @@ static void a_key_gets_blocks_only_so_fast(void **state)
         hf_asked asked = {.series = {(const uint8_t *)"crime", 5}, .last = HF_REFERENCE_MAX};
         hf_write_asked(&items, &asked);
         hf_message ask = {.type = HF_FRAME_ASK};
-        ask.as.asked = (hf_list){hf_buffer_bytes(&items), 1};
+        ask.as.ask.asked = (hf_list){hf_buffer_bytes(&items), 1};
         hf_message_write(&raw, &ask);
         assert_int_equal(pair_say(pair, 0, &raw), HF_OK);
         hf_buffer_free(&items);

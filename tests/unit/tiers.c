@@ -166,7 +166,7 @@ tiers *tiers_new_in(size_t edge_count, const char *const *scopes, size_t scope_c
         tiers_open(t, TIERS_EDGE + i);
         t->nodes[TIERS_EDGE + i].at = TIERS_STATION;
     }
-    tiers_wait(t, 3 * HF_REDIAL_MIN_MS);
+    tiers_wait(t, 4 * HF_ASK_AGAIN_MS); /* each has numbers, and more are in stock for it */
     memset(t->up, 0, sizeof t->up);
     memset(t->down, 0, sizeof t->down);
     return t;
@@ -274,7 +274,7 @@ static void dial(tiers *t, size_t index)
     hf_edge_link_up(node->edge, &facts, t->now_ms);
 }
 
-static bool step(tiers *t)
+bool tiers_step(tiers *t)
 {
     bool any = false;
     t->now_ms++;
@@ -301,7 +301,7 @@ void tiers_run(tiers *t)
     unsigned quiet = 0, steps = 0;
     while (quiet < 3) {
         assert_true(++steps < STEPS_MAX); /* else they talk without end */
-        if (step(t)) {
+        if (tiers_step(t)) {
             quiet = 0;
         } else {
             quiet++;

@@ -47,7 +47,7 @@ struct tiers {
 };
 
 /* The station and all devices are enrolled at the centre, with scope "beat"; the devices then dial
- * the station. All in sync. */
+ * the station. All in sync, and each has its numbers: a crime is one entry. */
 tiers *tiers_new(size_t edge_count);
 /* The same with more scopes, of which "beat" is one. */
 tiers *tiers_new_in(size_t edge_count, const char *const *scopes, size_t scope_count);
@@ -63,6 +63,7 @@ void tiers_go_to(tiers *t, size_t node, size_t hub);
 sim_image *tiers_image(tiers *t, size_t node, const char *except);
 void tiers_set_back(tiers *t, size_t node, sim_image *image); /* frees it */
 
+bool tiers_step(tiers *t); /* a millisecond. False: nobody said anything */
 /* Until nobody has anything to say. */
 void tiers_run(tiers *t);
 void tiers_wait(tiers *t, uint64_t ms);
