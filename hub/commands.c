@@ -68,6 +68,10 @@ static const hf_cli_option window_options[] = {
     {"actor", "NAME", "who acts (or HOLDFAST_ACTOR)"},
     HF_CLI_OPTIONS_END,
 };
+enum { HF_HUBS_COMMAND_MAX = 32 }; /* its operands */
+
+static const hf_cli_option hubs_options[] = {{"actor", "NAME", "who acts (or HOLDFAST_ACTOR)"},
+                                             HF_CLI_OPTIONS_END};
 static const hf_cli_option readiness_options[] = {{"unit", "NAME", "of this unit alone"},
                                                   HF_CLI_OPTIONS_END};
 
@@ -97,6 +101,11 @@ static const hf_cli_command commands[] = {
      hf_hub_cli_revoke},
     {"status", "", "how the hub and its devices are, and what to do next", "holdfast-hub status",
      NULL, NULL, 0, 0, hf_hub_cli_status},
+    {"hubs", "list|set [STATION ...]", "where devices go, in which order",
+     "holdfast-hub hubs list\nholdfast-hub hubs set north \"Luton station\"",
+     "This hub comes first. Every device and station hears of it by itself, whatever hub it is\n"
+     "connected to; a device goes to those stations that serve all its scopes, in this order.",
+     hubs_options, 0, HF_HUBS_COMMAND_MAX, hf_hub_cli_hubs},
     {"conflicts", "", "what people must choose between", "holdfast-hub conflicts", NULL,
      hf_limit_options, 0, 0, hf_program_conflicts},
     {"references", "", "numbers leased to devices, and records that wait for theirs",

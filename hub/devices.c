@@ -156,7 +156,7 @@ hf_status hf_hub_register(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE],
                           const hf_registration *wish, uint64_t wall_ms)
 {
     hf_device known;
-    if (hub->upstream) return HF_ERR_DENIED; /* that is the centre's word */
+    if (hub->upstream || hub->retired) return HF_ERR_DENIED; /* that is the centre's word */
     hf_status status = hf_device_by_key(hub->store, key_id, &known);
     if (status != HF_ERR_NOT_FOUND) return status;
     if (wish->scope_count > HF_SCOPES_MAX - 3 || wish->certificate.size > HF_CERTIFICATE_MAX ||
@@ -185,7 +185,7 @@ hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor, const 
 {
     hf_device device;
     drafting drafts = {.scope = HF_SCOPE_CONTROL};
-    if (hub->upstream) return HF_ERR_DENIED;
+    if (hub->upstream || hub->retired) return HF_ERR_DENIED;
     hf_status status = hf_device_by_name(hub->store, name, &device, &drafts.record);
     if (status != HF_OK) return status;
     hf_batch *batch;
@@ -209,7 +209,7 @@ hf_status hf_hub_devices(hf_hub *hub, hf_device_visitor visit, void *context)
 
 hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint64_t wall_ms)
 {
-    if (hub->upstream) return HF_ERR_DENIED;
+    if (hub->upstream || hub->retired) return HF_ERR_DENIED;
     if (compiled.size > HF_PACK_SIZE_MAX) return HF_ERR_LIMIT;
     hf_pack *pack;
     hf_status status = hf_pack_open(compiled, &pack);

@@ -50,6 +50,7 @@ int hf_hub_cli_pack(void *context, const hf_cli_args *args);
 int hf_hub_cli_show(void *context, const hf_cli_args *args); /* commands_read.c */
 int hf_hub_cli_status(void *context, const hf_cli_args *args);
 int hf_hub_cli_references(void *context, const hf_cli_args *args); /* commands_references.c */
+int hf_hub_cli_hubs(void *context, const hf_cli_args *args); /* commands_hubs.c */
 int hf_hub_cli_check_receipt(void *context, const hf_cli_args *args);
 int hf_hub_cli_outage(void *context, const hf_cli_args *args); /* commands_outage.c */
 int hf_hub_cli_sla(void *context, const hf_cli_args *args);

@@ -11,23 +11,30 @@
 #include <string.h>
 
 typedef struct line { /* the way to one hub */
+    struct line *next; /* of all there ever were: what a dialer knows is not taken from it */
     hf_uplink *uplink;
-    size_t index;
-    hf_dialer *dialer;
+    hf_place place;
+    bool pinned; /* by the list of hubs: */
+    uint8_t key_id[HF_HASH_SIZE];
+    hf_dialer *dialer;   /* NULL until it is dialled */
     bool certified_anew; /* the dialer still shows the former certificate */
 } line;
 
 struct hf_uplink {
     hf_uplink_options options;
     hf_loop *loop;
-    line lines[HF_UPLINK_HUBS_MAX]; /* best first */
-    const line *current;            /* whose connection is ours */
+    line *lines;                     /* all of them */
+    line *order[HF_UPLINK_HUBS_MAX]; /* best first */
+    size_t count;
+    uint64_t followed;   /* hf_edge_places_changes as of `order` */
+    const line *current; /* whose connection is ours */
     const line *dialled; /* being dialled, for the link or for a better one; NULL: none */
     hf_conn *conn;       /* NULL while there is none */
     bool ending;
     uint8_t *out; /* the one message that waits to be written */
     size_t out_size;
     hf_validity hub_valid;
+    uint8_t hub_key[HF_HASH_SIZE]; /* whose connection it is */
     hf_link_state shown; /* the state that was last logged */
     char problem[HF_CONN_REASON_SIZE];
 };
@@ -83,12 +90,30 @@ static void on_writable(void *user)
 
 /* ---- the link ---- */
 
+static size_t index_of(const hf_uplink *u, const line *l)
+{
+    size_t index = 0;
+    while (index < u->count && u->order[index] != l) index++;
+    return index;
+}
+
+/* The list of hubs says who is to answer there. */
+static bool is_expected(const line *l, const hf_identity *peer)
+{
+    if (!l->pinned || memcmp(l->key_id, peer->key_id, HF_HASH_SIZE) == 0) return true;
+    hf_log(HF_LOG_WARN, "another-hub", "host=%s reason=\"not whom the list of hubs names\"",
+           l->place.host);
+    return false;
+}
+
 static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, void **user)
 {
     line *l = context;
     hf_uplink *u = l->uplink;
     const hf_crypto *crypto = hf_keys_crypto(u->options.home->keys);
+    size_t index = index_of(u, l);
     hf_certificate hub;
+    if (index == u->count || !is_expected(l, peer)) return HF_ERR_DENIED;
     bool is_known = crypto->certificate(crypto->context, peer->certificate, &hub) == HF_OK;
     hf_conn *former = u->conn;
     u->current = l;
@@ -96,16 +121,17 @@ static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, 
     u->dialled = NULL;
     u->ending = false;
     u->hub_valid = peer->valid;
+    memcpy(u->hub_key, peer->key_id, HF_HASH_SIZE);
     u->out_size = 0;
     u->problem[0] = 0;
     if (former)
-        hf_edge_link_move(u->options.edge, l->index, is_known ? &hub : NULL, hf_clock_now_ms());
+        hf_edge_link_move(u->options.edge, index, is_known ? &hub : NULL, hf_clock_now_ms());
     else
         hf_edge_link_up(u->options.edge, is_known ? &hub : NULL, hf_clock_now_ms());
     if (former) hf_conn_close(former, "a better hub answers");
     hf_log(HF_LOG_INFO, "link-up", "hub=%02x%02x%02x%02x station=%s place=%zu", peer->key_id[0],
            peer->key_id[1], peer->key_id[2], peer->key_id[3],
-           is_known && hub.is_station ? "yes" : "no", l->index + 1);
+           is_known && hub.is_station ? "yes" : "no", index + 1);
     *user = l;
     return HF_OK;
 }
@@ -159,8 +185,8 @@ static hf_status dialer_open(line *l, hf_dialer **out)
     const hf_uplink *u = l->uplink;
     const hf_home *home = u->options.home;
     hf_dialer_options options = {
-        .host = u->options.hubs[l->index].host,
-        .port = u->options.hubs[l->index].port,
+        .host = l->place.host,
+        .port = l->place.port,
         .paths = {.key = home->key, .certificate = home->certificate, .ca = home->ca},
         .message_size_max = u->options.message_size_max,
         .events = {.context = l,
@@ -173,10 +199,11 @@ static hf_status dialer_open(line *l, hf_dialer **out)
     return hf_dialer_open(u->loop, &options, out);
 }
 
-/* Also forgets the TLS session, which would go on showing the former one. */
-static hf_status dialer_renew(line *l)
+/* A new one for a new certificate also forgets the TLS session, which would go on showing the
+ * former one. */
+static hf_status dialer_ready(line *l)
 {
-    if (!l->certified_anew) return HF_OK;
+    if (l->dialer && !l->certified_anew) return HF_OK;
     hf_dialer *next = NULL;
     hf_status status = dialer_open(l, &next);
     if (status != HF_OK) return status;
@@ -193,15 +220,126 @@ static void dial(hf_uplink *u, uint64_t now_ms)
     bool wanted =
         u->conn ? hf_edge_wants_better(edge, now_ms, &index) : hf_edge_wants_link(edge, now_ms);
     if (u->dialled || !wanted) return;
-    line *l = &u->lines[index];
-    hf_status renewed = dialer_renew(l);
-    if (renewed != HF_OK)
-        hf_log(HF_LOG_WARN, "certificate-not-used", "status=%s", hf_status_name(renewed));
-    hf_status status = hf_dialer_dial(l->dialer);
+    line *l = u->order[index];
+    hf_status ready = dialer_ready(l);
+    if (ready != HF_OK)
+        hf_log(HF_LOG_WARN, "certificate-not-used", "status=%s", hf_status_name(ready));
+    hf_status status = l->dialer ? hf_dialer_dial(l->dialer) : ready;
     if (status == HF_OK) u->dialled = l;
     if (status == HF_OK || status == HF_ERR_BUSY) return; /* busy: the last one is still closing */
     dial_failed(u, now_ms);
     hf_log(HF_LOG_WARN, "dial-failed", "status=%s", hf_status_name(status));
+}
+
+/* ---- which hubs ---- */
+
+static bool is_same(const line *l, const hf_place *place, const uint8_t *key_id)
+{
+    if (strcmp(l->place.host, place->host) != 0 || l->place.port != place->port) return false;
+    if (l->pinned != (key_id != NULL)) return false;
+    return !key_id || memcmp(l->key_id, key_id, HF_HASH_SIZE) == 0;
+}
+
+/* The line to this place, which may be there already. */
+static line *line_to(hf_uplink *u, const hf_place *place, const uint8_t *key_id)
+{
+    line *l = u->lines;
+    while (l && !is_same(l, place, key_id)) l = l->next;
+    if (l) return l;
+    l = calloc(1, sizeof *l);
+    if (!l) return NULL;
+    *l = (line){.next = u->lines, .uplink = u, .place = *place, .pinned = key_id != NULL};
+    if (key_id) memcpy(l->key_id, key_id, HF_HASH_SIZE);
+    u->lines = l;
+    return l;
+}
+
+typedef struct ordering {
+    line *lines[HF_UPLINK_HUBS_MAX];
+    size_t count;
+} ordering;
+
+static hf_status add(hf_uplink *u, ordering *o, const hf_place *place, const uint8_t *key_id)
+{
+    for (size_t i = 0; i < o->count; i++) {
+        const hf_place *there = &o->lines[i]->place;
+        if (strcmp(there->host, place->host) == 0 && there->port == place->port) return HF_OK;
+    }
+    if (o->count == HF_UPLINK_HUBS_MAX) return HF_OK; /* the least wanted */
+    line *l = line_to(u, place, key_id);
+    if (!l) return HF_ERR_NOMEM;
+    o->lines[o->count++] = l;
+    return HF_OK;
+}
+
+/* Those of the list first; then those of the configuration, by which a node finds its first hub, and
+ * by which it can still be led out of a list whose addresses are all gone. */
+static hf_status order_make(hf_uplink *u, ordering *o)
+{
+    hf_hub_place *listed = calloc(HF_UPLINK_HUBS_MAX, sizeof *listed);
+    size_t count = HF_UPLINK_HUBS_MAX;
+    hf_status status = listed ? HF_OK : HF_ERR_NOMEM;
+    if (status == HF_OK) status = hf_edge_places(u->options.edge, listed, &count);
+    for (size_t i = 0; i < count && status == HF_OK; i++) {
+        hf_place place;
+        if (hf_place_read(listed[i].address, HF_PORT_SESSION, &place) == HF_OK)
+            status = add(u, o, &place, listed[i].key_id);
+    }
+    for (size_t i = 0; i < u->options.hub_count && status == HF_OK; i++)
+        status = add(u, o, &u->options.hubs[i], NULL);
+    free(listed);
+    return status;
+}
+
+/* What is in use stays in use where its place and key are still there: whoever is where he should
+ * be does not notice that the list is new. */
+static size_t keep_current(hf_uplink *u)
+{
+    size_t at = 0;
+    while (u->current && at < u->count && u->order[at] != u->current) {
+        const line *l = u->order[at];
+        bool same_hub = strcmp(l->place.host, u->current->place.host) == 0 &&
+                        l->place.port == u->current->place.port && !u->current->pinned;
+        if (same_hub && memcmp(l->key_id, u->hub_key, HF_HASH_SIZE) == 0) {
+            u->order[at] = (line *)u->current; /* it was found by the configuration: now it is listed */
+            u->order[at]->pinned = true;
+            memcpy(u->order[at]->key_id, u->hub_key, HF_HASH_SIZE);
+        } else {
+            at++;
+        }
+    }
+    return at;
+}
+
+static void drop_unlisted(hf_uplink *u)
+{
+    for (line *l = u->lines; l; l = l->next) {
+        if (index_of(u, l) < u->count || !l->dialer) continue;
+        if (u->dialled == l) u->dialled = NULL;
+        hf_dialer_close(l->dialer); /* and its connection: on_close follows */
+        l->dialer = NULL;
+    }
+}
+
+static void follow(hf_uplink *u, uint64_t now_ms)
+{
+    uint64_t changes = hf_edge_places_changes(u->options.edge);
+    ordering o = {.count = 0};
+    if (changes == u->followed) return;
+    hf_status status = order_make(u, &o);
+    if (status != HF_OK) { /* what there is goes on, and this is tried again */
+        hf_log(HF_LOG_WARN, "hubs-not-read", "status=%s", hf_status_name(status));
+        return;
+    }
+    u->followed = changes;
+    if (o.count == u->count && memcmp(o.lines, u->order, o.count * sizeof(o.lines[0])) == 0) return;
+    memcpy(u->order, o.lines, sizeof u->order);
+    u->count = o.count;
+    size_t at = keep_current(u);
+    hf_edge_hubs_changed(u->options.edge, u->count, at, now_ms);
+    drop_unlisted(u);
+    hf_log(HF_LOG_INFO, "hubs", "count=%zu best=%s:%u", u->count, u->order[0]->place.host,
+           u->order[0]->place.port);
 }
 
 /* ---- turns ---- */
@@ -223,8 +361,7 @@ static void take_certificate(hf_uplink *u)
     const hf_home *home = u->options.home;
     if (!hf_edge_certificate(u->options.edge, &der)) return;
     hf_status status = hf_keys_replace(home->keys, home->certificate, der);
-    for (size_t i = 0; i < u->options.hub_count && status == HF_OK; i++)
-        u->lines[i].certified_anew = true;
+    for (line *l = u->lines; l && status == HF_OK; l = l->next) l->certified_anew = true;
     hf_edge_certificate_kept(u->options.edge, status == HF_OK);
     hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_ERROR, "certificate-renewed", "status=%s",
            hf_status_name(status));
@@ -237,6 +374,7 @@ void hf_uplink_turn(hf_uplink *uplink, hf_status status, uint64_t now_ms)
         pull(uplink, now_ms);
     else if (uplink->conn) /* a full disk may have room again at the next dial */
         hf_conn_close(uplink->conn, hf_status_name(status));
+    follow(uplink, now_ms);
     dial(uplink, now_ms);
     log_state(uplink);
 }
@@ -272,12 +410,13 @@ hf_status hf_uplink_open(hf_loop *loop, const hf_uplink_options *options, hf_upl
     if (!u) return HF_ERR_NOMEM;
     u->options = *options;
     u->loop = loop;
-    hf_status status = HF_OK;
-    for (size_t i = 0; i < options->hub_count && status == HF_OK; i++) {
-        u->lines[i] = (line){.uplink = u, .index = i};
-        status = dialer_open(&u->lines[i], &u->lines[i].dialer);
-    }
-    if (status == HF_OK) hf_edge_hubs(options->edge, options->hub_count);
+    u->followed = hf_edge_places_changes(options->edge);
+    ordering o = {.count = 0};
+    hf_status status = order_make(u, &o);
+    memcpy(u->order, o.lines, sizeof u->order);
+    u->count = o.count;
+    for (size_t i = 0; i < u->count && status == HF_OK; i++) status = dialer_ready(u->order[i]);
+    if (status == HF_OK) hf_edge_hubs(options->edge, u->count);
     *out = u; /* what was opened of it is closed with it */
     return status;
 }
@@ -289,13 +428,17 @@ void hf_uplink_end(hf_uplink *uplink)
 
 void hf_uplink_close(hf_uplink *uplink)
 {
-    for (size_t i = 0; uplink && i < uplink->options.hub_count; i++)
-        hf_dialer_close(uplink->lines[i].dialer);
+    for (line *l = uplink ? uplink->lines : NULL; l; l = l->next) hf_dialer_close(l->dialer);
 }
 
 void hf_uplink_free(hf_uplink *uplink)
 {
     if (!uplink) return;
+    while (uplink->lines) {
+        line *l = uplink->lines;
+        uplink->lines = l->next;
+        free(l);
+    }
     free(uplink->out);
     free(uplink);
 }

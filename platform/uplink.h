@@ -13,12 +13,12 @@
 
 typedef struct hf_uplink hf_uplink;
 
-enum { HF_UPLINK_HUBS_MAX = 8 };
+enum { HF_UPLINK_HUBS_MAX = 16 };
 
 typedef struct hf_uplink_options {
     hf_edge *edge;
     hf_home *home;        /* whose keys it shows, and keeps a new certificate in */
-    const hf_place *hubs; /* best first; they outlive it */
+    const hf_place *hubs; /* best first, until the list of hubs says more; they outlive it */
     size_t hub_count;     /* 1 to HF_UPLINK_HUBS_MAX */
     size_t message_size_max;
 } hf_uplink_options;

@@ -183,6 +183,12 @@ HF_MUST_CHECK hf_status hf_client_has_left(hf_store *store, const hf_origin_id *
 /* Where we are with heads, both ways: in the batch of the frame that says so. */
 HF_MUST_CHECK hf_status hf_client_keep_heads(hf_client *client);
 
+/* ---- client_hubs.c ---- */
+/* HELLO; or to a hub that takes itself for the centre, the list by which another is. */
+HF_MUST_CHECK hf_status hf_client_greet(hf_client *client, uint64_t now_ms);
+/* A list that the hub shows us: kept at once, since the hub is about to leave. */
+HF_MUST_CHECK hf_status hf_client_on_hubs(hf_client *client, hf_bytes signed_list);
+
 /* ---- client_relay.c ---- */
 void hf_client_relays_free(hf_client *client);
 void hf_client_relays_link(hf_client *client); /* a new link: nobody is named on it */

@@ -5,6 +5,7 @@
  * tables, knows from the log alone whom to admit. */
 #include "control.h"
 
+#include "hubs.h"
 #include "lease.h"
 #include "store_core.h"
 #include "system_types.h"
@@ -525,6 +526,19 @@ static hf_status fold_clock(hf_store *store, const hf_record *record, bool whole
     return status == HF_OK && !whole ? hf_record_refold_based(store) : status;
 }
 
+/* ---- the list of hubs ---- */
+
+static hf_status fold_hubs(hf_store *store, const hf_record *record)
+{
+    bool taken;
+    fields f = {.store = store, .record = record};
+    hf_reader reader = hf_reader_open(shown(&f, HF_HUBS_LIST));
+    hf_bytes list = hf_read_bytes(&reader);
+    if (f.status != HF_OK) return f.status;
+    if (hf_reader_end(&reader) != HF_OK) return HF_OK; /* not yet whole */
+    return hf_hub_list_take(store, list, &taken);
+}
+
 /* ---- one record changed ---- */
 
 hf_status hf_control_fold(hf_store *store, const hf_record_id *id, bool loaded)
@@ -540,6 +554,7 @@ hf_status hf_control_fold(hf_store *store, const hf_record_id *id, bool loaded)
         if (!loaded) status = fold_verdict(store, &record); /* the snapshot has its holes itself */
         break;
     case HF_TYPE_CLOCK: status = fold_clock(store, &record, loaded); break;
+    case HF_TYPE_HUBS: status = fold_hubs(store, &record); break;
     case HF_TYPE_LEASE: status = hf_lease_fold(store, &record); break;
     default: break; /* a system type of a later version: kept, not understood */
     }

@@ -539,6 +539,7 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_LEASE, 1, hf_lease_read},
     {HF_FRAME_RECEIPT, 5, read_receipt},
     {HF_FRAME_CREDIT, 3, hf_credit_read},
+    {HF_FRAME_HUBS, 1, hf_hubs_read},
     {HF_FRAME_PING, 1, hf_ping_read},
     {HF_FRAME_PONG, 2, hf_pong_read},
     {HF_FRAME_PROBE, 8, hf_probe_read},

@@ -10,6 +10,12 @@ void hf_credit_read(hf_reader *reader, hf_message *out)
     out->as.credit.bytes = (uint32_t)hf_read_uint_max(reader, UINT32_MAX);
 }
 
+void hf_hubs_read(hf_reader *reader, hf_message *out)
+{
+    out->as.hubs = hf_read_bytes(reader);
+    if (out->as.hubs.size > HF_HUB_LIST_SIZE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+}
+
 void hf_error_read(hf_reader *reader, hf_message *out)
 {
     out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);

@@ -5,6 +5,7 @@
 #include "messages.h"
 
 void hf_credit_read(hf_reader *reader, hf_message *out);
+void hf_hubs_read(hf_reader *reader, hf_message *out);
 void hf_error_read(hf_reader *reader, hf_message *out);
 void hf_bye_read(hf_reader *reader, hf_message *out);
 

@@ -6,6 +6,7 @@
 #include "node.h"
 
 #include "cutoff.h"
+#include "hubs.h"
 #include "store.h"
 #include "system_types.h"
 
@@ -86,30 +87,6 @@ hf_client *hf_edge_client(hf_edge *edge)
 
 /* ---- dialling ---- */
 
-void hf_edge_hubs(hf_edge *edge, size_t count)
-{
-    assert(count > 0 && !edge->linked);
-    edge->hub_count = count;
-    edge->at = 0;
-}
-
-size_t hf_edge_hub(const hf_edge *edge)
-{
-    return edge->at;
-}
-
-bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms)
-{
-    return !edge->linked && now_ms >= edge->redial_at_ms;
-}
-
-static void enter(hf_edge *edge, hf_link_state state, uint64_t now_ms)
-{
-    if (edge->state == state) return;
-    edge->state = state;
-    edge->since_ms = now_ms;
-}
-
 /* A number in [0, below]; the whole of it if there is no randomness to be had. */
 static uint64_t random_below(hf_edge *edge, uint64_t below)
 {
@@ -129,6 +106,50 @@ static void plan_better(hf_edge *edge, uint64_t now_ms)
     if (most_ms > HF_BETTER_MAX_MS) most_ms = HF_BETTER_MAX_MS;
     edge->better = 0;
     edge->better_at_ms = now_ms + most_ms + random_below(edge, most_ms / 2);
+}
+
+void hf_edge_hubs(hf_edge *edge, size_t count)
+{
+    assert(count > 0 && !edge->linked);
+    edge->hub_count = count;
+    edge->at = 0;
+}
+
+size_t hf_edge_hub(const hf_edge *edge)
+{
+    return edge->at;
+}
+
+void hf_edge_hubs_changed(hf_edge *edge, size_t count, size_t at, uint64_t now_ms)
+{
+    assert(count > 0 && at <= count);
+    edge->hub_count = count;
+    edge->at = at < count ? at : 0;
+    if (edge->linked && at < count) plan_better(edge, now_ms);
+    if (edge->linked && at == count) edge->ended_well = true; /* to the best, and without delay */
+    if (!edge->linked) edge->redial_at_ms = now_ms;
+}
+
+hf_status hf_edge_places(hf_edge *edge, hf_hub_place *out, size_t *count)
+{
+    return hf_hub_list_places(edge->store, out, count);
+}
+
+uint64_t hf_edge_places_changes(const hf_edge *edge)
+{
+    return hf_hub_list_changes(edge->store);
+}
+
+bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms)
+{
+    return !edge->linked && now_ms >= edge->redial_at_ms;
+}
+
+static void enter(hf_edge *edge, hf_link_state state, uint64_t now_ms)
+{
+    if (edge->state == state) return;
+    edge->state = state;
+    edge->since_ms = now_ms;
 }
 
 void hf_edge_link_up(hf_edge *edge, const hf_certificate *hub, uint64_t now_ms)
@@ -395,6 +416,8 @@ void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out)
     if (edge->linked && hub) {
         out->is_station = hub->is_station;
         (void)snprintf(out->hub_name, sizeof out->hub_name, "%s", hub->name);
+        memcpy(out->hub_key, hub->key_id, HF_HASH_SIZE);
+        out->linked_at_ms = edge->linked_at_ms;
     }
     (void)snprintf(out->certificate_problem, sizeof out->certificate_problem, "%s",
                    hf_client_certificate_problem(edge->client));

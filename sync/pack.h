@@ -46,6 +46,7 @@ enum {
     HF_TYPE_CLOCK = 5,   /* a range of dots whose clock quality is lowered */
     HF_TYPE_LEASE = 8,   /* numbers of a series, leased to an installation */
     HF_TYPE_WINDOW = 9,  /* a planned outage */
+    HF_TYPE_HUBS = 10,   /* a list of hubs */
     HF_TYPE_FIRST_PACK = 16,
     HF_FIELD_DELETED = 0, /* of every type */
     HF_SCOPE_CONTROL = 0, /* hubs only */

@@ -62,6 +62,7 @@ struct hf_store {
     const hf_crypto *crypto;
     char *path, *vfs;
     bool is_hub, read_only;
+    uint64_t hub_lists; /* lists of hubs that were kept since it is open (hubs.c) */
     bool relays;      /* a station: heads are kept until its upstream has what they cover */
     bool damaged;     /* bytes on disk are wrong: reads go on, writes are refused */
     char damage[128]; /* which */

@@ -61,6 +61,9 @@ enum {
     HF_WINDOW_STANDING = 4 /* "planned" -> "called_off" */
 };
 
+/* HF_TYPE_HUBS: a record for each list; the newest true one counts (hubs.h) */
+enum { HF_HUBS_LIST = 1 /* bytes: as signed */ };
+
 /* Ascending by number. */
 const hf_type *hf_system_types(size_t *count);
 

@@ -84,7 +84,7 @@ void hf_peer_set_context(hf_peer *peer, void *context);
  */
 const char *hf_hub_refused(const hf_hub *hub, uint64_t *count);
 
-enum { HF_STATION_ADDRESSES_MAX = 4, HF_STATION_ADDRESS_SIZE = 264 };
+enum { HF_STATION_ADDRESSES_MAX = 4, HF_STATION_ADDRESS_SIZE = HF_ADDRESS_TEXT_SIZE };
 /* A device, or a station, as the control log has it. */
 typedef struct hf_device {
     uint8_t key_id[HF_HASH_SIZE];
@@ -114,6 +114,22 @@ HF_MUST_CHECK hf_status hf_hub_register(hf_hub *hub, const uint8_t key_id[HF_HAS
 /* Durable when HF_OK; the device's live session ends in the next turn. HF_ERR_NOT_FOUND. */
 HF_MUST_CHECK hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor,
                                       const char *reason, uint64_t wall_ms);
+/* The list of hubs that devices go by: this hub, then these stations, in this order. It is signed,
+ * and reaches every device and station with the feed. Durable when HF_OK. HF_ERR_DENIED: this is
+ * not the centre. Of `*failed`, a station's name: HF_ERR_NOT_FOUND, HF_ERR_INPUT (no station, or
+ * one that was revoked or has no address). */
+typedef struct hf_hubs_wish {
+    const char *name, *address; /* our own */
+    const char *const *stations;
+    size_t station_count;
+    bool promotes;       /* we are the centre from now on: a new term begins */
+    const char **failed; /* may be NULL */
+} hf_hubs_wish;
+HF_MUST_CHECK hf_status hf_hub_set_hubs(hf_hub *hub, const hf_hubs_wish *wish, const char *actor,
+                                        uint64_t wall_ms);
+/* This hub was the centre, and another is by now: nobody is served, and nothing decided. */
+bool hf_hub_retired(const hf_hub *hub);
+
 /* Publishes a compiled pack to every device. HF_ERR_INPUT: not newer, or would not converge. */
 HF_MUST_CHECK hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint64_t wall_ms);
 
