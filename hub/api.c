@@ -28,6 +28,10 @@ static void json_next(hf_call *call, const hf_standing *standing, const hub_flee
         (void)snprintf(next, sizeof next,
                        "Stop this hub: it is the centre no longer, and serves nobody. \"holdfast-hub "
                        "hubs list\" says who is.");
+    else if (hf_hub_uploads_only(hf_enroll_of(call)->hub))
+        (void)snprintf(next, sizeof next,
+                       "This hub was restored and hands nothing out, since it does not know whom "
+                       "it has revoked: holdfast-hub refill, then accept-control-loss --help");
     else if (hf_enroll_of(call)->upstream && hf_enroll_of(call)->upstream_problem &&
              *hf_enroll_of(call)->upstream_problem)
         (void)snprintf(next, sizeof next,
@@ -178,6 +182,7 @@ static hf_status api_status(hf_call *call)
     hf_json_uint(json, "conflicts", standing.conflicts);
     hf_json_uint(json, "withheld_count", standing.withheld);
     hf_json_uint(json, "pack_version", standing.pack_version);
+    hf_json_bool(json, "uploads_only", hf_hub_uploads_only(hf_enroll_of(call)->hub));
     status = json_certificate(call);
     if (status != HF_OK) return status;
     json_fleet(call, &fleet);
@@ -204,6 +209,9 @@ static const hf_operation operations[] = {
     {"list", hf_api_list},
     {"verify", hf_api_verify},
     {"pack", hf_hub_api_pack},
+    {"refill", hf_hub_api_refill},
+    {"declare-lost", hf_hub_api_declare_lost},
+    {"accept-control-loss", hf_hub_api_accept_control_loss},
     {"references", hf_hub_api_references},
     {"receipt", hf_api_receipt},
     {"outages", hf_hub_api_outages},

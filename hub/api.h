@@ -23,6 +23,9 @@ HF_MUST_CHECK hf_status hf_hub_api_devices(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_token(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_revoke(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_pack(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_refill(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_declare_lost(hf_call *call);
+HF_MUST_CHECK hf_status hf_hub_api_accept_control_loss(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_references(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_outages(hf_call *call); /* api_outage.c */
 HF_MUST_CHECK hf_status hf_hub_api_outage(hf_call *call);

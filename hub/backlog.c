@@ -15,6 +15,13 @@ static uint32_t work_of(const hf_received *received)
     return peer->had_withheld ? work * WORK_WITHHELD : work;
 }
 
+/* A signature to check, and hashes to go through. */
+static uint32_t refill_work(const hf_refill *refill)
+{
+    size_t hashes = refill->hashes.size / HF_HASH_SIZE;
+    return (uint32_t)(WORK_HEAD + refill->bodies.count + hashes / 8);
+}
+
 hf_status hf_backlog_put(hf_hub *hub, hf_peer *peer, const hf_message *message, hf_bytes raw)
 {
     size_t size = sizeof(hf_received) + raw.size;
@@ -30,9 +37,14 @@ hf_status hf_backlog_put(hf_hub *hub, hf_peer *peer, const hf_message *message, 
     if (status != HF_OK) return status;
     hf_received *received = hub->backlog.last;
     received->work = message->type == HF_FRAME_HELLO ? WORK_HELLO : WORK_HEAD;
+    if (message->type == HF_FRAME_REFILL) {
+        received->work = refill_work(&message->as.refill);
+        received->judged = (uint32_t)message->as.refill.bodies.count;
+    }
     if (message->type == HF_FRAME_PUSH) {
         received->lane = message->as.push.lane;
         received->entries = received->work = (uint32_t)message->as.push.bodies.count;
+        received->judged = received->entries;
         received->bytes = (uint32_t)message->as.push.bodies.items.size;
     }
     if (message->type == HF_FRAME_ORIGIN) received->work = WORK_ORIGIN;
@@ -77,7 +89,7 @@ static bool goes_now(hf_hub *hub, const hf_received *received, uint32_t share, u
     }
     peer->share_used += work;
     *left -= work < *left ? work : *left;
-    hub->inbox_entries += received->entries;
+    hub->inbox_entries += received->judged;
     return true;
 }
 

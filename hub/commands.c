@@ -31,6 +31,15 @@ static const hf_cli_option revoke_options[] = {
     {"actor", "NAME", "who acts (or HOLDFAST_ACTOR)"},
     HF_CLI_OPTIONS_END,
 };
+static const hf_cli_option decision_options[] = {
+    {"reason", "TEXT", "why; needed"},
+    {"actor", "NAME", "who decides (or HOLDFAST_ACTOR); needed"},
+    HF_CLI_OPTIONS_END,
+};
+static const hf_cli_option passphrase_options[] = {
+    {"passphrase-file", "FILE", "its first line is the recovery passphrase; else standard input"},
+    HF_CLI_OPTIONS_END,
+};
 static const hf_cli_option show_options[] = {{"history", NULL, "every value each field ever had"},
                                              HF_CLI_OPTIONS_END};
 
@@ -129,6 +138,32 @@ static const hf_cli_command commands[] = {
     {"pack", "FILE", "publish a compiled pack to every device", "holdfast-hub pack police.cbor",
      "The pack compiler makes the file from JSON and checks that it converges.", NULL, 1, 1,
      hf_hub_cli_pack},
+    {"backup", "FILE", "copy the hub while it runs: its store, and its keys under a passphrase",
+     "holdfast-hub backup /media/safe/hub-0400.backup --passphrase-file passphrase.txt",
+     "As of one moment; devices are not kept waiting. FILE is made whole or not at all, and never\n"
+     "replaced. Who has it and the passphrase can be the hub: keep them apart.",
+     passphrase_options, 1, 1, hf_hub_cli_backup},
+    {"restore", "FILE", "put a hub back from a backup, where no store stands",
+     "holdfast-hub restore /media/safe/hub-0400.backup --passphrase-file passphrase.txt",
+     "Replaces nothing. The hub begins a new epoch under a new name, and devices bring back what\n"
+     "came after the backup by themselves; \"refill\" shows how far that is.",
+     passphrase_options, 1, 1, hf_hub_cli_restore},
+    {"refill", "", "what the hub lost and has not got back, and who has it", "holdfast-hub refill",
+     "Empty at a hub that never lost anything. Devices bring back what they hold by themselves.",
+     NULL, 0, 0, hf_hub_cli_refill},
+    {"declare-lost", "ORIGIN/LANE/FIRST[-LAST]", "give up entries that nobody has",
+     "holdfast-hub declare-lost 0123456789abcdef0123456789abcdef/3/17-19 --actor \"Sgt Khan\" "
+     "--reason \"burnt with its station\"",
+     "Nothing waits for them any more. Should one turn up all the same, it is taken.",
+     decision_options, 1, 1, hf_hub_cli_declare_lost},
+    {"accept-control-loss", "",
+     "serve, though it is not known whom this hub revoked since its backup",
+     "holdfast-hub accept-control-loss --actor \"Sgt Khan\" --reason \"no device was revoked in "
+     "May\"",
+     "Before: revoke again every device that you know to be lost. Devices that were enrolled "
+     "since\n"
+     "the backup need a new token.",
+     decision_options, 0, 0, hf_hub_cli_accept_control_loss},
     {"readiness", "", "who is ready for an outage; exit code 1 while too few are",
      "holdfast-hub readiness --unit response", NULL, readiness_options, 0, 0, hf_hub_cli_readiness},
     {"window", "announce|list|off [ID]", "planned outages: announce, see who knows, call off",

@@ -180,6 +180,65 @@ void hf_peer_revoked(hf_peer *peer)
     hf_peer_wake(peer);
 }
 
+/* Of whom, no device is told: a key's hash, so that any of them can bring it back to a hub that has
+ * forgotten. */
+static hf_status tell_revoked(hf_hub *hub, drafting *drafts, hf_batch *batch,
+                              const hf_device *device, uint64_t wall_ms)
+{
+    hf_status status = new_record(hub, drafts, HF_TYPE_REVOKED, HF_SCOPE_COMMON, wall_ms);
+    if (status != HF_OK) return status;
+    draft_bytes(drafts, HF_REVOKED_KEY_ID, (hf_bytes){device->key_id, HF_HASH_SIZE});
+    return draft_write(drafts, batch, "hub", wall_ms);
+}
+
+hf_status hf_hub_declare_lost(hf_hub *hub, const hf_dot *first, uint64_t last, const char *actor,
+                              const char *reason, uint64_t wall_ms)
+{
+    drafting drafts = {.count = 0};
+    hf_batch *batch;
+    hf_status status = new_record(hub, &drafts, HF_TYPE_LOST, HF_SCOPE_COMMON, wall_ms);
+    if (status == HF_OK) status = hf_batch_begin_own(hub->store, wall_ms, 1, &batch);
+    if (status != HF_OK) return status;
+    draft(&drafts, HF_LOST_RANGE, HF_CHANGE_SET);
+    hf_write_array(&drafts.values, 4);
+    hf_write_bytes(&drafts.values, first->origin.bytes, HF_ORIGIN_SIZE);
+    hf_write_uint(&drafts.values, first->lane);
+    hf_write_uint(&drafts.values, first->seq);
+    hf_write_uint(&drafts.values, last);
+    draft_text(&drafts, HF_LOST_TEXT, reason);
+    status = commit(batch, draft_write(&drafts, batch, actor, wall_ms));
+    hf_buffer_free(&drafts.values);
+    return status;
+}
+
+/* The newest of our former names: what it decided last is what may be lost. */
+static hf_status find_former(void *context, const hf_origin_row *origin)
+{
+    const hf_origin_row **former = context;
+    if (!origin->own && (!*former || origin->no > (*former)->no)) *former = origin;
+    return HF_OK;
+}
+
+/* Who decided it, and why, is written down before it holds: what came after in that log is given
+ * up.
+ */
+hf_status hf_hub_accept_control_loss(hf_hub *hub, const char *actor, const char *reason,
+                                     uint64_t wall_ms)
+{
+    hf_log_state log = {.seq = 0};
+    const hf_origin_row *former = NULL;
+    hf_status status = hf_origin_each_own(hub->store, find_former, &former);
+    if (status == HF_OK && former)
+        status = hf_log_state_get(hub->store, former->no, HF_LANE_CONTROL, &log);
+    hf_dot first = {.lane = HF_LANE_CONTROL, .seq = log.seq + 1};
+    if (former) first.origin = former->id;
+    if (status == HF_OK && former)
+        status = hf_hub_declare_lost(hub, &first, INT64_MAX, actor, reason, wall_ms);
+    if (status == HF_OK) status = hf_store_control_accept(hub->store);
+    if (status == HF_OK) hf_hub_part(hub);
+    return status;
+}
+
 hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor, const char *reason,
                         uint64_t wall_ms)
 {
@@ -190,11 +249,13 @@ hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor, const 
     if (status != HF_OK) return status;
     hf_batch *batch;
     if (!device.revoked) {
-        status = hf_batch_begin_own(hub->store, wall_ms, 1, &batch);
+        status = hf_batch_begin_own(hub->store, wall_ms, 2, &batch);
         if (status != HF_OK) return status;
         draft_text(&drafts, HF_DEVICE_STANDING, "revoked");
         drafts.changes[0].reason = (hf_bytes){(const uint8_t *)reason, strlen(reason)};
-        status = commit(batch, draft_write(&drafts, batch, actor, wall_ms));
+        status = draft_write(&drafts, batch, actor, wall_ms);
+        if (status == HF_OK) status = tell_revoked(hub, &drafts, batch, &device, wall_ms);
+        status = commit(batch, status);
         hf_buffer_free(&drafts.values);
     }
     for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next)

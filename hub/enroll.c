@@ -301,6 +301,10 @@ static int answer_with(const hf_enroll *enroll, const hf_enrol_request *request,
     uint8_t public_key[HF_PUBLIC_KEY_MAX], key_id[HF_HASH_SIZE];
     char key[KEY_SIZE];
     size_t public_key_size = sizeof public_key;
+    if (hf_store_control_waits(enroll->store))
+        return say(answer, HF_ENROL_BUSY, 503,
+                   "The hub was restored and enrols nobody yet. The token stays good: try again "
+                   "later, or ask the hub's operator.");
     row_key(crypto, request->secret, key);
     hf_status status = row_read(enroll->store, key, row);
     if (status == HF_ERR_NOT_FOUND)

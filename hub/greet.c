@@ -4,6 +4,7 @@
 #include "snapshots.h"
 
 #include "sync/control.h"
+#include "sync/coverage.h"
 #include "sync/planted.h"
 #include "sync/validity.h"
 
@@ -22,38 +23,41 @@ hf_status hf_peer_find_certificate(hf_peer *peer)
     return status == HF_ERR_NOT_FOUND ? HF_OK : status; /* its entries travel without a name */
 }
 
-typedef struct hold_walk {
-    hf_peer_origin *origin;
-} hold_walk;
-
-static hf_status hold_log(void *context, const hf_log_state *log)
-{
-    hold_walk *walk = context;
-    walk->origin->now[log->lane].held = log->seq;
-    return HF_OK;
-}
-
-typedef struct compared { /* a device's log against ours */
+typedef struct compared {         /* a device's log against ours */
+    uint64_t last[HF_LANE_COUNT]; /* ours, with whatever gaps it has */
     bool behind, forked;
 } compared;
+
+typedef struct hold_walk {
+    hf_store *store;
+    hf_peer_origin *origin;
+    compared *with;
+} hold_walk;
+
+/* What is acknowledged has no gaps; whether the device is behind is seen by the last of all. */
+static hf_status hold_log(void *context, const hf_log_state *log)
+{
+    const hold_walk *walk = context;
+    walk->with->last[log->lane] = log->seq;
+    return hf_log_dense(walk->store, log->origin_no, log->lane, &walk->origin->now[log->lane].held);
+}
 
 static hf_status compare(hf_store *store, const hf_peer_origin *origin, const hf_claim *claim,
                          compared *out)
 {
     uint64_t claimed[HF_LANE_COUNT] = {0};
     hf_claimed_log log;
-    *out = (compared){.behind = false};
     for (hf_list walk = claim->logs; hf_next_claimed_log(&walk, &log);) {
         uint8_t chain[HF_HASH_SIZE];
         claimed[log.lane] = log.seq;
-        if (log.seq > origin->now[log.lane].held) continue; /* we cannot judge what we lack */
+        if (log.seq > out->last[log.lane]) continue; /* we cannot judge what we lack */
         hf_status status = hf_log_chain_at(store, origin->no, log.lane, log.seq, chain);
         if (status == HF_ERR_NOT_FOUND) continue;
         if (status != HF_OK) return status;
         if (memcmp(chain, log.chain, HF_HASH_SIZE) != 0) out->forked = true;
     }
     for (size_t lane = 0; lane < HF_LANE_COUNT; lane++)
-        if (origin->now[lane].held > claimed[lane]) out->behind = true;
+        if (out->last[lane] > claimed[lane]) out->behind = true;
     return HF_OK;
 }
 
@@ -69,7 +73,8 @@ static hf_status greet_origin(hf_peer *peer, const hf_claim *claim, compared *ou
     for (size_t i = 0; i < peer->origin_count; i++)
         if (peer->origins[i].no == row->no) return HF_ERR_PROTOCOL; /* named twice */
     origin->no = row->no;
-    hold_walk walk = {.origin = origin};
+    *out = (compared){.behind = false};
+    hold_walk walk = {.store = store, .origin = origin, .with = out};
     status = hf_log_each(store, row->no, hold_log, &walk);
     memcpy(origin->durable, origin->now, sizeof origin->durable);
     if (status == HF_OK) status = compare(store, origin, claim, out);
@@ -100,7 +105,13 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
     bool ours = false;
     hf_status status = hello->resuming ? is_our_feed(peer, &hello->resume, &ours) : HF_OK;
     if (status != HF_OK) return status;
-    peer->verdict = !hello->resuming || ours ? HF_RESUME : HF_VECTORS;
+    bool owes =
+        false; /* what it holds and we lack, vectors show; a device that resumes sends none */
+    if (ours) status = hf_coverage_owes(peer->hub->store, peer->key_id, &owes);
+    if (status != HF_OK) return status;
+    peer->verdict = !hello->resuming || (ours && !owes) ? HF_RESUME : HF_VECTORS;
+    bool waits = hf_store_control_waits(peer->hub->store) && !HF_PLANTED(WAIT_FED);
+    if (waits) peer->verdict = HF_REFILLING;
     if (!hf_validity_holds(peer->valid, peer->hub->wall_ms)) peer->verdict = HF_EXPIRED;
     if (writing->behind) peer->verdict = HF_BEHIND;
     if (writing->forked) peer->verdict = HF_FORKED;
@@ -112,8 +123,9 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
         hf_snapshots_wait(peer);
     }
     bool resumes = peer->verdict == HF_RESUME;
-    bool asks = peer->verdict == HF_VECTORS || peer->verdict == HF_SNAPSHOT;
-    peer->fed = resumes ? HF_FED_FEED : asks ? HF_FED_VECTORS : HF_FED_NOT;
+    bool by_vectors = peer->verdict == HF_VECTORS || peer->verdict == HF_SNAPSHOT ||
+                      peer->verdict == HF_REFILLING;
+    peer->fed = resumes ? HF_FED_FEED : by_vectors ? HF_FED_VECTORS : HF_FED_NOT;
     uint64_t position = resumes && hello->resuming ? hello->resume.position : 0;
     peer->scanned = peer->told = peer->acked = position;
     if (HF_PLANTED(RESYNC_FROM_ZERO)) peer->scanned = 0;
@@ -184,6 +196,21 @@ static hf_status write_scopes(hf_peer *peer, hf_buffer *items)
     return items->status;
 }
 
+typedef struct former_walk {
+    hf_buffer *items;
+    size_t count;
+} former_walk;
+
+/* Newest last in the store: of very many lives the newest are told. */
+static hf_status write_former(void *context, const hf_origin_row *origin)
+{
+    former_walk *walk = context;
+    if (origin->own || walk->count == HF_FORMER_MAX) return HF_OK;
+    hf_write_bytes(walk->items, origin->id.bytes, HF_ORIGIN_SIZE);
+    walk->count++;
+    return walk->items->status;
+}
+
 static hf_status write_yours_of(const hf_peer *peer, size_t index, hf_buffer *items, size_t *count)
 {
     const hf_peer_origin *origin = &peer->origins[index];
@@ -211,9 +238,15 @@ hf_status hf_peer_write_welcome(hf_peer *peer, hf_buffer *raw)
     hf_status status = hf_feed_chain_at(hub->store, peer->announced, peer->announced_chain);
     if (status == HF_OK) status = write_scopes(peer, scopes);
     size_t yours_count = 0;
+    hf_buffer former = {0};
+    former_walk walk = {.items = &former};
+    if (status == HF_OK) status = hf_origin_each_own(hub->store, write_former, &walk);
     for (size_t i = 0; i < peer->origin_count && status == HF_OK; i++)
         status = write_yours_of(peer, i, yours, &yours_count);
-    if (status != HF_OK) return status;
+    if (status != HF_OK) {
+        hf_buffer_free(&former);
+        return status;
+    }
     hf_message message = {.type = HF_FRAME_WELCOME};
     message.as.welcome = (hf_welcome){
         .protocol = HF_PROTOCOL,
@@ -227,10 +260,12 @@ hf_status hf_peer_write_welcome(hf_peer *peer, hf_buffer *raw)
         .window_entries = HF_CREDIT_ENTRIES,
         .window_bytes = HF_CREDIT_BYTES,
         .pack_version = hf_pack_version(hf_store_pack(hub->store)),
+        .former = {hf_buffer_bytes(&former), walk.count},
     };
     memcpy(message.as.welcome.epoch, hf_store_epoch(hub->store), 16);
     memcpy(message.as.welcome.chain, peer->announced_chain, 16);
     hf_message_write(raw, &message);
+    hf_buffer_free(&former);
     hf_session_greeted(&peer->session);
     return HF_OK;
 }

@@ -5,6 +5,7 @@
 #include "backlog.h"
 #include "fanout.h"
 #include "ingest.h"
+#include "refill.h"
 #include "snapshots.h"
 #include "upstream.h"
 
@@ -194,7 +195,7 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     bucket_add(hub, peer);
     uint64_t hello_ms = hf_session_deadline_ms(&peer->session);
     if (hello_ms < hub->timers_at_ms) hub->timers_at_ms = hello_ms;
-    (void)hf_pulse_refuses(hub, peer, device.unit);
+    hf_pulse_refuse(hub, peer, device.unit);
     peer->tells_hubs = hub->retired;
     if (hub->retired) hf_peer_wake(peer);
     *out = peer;
@@ -223,8 +224,8 @@ void hf_hub_link_down(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     (void)now_ms;
     hf_backlog_drop(hub, peer);
     leave_ready(hub, peer);
-    hf_peer_forget_renewal(peer);
-    hf_peer_forget_ask(peer);
+    hf_issues_forget(peer);
+    hf_refill_forget(peer);
     hf_receipts_forget(peer);
     hf_fanout_drop(hub, peer);
     if (peer->previous)
@@ -290,6 +291,33 @@ static void wake_starved(hf_hub *hub)
     }
 }
 
+void hf_hub_part(hf_hub *hub)
+{
+    for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
+        if (!hf_session_live(&peer->session)) continue;
+        hf_session_bye(&peer->session, HF_CODE_BUSY, HF_REDIAL_MIN_MS);
+        hf_backlog_drop(hub, peer);
+        hf_peer_wake(peer);
+    }
+}
+
+/* Our own control log goes further than we knew: we were set back, and did not notice. What we may
+ * have written since under its seqs ends here; from now on we are another. */
+static hf_status begin_anew(hf_hub *hub)
+{
+    hf_status status = hf_store_new_life(hub->store);
+    if (status != HF_OK) return status;
+    hub->set_back = false;
+    hub->own_head_seq = hub->own_head_at_ms = 0;
+    hf_hub_part(hub);
+    return HF_OK;
+}
+
+bool hf_hub_uploads_only(const hf_hub *hub)
+{
+    return hf_store_control_waits(hub->store);
+}
+
 hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
 {
     hub->now_ms = now_ms;
@@ -302,6 +330,7 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     uint64_t heads_before = hub->heads_taken;
     hf_backlog_take(hub);
     hf_status status = hf_ingest(hub);
+    if (status == HF_OK && hub->set_back) status = begin_anew(hub);
     if (status == HF_OK) status = hf_renew_turn(hub);
     if (status == HF_OK) status = hf_leasing_turn(hub);
     if (status == HF_OK) status = hf_receipts_turn(hub);
@@ -338,9 +367,13 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     if (peer->tells_hubs) return hf_peer_write_hubs(peer, &hub->raw);
     if (peer->hello_durable && peer->session.state == HF_SESSION_GREETED)
         return hf_peer_write_welcome(peer, &hub->raw);
+    hf_peer_drop_wishes(peer);
     hf_peer_write_ack(peer, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_probed(peer, wall_ms, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_certificate(peer, &hub->raw);
+    hf_status status = HF_OK;
+    if (hub->raw.size == 0) status = hf_refill_write(hub, peer);
+    if (status != HF_OK) return status;
     if (hub->raw.size == 0) hf_peer_write_lease(peer, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_receipt(peer, &hub->raw);
     return hub->raw.size > 0 ? HF_OK : hf_fanout_write(hub, peer, now_ms);
@@ -372,7 +405,7 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
 {
     if (hub->postponed_until_ms) return hub->postponed_until_ms;
     if (hub->starved || hub->inbox.count > 0 || hub->backlog.count > 0) return 0;
-    if (hub->renewals > 0 || hub->leasings > 0 || hf_snapshots_busy(hub)) return hub->retry_at_ms;
+    if (hf_issues_wait(hub) || hf_snapshots_busy(hub)) return hub->retry_at_ms;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
     uint64_t upstream_ms = hub->upstream ? hf_upstream_deadline_ms(hub->upstream) : UINT64_MAX;

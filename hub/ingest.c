@@ -5,9 +5,11 @@
 #include "ingest.h"
 
 #include "backlog.h"
+#include "judge.h"
+#include "refill.h"
 
 #include "sync/control.h"
-#include "sync/merge.h"
+#include "sync/coverage.h"
 #include "sync/planted.h"
 
 #include <assert.h>
@@ -22,104 +24,25 @@ typedef struct ingest { /* one pass over the inbox */
     hf_peer_origin *origin;
     const hf_origin_row *row;
     uint8_t lane;
-    uint32_t index;         /* of the origin, as the peer knows it */
-    uint32_t home;          /* what the author may do: the peer, or whom a station relays */
-    const uint32_t *scopes; /* ascending */
-    size_t scope_count;
-    bool revoked;
+    uint32_t index;           /* of the origin, as the peer knows it */
+    hf_rights rights;         /* the author's: of the peer, or of whom a station relays */
     uint64_t heads;           /* taken in this pass */
     hf_received *received;    /* the frame being taken */
-    hf_device relayed_author; /* scopes may point into it */
+    hf_device relayed_author; /* rights may point into it */
 } ingest;
 
 /* ---- may it? ---- */
-
-/* A write of the delete field holds a context that says what was seen; or it takes deletes back. */
-static uint32_t delete_reason(const hf_op *op)
-{
-    hf_dot nothing = {.seq = 0};
-    bool covered;
-    if (!op->value.data) return 0;
-    hf_status status = hf_delete_covers(op->value, &nothing, &covered);
-    return status == HF_OK ? 0 : HF_REASON_MALFORMED;
-}
-
-/* Every installation that is only cited costs a place for good, and whoever cites may make them up.
- * Ours cite what they have seen; so the bound is met by those who do not. */
-static bool cites_too_many(const ingest *in, const hf_part *part)
-{
-    size_t unknown = 0;
-    for (size_t i = 0; i < part->log_count; i++)
-        if (!hf_origin_by_id(in->hub->store, &part->logs[i])) unknown++;
-    return unknown > 0 && hf_origin_count(in->hub->store) + unknown > HF_ORIGINS_CITED_MAX;
-}
-
-static uint32_t part_reason(const ingest *in, hf_part *part)
-{
-    uint32_t type = part->record.type, reason = 0;
-    if (type < HF_TYPE_FIRST_PACK) return HF_REASON_HUB_ONLY;
-    const hf_type *known = hf_pack_type(hf_store_pack(in->hub->store), type);
-    if (known && known->lane != in->lane) return HF_REASON_LANE;
-    if (cites_too_many(in, part)) return HF_REASON_CROWDED;
-    while (part->op_left > 0 && reason == 0) { /* ops ascend by field: deletes come first */
-        hf_op op;
-        if (hf_op_next(part, &in->row->id, in->lane, &op) != HF_OK) return HF_REASON_MALFORMED;
-        if (op.field != HF_FIELD_DELETED) break;
-        reason = delete_reason(&op);
-    }
-    return reason;
-}
-
-static bool may_hold(const ingest *in, uint32_t scope)
-{
-    for (size_t i = 0; i < in->scope_count; i++)
-        if (in->scopes[i] == scope) return true;
-    return false;
-}
-
-/* 0, or why it is stored as a hole, by what its author may write: protocol.md 5. */
-static uint32_t right_reason(const ingest *in, const hf_entry_body *entry)
-{
-    if (HF_PLANTED(NO_ORIGIN_CHECK)) return 0;
-    if (in->lane == HF_LANE_CONTROL) return HF_REASON_LANE;
-    bool hub_only = entry->scope == in->home || entry->scope <= HF_SCOPE_COMMON;
-    if (hub_only || !may_hold(in, entry->scope)) return HF_REASON_NO_GRANT;
-    if (in->revoked) return HF_REASON_REVOKED;
-    hf_reader parts = hf_reader_open(entry->parts);
-    size_t count = hf_read_array(&parts, HF_ENTRY_PARTS_MAX);
-    uint32_t reason = 0;
-    for (size_t i = 0; i < count && reason == 0; i++) {
-        /* An author sends what it wrote, whole: only a hub may have reason to send less. */
-        hf_part part;
-        bool is_whole = hf_part_next(NULL, &parts, &part) == HF_OK && !part.erased;
-        reason = is_whole ? part_reason(in, &part) : HF_REASON_MALFORMED;
-    }
-    return reason;
-}
 
 /* An hf_judge. */
 static hf_status entry_reason(void *context, const hf_entry_body *entry, uint32_t *reason)
 {
     const ingest *in = context;
     bool crowds = false, is_new = entry->seq > in->origin->now[in->lane].held;
-    *reason = right_reason(in, entry);
+    *reason = hf_judge_entry(&in->rights, entry);
     if (*reason != 0 || !is_new) return HF_OK;
     hf_status status = hf_entry_crowds(in->hub->store, in->row, in->lane, entry, &crowds);
     if (crowds) *reason = HF_REASON_CROWDED;
     return status;
-}
-
-static const char *reason_text(uint32_t reason)
-{
-    switch (reason) {
-    case HF_REASON_NO_GRANT: return "the device has no grant for this scope";
-    case HF_REASON_LANE: return "this type of record is not allowed in this lane";
-    case HF_REASON_POISON: return HF_POISON_TEXT;
-    case HF_REASON_HUB_ONLY: return "only a hub may write this type of record";
-    case HF_REASON_REVOKED: return "its device was revoked before it came: an operator decides";
-    case HF_REASON_CROWDED: return "the record holds more than it can, or what it cites is unknown";
-    default: return "the operations do not suit the type of record";
-    }
 }
 
 /* ---- what it changes ---- */
@@ -143,7 +66,7 @@ static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reaso
     hf_hub *hub = in->hub;
     hf_peer *peer = in->peer;
     hf_dot dot = {.origin = in->row->id, .lane = in->lane, .seq = entry->seq};
-    const char *text = reason_text(reason);
+    const char *text = hf_judge_text(reason);
     peer->withheld_turn = hub->turn;
     hf_hub_touch(&hub->touched, entry->scope);
     /* A verdict is the centre's word. Until it comes, what a station takes for wrong does not count
@@ -151,9 +74,9 @@ static hf_status withheld(ingest *in, const hf_entry_body *entry, uint32_t reaso
     if (hub->upstream) return add_notice(in, entry->seq, reason, text);
     hf_status status = hf_batch_verdict(in->batch, &dot, entry->scope, reason, text, hub->wall_ms);
     /* The author must hear it, even where it may not see the scope. */
-    if (status == HF_OK && !may_hold(in, entry->scope)) {
-        status = hf_batch_verdict(in->batch, &dot, in->home, reason, text, hub->wall_ms);
-        hf_hub_touch(&hub->touched, in->home);
+    if (status == HF_OK && !hf_judge_may_write(&in->rights, entry->scope)) {
+        status = hf_batch_verdict(in->batch, &dot, in->rights.home, reason, text, hub->wall_ms);
+        hf_hub_touch(&hub->touched, in->rights.home);
     }
     return status == HF_OK ? add_notice(in, entry->seq, reason, text) : status;
 }
@@ -211,10 +134,12 @@ static void author_is_peer(ingest *in, uint32_t index, uint8_t lane)
     assert(in->row); /* learned at HELLO, which is committed */
     in->lane = lane;
     in->index = index;
-    in->home = in->peer->home;
-    in->scopes = in->peer->scopes;
-    in->scope_count = in->peer->scope_count;
-    in->revoked = false;
+    in->rights = (hf_rights){.store = in->hub->store,
+                             .row = in->row,
+                             .lane = lane,
+                             .home = in->peer->home,
+                             .scopes = in->peer->scopes,
+                             .scope_count = in->peer->scope_count};
 }
 
 static hf_status on_push(ingest *in, const hf_push *push)
@@ -324,10 +249,13 @@ static hf_status author_is_relayed(ingest *in, const hf_relay *relay)
     hf_status status = hf_device_by_key(in->hub->store, in->row->key_id, author);
     if (status == HF_ERR_NOT_FOUND)
         return refuse_relay(in, HF_CODE_UNKNOWN, "its author is not enrolled", relay->head.seq);
-    in->home = author->home;
-    in->scopes = author->scopes;
-    in->scope_count = author->scope_count;
-    in->revoked = author->revoked;
+    in->rights = (hf_rights){.store = in->hub->store,
+                             .row = in->row,
+                             .lane = relay->lane,
+                             .home = author->home,
+                             .scopes = author->scopes,
+                             .scope_count = author->scope_count,
+                             .revoked_at = author->revoked}; /* whatever its clock says */
     return status;
 }
 
@@ -383,17 +311,17 @@ static hf_status gap(ingest *in, hf_peer_relayed *author, uint64_t seq)
 /* All of it under its author's own head, or none of it: what failed is undone with the batch. */
 static hf_status on_relay(ingest *in, const hf_relay *relay)
 {
-    hf_log_state log;
+    uint64_t held;
     hf_status status = author_is_relayed(in, relay);
     if (status != HF_OK) return status;
     hf_peer_relayed *author = &in->peer->relayed[relay->origin - HF_HELLO_ORIGINS_MAX];
     uint8_t bit = (uint8_t)(1u << in->lane);
-    status = hf_log_state_get(in->hub->store, in->row->no, in->lane, &log);
+    status = hf_log_dense(in->hub->store, in->row->no, in->lane, &held);
     if (status != HF_OK) return status;
-    in->origin->now[in->lane].held = log.seq; /* it may have come by another way meanwhile */
+    in->origin->now[in->lane].held = held; /* it may have come by another way meanwhile */
     in->origin->touched |= bit;
     if (author->blocked & bit) return HF_OK; /* told why, and how far we are */
-    if (first_seq(relay) > log.seq + 1) return gap(in, author, first_seq(relay));
+    if (first_seq(relay) > held + 1) return gap(in, author, first_seq(relay));
     author->gapped_now &= (uint8_t)~bit;
     status = relayed_entries(in, relay);
     if (status != HF_OK) return status;
@@ -437,6 +365,7 @@ static hf_status take_frame(ingest *in, hf_received *received)
     case HF_FRAME_HEAD: return on_head(in, &message.as.head);
     case HF_FRAME_ORIGIN: return on_origin(in, &message.as.origin);
     case HF_FRAME_RELAY: return on_relay(in, &message.as.relay);
+    case HF_FRAME_REFILL: return hf_refill_take(in->peer, in->batch, &message.as.refill);
     case HF_FRAME_PROBE: return hf_peer_probe(in->peer, &message.as.probe);
     default: return HF_OK;
     }

@@ -2,6 +2,7 @@
  */
 #include "peer.h"
 
+#include "refill.h"
 #include "snapshots.h"
 
 #include "sync/planted.h"
@@ -73,6 +74,7 @@ void hf_peer_reset_staged(hf_peer *peer)
         origin_reset(&peer->relayed[i].origin);
         peer->relayed[i].gapped_now = peer->relayed[i].gapped;
     }
+    hf_refill_reset(peer);
     peer->probe = peer->probed;
     peer->notice_count = peer->notices_durable;
     peer->notices.size = peer->notices_durable_size;
@@ -96,6 +98,7 @@ void hf_peer_settle(hf_peer *peer)
     peer->notices_durable = peer->notice_count;
     peer->notices_durable_size = peer->notices.size;
     if (peer->greeted) peer->hello_durable = true;
+    hf_refill_settle(peer);
     if (peer->probe) peer->probed = peer->probe;
     hf_peer_wake(peer);
 }
@@ -203,12 +206,14 @@ static hf_status on_vector(hf_peer *peer, const hf_vector *vector, hf_bytes raw)
     peer->vector_at = vector->from;
     peer->vector_seq = 0;
     hf_peer_wake(peer);
-    return peer->vector.status;
+    hf_status status = hf_refill_look(peer, vector);
+    return status == HF_OK ? peer->vector.status : status;
 }
 
 static hf_status on_start(hf_peer *peer, const hf_start *start)
 {
-    if (peer->fed != HF_FED_VECTORS || peer->vector.size > 0) return out_of_turn(peer, "START");
+    if (peer->fed != HF_FED_VECTORS || peer->vector.size > 0 || peer->verdict == HF_REFILLING)
+        return out_of_turn(peer, "START");
     bool welcomed = start->position == peer->announced &&
                     memcmp(start->chain, peer->announced_chain, sizeof start->chain) == 0;
     bool loaded = peer->offered && start->position == peer->offer_position &&
@@ -267,6 +272,7 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     case HF_FRAME_HELLO: *queue = true; return hf_peer_find_certificate(peer);
     case HF_FRAME_HUBS: return hf_hub_on_hubs(peer, message->as.hubs);
     case HF_FRAME_PUSH: *queue = true; return on_push(peer, &message->as.push);
+    case HF_FRAME_REFILL:
     case HF_FRAME_HEAD:
     case HF_FRAME_PROBE: *queue = true; return HF_OK;
     case HF_FRAME_RELAY: *queue = true; return on_relay(peer, &message->as.relay);

@@ -8,6 +8,7 @@
 
 #include "holdfast/hub.h"
 
+#include "sync/coverage.h"
 #include "sync/feed.h"
 #include "sync/frame.h"
 #include "sync/log.h"
@@ -40,12 +41,19 @@ typedef struct hf_peer_relayed { /* one of the authors that a station named: rel
 
 typedef enum hf_fed { HF_FED_NOT, HF_FED_VECTORS, HF_FED_FEED } hf_fed;
 
-typedef enum hf_renewal {
-    HF_RENEWAL_NONE,
-    HF_RENEWAL_ASKED,
-    HF_RENEWAL_STAGED, /* in the open batch */
-    HF_RENEWAL_DUE     /* on disk: CERTIFICATE may be said */
-} hf_renewal;
+typedef enum hf_issue {
+    HF_ISSUE_CERTIFICATE,
+    HF_ISSUE_WISHES, /* a station's, for its devices */
+    HF_ISSUE_NUMBERS,
+    HF_ISSUES
+} hf_issue;
+
+typedef enum hf_issuing {
+    HF_ISSUING_NONE,
+    HF_ISSUING_ASKED,
+    HF_ISSUING_STAGED, /* in the open batch */
+    HF_ISSUING_DUE     /* on disk: it may be said */
+} hf_issuing;
 
 typedef enum hf_peer_snapshot {
     HF_PEER_SNAPSHOT_NOT,      /* it is fed */
@@ -97,19 +105,17 @@ struct hf_peer {
     hf_buffer notices;      /* encoded items */
     size_t notice_count, notices_durable, notices_durable_size;
 
-    size_t renew_for_done; /* bytes of the next that the open batch answers */
-    hf_buffer renew_for;   /* a station's wishes for its devices: keys, in a row */
+    hf_buffer renew_for; /* a station's wishes for its devices: keys, in a row */
     bool wants_receipts;
     bool receipt_waits;    /* in the hub's list of those that are due one */
     hf_peer *next_receipt; /* ... the next in it */
     hf_buffer receipt;     /* signed, and to be sent: the raw frame; empty: none */
 
-    hf_renewal renewal;
+    hf_issuing issues[HF_ISSUES];
     uint64_t renewal_asked_ms; /* 0: not in this session */
     hf_buffer renewed;         /* what CERTIFICATE will say; empty: `renewal_problem` */
     const char *renewal_problem;
 
-    hf_renewal leasing;      /* of numbers: as of the certificate */
     hf_buffer asked;         /* the ASK that waits, raw */
     hf_buffer leased;        /* items of the LEASE that answers it, ... */
     size_t leased_count;     /* ... and how many they are */
@@ -136,6 +142,8 @@ struct hf_peer {
     size_t named_size;
     int64_t wanted[HF_PEER_WANTED_MAX]; /* ORIGINs to be sent before more is fed */
     size_t wanted_count;
+    struct hf_ahead *ahead; /* what it holds and we lack: refill.c */
+    size_t ahead_count, asked_count;
     hf_buffer vector;      /* the VECTOR being answered, raw; empty: none */
     hf_log_name vector_at; /* answered up to here */
     uint64_t vector_seq;   /* ... and in the log after it, up to this seq; 0: not begun */
@@ -192,10 +200,9 @@ struct hf_hub {
     hf_inbox backlog;     /* what came; backlog.h says when a turn takes it into ... */
     hf_inbox inbox;       /* ... what the present turn applies */
     size_t inbox_entries;
-    size_t renewals;         /* peers that wait for theirs */
-    size_t leasings;         /* peers that wait for numbers */
-    hf_peer *receipt_first;  /* peers that are due one */
-    uint64_t receipts_at_ms; /* when the next signature may be; UINT64_MAX: none is due */
+    size_t issues[HF_ISSUES]; /* peers that wait for theirs */
+    hf_peer *receipt_first;   /* peers that are due one */
+    uint64_t receipts_at_ms;  /* when the next signature may be; UINT64_MAX: none is due */
     uint64_t receipts_signed_ms;
     hf_receipt_point *points; /* room for HF_RECEIPT_LOGS_MAX; NULL before the first */
     size_t point_count;
@@ -217,7 +224,14 @@ struct hf_hub {
     char refusal[200];           /* the newest of these */
     uint64_t postponed_until_ms; /* planted mistakes only: what came waits; 0: not */
     hf_snapshots *snapshots;
-    bool plain; /* what is in `raw` is packed already */
+    bool plain;    /* what is in `raw` is packed already */
+    bool set_back; /* a device brought a control entry of ours that we do not have */
+    struct {
+        const hf_peer *peer;
+        hf_report log;
+    } asked[HF_REFILL_ASKED_MAX]; /* logs being asked for, in all sessions */
+    size_t asked_count;
+    uint64_t refilled; /* entries that devices brought of others', since we run */
     hf_deflater *deflater;
     hf_buffer inflated, raw, items, sealed, bytes; /* lent to whoever is being served */
     hf_runs runs;
@@ -247,17 +261,30 @@ HF_MUST_CHECK hf_status hf_hub_on_hubs(hf_peer *peer, hf_bytes signed_list);
 /* The list that we go by, and good-bye. */
 HF_MUST_CHECK hf_status hf_peer_write_hubs(hf_peer *peer, hf_buffer *raw);
 
+/* ---- hub.c ---- */
+void hf_hub_touch(hf_scope_list *list, uint32_t scope); /* who holds it will be woken */
+void hf_hub_part(hf_hub *hub); /* every session is told to go, and to come back at once */
+
+/* ---- issuing.c ---- */
+bool hf_issue_ask(hf_peer *peer, hf_issue issue); /* false: it has asked already */
+void hf_issues_forget(hf_peer *peer);             /* its link is gone */
+bool hf_issues_wait(const hf_hub *hub);           /* anyone's */
+/* Answers at most so many of those that wait, in one transaction of its own. */
+HF_MUST_CHECK hf_status hf_issue_turn(hf_hub *hub, hf_issue issue, size_t most, size_t entries_each,
+                                      hf_status (*answer)(hf_peer *peer, hf_batch *batch));
+bool hf_issue_due(hf_peer *peer, hf_issue issue); /* it is said now: once */
+
 /* ---- renew.c ---- */
 HF_MUST_CHECK hf_status hf_peer_on_renew(hf_peer *peer, uint64_t now_ms);
+/* A station's wishes for its devices: the same, and nothing is said of them. */
 HF_MUST_CHECK hf_status hf_peer_on_renew_for(hf_peer *peer, const uint8_t key_id[HF_HASH_SIZE]);
-void hf_peer_forget_renewal(hf_peer *peer); /* its link is gone */
+void hf_peer_drop_wishes(hf_peer *peer); /* those that are answered; the rest wait again */
 /* Answers some of those that wait, in one transaction of its own. */
 HF_MUST_CHECK hf_status hf_renew_turn(hf_hub *hub);
 void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw);
 
 /* ---- leasing.c ---- */
 HF_MUST_CHECK hf_status hf_peer_on_ask(hf_peer *peer, hf_bytes raw);
-void hf_peer_forget_ask(hf_peer *peer); /* its link is gone */
 /* Answers some of those that wait, in one transaction of its own. */
 HF_MUST_CHECK hf_status hf_leasing_turn(hf_hub *hub);
 void hf_peer_write_lease(hf_peer *peer, hf_buffer *raw);
@@ -277,8 +304,8 @@ void hf_peer_write_probed(hf_peer *peer, uint64_t wall_ms, hf_buffer *raw);
 HF_MUST_CHECK hf_status hf_pulse_load(hf_hub *hub);
 HF_MUST_CHECK hf_status hf_pulse_turn(hf_hub *hub);
 uint64_t hf_pulse_deadline_ms(const hf_hub *hub);
-/* Is the unit refused on purpose? Then the session ends with BYE. */
-bool hf_pulse_refuses(hf_hub *hub, hf_peer *peer, const char *unit);
+/* Where the unit is refused on purpose the session ends with BYE. */
+void hf_pulse_refuse(hf_hub *hub, hf_peer *peer, const char *unit);
 
 /* ---- greet.c ---- */
 HF_MUST_CHECK hf_status hf_peer_find_certificate(hf_peer *peer);

@@ -17,7 +17,8 @@ static hf_status take_outage(hf_peer *peer, hf_outage *outage)
     hf_reader reader = hf_outage_logs(outage->logs, &count);
     for (size_t i = 0; i < count && hf_outage_next_log(&reader, &log); i++) {
         const hf_origin_row *origin = hf_origin_by_id(store, &log.origin);
-        bool is_own = origin && memcmp(origin->key_id, peer->key_id, HF_HASH_SIZE) == 0;
+        if (!origin) outage->logs.size = 0; /* of a life that is not in HELLO: nothing came of it */
+        bool is_own = !origin || memcmp(origin->key_id, peer->key_id, HF_HASH_SIZE) == 0;
         if (is_own) continue;
         hf_session_fail(&peer->session, HF_CODE_MALFORMED, "PROBE tells of another's log");
         return HF_ERR_PROTOCOL;

@@ -49,6 +49,11 @@ int hf_hub_cli_revoke(void *context, const hf_cli_args *args);
 int hf_hub_cli_pack(void *context, const hf_cli_args *args);
 int hf_hub_cli_show(void *context, const hf_cli_args *args); /* commands_read.c */
 int hf_hub_cli_status(void *context, const hf_cli_args *args);
+int hf_hub_cli_backup(void *context, const hf_cli_args *args); /* commands_recovery.c */
+int hf_hub_cli_restore(void *context, const hf_cli_args *args);
+int hf_hub_cli_refill(void *context, const hf_cli_args *args); /* commands_refill.c */
+int hf_hub_cli_declare_lost(void *context, const hf_cli_args *args);
+int hf_hub_cli_accept_control_loss(void *context, const hf_cli_args *args);
 int hf_hub_cli_references(void *context, const hf_cli_args *args); /* commands_references.c */
 int hf_hub_cli_hubs(void *context, const hf_cli_args *args); /* commands_hubs.c */
 int hf_hub_cli_check_receipt(void *context, const hf_cli_args *args);

@@ -117,16 +117,15 @@ hf_status hf_pulse_load(hf_hub *hub)
     return hf_outage_each(hub->store, own, 0, on_own, &hub->pulse);
 }
 
-bool hf_pulse_refuses(hf_hub *hub, hf_peer *peer, const char *unit)
+void hf_pulse_refuse(hf_hub *hub, hf_peer *peer, const char *unit)
 {
     const hf_pulse *pulse = &hub->pulse;
-    if (hub->wall_ms >= pulse->until_ms || strcmp(unit, pulse->unit) != 0) return false;
+    if (hub->wall_ms >= pulse->until_ms || strcmp(unit, pulse->unit) != 0) return;
     uint64_t left_ms = pulse->until_ms - hub->wall_ms;
     if (left_ms > HF_DRILL_RETRY_MS) left_ms = HF_DRILL_RETRY_MS;
     hf_session_bye(&peer->session, HF_CODE_DRILL, left_ms);
     hf_backlog_drop(hub, peer);
     hf_peer_wake(peer);
-    return true;
 }
 
 static hf_status refuse_all(hf_hub *hub)
@@ -135,7 +134,7 @@ static hf_status refuse_all(hf_hub *hub)
     for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {
         hf_device device;
         status = hf_device_by_key(hub->store, peer->key_id, &device);
-        if (status == HF_OK) (void)hf_pulse_refuses(hub, peer, device.unit);
+        if (status == HF_OK) hf_pulse_refuse(hub, peer, device.unit);
     }
     return status;
 }

@@ -1,8 +1,5 @@
 /* renew.c: a device's next certificate, for the key that TLS proved and no other: protocol.md 9.
- *
- * Why not in the batch of what devices send: a certificate takes milliseconds to sign, and when a
- * whole force comes back from a long outage all of them ask. So many a turn, and in between the hub
- * serves everyone else. */
+ * Each takes milliseconds to sign: issuing.c says how many a turn. */
 #include "peer.h"
 
 #include "upstream.h"
@@ -16,29 +13,19 @@
 hf_status hf_peer_on_renew(hf_peer *peer, uint64_t now_ms)
 {
     bool is_early = peer->renewal_asked_ms && now_ms - peer->renewal_asked_ms < HF_RENEW_AGAIN_MS;
-    if (peer->renewal != HF_RENEWAL_NONE || is_early) {
+    if (is_early || !hf_issue_ask(peer, HF_ISSUE_CERTIFICATE)) {
         hf_session_fail(&peer->session, HF_CODE_TURN, "RENEW out of turn");
         return HF_ERR_PROTOCOL;
     }
     peer->renewal_asked_ms = now_ms ? now_ms : 1;
-    peer->renewal = HF_RENEWAL_ASKED;
-    peer->hub->renewals++;
     return HF_OK;
-}
-
-void hf_peer_forget_renewal(hf_peer *peer)
-{
-    if (peer->renewal == HF_RENEWAL_ASKED) peer->hub->renewals--;
-    peer->hub->renewals -= peer->renew_for.size / HF_HASH_SIZE;
-    hf_buffer_clear(&peer->renew_for);
-    peer->renewal = HF_RENEWAL_NONE;
 }
 
 hf_status hf_peer_on_renew_for(hf_peer *peer, const uint8_t key_id[HF_HASH_SIZE])
 {
     if (peer->renew_for.size == (size_t)HF_RENEW_FOR_MAX * HF_HASH_SIZE) return HF_OK;
     hf_write_raw(&peer->renew_for, (hf_bytes){key_id, HF_HASH_SIZE});
-    if (peer->renew_for.status == HF_OK) peer->hub->renewals++;
+    (void)hf_issue_ask(peer, HF_ISSUE_WISHES); /* false: others wait there */
     return peer->renew_for.status;
 }
 
@@ -83,6 +70,8 @@ static hf_status issue(renewing *r, const hf_certificate *held, const hf_record_
                                   : "this hub does not issue certificates";
     if (r->hub->upstream) return hf_upstream_wish(r->hub->upstream, r->key_id);
     if (!authority) return HF_OK;
+    r->problem = "the hub was restored, and does not know yet whom it has revoked";
+    if (hf_store_control_waits(r->hub->store)) return HF_OK;
     r->problem = "the hub's certificate authority failed: its operator must look at it";
     hf_status status = hf_device_by_key(r->hub->store, r->key_id, &device);
     if (status != HF_OK) return status;
@@ -143,68 +132,36 @@ static hf_status answer_for(hf_peer *station, hf_batch *batch, size_t at)
     return status == HF_ERR_NOT_FOUND ? HF_OK : status; /* nobody that we know */
 }
 
-/* ---- a turn ---- */
-
-static bool is_spent(const hf_peer *peer, size_t at)
+static hf_status answer_wishes(hf_peer *station, hf_batch *batch)
 {
-    return at < peer->renew_for_done;
+    hf_status status = HF_OK;
+    size_t count = station->renew_for.size / HF_HASH_SIZE;
+    if (count > HF_RENEWALS_PER_TURN) count = HF_RENEWALS_PER_TURN;
+    for (size_t i = 0; i < count && status == HF_OK; i++)
+        status = answer_for(station, batch, i * HF_HASH_SIZE);
+    return status;
 }
 
-static void settle_wishes(hf_peer *peer, bool committed)
+void hf_peer_drop_wishes(hf_peer *peer)
 {
-    size_t done = committed ? peer->renew_for_done : 0, left = peer->renew_for.size - done;
-    if (done) memmove(peer->renew_for.data, peer->renew_for.data + done, left);
-    peer->renew_for.size = left;
-    peer->hub->renewals -= done / HF_HASH_SIZE;
-    peer->renew_for_done = 0;
-}
-
-static void settle(hf_hub *hub, bool committed)
-{
-    for (hf_peer *peer = hub->peers; peer; peer = peer->next) settle_wishes(peer, committed);
-    for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
-        if (peer->renewal != HF_RENEWAL_STAGED) continue;
-        peer->renewal = committed ? HF_RENEWAL_DUE : HF_RENEWAL_ASKED;
-        if (committed) hub->renewals--;
-        if (committed) hf_peer_wake(peer);
-    }
+    if (!hf_issue_due(peer, HF_ISSUE_WISHES)) return;
+    size_t done = HF_RENEWALS_PER_TURN * (size_t)HF_HASH_SIZE, size = peer->renew_for.size;
+    if (done > size) done = size;
+    memmove(peer->renew_for.data, peer->renew_for.data + done, size - done);
+    peer->renew_for.size = size - done;
+    if (size > done) (void)hf_issue_ask(peer, HF_ISSUE_WISHES);
 }
 
 hf_status hf_renew_turn(hf_hub *hub)
 {
-    if (hub->renewals == 0) return HF_OK;
-    hf_batch *batch;
-    hf_status status = hf_batch_begin_own(hub->store, hub->wall_ms, HF_RENEWALS_PER_TURN, &batch);
+    hf_status status = hf_issue_turn(hub, HF_ISSUE_CERTIFICATE, HF_RENEWALS_PER_TURN, 1, answer);
     if (status != HF_OK) return status;
-    size_t count = 0;
-    for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {
-        if (peer->renewal != HF_RENEWAL_ASKED || count == HF_RENEWALS_PER_TURN) continue;
-        if (!hf_session_live(&peer->session)) { /* revoked since it asked, perhaps */
-            hf_peer_forget_renewal(peer);
-            continue;
-        }
-        peer->renewal = HF_RENEWAL_STAGED;
-        status = answer(peer, batch);
-        count++;
-    }
-    for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next)
-        for (size_t at = 0; at < peer->renew_for.size && status == HF_OK; at += HF_HASH_SIZE)
-            if (count < HF_RENEWALS_PER_TURN && !is_spent(peer, at)) {
-                status = answer_for(peer, batch, at);
-                peer->renew_for_done = at + HF_HASH_SIZE;
-                count++;
-            }
-    if (status == HF_OK)
-        status = hf_batch_commit(batch);
-    else
-        hf_batch_rollback(batch);
-    settle(hub, status == HF_OK);
-    return status;
+    return hf_issue_turn(hub, HF_ISSUE_WISHES, 1, HF_RENEWALS_PER_TURN, answer_wishes);
 }
 
 void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw)
 {
-    if (peer->renewal != HF_RENEWAL_DUE) return;
+    if (!hf_issue_due(peer, HF_ISSUE_CERTIFICATE)) return;
     const char *problem = peer->renewed.size ? "" : peer->renewal_problem;
     hf_message message = {.type = HF_FRAME_CERTIFICATE};
     message.as.certificate =
@@ -212,5 +169,4 @@ void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw)
                                .text = {(const uint8_t *)problem, strlen(problem)}};
     hf_message_write(raw, &message);
     hf_buffer_free(&peer->renewed);
-    peer->renewal = HF_RENEWAL_NONE;
 }

@@ -129,6 +129,7 @@ hf_status hf_vectors_write(hf_hub *hub, hf_peer *peer)
     hf_status status = hf_message_read(hf_buffer_bytes(&peer->vector), &request);
     bool full = false, done = false;
     hf_runs_clear(&hub->runs);
+    done = peer->verdict == HF_REFILLING; /* to hear what it holds: it is given nothing yet */
     while (status == HF_OK && !full && !done)
         status = fill(hub, peer, &request.as.vector, &full, &done);
     if (status != HF_OK) return status;

@@ -163,6 +163,25 @@ hf_status hf_file_create(const char *path, hf_bytes bytes, mode_t mode)
     return status == HF_OK ? sync_directory_of(path) : status;
 }
 
+hf_status hf_file_publish(const char *temporary, const char *path, const hf_bytes *pieces,
+                          size_t count)
+{
+    int fd = open(temporary, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    hf_status status = fd < 0 ? status_of_errno(errno) : HF_OK;
+    for (size_t i = 0; i < count && status == HF_OK; i++) status = write_all(fd, pieces[i]);
+    if (status == HF_OK && fsync(fd)) status = status_of_errno(errno);
+    if (fd >= 0 && close(fd) && status == HF_OK) status = status_of_errno(errno);
+    if (status == HF_OK && link(temporary, path)) status = status_of_errno(errno);
+    unlink(temporary);
+    return status == HF_OK ? sync_directory_of(path) : status;
+}
+
+hf_status hf_file_remove(const char *path)
+{
+    if (unlink(path) && errno != ENOENT) return status_of_errno(errno);
+    return sync_directory_of(path);
+}
+
 static pid_t lock_holder(int fd)
 {
     char text[32] = {0};

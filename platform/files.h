@@ -29,6 +29,13 @@ HF_MUST_CHECK hf_status hf_file_write(const char *path, hf_bytes bytes, mode_t m
  * Errors: also HF_ERR_BUSY when the file is there already. */
 HF_MUST_CHECK hf_status hf_file_create(const char *path, hf_bytes bytes, mode_t mode);
 
+/* Adds `pieces` to the file `temporary`, waits for the disk and gives it the name `path`. The
+ * temporary file is gone either way. Errors: as hf_file_create. */
+HF_MUST_CHECK hf_status hf_file_publish(const char *temporary, const char *path,
+                                        const hf_bytes *pieces, size_t count);
+/* Removes the file, and waits until that is on disk; one that is not there is well. */
+HF_MUST_CHECK hf_status hf_file_remove(const char *path);
+
 /* One process per store: held from open to close, and let go by the kernel if the process dies. */
 typedef struct hf_lock hf_lock;
 

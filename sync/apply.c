@@ -107,6 +107,8 @@ hf_status hf_batch_commit(hf_batch *batch)
         return status;
     }
     batch_free(batch);
+    /* What cannot be added beside the store now is added after the next commit, or at open. */
+    (void)!hf_fence_follow(store);
     /* It is durable, whatever comes of this: a pack that the disk does not give now is asked for
      * again after the next commit. */
     if (store->pack_changed && hf_pack_load(store) == HF_OK) store->pack_changed = false;
@@ -392,7 +394,11 @@ static hf_status take(arrival *in, hf_applied_entry *out)
     hf_store *store = in->batch->store;
     hf_vector_slot *slot;
     uint8_t chain[HF_HASH_SIZE];
-    hf_status status = hf_vector_get(store, in->log, in->entry.scope, &slot);
+    hf_log_slot *last;
+    hf_status status = hf_log_last(store, in->log, &last);
+    bool gap = status == HF_OK && in->entry.seq > last->seq + 1;
+    if (gap || in->withhold == HF_HOLE_AWAITED) status = hf_log_patch(store, in->log);
+    if (status == HF_OK) status = hf_vector_get(store, in->log, in->entry.scope, &slot);
     if (status != HF_OK) return status;
     memcpy(chain, slot->chain, HF_HASH_SIZE);
     if (in->late)

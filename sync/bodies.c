@@ -44,3 +44,10 @@ int hf_log_name_compare(const hf_log_name *a, const hf_log_name *b)
     int order = memcmp(a->origin.bytes, b->origin.bytes, HF_ORIGIN_SIZE);
     return order ? order : (a->lane > b->lane) - (a->lane < b->lane);
 }
+
+hf_bodies hf_bodies_of_refill(const hf_refill *refill)
+{
+    return (hf_bodies){.reader = hf_reader_open(refill->bodies.items),
+                       .left = refill->bodies.count,
+                       .lane = refill->lane};
+}

@@ -32,6 +32,7 @@ void hf_client_free(hf_client *client)
     hf_buffer_free(&client->inflated);
     hf_buffer_free(&client->raw);
     hf_buffer_free(&client->items);
+    hf_buffer_free(&client->hashes);
     hf_buffer_free(&client->sealed);
     hf_buffer_free(&client->certificate.next);
     free(client->known);
@@ -65,6 +66,7 @@ void hf_client_link_down(hf_client *client)
     hf_client_fetch_drop(client);
     client->known_count = 0;
     client->own_count = 0;
+    client->wish_count = 0;
 }
 
 static hf_status refuse(hf_client *client, hf_status status, const char *what)
@@ -140,14 +142,17 @@ static hf_status renew(hf_client *client)
 }
 
 /* What a verdict took back of a snapshot only another one can put right: it is asked for in HELLO,
- * once. */
+ * once; and once more some time after the hub's did not go with what we hold. */
 static hf_status ask_anew(hf_client *client)
 {
     bool outdated;
-    if (client->fetch.outdated_told || client->download.phase != HF_PHASE_FEED) return HF_OK;
+    hf_fetch *fetch = &client->fetch;
+    bool again = fetch->refused_until_ms && client->wall_now_ms >= fetch->refused_until_ms;
+    if ((fetch->outdated_told && !again) || client->download.phase != HF_PHASE_FEED) return HF_OK;
     hf_status status = hf_snapshot_is_outdated(client->store, &outdated);
     if (status != HF_OK || !outdated) return status;
-    client->fetch.outdated_told = true;
+    fetch->outdated_told = true;
+    fetch->refused_until_ms = 0;
     hf_session_bye(&client->session, HF_CODE_BUSY, 0);
     return HF_OK;
 }

@@ -115,11 +115,14 @@ static hf_status take_body(hf_client *client, hf_batch *batch, const hf_bodies *
     if (walk->lane == HF_LANE_CONTROL) client->relays.control_came = true;
     if (taken && walk->lane == HF_LANE_CONTROL) return HF_OK;
     if (taken) return hf_client_relay_fed(client, batch, origin, walk->lane, applied.seq);
-    /* A former life of ours that went on elsewhere: the branch that we hold stands here. */
-    bool forked = applied.what == HF_APPLIED_FORK && is_our_key(client, origin);
-    if (!forked && is_our_key(client, origin))
-        status = hf_client_has_left(client->store, &origin->id, &forked);
-    if (forked || status != HF_OK) return status;
+    /* A hub that was set back gave seqs of its own a second time: what we hold stands here. */
+    if (applied.what == HF_APPLIED_FORK && origin->is_hub) return HF_OK;
+    if (is_our_key(client, origin)) {
+        /* A former life of ours that went on elsewhere: the branch that we hold stands here. */
+        bool forked = applied.what == HF_APPLIED_FORK;
+        if (!forked) status = hf_client_has_left(client->store, &origin->id, &forked);
+        if (forked || status != HF_OK) return status;
+    }
     bool pass_over;
     status = hf_client_relay_forked(client, origin, &applied, &pass_over);
     if (status != HF_OK || pass_over) return status;
@@ -175,7 +178,10 @@ static hf_status next_pass(hf_client *client, hf_batch *batch)
                    "gaps remain after passes over the vectors:", download->pass);
     bool gap = download->gap;
     download->gap = false;
-    return gap ? HF_OK : hf_client_vectors_done(client, batch);
+    if (gap) return HF_OK;
+    if (download->verdict != HF_REFILLING) return hf_client_vectors_done(client, batch);
+    download->phase = HF_PHASE_REFILLED; /* nothing came: this is no place in its feed */
+    return HF_OK;
 }
 
 static hf_status on_vector_done(hf_client *client, hf_batch *batch, const hf_vector_done *done)
@@ -245,6 +251,21 @@ static hf_status on_heads(hf_client *client, hf_batch *batch, const hf_heads *he
     download->heads = heads->number;
     download->heads_moved = true;
     return status;
+}
+
+/* A hub asks for no more than is answered: so these always have room. */
+static hf_status on_lack(hf_client *client, const hf_lack *lack)
+{
+    hf_held held;
+    for (hf_list walk = lack->logs; hf_next_held(&walk, &held);) {
+        if (client->wish_count == HF_WISHES_MAX)
+            return bad(client, HF_CODE_LIMIT, "asks for more logs at a time than", HF_WISHES_MAX);
+        client->wishes[client->wish_count++] = (hf_wish){.origin = held.log.origin,
+                                                         .lane = held.log.lane,
+                                                         .scope = lack->scope,
+                                                         .after = held.seq};
+    }
+    return HF_OK;
 }
 
 /* ---- receipts ---- */
@@ -345,6 +366,17 @@ static void note(hf_client *client, const hf_notice *notice)
                    notice->text.size ? (const char *)notice->text.data : "");
 }
 
+static void note_welcome(hf_client *client)
+{
+    if (client->download.verdict == HF_REFILLING)
+        (void)snprintf(client->notice, sizeof client->notice,
+                       "The hub was restored: it takes what we send, and hands nothing out yet.");
+    else if (client->fell_back)
+        (void)snprintf(client->notice, sizeof client->notice,
+                       "The hub has lost %llu entries of ours that it had; they are sent again.",
+                       (unsigned long long)client->fell_back);
+}
+
 static hf_status settle_frame(hf_client *client, const hf_message *message)
 {
     hf_acked acked;
@@ -354,7 +386,10 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
     bool leaves = client->download.phase == HF_PHASE_RENEW;
     if (leaves && message->type != HF_FRAME_WELCOME) return HF_OK; /* it was not applied */
     switch (message->type) {
-    case HF_FRAME_WELCOME: return hf_client_begin_upload(client, &message->as.welcome);
+    case HF_FRAME_WELCOME:
+        note_welcome(client);
+        return hf_client_begin_upload(client, &message->as.welcome);
+    case HF_FRAME_LACK: return on_lack(client, &message->as.lack);
     case HF_FRAME_CREDIT:
         hf_upload_window(&client->upload, message->as.credit.lane, message->as.credit.entries,
                          message->as.credit.bytes);
@@ -413,7 +448,7 @@ static hf_status apply_inbox(hf_client *client)
 {
     const hf_download before = client->download;
     client->relays.run_origin = NULL;
-    size_t count = client->inbox.count;
+    size_t count = client->inbox.count, wishes = client->wish_count;
     hf_status status = HF_OK;
     if (HF_PLANTED(CURSOR_BEFORE_DATA)) status = cursor_first(client);
     while (count > 0 && status == HF_OK) {
@@ -425,6 +460,7 @@ static hf_status apply_inbox(hf_client *client)
             break;
         }
         client->download = before;
+        client->wish_count = wishes;
         if (culprit == SIZE_MAX) break; /* the store's trouble, not a frame's */
         count = culprit;
         status = HF_OK;

@@ -5,6 +5,7 @@
 #include "client.h"
 #include "frame.h"
 #include "log.h"
+#include "refill.h"
 #include "relay.h"
 #include "upload.h"
 
@@ -15,8 +16,9 @@ typedef enum hf_phase {
     HF_PHASE_FETCH,   /* chunk by chunk; its other scopes were asked for before */
     HF_PHASE_START,   /* nothing is lacking: START is to be sent */
     HF_PHASE_FEED,
-    HF_PHASE_EXPIRED, /* nothing is sent to us until our certificate is renewed */
-    HF_PHASE_RENEW    /* behind or forked: this session is of no more use */
+    HF_PHASE_EXPIRED,  /* nothing is sent to us until our certificate is renewed */
+    HF_PHASE_REFILLED, /* the hub heard what we hold; it hands nothing out yet */
+    HF_PHASE_RENEW     /* behind or forked: this session is of no more use */
 } hf_phase;
 
 /* How far we are with what the hub sends. Copied before a batch and put back if it is undone, so
@@ -53,8 +55,8 @@ typedef struct hf_fetch {  /* a snapshot on its way: client_snapshot.c */
     size_t asked_count;
     hf_buffer packed; /* what came of the first of them */
     hf_buffer raw;
-    bool refused; /* one did not go with what is held: no other is asked for by this process */
-    bool rotten;  /* what is staged is not as it was: all of it is fetched again */
+    uint64_t refused_until_ms; /* one did not go with what is held: until then none is asked for */
+    bool rotten;               /* what is staged is not as it was: all of it is fetched again */
     bool outdated_told;
 } hf_fetch;
 
@@ -108,6 +110,8 @@ typedef struct hf_client_relays {  /* client_relay.c */
     hf_buffer wishes;   /* keys whose certificates are due, in a row: RENEW_FOR */
 } hf_client_relays;
 
+enum { HF_WISHES_MAX = 4 * HF_LACK_LOGS_MAX };
+
 struct hf_client {
     hf_store *store;
     char implementation[HF_TEXT_MAX + 1];
@@ -127,6 +131,10 @@ struct hf_client {
 
     hf_download download;
     hf_fetch fetch;
+    hf_wish wishes[HF_WISHES_MAX]; /* what the hub asked of us and was not answered yet */
+    size_t wish_count;
+    uint64_t fell_back; /* entries that the hub had acknowledged and does not hold: at WELCOME */
+
     hf_known *known; /* ascending by index */
     size_t known_count, known_capacity;
     uint64_t fed_acked; /* position of our last FEED_ACK */
@@ -141,7 +149,8 @@ struct hf_client {
     char notice[160];
 
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
-    hf_buffer inflated, raw, items, sealed; /* items: of a list in the frame being written */
+    hf_buffer inflated, raw, items, hashes,
+        sealed; /* items: of a list in the frame being written */
 };
 
 /* ---- client_apply.c ---- */

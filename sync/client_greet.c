@@ -4,6 +4,8 @@
 
 #include "control.h"
 #include "feed.h"
+#include "outage.h"
+#include "planted.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -319,31 +321,45 @@ static hf_status is_other_branch(hf_client *client, const hf_yours *yours, bool 
     return status == HF_ERR_NOT_FOUND ? HF_OK : status;
 }
 
+/* What this hub says now is all that counts of what it ever said, under this name and its former
+ * ones: it may hold less than it acknowledged, and then nobody may be shown that it holds it. */
+static hf_status fall_back(hf_client *client, hf_batch *batch, const hf_welcome *welcome,
+                           const hf_yours *yours)
+{
+    const hf_origin_row *origin = client->own[yours->origin];
+    hf_origin_id former;
+    hf_status status = hf_batch_fall_back(batch, &welcome->hub, origin, yours->lane, yours->durable,
+                                          yours->central);
+    for (hf_list walk = welcome->former; status == HF_OK && hf_next_origin_id(&walk, &former);)
+        status =
+            hf_batch_fall_back(batch, &former, origin, yours->lane, yours->durable, yours->central);
+    return status;
+}
+
 static hf_status take_one_of_yours(hf_client *client, hf_batch *batch, const hf_welcome *welcome,
-                                   const hf_yours *yours)
+                                   const hf_yours *yours, const hf_log_state *log)
 {
     hf_download *download = &client->download;
-    const hf_origin_row *origin = client->own[yours->origin];
-    hf_log_state log;
-    hf_status status = hf_log_state_get(client->store, origin->no, yours->lane, &log);
-    if (status != HF_OK) return status;
     /* More than we hold is not ours to count, whatever the verdict says. */
-    if (yours->origin == 0 && yours->durable > log.seq) download->phase = HF_PHASE_RENEW;
-    if (yours->durable > log.seq) return HF_OK;
-    bool other;
-    status = is_other_branch(client, yours, &other);
+    if (yours->origin == 0 && yours->durable > log->seq) download->phase = HF_PHASE_RENEW;
+    if (yours->durable > log->seq) return HF_OK;
+    bool other = false;
+    hf_status status = yours->durable ? is_other_branch(client, yours, &other) : HF_OK;
+    if (status == HF_OK && other) {
+        download->phase = HF_PHASE_RENEW;
+        download->verdict = HF_FORKED;
+        download->forked = yours->origin;
+        return HF_OK;
+    }
+    if (status == HF_OK && yours->durable < log->acked)
+        client->fell_back += log->acked - yours->durable;
     /* More than we hold is not ours to count, at the centre either. */
-    uint64_t central = yours->central < log.seq ? yours->central : log.seq;
-    if (status == HF_OK && !other)
-        status = hf_batch_acked(batch, &welcome->hub, origin, yours->lane, yours->durable, central);
-    if (status == HF_OK && !other)
-        status =
-            hf_batch_fall_back(batch, &welcome->hub, origin, yours->lane, yours->durable, central);
-    if (status != HF_OK || !other) return status;
-    download->phase = HF_PHASE_RENEW;
-    download->verdict = HF_FORKED;
-    download->forked = yours->origin;
-    return HF_OK;
+    hf_yours counted = *yours;
+    if (counted.central > log->seq) counted.central = log->seq;
+    if (status == HF_OK) status = fall_back(client, batch, welcome, &counted);
+    if (status != HF_OK || yours->durable == 0) return status;
+    return hf_batch_acked(batch, &welcome->hub, client->own[yours->origin], yours->lane,
+                          yours->durable, counted.central);
 }
 
 /* A log that forked was written again under a later name: there its entries wait, and not here. */
@@ -364,42 +380,54 @@ static hf_status take_left(hf_client *client, hf_batch *batch, const hf_welcome 
     return status;
 }
 
-static bool is_named(const hf_welcome *welcome, size_t origin, uint8_t lane)
+typedef struct yours_walk {
+    hf_client *client;
+    hf_batch *batch;
+    const hf_welcome *welcome;
+    size_t index; /* of the origin in HELLO */
+} yours_walk;
+
+/* What the hub does not name it does not hold. */
+static hf_status take_own_log(void *context, const hf_log_state *log)
 {
-    hf_yours yours;
-    for (hf_list walk = welcome->yours; hf_next_yours(&walk, &yours);)
-        if (yours.origin == origin && yours.lane == lane) return true;
-    return false;
+    const yours_walk *walk = context;
+    hf_yours found = {.origin = (uint8_t)walk->index, .lane = log->lane}, yours;
+    for (hf_list list = walk->welcome->yours; hf_next_yours(&list, &yours);)
+        if (yours.origin == walk->index && yours.lane == log->lane) found = yours;
+    return take_one_of_yours(walk->client, walk->batch, walk->welcome, &found, log);
 }
 
-/* Of a log that WELCOME does not name the hub holds nothing, whatever it once acknowledged. */
-static hf_status take_unnamed(hf_client *client, hf_batch *batch, const hf_welcome *welcome,
-                              const hf_buffer *left)
+/* Of a log that we have nothing of, the hub may still hold something: then we are behind. */
+static hf_status look_at_others(hf_client *client, const hf_welcome *welcome)
 {
-    hf_status status = HF_OK;
-    for (size_t i = 0; i < client->own_count; i++) {
-        bool counts = !is_left(left, &client->own[i]->id);
-        for (uint8_t lane = 0; lane < HF_LANE_COUNT && counts && status == HF_OK; lane++)
-            if (!is_named(welcome, i, lane))
-                status = hf_batch_fall_back(batch, &welcome->hub, client->own[i], lane, 0, 0);
+    hf_yours yours;
+    for (hf_list walk = welcome->yours; hf_next_yours(&walk, &yours);) {
+        hf_log_state log;
+        if (yours.origin >= client->own_count) return HF_ERR_PROTOCOL;
+        hf_status status =
+            hf_log_state_get(client->store, client->own[yours.origin]->no, yours.lane, &log);
+        if (status != HF_OK) return status;
+        if (yours.origin == 0 && yours.durable > log.seq) client->download.phase = HF_PHASE_RENEW;
     }
-    return status;
+    return HF_OK;
 }
 
 static hf_status take_yours(hf_client *client, hf_batch *batch, const hf_welcome *welcome)
 {
-    hf_yours yours;
     hf_buffer left = {0};
+    yours_walk walk = {.client = client, .batch = batch, .welcome = welcome};
+    client->fell_back = 0;
     hf_status status = hf_meta_get(client->store, META_LEFT, &left);
     if (status == HF_OK) status = take_left(client, batch, welcome, &left);
-    if (status == HF_OK) status = take_unnamed(client, batch, welcome, &left);
-    for (hf_list walk = welcome->yours; status == HF_OK && hf_next_yours(&walk, &yours);) {
-        if (yours.origin >= client->own_count)
-            status = HF_ERR_PROTOCOL;
-        else if (!is_left(&left, &client->own[yours.origin]->id))
-            status = take_one_of_yours(client, batch, welcome, &yours);
+    if (status == HF_OK) status = look_at_others(client, welcome);
+    for (size_t i = 0; i < client->own_count && status == HF_OK; i++) {
+        walk.index = i;
+        if (is_left(&left, &client->own[i]->id)) continue;
+        status = hf_log_each(client->store, client->own[i]->no, take_own_log, &walk);
     }
     hf_buffer_free(&left);
+    /* It lost heads with them. */
+    if (client->fell_back) memset(client->download.heads_up, 0, sizeof client->download.heads_up);
     return status;
 }
 
@@ -431,11 +459,22 @@ static hf_status place_by_verdict(hf_client *client, const hf_welcome *welcome)
         download->cursor.position = welcome->position;
         memcpy(download->cursor.chain, welcome->chain, sizeof welcome->chain);
         return HF_OK;
+    case HF_REFILLING:
+        download->phase = download->scope_count ? HF_PHASE_VECTORS : HF_PHASE_REFILLED;
+        return HF_OK;
     case HF_EXPIRED:
         download->phase = HF_PHASE_EXPIRED;
         return heads_get(client, &download->cursor, download);
     default: download->phase = HF_PHASE_RENEW; return HF_OK;
     }
+}
+
+/* A hub that was set back has lost what it was told of outages, too. It is told again wherever that
+ * may be so: what it has, it has once. */
+static hf_status take_back_told(hf_client *client, const hf_welcome *welcome)
+{
+    if (welcome->verdict == HF_RESUME && client->fell_back == 0) return HF_OK;
+    return hf_outage_untold(client->store, hf_store_own_origin(client->store)->key_id);
 }
 
 hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch, const hf_welcome *welcome)
@@ -452,10 +491,12 @@ hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch, const hf_welc
     download->verdict = (hf_resume_verdict)welcome->verdict;
     hf_status status = take_scopes(client, batch, welcome);
     if (status == HF_OK) status = place_by_verdict(client, welcome);
-    if (status == HF_OK && download->phase != HF_PHASE_EXPIRED)
+    bool is_fed = download->phase != HF_PHASE_EXPIRED && download->verdict != HF_REFILLING;
+    if (status == HF_OK && is_fed)
         status = hf_client_expect_snapshot(client, download->phase == HF_PHASE_OFFER);
     if (status == HF_OK && download->phase != HF_PHASE_RENEW)
         status = take_yours(client, batch, welcome);
+    if (status == HF_OK) status = take_back_told(client, welcome);
     if (status == HF_OK) status = keep_hub(client, &welcome->hub);
     if (status == HF_OK) status = clock_keep(client);
     if (status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT)
@@ -480,6 +521,7 @@ static void upload_from(hf_client *client, const hf_welcome *welcome)
             &client->upload.logs[(size_t)yours.origin * HF_LANE_COUNT + yours.lane];
         log->sent = log->durable = yours.durable;
         log->central = yours.central;
+        if (HF_PLANTED(REFILL_NOT_SENT) && client->fell_back) log->sent = log->last;
         /* A former life's heads are wanted only where its entries have a way to go, and are ours to
          * sign only where we hold what the hub does. */
         bool held_better = log->last < yours.durable;

@@ -113,10 +113,10 @@ static hf_status tell_outage(void *context, const hf_outage *outage)
     if (outage->told || outage->ended_ms == 0) return HF_OK;
     /* One may be long: then it goes alone. None goes before an older one, for an answer means all
      * up to the newest in it. */
-    if (walk->count == HF_PROBE_OUTAGES_MAX ||
-        (walk->count && walk->items.size + outage->logs.size > HF_PACE_FRAME_MIN))
-        walk->more = true;
-    if (walk->more) return HF_OK;
+    bool full = walk->more || walk->count == HF_PROBE_OUTAGES_MAX ||
+                (walk->count && walk->items.size + outage->logs.size > HF_PACE_FRAME_MIN);
+    walk->more = full;
+    if (full) return HF_OK;
     hf_write_outage(&walk->items, outage);
     walk->client->probing.told_up_to_ms = outage->last_ms;
     walk->count++;
@@ -192,36 +192,13 @@ hf_status hf_client_write_probe(hf_client *client, uint64_t now_ms)
 
 /* ---- PROBED ---- */
 
-typedef struct told_walk { /* rows are written once the walk is over */
-    hf_store *store;
-    uint64_t up_to_ms;
-    hf_outage *rows;
-    size_t count;
-} told_walk;
-
-static hf_status note_told(void *context, const hf_outage *outage)
-{
-    told_walk *walk = context;
-    bool was_in = !outage->told && outage->ended_ms && outage->last_ms <= walk->up_to_ms;
-    if (!was_in || walk->count == HF_PROBE_OUTAGES_MAX) return HF_OK;
-    walk->rows[walk->count] = *outage;
-    walk->rows[walk->count].logs = (hf_bytes){NULL, 0}; /* the hub has them: they are not needed */
-    walk->rows[walk->count++].told = true;
-    return HF_OK;
-}
-
 hf_status hf_client_on_probed(hf_client *client, uint64_t number)
 {
     hf_probing *probing = &client->probing;
     if (number != probing->number || !probing->out) return HF_OK; /* of one that was given up */
-    hf_outage rows[HF_PROBE_OUTAGES_MAX];
-    told_walk walk = {.store = client->store, .up_to_ms = probing->told_up_to_ms, .rows = rows};
+    if (probing->told_up_to_ms == 0) return HF_OK;
     const uint8_t *seer = hf_store_own_origin(client->store)->key_id;
-    hf_status status = HF_OK;
-    if (walk.up_to_ms) status = hf_outage_each(client->store, seer, 0, note_told, &walk);
-    for (size_t i = 0; i < walk.count && status == HF_OK; i++)
-        status = hf_outage_put(client->store, &rows[i]);
-    return status;
+    return hf_outage_told(client->store, seer, probing->told_up_to_ms);
 }
 
 void hf_client_probed(hf_client *client, uint64_t number)

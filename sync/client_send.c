@@ -18,6 +18,7 @@ typedef struct push_walk {
 static hf_status push_entry(void *context, const hf_entry *entry)
 {
     push_walk *walk = context;
+    if (entry->dot.seq != walk->seq + 1) return HF_ERR_LIMIT; /* a gap: none may be skipped */
     if (walk->entries > 0 && walk->bytes + entry->body.size > walk->next.bytes)
         return HF_ERR_LIMIT; /* full: the walk ends here */
     hf_write_raw(&walk->client->items, entry->body);
@@ -27,23 +28,39 @@ static hf_status push_entry(void *context, const hf_entry *entry)
     return walk->client->items.status;
 }
 
+/* The entries that go next, into client->items. */
+static hf_status read_push(hf_client *client, push_walk *walk)
+{
+    size_t origin = walk->next.log / HF_LANE_COUNT;
+    uint8_t lane = (uint8_t)(walk->next.log % HF_LANE_COUNT);
+    hf_buffer_clear(&client->items);
+    walk->seq = walk->next.after;
+    walk->entries = 0;
+    walk->bytes = 0;
+    hf_status status = hf_log_read(client->store, client->own[origin]->no, lane, walk->next.after,
+                                   walk->next.entries, push_entry, walk);
+    if (status == HF_ERR_LIMIT) status = HF_OK;
+    if (status != HF_OK || walk->entries > 0) return status;
+    if (origin == 0) return HF_ERR_CORRUPT; /* the log's vector counts it, its row is gone */
+    /* Of a former life that we were set back from we hold what we may see, and that has gaps: what
+     * is behind one, others bring. */
+    hf_upload_end(&client->upload, walk->next.log);
+    return HF_OK;
+}
+
 static hf_status write_push(hf_client *client, uint64_t now_ms)
 {
     push_walk walk = {.client = client};
-    if (!hf_upload_choose(&client->upload, now_ms, &walk.next)) return HF_OK;
-    if (walk.next.log >= (size_t)HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT)
-        return hf_client_write_relay(client, &walk.next);
-    size_t origin = walk.next.log / HF_LANE_COUNT;
-    uint8_t lane = (uint8_t)(walk.next.log % HF_LANE_COUNT);
-    hf_buffer_clear(&client->items);
-    hf_status status = hf_log_read(client->store, client->own[origin]->no, lane, walk.next.after,
-                                   walk.next.entries, push_entry, &walk);
-    if (status == HF_ERR_LIMIT) status = HF_OK;
-    if (status != HF_OK) return status;
-    if (walk.entries == 0) return HF_ERR_CORRUPT; /* the log's vector counts it, its row is gone */
+    while (walk.entries == 0 && hf_upload_choose(&client->upload, now_ms, &walk.next)) {
+        if (walk.next.log >= (size_t)HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT)
+            return hf_client_write_relay(client, &walk.next);
+        hf_status status = read_push(client, &walk);
+        if (status != HF_OK) return status;
+    }
+    if (walk.entries == 0) return HF_OK;
     hf_message message = {.type = HF_FRAME_PUSH};
-    message.as.push = (hf_push){.origin = (uint8_t)origin,
-                                .lane = lane,
+    message.as.push = (hf_push){.origin = (uint8_t)(walk.next.log / HF_LANE_COUNT),
+                                .lane = (uint8_t)(walk.next.log % HF_LANE_COUNT),
                                 .bodies = {hf_buffer_bytes(&client->items), walk.entries}};
     hf_message_write(&client->raw, &message);
     hf_upload_sent(&client->upload, walk.next.log, walk.seq, walk.entries, walk.bytes);
@@ -61,6 +78,23 @@ static hf_status write_head(hf_client *client, size_t log, uint64_t now_ms)
     if (status != HF_OK) return status;
     hf_message_write(&client->raw, &message);
     hf_upload_head_sent(&client->upload, log, now_ms);
+    return HF_OK;
+}
+
+/* ---- REFILL ---- */
+
+/* Answers the first wish, or the first for a hub's own log: what it decided goes before all else.
+ */
+static hf_status write_refill(hf_client *client, bool control_only)
+{
+    for (size_t i = 0; i < client->wish_count; i++) {
+        hf_wish wish = client->wishes[i];
+        if (control_only && wish.lane != HF_LANE_CONTROL) continue;
+        memmove(&client->wishes[i], &client->wishes[i + 1],
+                (--client->wish_count - i) * sizeof wish);
+        return hf_refill_answer(client->store, &wish, &client->items, &client->hashes,
+                                &client->raw);
+    }
     return HF_OK;
 }
 
@@ -160,5 +194,9 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
     }
     size_t log;
     if (hf_upload_head_due(&client->upload, now_ms, &log)) return write_head(client, log, now_ms);
-    return client->upload.logs ? write_push(client, now_ms) : HF_OK;
+    hf_status status = write_refill(client, true);
+    if (status == HF_OK && client->raw.size == 0 && client->upload.logs)
+        status = write_push(client, now_ms);
+    if (status == HF_OK && client->raw.size == 0) status = write_refill(client, false);
+    return status;
 }

@@ -41,7 +41,8 @@ void hf_client_fetch_drop(hf_client *client)
 hf_status hf_client_capabilities(hf_client *client, uint64_t *out)
 {
     *out = 0;
-    if (hf_store_is_hub(client->store) || client->fetch.refused) return HF_OK;
+    bool refused = client->wall_now_ms < client->fetch.refused_until_ms;
+    if (hf_store_is_hub(client->store) || refused) return HF_OK;
     bool outdated;
     hf_buffer fetching = {0};
     hf_status status = hf_snapshot_is_outdated(client->store, &outdated);
@@ -168,7 +169,9 @@ static hf_status load_failed(hf_client *client, hf_status status)
     }
     if (status != HF_ERR_DENIED && status != HF_ERR_PROTOCOL && status != HF_ERR_LIMIT)
         return status;
-    fetch->refused = true; /* else the next session would end in the same way */
+    /* Else the next session would end in the same way. A hub that was set back has more later. */
+    fetch->refused_until_ms =
+        status == HF_ERR_DENIED ? client->wall_now_ms + HF_SNAPSHOT_AGAIN_MS : UINT64_MAX;
     hf_session_fail(&client->session,
                     status == HF_ERR_DENIED  ? HF_CODE_GAP
                     : status == HF_ERR_LIMIT ? HF_CODE_LIMIT

@@ -135,6 +135,22 @@ static hf_status device_find(hf_store *store, sqlite3_stmt *statement, hf_record
     return status == HF_OK ? hf_record_load(store, id, true, record) : status;
 }
 
+/* The device's own record may be of a day before it was revoked: devices brought back the notice.
+ */
+static hf_status look_for_notice(hf_store *store, hf_device *device)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_REVOKED);
+    hf_bind_bytes(statement, 1, device->key_id, HF_HASH_SIZE);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && row) {
+        device->revoked = true;
+        device->revoked_at = (hf_hlc)sqlite3_column_int64(statement, 0);
+    }
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
 static hf_status device_load(hf_store *store, sqlite3_stmt *statement, hf_device *out,
                              hf_record_id *id)
 {
@@ -143,7 +159,7 @@ static hf_status device_load(hf_store *store, sqlite3_stmt *statement, hf_device
     if (status != HF_OK) return status;
     status = device_from_record(store, &record, out);
     hf_record_clear(&record);
-    return status;
+    return status == HF_OK ? look_for_notice(store, out) : status;
 }
 
 static sqlite3_stmt *by_key(hf_store *store, const uint8_t key_id[HF_HASH_SIZE])
@@ -254,11 +270,17 @@ hf_status hf_scope_name(hf_store *store, uint32_t number, char *out, size_t size
 
 hf_status hf_scope_next(hf_store *store, uint32_t *number)
 {
+    hf_buffer floor = {0};
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_SCOPE_LAST);
     bool row;
     hf_status status = hf_sql_row(store, statement, &row);
     int64_t last = status == HF_OK && row ? sqlite3_column_int64(statement, 0) : 0;
-    sqlite3_reset(statement);
+    if (statement) sqlite3_reset(statement);
+    if (status == HF_OK) status = hf_meta_get(store, "scope_floor", &floor);
+    int64_t least = 0; /* after a loss of control entries */
+    for (size_t i = 0; i < 4 && floor.size == 4; i++) least = least << 8 | floor.data[i];
+    hf_buffer_free(&floor);
+    if (last < least) last = least;
     *number = (uint32_t)(last > HF_SCOPE_COMMON ? last : HF_SCOPE_COMMON) + 1;
     return status;
 }
@@ -412,7 +434,8 @@ static hf_status judge_absent(hf_store *store, hf_hole_row *hole)
     }
     if (status != HF_OK) return status;
     if (hole->reason == 0) hole->reason = HF_HOLE_AWAITED;
-    status = hf_hole_set(store, hole);
+    status = hf_log_patch(store, hole->log);
+    if (status == HF_OK) status = hf_hole_set(store, hole);
     return status == HF_OK ? hf_vector_step(store, hole->log, hole->scope) : status;
 }
 
@@ -526,17 +549,58 @@ static hf_status fold_clock(hf_store *store, const hf_record *record, bool whole
     return status == HF_OK && !whole ? hf_record_refold_based(store) : status;
 }
 
-/* ---- the list of hubs ---- */
+/* ---- keys that are shut out, entries that are lost ---- */
 
-static hf_status fold_hubs(hf_store *store, const hf_record *record)
+/* When the field was first written, by the writer's clock. */
+static hf_hlc shown_since(const hf_record *record, uint32_t field)
 {
-    bool taken;
+    hf_hlc first = INT64_MAX;
+    for (size_t i = 0; i < record->field_count; i++) {
+        const hf_cell *cell = &record->fields[i].cell;
+        if (record->fields[i].number != field) continue;
+        for (size_t j = 0; j < cell->live_count; j++)
+            if (cell->live[j].hlc < first) first = cell->live[j].hlc;
+    }
+    return first;
+}
+
+static hf_status fold_revoked(hf_store *store, const hf_record *record)
+{
+    uint8_t key_id[HF_HASH_SIZE];
     fields f = {.store = store, .record = record};
-    hf_reader reader = hf_reader_open(shown(&f, HF_HUBS_LIST));
-    hf_bytes list = hf_read_bytes(&reader);
+    hf_reader reader = hf_reader_open(shown(&f, HF_REVOKED_KEY_ID));
+    hf_read_bytes_exact(&reader, key_id, sizeof key_id);
     if (f.status != HF_OK) return f.status;
-    if (hf_reader_end(&reader) != HF_OK) return HF_OK; /* not yet whole */
-    return hf_hub_list_take(store, list, &taken);
+    if (reader.status != HF_OK) return HF_OK; /* not yet whole */
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_REVOKED_SET);
+    hf_bind_bytes(statement, 1, key_id, sizeof key_id);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)shown_since(record, HF_REVOKED_KEY_ID));
+    return hf_sql_run(store, statement);
+}
+
+static hf_status fold_lost(hf_store *store, const hf_record *record)
+{
+    hf_origin_id id;
+    char text[256];
+    fields f = {.store = store, .record = record};
+    hf_reader reader = hf_reader_open(shown(&f, HF_LOST_RANGE));
+    shown_text(&f, HF_LOST_TEXT, text, sizeof text);
+    if (hf_read_array(&reader, 4) != 4) hf_reader_fail(&reader, HF_ERR_PROTOCOL);
+    hf_read_bytes_exact(&reader, id.bytes, HF_ORIGIN_SIZE);
+    uint8_t lane = (uint8_t)hf_read_uint_max(&reader, HF_LANE_COUNT - 1);
+    uint64_t first = hf_read_uint_max(&reader, INT64_MAX);
+    uint64_t last = hf_read_uint_max(&reader, INT64_MAX);
+    if (f.status != HF_OK) return f.status;
+    if (hf_reader_end(&reader) != HF_OK || first == 0 || last < first) return HF_OK;
+    hf_origin_row *origin;
+    hf_status status = hf_origin_intern(store, &id, &origin);
+    if (status != HF_OK) return status;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_LOST_SET);
+    sqlite3_bind_int64(statement, 1, hf_log_no(origin->no, lane));
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)first);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)last);
+    sqlite3_bind_text(statement, 4, text, -1, SQLITE_STATIC);
+    return hf_sql_run(store, statement);
 }
 
 /* ---- one record changed ---- */
@@ -554,7 +618,9 @@ hf_status hf_control_fold(hf_store *store, const hf_record_id *id, bool loaded)
         if (!loaded) status = fold_verdict(store, &record); /* the snapshot has its holes itself */
         break;
     case HF_TYPE_CLOCK: status = fold_clock(store, &record, loaded); break;
-    case HF_TYPE_HUBS: status = fold_hubs(store, &record); break;
+    case HF_TYPE_HUBS: status = hf_hubs_fold(store, &record); break;
+    case HF_TYPE_REVOKED: status = fold_revoked(store, &record); break;
+    case HF_TYPE_LOST: status = fold_lost(store, &record); break;
     case HF_TYPE_LEASE: status = hf_lease_fold(store, &record); break;
     default: break; /* a system type of a later version: kept, not understood */
     }

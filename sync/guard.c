@@ -123,7 +123,11 @@ hf_status hf_guard_check(hf_store *store)
     uint64_t reserved = get64(file + AT_RESERVED);
     if (!agree) {
         reserved = 0;
-        status = hf_origin_mint(store);
+        if (store->is_hub && store->own) status = hf_fence_doubt(store);
+        bool renews = store->is_hub && store->own && !HF_PLANTED(EPOCH_KEPT);
+        if (status == HF_OK && renews) status = hf_epoch_renew(store);
+        bool keep = HF_PLANTED(EPOCH_KEPT) && store->is_hub && store->own;
+        if (status == HF_OK && !keep) status = hf_origin_mint(store);
     }
     put64(store->guard + AT_COUNTER, counter);
     if (status == HF_OK) status = guard_roll(store, reserved);
@@ -142,4 +146,10 @@ hf_status hf_store_new_incarnation(hf_store *store)
     if (status == HF_OK) status = hf_origin_mint(store);
     if (status == HF_OK) status = guard_roll(store, HF_SEQ_RESERVE);
     return status;
+}
+
+hf_status hf_store_new_life(hf_store *store)
+{
+    hf_status status = hf_epoch_renew(store);
+    return status == HF_OK ? hf_store_new_incarnation(store) : status;
 }

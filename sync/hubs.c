@@ -5,6 +5,7 @@
 #include "hubs.h"
 
 #include "store_core.h"
+#include "system_types.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -190,6 +191,20 @@ hf_status hf_hub_list_take(hf_store *store, hf_bytes signed_list, bool *taken)
     hf_buffer_free(&held);
     if (status == HF_OK && *taken) store->hub_lists++;
     return status;
+}
+
+/* Each list is a record of its own, written once. */
+hf_status hf_hubs_fold(hf_store *store, const hf_record *record)
+{
+    bool taken;
+    for (size_t i = 0; i < record->field_count; i++) {
+        const hf_cell *cell = &record->fields[i].cell;
+        if (record->fields[i].number != HF_HUBS_LIST || cell->live_count == 0) continue;
+        hf_reader reader = hf_reader_open(cell->live[0].value);
+        hf_bytes list = hf_read_bytes(&reader);
+        return hf_reader_end(&reader) == HF_OK ? hf_hub_list_take(store, list, &taken) : HF_OK;
+    }
+    return HF_OK; /* not yet whole */
 }
 
 hf_status hf_hub_list_retires(hf_store *store, bool *retired)

@@ -45,6 +45,9 @@ HF_MUST_CHECK hf_status hf_hub_list_sign(const hf_crypto *crypto, const hf_hub_l
 HF_MUST_CHECK hf_status hf_hub_list_get(hf_store *store, hf_buffer *out);
 /* Keeps `signed_list` where it counts. One that does not is no error: `*taken` says so. */
 HF_MUST_CHECK hf_status hf_hub_list_take(hf_store *store, hf_bytes signed_list, bool *taken);
+/* A record of type HF_TYPE_HUBS came: its list is taken. */
+struct hf_record;
+HF_MUST_CHECK hf_status hf_hubs_fold(hf_store *store, const struct hf_record *record);
 /* Rises when another is kept: whoever goes by it looks again. */
 uint64_t hf_hub_list_changes(const hf_store *store);
 /* The list, checked; `held` keeps its bytes. *found false: there is none. */

@@ -30,13 +30,14 @@ enum {
     HF_HUB_INBOX_BYTES_MAX = 64 * 1024 * 1024, /* the same, all sessions: ERROR 400, come back */
 
     /* Snapshots: hit by a peer, closes the session; hit by what a hub holds, none is offered. */
-    HF_SNAPSHOT_CHUNK_SIZE = 1024 * 1024, /* raw bytes that we aim at; no less than half */
-    HF_SNAPSHOT_CHUNK_MAX = 1280 * 1024,  /* raw: a value and its record's citations more */
-    HF_SNAPSHOT_CHUNKS_MAX = 2048,        /* in one offer, over all its scopes */
-    HF_SNAPSHOT_SCOPES_AT_ONCE = 16,      /* made in one walk; others wait for the next */
-    HF_SNAPSHOT_PIECE_SIZE = 64 * 1024,   /* of a packed chunk in one CHUNK frame */
-    HF_SNAPSHOT_WANTS_MAX = 2,            /* chunks asked for and not all sent, per session */
-    HF_SNAPSHOT_TRIES_MAX = 2,            /* at one hub, of a chunk with a wrong hash */
+    HF_SNAPSHOT_CHUNK_SIZE = 1024 * 1024,  /* raw bytes that we aim at; no less than half */
+    HF_SNAPSHOT_CHUNK_MAX = 1280 * 1024,   /* raw: a value and its record's citations more */
+    HF_SNAPSHOT_CHUNKS_MAX = 2048,         /* in one offer, over all its scopes */
+    HF_SNAPSHOT_SCOPES_AT_ONCE = 16,       /* made in one walk; others wait for the next */
+    HF_SNAPSHOT_PIECE_SIZE = 64 * 1024,    /* of a packed chunk in one CHUNK frame */
+    HF_SNAPSHOT_WANTS_MAX = 2,             /* chunks asked for and not all sent, per session */
+    HF_SNAPSHOT_TRIES_MAX = 2,             /* at one hub, of a chunk with a wrong hash */
+    HF_SNAPSHOT_AGAIN_MS = 15 * 60 * 1000, /* the hub's did not go with what is held here */
     HF_SNAPSHOT_CACHE_BYTES = 128 * 1024 * 1024, /* packed, kept by a hub; above: none is offered */
     HF_SNAPSHOT_WALK_MAX = 256,                  /* records that a hub looks at for one in a turn */
     HF_SNAPSHOT_PACK_BYTES = 64 * 1024,          /* raw bytes that it packs in a turn: some 5 ms */
@@ -79,6 +80,13 @@ enum {
     HF_FEED_READ_MAX = 512,             /* entries one feed read returns */
     HF_FEED_FRAMES_MAX = 32,            /* FEED frames not yet FEED_ACKed, per session */
     HF_FEED_LAG_MAX = 1024,             /* filtered positions, and the client is told */
+    HF_REFILL_ENTRIES_MAX = 512,        /* entries in one REFILL */
+    HF_REFILL_BYTES = 64 * 1024,        /* body bytes in one; an entry may go whatever its size */
+    HF_REFILL_HASHES_MAX = 3072,        /* of what follows them; a log is refilled from there on */
+    HF_REFILL_ASKED_MAX = 128,          /* logs that a hub asks for at a time, of all sessions */
+    HF_REFILL_AHEAD_MAX = 4096,         /* logs that one session may offer; the rest next time */
+    HF_SCOPES_SKIPPED = 100000,         /* numbers left out after a loss of control entries */
+    HF_REPORTED_MAX = 64 * 1024,        /* rows kept of what devices hold and a hub lacks */
     HF_PUSHES_MAX = 512,                /* PUSH frames not yet acknowledged, per session */
     HF_PACE_AHEAD_MS = 250,           /* of bulk under way beyond what the link needs to be busy */
     HF_PACE_FRAME_MIN = 1024,         /* wire bytes of a frame on the slowest link ... */
@@ -180,6 +188,7 @@ enum {
     HF_LEASE_AGAIN_MS = 5 * 1000,     /* a key gets no two blocks of a series sooner */
     HF_LEASES_PER_TURN = 64,          /* devices that a hub answers before it serves others */
     HF_LEASE_SKIP = 10 * 1000 * 1000, /* a hub under a new name leases from the next of these */
+    HF_LEASE_SKIPS_MAX = 1000,        /* ... or so far on, if it has forgotten what was leased */
     HF_REFERENCES_PER_TURN = 64       /* records that a device gives their number in one turn */
 };
 
@@ -191,6 +200,9 @@ _Static_assert(HF_SNAPSHOT_CHUNK_SIZE + HF_VALUE_SIZE_MAX + HF_RECORD_DOTS_MAX *
                    HF_SNAPSHOT_CHUNK_MAX,
                "what a chunk is above its aim by");
 _Static_assert(HF_SNAPSHOT_CHUNKS_MAX * 64 < HF_FRAME_SIZE_MAX, "an offer is one frame");
+_Static_assert(HF_REFILL_BYTES + HF_ENTRY_SIZE_MAX + HF_REFILL_HASHES_MAX * 32 + 16 * 1024 <
+                   HF_FRAME_SIZE_MAX,
+               "a full REFILL fits");
 _Static_assert(HF_FRAME_SIZE_MAX < HF_FRAME_INFLATED_MAX, "an uncompressed frame is legal");
 _Static_assert(HF_VALUE_SIZE_MAX < HF_ENTRY_SIZE_MAX, "one value fits in an entry");
 _Static_assert(1 << HF_HEAD_PATH_MAX >= HF_LOG_SCOPES_MAX, "every leaf has its way to the root");

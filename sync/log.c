@@ -174,6 +174,15 @@ hf_status hf_log_read_scope(hf_store *store, int64_t origin_no, uint8_t lane, ui
 
 /* ---- the vector of a scope ---- */
 
+hf_status hf_vector_seq(hf_store *store, int64_t origin_no, uint8_t lane, uint32_t scope,
+                        uint64_t *seq)
+{
+    hf_vector_slot *slot;
+    hf_status status = hf_vector_get(store, hf_log_no(origin_no, lane), scope, &slot);
+    if (status == HF_OK) *seq = slot->seq;
+    return status;
+}
+
 static int item_compare(const void *a, const void *b)
 {
     const hf_vector_item *left = a, *right = b;

@@ -31,6 +31,10 @@ HF_MUST_CHECK hf_status hf_log_read_scope(hf_store *store, int64_t origin_no, ui
                                           uint32_t scope, uint64_t seq, uint32_t limit,
                                           hf_entry_visitor visit, void *context);
 
+/* How far a log is held in a scope; 0: not at all. */
+HF_MUST_CHECK hf_status hf_vector_seq(hf_store *store, int64_t origin_no, uint8_t lane,
+                                      uint32_t scope, uint64_t *seq);
+
 /* The vector of a scope: every log held in it, by (origin id, lane). */
 typedef struct hf_vector_item {
     int64_t origin_no;

@@ -5,7 +5,6 @@
 #include "messages.h"
 
 #include "frame.h"
-#include "messages_end.h"
 
 #include <string.h>
 
@@ -339,11 +338,12 @@ static void read_welcome(hf_reader *reader, hf_message *out)
     read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &welcome->yours, read_yours, &yours);
     hf_scope_item scope;
     read_list(reader, HF_SCOPES_MAX, &welcome->scopes, read_scope_item, &scope);
-    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_SNAPSHOT);
+    welcome->verdict = (uint8_t)hf_read_uint_max(reader, HF_REFILLING);
     read_tuple(reader, 2);
     welcome->window_entries = read_u32(reader);
     welcome->window_bytes = read_u32(reader);
     welcome->pack_version = read_u32(reader);
+    welcome->former = (hf_list){.count = 0};
     int64_t last = -1;
     for (hf_list walk = welcome->scopes; hf_next_scope(&walk, &scope); last = scope.number)
         if ((int64_t)scope.number <= last) hf_reader_fail(reader, HF_ERR_PROTOCOL);
@@ -509,43 +509,55 @@ static void read_hello_receipts(hf_reader *reader, hf_message *out)
               &receipted);
 }
 
+/* By its sender's clock, when it was made. */
+static void read_time(hf_reader *reader, hf_message *out)
+{
+    out->timed = true;
+    out->at_ms = read_u32(reader);
+}
+
+enum { MORE_MAX = 2 };
+
 typedef struct frame_kind {
     uint8_t type, items; /* items after the type; more may follow */
     void (*read)(hf_reader *reader, hf_message *out);
+    void (*more[MORE_MAX])(hf_reader *reader, hf_message *out); /* those, in their order */
 } frame_kind;
 
 static const frame_kind KINDS[] = {
-    {HF_FRAME_HELLO, 8, read_hello},
-    {HF_FRAME_WELCOME, 12, read_welcome},
-    {HF_FRAME_VECTOR, 4, read_vector},
-    {HF_FRAME_ENTRIES, 1, read_entries},
-    {HF_FRAME_VECTOR_DONE, 2, read_vector_done},
-    {HF_FRAME_START, 2, read_start},
-    {HF_FRAME_ORIGIN, 4, read_origin},
-    {HF_FRAME_PUSH, 3, read_push},
-    {HF_FRAME_ACK, 2, read_ack},
-    {HF_FRAME_FEED, 4, read_feed},
-    {HF_FRAME_FEED_ACK, 1, read_feed_ack},
-    {HF_FRAME_HEAD, 6, read_head},
-    {HF_FRAME_HEADS, 2, read_heads},
-    {HF_FRAME_RENEW, 0, NULL}, /* that it came says it all */
-    {HF_FRAME_CERTIFICATE, 2, read_certificate},
-    {HF_FRAME_RELAY, 8, read_relay},
-    {HF_FRAME_RENEW_FOR, 1, read_renew_for},
-    {HF_FRAME_OFFER, 4, hf_read_offer},
-    {HF_FRAME_WANT, 2, hf_read_want},
-    {HF_FRAME_CHUNK, 3, hf_read_chunk},
-    {HF_FRAME_ASK, 1, hf_ask_read},
-    {HF_FRAME_LEASE, 1, hf_lease_read},
-    {HF_FRAME_RECEIPT, 5, read_receipt},
-    {HF_FRAME_CREDIT, 3, hf_credit_read},
-    {HF_FRAME_HUBS, 1, hf_hubs_read},
-    {HF_FRAME_PING, 1, hf_ping_read},
-    {HF_FRAME_PONG, 2, hf_pong_read},
-    {HF_FRAME_PROBE, 8, hf_probe_read},
-    {HF_FRAME_PROBED, 2, hf_probed_read},
-    {HF_FRAME_ERROR, 2, hf_error_read},
-    {HF_FRAME_BYE, 2, hf_bye_read},
+    {HF_FRAME_HELLO, 8, read_hello, {read_hello_receipts, hf_capabilities_read}},
+    {HF_FRAME_WELCOME, 12, read_welcome, {hf_read_former}},
+    {HF_FRAME_VECTOR, 4, read_vector, {NULL}},
+    {HF_FRAME_ENTRIES, 1, read_entries, {NULL}},
+    {HF_FRAME_VECTOR_DONE, 2, read_vector_done, {NULL}},
+    {HF_FRAME_START, 2, read_start, {NULL}},
+    {HF_FRAME_ORIGIN, 4, read_origin, {NULL}},
+    {HF_FRAME_LACK, 2, hf_read_lack, {NULL}},
+    {HF_FRAME_REFILL, 6, hf_read_refill, {NULL}},
+    {HF_FRAME_PUSH, 3, read_push, {NULL}},
+    {HF_FRAME_ACK, 2, read_ack, {read_time}},
+    {HF_FRAME_FEED, 4, read_feed, {NULL}},
+    {HF_FRAME_FEED_ACK, 1, read_feed_ack, {read_time}},
+    {HF_FRAME_HEAD, 6, read_head, {NULL}},
+    {HF_FRAME_HEADS, 2, read_heads, {NULL}},
+    {HF_FRAME_RENEW, 0, NULL, {NULL}}, /* that it came says it all */
+    {HF_FRAME_CERTIFICATE, 2, read_certificate, {NULL}},
+    {HF_FRAME_RELAY, 8, read_relay, {NULL}},
+    {HF_FRAME_RENEW_FOR, 1, read_renew_for, {NULL}},
+    {HF_FRAME_OFFER, 4, hf_read_offer, {NULL}},
+    {HF_FRAME_WANT, 2, hf_read_want, {NULL}},
+    {HF_FRAME_CHUNK, 3, hf_read_chunk, {NULL}},
+    {HF_FRAME_ASK, 1, hf_ask_read, {NULL}},
+    {HF_FRAME_LEASE, 1, hf_lease_read, {NULL}},
+    {HF_FRAME_RECEIPT, 5, read_receipt, {NULL}},
+    {HF_FRAME_CREDIT, 3, hf_read_credit, {NULL}},
+    {HF_FRAME_HUBS, 1, hf_read_hubs, {NULL}},
+    {HF_FRAME_PING, 1, hf_read_ping, {NULL}},
+    {HF_FRAME_PONG, 2, hf_read_pong, {NULL}},
+    {HF_FRAME_PROBE, 8, hf_probe_read, {NULL}},
+    {HF_FRAME_PROBED, 2, hf_probed_read, {NULL}},
+    {HF_FRAME_ERROR, 2, hf_read_error, {NULL}},
+    {HF_FRAME_BYE, 2, hf_read_bye, {NULL}},
 };
 
 static const frame_kind *kind_of(uint64_t type)
@@ -558,6 +570,7 @@ static const frame_kind *kind_of(uint64_t type)
 hf_status hf_message_read(hf_bytes raw, hf_message *out)
 {
     out->type = HF_FRAME_NONE;
+    out->timed = false;
     hf_reader reader;
     uint64_t type;
     size_t items;
@@ -568,14 +581,8 @@ hf_status hf_message_read(hf_bytes raw, hf_message *out)
     if (kind && items < kind->items) return HF_ERR_PROTOCOL;
     if (kind && kind->read) kind->read(&reader, out);
     size_t known = kind ? kind->items : 0;
-    if (type == HF_FRAME_HELLO && known < items && ++known) read_hello_receipts(&reader, out);
-    if (type == HF_FRAME_HELLO && known < items && ++known) hf_capabilities_read(&reader, out);
-    out->timed =
-        kind && known < items && (kind->type == HF_FRAME_ACK || kind->type == HF_FRAME_FEED_ACK);
-    if (out->timed) {
-        out->at_ms = read_u32(&reader);
-        known++;
-    }
+    for (size_t i = 0; kind && i < MORE_MAX && kind->more[i] && known < items; i++, known++)
+        kind->more[i](&reader, out);
     /* What a later version adds is skipped, but is still checked to be the CBOR we speak. */
     for (size_t i = known; i < items && reader.status == HF_OK; i++) (void)hf_read_item(&reader);
     status = hf_reader_end(&reader);

@@ -20,6 +20,8 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_VECTOR_DONE = 5,
                              HF_FRAME_START = 6,
                              HF_FRAME_ORIGIN = 7,
+                             HF_FRAME_LACK = 8,
+                             HF_FRAME_REFILL = 9,
                              HF_FRAME_PUSH = 10,
                              HF_FRAME_ACK = 11,
                              HF_FRAME_FEED = 12,
@@ -51,8 +53,9 @@ typedef enum hf_resume_verdict { /* WELCOME's verdict: wire format */
                                  HF_VECTORS = 1,
                                  HF_BEHIND = 2,
                                  HF_FORKED = 3,
-                                 HF_EXPIRED = 4, /* upload and RENEW only */
-                                 HF_SNAPSHOT = 5 /* an OFFER follows; else as HF_VECTORS */
+                                 HF_EXPIRED = 4,  /* upload and RENEW only */
+                                 HF_SNAPSHOT = 5, /* an OFFER follows; else as HF_VECTORS */
+                                 HF_REFILLING = 6 /* upload and REFILL only */
 } hf_resume_verdict;
 
 enum {
@@ -83,7 +86,8 @@ enum {
     HF_REASON_OPERATOR = 604,
     HF_REASON_CROWDED = 605,
     HF_REASON_POISON = 606,
-    HF_REASON_REVOKED = 607
+    HF_REASON_REVOKED = 607,
+    HF_REASON_LOST = 608
 };
 #define HF_POISON_TEXT "applying it ended the program" /* in words, for its verdict or its hole */
 
@@ -144,7 +148,10 @@ typedef struct hf_welcome {
     uint8_t verdict; /* hf_resume_verdict */
     uint32_t window_entries, window_bytes;
     uint32_t pack_version;
+    hf_list former; /* hf_next_origin_id; the hub's names before this one */
 } hf_welcome;
+enum { HF_FORMER_MAX = 64 };
+bool hf_next_origin_id(hf_list *list, hf_origin_id *out);
 typedef struct hf_yours { /* how far the hub has one of the client's logs */
     uint8_t origin;       /* index in HELLO */
     uint8_t lane;
@@ -175,6 +182,29 @@ typedef struct hf_held {
     uint64_t seq;
 } hf_held;
 bool hf_next_held(hf_list *list, hf_held *out);
+
+typedef struct hf_lack { /* of these logs the hub lacks, in this scope, what comes after `seq` */
+    uint32_t scope;
+    hf_list logs; /* hf_next_held */
+} hf_lack;
+enum { HF_LACK_LOGS_MAX = 16 }; /* and at most so many are out in one session */
+
+/* Entries of another's log, and why they are believed: the chain over them and over the hashes of
+ * what follows leads to a leaf of a head that their origin signed. */
+typedef struct hf_refill {
+    hf_origin_id origin;
+    uint8_t lane;
+    uint32_t scope;
+    bool proven; /* false: nothing can be sent; all below is zero */
+    uint8_t key_id[HF_HASH_SIZE];
+    uint8_t incarnation[HF_INCARNATION_SIZE];
+    hf_bytes certificate;
+    hf_head head;
+    hf_head_leaf leaf;
+    hf_list bodies;
+    hf_bytes hashes; /* of the entries between the last body and the leaf, one after the other */
+} hf_refill;
+void hf_write_refill(hf_buffer *out, const hf_refill *refill);
 
 typedef struct hf_vector_done {
     uint32_t scope;
@@ -223,6 +253,7 @@ typedef struct hf_bodies {
 hf_bodies hf_bodies_of_push(const hf_push *push);
 hf_bodies hf_bodies_of_relay(const hf_relay *relay);
 hf_bodies hf_bodies_of_runs(const hf_list *runs);
+hf_bodies hf_bodies_of_refill(const hf_refill *refill);
 bool hf_next_body(hf_bodies *walk);
 
 typedef struct hf_ack {
@@ -340,6 +371,8 @@ typedef struct hf_message {
         hf_welcome welcome;
         hf_vector vector;
         hf_feed feed; /* FEED, ENTRIES (runs only) */
+        hf_lack lack;
+        hf_refill refill;
         hf_vector_done done;
         hf_start start;
         hf_origin_frame origin;
@@ -368,6 +401,19 @@ typedef struct hf_message {
  * entry's body holds is left to hf_entry_parse. Borrows from `raw`.
  * Errors: HF_ERR_PROTOCOL (ERROR 101), HF_ERR_LIMIT (ERROR 103). */
 HF_MUST_CHECK hf_status hf_message_read(hf_bytes raw, hf_message *out);
+
+/* ---- messages_small.c ---- */
+void hf_read_credit(hf_reader *reader, hf_message *out);
+void hf_read_hubs(hf_reader *reader, hf_message *out);
+void hf_read_ping(hf_reader *reader, hf_message *out);
+void hf_read_pong(hf_reader *reader, hf_message *out);
+void hf_read_error(hf_reader *reader, hf_message *out);
+void hf_read_bye(hf_reader *reader, hf_message *out);
+
+/* ---- messages_refill.c ---- */
+void hf_read_former(hf_reader *reader, hf_message *out);
+void hf_read_lack(hf_reader *reader, hf_message *out);
+void hf_read_refill(hf_reader *reader, hf_message *out);
 
 /* Appends one frame. An allocation that failed shows in out->status. */
 void hf_message_write(hf_buffer *out, const hf_message *message);
@@ -403,8 +449,6 @@ void hf_write_receipt_item(hf_buffer *out, const hf_receipt_item *item);
 void hf_write_outage(hf_buffer *out, const hf_outage *outage);
 
 /* ---- messages_probe.c: for hf_message_read and hf_message_write ---- */
-void hf_ping_read(hf_reader *reader, hf_message *out);
-void hf_pong_read(hf_reader *reader, hf_message *out);
 void hf_probe_read(hf_reader *reader, hf_message *out);
 void hf_probed_read(hf_reader *reader, hf_message *out);
 void hf_probe_write(hf_buffer *out, const hf_probe_frame *probe);

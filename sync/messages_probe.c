@@ -1,5 +1,5 @@
-/* messages_probe.c: is the peer there, and does it save? PING and PONG; PROBE and PROBED, and the
- * outages that a device tells of in the one. */
+/* messages_probe.c: does the peer save? PROBE and PROBED, and the outages that a device tells of in
+ * the one. */
 #include "messages.h"
 
 #include <string.h>
@@ -58,18 +58,6 @@ static hf_list list_between(const uint8_t *start, const hf_reader *reader, size_
 {
     if (reader->status != HF_OK) return (hf_list){.count = 0};
     return (hf_list){.items = {start, (size_t)(reader->at - start)}, .count = count};
-}
-
-void hf_ping_read(hf_reader *reader, hf_message *out)
-{
-    out->as.ping.nonce = hf_read_uint(reader);
-    out->as.ping.wall_ms = 0;
-}
-
-void hf_pong_read(hf_reader *reader, hf_message *out)
-{
-    out->as.ping.nonce = hf_read_uint(reader);
-    out->as.ping.wall_ms = hf_read_uint_max(reader, INT64_MAX);
 }
 
 void hf_probe_read(hf_reader *reader, hf_message *out)

@@ -181,7 +181,8 @@ static void write_hello(hf_buffer *out, const hf_hello *hello)
 
 static void write_welcome(hf_buffer *out, const hf_welcome *welcome)
 {
-    begin(out, HF_FRAME_WELCOME, 13);
+    bool has_former = welcome->former.count > 0;
+    begin(out, HF_FRAME_WELCOME, has_former ? 14 : 13);
     hf_write_uint(out, welcome->protocol);
     hf_write_text(out, (const char *)welcome->implementation.data, welcome->implementation.size);
     hf_write_bytes(out, welcome->hub.bytes, HF_ORIGIN_SIZE);
@@ -196,6 +197,7 @@ static void write_welcome(hf_buffer *out, const hf_welcome *welcome)
     hf_write_uint(out, welcome->window_entries);
     hf_write_uint(out, welcome->window_bytes);
     hf_write_uint(out, welcome->pack_version);
+    if (has_former) write_list(out, &welcome->former);
 }
 
 static void write_vector(hf_buffer *out, const hf_vector *vector)
@@ -332,6 +334,12 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
     case HF_FRAME_VECTOR_DONE: write_vector_done(out, &message->as.done); break;
     case HF_FRAME_START: write_start(out, &message->as.start); break;
     case HF_FRAME_ORIGIN: write_origin(out, &message->as.origin); break;
+    case HF_FRAME_LACK:
+        begin(out, HF_FRAME_LACK, 3);
+        hf_write_uint(out, message->as.lack.scope);
+        write_list(out, &message->as.lack.logs);
+        break;
+    case HF_FRAME_REFILL: hf_write_refill(out, &message->as.refill); break;
     case HF_FRAME_PUSH: write_push(out, &message->as.push); break;
     case HF_FRAME_RELAY: write_relay(out, &message->as.relay); break;
     case HF_FRAME_ACK:

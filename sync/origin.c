@@ -343,6 +343,7 @@ hf_status hf_origin_mint(hf_store *store)
     if (store->own) store->own->own = false;
     store->own = store->origins[row->no - 1];
     store->own->own = true;
+    store->fence.seq = 0;      /* of the log that begins now */
     store->references_moved++; /* the former one's numbers are not ours */
     return HF_OK;
 }

@@ -98,6 +98,21 @@ hf_status hf_outage_each(hf_store *store, const uint8_t *seer, uint64_t since_ms
     return status;
 }
 
+hf_status hf_outage_told(hf_store *store, const uint8_t seer[HF_HASH_SIZE], uint64_t up_to_ms)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_OUTAGE_TOLD);
+    hf_bind_bytes(statement, 1, seer, HF_HASH_SIZE);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)up_to_ms);
+    return hf_sql_run(store, statement);
+}
+
+hf_status hf_outage_untold(hf_store *store, const uint8_t seer[HF_HASH_SIZE])
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_OUTAGE_UNTOLD);
+    hf_bind_bytes(statement, 1, seer, HF_HASH_SIZE);
+    return hf_sql_run(store, statement);
+}
+
 /* ---- beats ---- */
 
 static void beat_of_row(sqlite3_stmt *row, hf_beat *out)

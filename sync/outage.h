@@ -49,6 +49,11 @@ HF_MUST_CHECK hf_status hf_outage_put(hf_store *store, const hf_outage *outage);
 typedef hf_status (*hf_outage_visitor)(void *context, const hf_outage *outage);
 HF_MUST_CHECK hf_status hf_outage_each(hf_store *store, const uint8_t *seer, uint64_t since_ms,
                                        hf_outage_visitor visit, void *context);
+/* A device's that have ended, with their last contact by `up_to_ms`: its hub has them. */
+HF_MUST_CHECK hf_status hf_outage_told(hf_store *store, const uint8_t seer[HF_HASH_SIZE],
+                                       uint64_t up_to_ms);
+/* Its hub was perhaps set back, and has lost them: all are told again. */
+HF_MUST_CHECK hf_status hf_outage_untold(hf_store *store, const uint8_t seer[HF_HASH_SIZE]);
 
 /* ---- a hub's pulse: when it lived, and when its feed came how far ---- */
 

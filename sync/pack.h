@@ -44,6 +44,8 @@ enum {
     HF_TYPE_DEVICE = 3,  /* an enrolled device: key, names, scopes, standing */
     HF_TYPE_VERDICT = 4, /* a hole: opened or closed by a hub */
     HF_TYPE_CLOCK = 5,   /* a range of dots whose clock quality is lowered */
+    HF_TYPE_REVOKED = 6, /* a key that is shut out, told to every device: so that they tell a hub */
+    HF_TYPE_LOST = 7,    /* a range of dots that nobody has any more */
     HF_TYPE_LEASE = 8,   /* numbers of a series, leased to an installation */
     HF_TYPE_WINDOW = 9,  /* a planned outage */
     HF_TYPE_HUBS = 10,   /* a list of hubs */

@@ -48,7 +48,14 @@ typedef enum hf_planted_name {
     HF_PLANTED_DELETE_HIDES_EDIT, /* a delete hides what it never saw */
     HF_PLANTED_HLC_INFECTED,      /* a peer's clock pulls ours as far as it likes */
     HF_PLANTED_STATE_NOT_WRITTEN, /* the log has an entry that the record does not show */
-    HF_PLANTED_ENTRY_ABORTS,      /* an entry with the word POISON in it trips an assertion */
+    /* what was lost comes back */
+    HF_PLANTED_PATCHY_ACKED, /* hub: a log that came back with gaps is said to be held to its end */
+    HF_PLANTED_WAIT_FED,     /* hub: hands out what it has, though it forgot whom it revoked */
+    HF_PLANTED_REFILL_NOT_SENT, /* client: goes on from its own receipts, not from what the hub has
+                                 */
+    HF_PLANTED_FENCE_IGNORED,   /* store: one that was set back does not look beside itself */
+    HF_PLANTED_EPOCH_KEPT,      /* store: one that was set back goes on in its epoch and name */
+    HF_PLANTED_ENTRY_ABORTS,    /* an entry with the word POISON in it trips an assertion */
     /* leased references */
     HF_PLANTED_BLOCK_OUTLIVES, /* device: a new incarnation uses the old one's numbers */
     HF_PLANTED_NUMBER_TWICE,   /* device: a number that was given is not crossed out */

@@ -24,6 +24,22 @@ CREATE TABLE base(              -- snapshot_load.c: up to here state was had wit
     scope INTEGER NOT NULL, log INTEGER NOT NULL, seq INTEGER NOT NULL, chain BLOB NOT NULL,
     position INTEGER NOT NULL,  -- of our feed: what came or was opened behind it is not in it
     PRIMARY KEY(log, scope)) WITHOUT ROWID;
+CREATE TABLE patchy(            -- refill.c: at a hub, logs that it does not hold all of, up to their last
+    log INTEGER PRIMARY KEY,
+    dense INTEGER NOT NULL,     -- all up to here is held, with its body
+    known INTEGER NOT NULL);    -- as far as its origin has signed that there is more; 0: not known
+
+CREATE TABLE reported(          -- refill.c: at a hub, what devices hold of others' and it does not
+    key_id BLOB NOT NULL, log INTEGER NOT NULL, scope INTEGER NOT NULL, seq INTEGER NOT NULL,
+    tried INTEGER NOT NULL,     -- it was asked, and could not prove more
+    PRIMARY KEY(key_id, log, scope)) WITHOUT ROWID;
+
+CREATE TABLE lost(              -- control.c: fold of the _lost records
+    log INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY(log, first, last)) WITHOUT ROWID;
+
+CREATE TABLE revoked(           -- control.c: fold of the _revoked records; since when
+    key_id BLOB PRIMARY KEY, hlc INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE entry(             -- apply.c: every entry, verbatim, in the order it came
     position INTEGER PRIMARY KEY, log INTEGER NOT NULL, seq INTEGER NOT NULL,

@@ -109,6 +109,7 @@ static bool is_in_turn(const hf_session *session, uint8_t type)
     case HF_FRAME_FEED_ACK:
     case HF_FRAME_HEAD:
     case HF_FRAME_WANT:
+    case HF_FRAME_REFILL:
     case HF_FRAME_ASK:
     case HF_FRAME_PROBE:
     case HF_FRAME_RENEW: return session->side == HF_SIDE_HUB && open;
@@ -177,6 +178,8 @@ static hf_status parse_entries(const hf_message *message)
     if (message->type == HF_FRAME_PUSH) return parse_bodies(hf_bodies_of_push(&message->as.push));
     if (message->type == HF_FRAME_RELAY)
         return parse_bodies(hf_bodies_of_relay(&message->as.relay));
+    if (message->type == HF_FRAME_REFILL)
+        return parse_bodies(hf_bodies_of_refill(&message->as.refill));
     if (message->type == HF_FRAME_FEED || message->type == HF_FRAME_ENTRIES)
         return parse_bodies(hf_bodies_of_runs(&message->as.feed.runs));
     return HF_OK;

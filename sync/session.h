@@ -74,6 +74,7 @@ typedef struct hf_received {
     size_t size;
     /* A hub's alone, else 0: what it costs to apply, and what it fills of its lane's window. */
     uint32_t work, entries, bytes;
+    uint32_t judged; /* entries that may need a verdict */
     uint8_t lane;
     uint16_t
         refused; /* a relayed group that is not believed: why; the rest goes on. 0: it may be */

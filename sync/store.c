@@ -6,6 +6,7 @@
  */
 #include "store_core.h"
 
+#include "backup.h"
 #include "embedded.h"
 
 #include <assert.h>
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCHEMA_VERSION = 1, APPLICATION_ID = 0x48464453 }; /* "HFDS" */
+enum { SCHEMA_VERSION = HF_STORE_TABLES, APPLICATION_ID = 0x48464453 }; /* "HFDS" */
 
 static const char *const SQL_TEXT[HF_SQL_COUNT] = {
 #define HF_SQL(name, text) [name] = text,
@@ -358,21 +359,6 @@ static hf_status open_database(hf_store *store)
     return hf_sql_exec(store, "PRAGMA temp_store=MEMORY");
 }
 
-static hf_status load_epoch(hf_store *store)
-{
-    hf_buffer value = {0};
-    hf_status status = hf_meta_get(store, "epoch", &value);
-    if (status == HF_OK && value.size == sizeof store->epoch) {
-        memcpy(store->epoch, value.data, sizeof store->epoch);
-    } else if (status == HF_OK && !store->read_only) {
-        status = store->crypto->random(store->crypto->context, store->epoch, sizeof store->epoch);
-        if (status == HF_OK)
-            status = hf_meta_set(store, "epoch", (hf_bytes){store->epoch, sizeof store->epoch});
-    }
-    hf_buffer_free(&value);
-    return status;
-}
-
 static hf_status load_place(hf_store *store)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_ENTRY_LAST);
@@ -416,7 +402,7 @@ static hf_status store_start(hf_store *store, hf_ending ending)
     hf_status status = open_database(store);
     if (status == HF_OK) status = bring_up_to_date(store);
     if (status == HF_OK) status = check_pages(store);
-    if (status == HF_OK) status = load_epoch(store);
+    if (status == HF_OK) status = hf_epoch_load(store);
     if (status == HF_OK) status = load_place(store);
     if (status == HF_OK) status = hf_origins_load(store);
     if (status == HF_OK && store->damaged && !store->own) status = hf_store_writable(store);
@@ -428,6 +414,7 @@ static hf_status store_start(hf_store *store, hf_ending ending)
     if (status == HF_OK) status = hf_pack_load(store);
     if (status == HF_OK) status = hf_store_check(store);
     if (status == HF_OK) status = hf_poison_load(store, ending);
+    if (status == HF_OK && store->is_hub && may_write) status = hf_fence_check(store);
     return status;
 }
 
@@ -462,6 +449,7 @@ void hf_store_close(hf_store *store)
     for (size_t i = 0; i < HF_SQL_COUNT; i++) sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->db);
     hf_beside_close(&store->poison.marker);
+    hf_beside_close(&store->fence.file);
     hf_pack_close(store->pack);
     hf_head_forget(store);
     for (size_t i = 0; i < store->origin_count; i++) free(store->origins[i]);

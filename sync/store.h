@@ -50,6 +50,12 @@ void hf_origin_make_id(const hf_crypto *crypto, const uint8_t key_id[HF_HASH_SIZ
  * more of our log than we do, or another branch (protocol.md 4). */
 HF_MUST_CHECK hf_status hf_store_new_incarnation(hf_store *store);
 
+/* As a hub that learns that it was set back: a new epoch and a new incarnation. */
+HF_MUST_CHECK hf_status hf_store_new_life(hf_store *store);
+/* As a hub that was set back, and cannot know which of its control entries it lacks: it takes what
+ * devices bring and hands nothing out, until someone accepts that what is not here is lost. */
+bool hf_store_control_waits(const hf_store *store);
+HF_MUST_CHECK hf_status hf_store_control_accept(hf_store *store);
 /* The entries that wrote a record, oldest first. HF_ERR_NOT_FOUND. */
 HF_MUST_CHECK hf_status hf_store_story(hf_store *store, const hf_record_id *id,
                                        hf_entry_visitor visit, void *context);

@@ -48,6 +48,13 @@ typedef struct hf_poison { /* poison.c */
     hf_dot dot;
 } hf_poison;
 
+typedef struct hf_fence { /* fence.c */
+    hf_beside file;
+    int64_t end;  /* of what is whole in it */
+    uint64_t seq; /* it holds our control log up to here */
+    bool ready;   /* read to its end: what is committed from now on follows */
+} hf_fence;
+
 enum { HF_VECTOR_SLOTS = 64, HF_LOG_SLOTS = 64, HF_CROWDED_SLOTS = 1024, HF_GUARD_SIZE = 40 };
 
 typedef struct hf_log_slot { /* last seq of a whole log, over all its scopes */
@@ -83,6 +90,8 @@ struct hf_store {
     hf_vector_slot vectors[HF_VECTOR_SLOTS];
     hf_log_slot logs[HF_LOG_SLOTS];
     hf_poison poison;
+    hf_fence fence;
+    bool control_wait; /* as a hub: control entries are missing, so nothing is handed out */
     /* Records seen at their limits (hf_entry_crowds), by the hash of their ids: worth a look. */
     uint64_t crowded[HF_CROWDED_SLOTS];
     hf_batch *batch; /* the open one, or NULL */
@@ -142,6 +151,20 @@ void hf_feed_chain_next(const hf_crypto *crypto, uint8_t feed[16], hf_bytes chai
 /* ---- beside.c ---- */
 HF_MUST_CHECK hf_status hf_beside_open(hf_store *store, const char *suffix, hf_beside *out);
 void hf_beside_close(hf_beside *beside); /* one that is not open is fine */
+
+/* ---- epoch.c ---- */
+HF_MUST_CHECK hf_status hf_epoch_load(hf_store *store);
+HF_MUST_CHECK hf_status hf_epoch_renew(hf_store *store); /* not inside a transaction */
+
+/* ---- fence.c: what a hub has ever decided, beside its store ---- */
+/* At open, last: brings back what the store has lost of it, and adds what it lacks. */
+HF_MUST_CHECK hf_status hf_fence_check(hf_store *store);
+/* The store was set back: until hf_fence_check has looked, what it decided since is not known. */
+HF_MUST_CHECK hf_status hf_fence_doubt(hf_store *store);
+/* After a commit: adds our own control entries that it does not hold yet. */
+HF_MUST_CHECK hf_status hf_fence_follow(hf_store *store);
+/* Was a loss of control entries ever accepted: is there something that we decided and forgot? */
+HF_MUST_CHECK hf_status hf_control_was_lost(hf_store *store, bool *lost);
 
 /* ---- poison.c ---- */
 /* At open: was something being applied when the last process fell? */
@@ -321,6 +344,11 @@ HF_MUST_CHECK hf_status hf_batch_begin_own(hf_store *store, uint64_t wall_ms, ui
  * lane). */
 HF_MUST_CHECK hf_status hf_write_changes(hf_batch *batch, const hf_author *author,
                                          const hf_change *changes, size_t count);
+
+/* ---- coverage.c ---- */
+/* At a hub, before an entry is taken that leaves a gap in its log or has no body: from now on the
+ * log counts as held only as far as it is without gaps. */
+HF_MUST_CHECK hf_status hf_log_patch(hf_store *store, int64_t log);
 
 /* ---- feed.c ---- */
 /* As it may leave this node: withheld ones with every part erased, in `emptied`. */

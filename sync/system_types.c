@@ -59,6 +59,15 @@ static const hf_field CLOCK_FIELDS[] = {
     FIELD(HF_CLOCK_QUALITY, "quality", "Clock quality", MIN, INT),
 };
 
+static const hf_field REVOKED_FIELDS[] = {
+    FIELD(HF_REVOKED_KEY_ID, "key_id", "Key", ONCE, BYTES),
+};
+
+static const hf_field LOST_FIELDS[] = {
+    FIELD(HF_LOST_RANGE, "range", "Entries", ONCE, ANY),
+    FIELD(HF_LOST_TEXT, "text", "Explanation", LAST, TEXT),
+};
+
 static const hf_field LEASE_FIELDS[] = {
     FIELD(HF_LEASE_SERIES, "series", "Series", ONCE, TEXT),
     FIELD(HF_LEASE_RANGE, "range", "Numbers", ONCE, ANY),
@@ -106,6 +115,8 @@ static const hf_type SYSTEM_TYPES[] = {
     TYPE(HF_TYPE_DEVICE, "_device", "Device", DEVICE_FIELDS, &DEVICE_FIELDS[1]),
     TYPE(HF_TYPE_VERDICT, "_verdict", "Verdict", VERDICT_FIELDS, &VERDICT_FIELDS[2]),
     TYPE(HF_TYPE_CLOCK, "_clock", "Clock quality", CLOCK_FIELDS, NULL),
+    TYPE(HF_TYPE_REVOKED, "_revoked", "Revoked key", REVOKED_FIELDS, NULL),
+    TYPE(HF_TYPE_LOST, "_lost", "Lost entries", LOST_FIELDS, &LOST_FIELDS[1]),
     TYPE(HF_TYPE_LEASE, "_lease", "Leased numbers", LEASE_FIELDS, &LEASE_FIELDS[0]),
     TYPE(HF_TYPE_WINDOW, "_window", "Planned outage", WINDOW_FIELDS, &WINDOW_FIELDS[2]),
     TYPE(HF_TYPE_HUBS, "_hubs", "List of hubs", HUBS_FIELDS, NULL),

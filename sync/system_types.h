@@ -44,6 +44,15 @@ enum {
     HF_CLOCK_QUALITY = 2
 };
 
+/* HF_TYPE_REVOKED */
+enum { HF_REVOKED_KEY_ID = 1 };
+
+/* HF_TYPE_LOST */
+enum {
+    HF_LOST_RANGE = 1, /* [origin, lane, from seq, to seq] */
+    HF_LOST_TEXT = 2   /* why that is believed */
+};
+
 /* HF_TYPE_LEASE */
 enum {
     HF_LEASE_SERIES = 1,

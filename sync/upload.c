@@ -301,6 +301,11 @@ bool hf_upload_news(hf_upload *upload, hf_upload_told *out)
     return false;
 }
 
+void hf_upload_end(hf_upload *upload, size_t log)
+{
+    upload->logs[log].last = upload->logs[log].sent;
+}
+
 bool hf_upload_done(const hf_upload *upload)
 {
     for (size_t i = 0; i < upload->origin_count * HF_LANE_COUNT; i++)

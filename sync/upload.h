@@ -66,6 +66,7 @@ void hf_upload_window(hf_upload *upload, uint8_t lane, uint32_t entries, uint32_
  * something goes; of HF_LANE_FLOOR bytes one goes to the others that have, in turn, so that none
  * waits for ever. */
 bool hf_upload_choose(const hf_upload *upload, uint64_t now_ms, hf_upload_next *out);
+void hf_upload_end(hf_upload *upload, size_t log); /* we hold no more of it that could follow */
 void hf_upload_sent(hf_upload *upload, size_t log, uint64_t seq, uint32_t entries, size_t bytes);
 /* A frame went out as so many bytes: the PUSH of the last hf_upload_sent, or any other. */
 void hf_upload_wired(hf_upload *upload, size_t wire, uint64_t now_ms);

@@ -90,6 +90,7 @@ typedef struct hf_device {
     uint8_t key_id[HF_HASH_SIZE];
     char name[128], force[64], unit[64];
     bool revoked, is_hub;                                              /* is_hub: a station */
+    hf_hlc revoked_at;                                                 /* 0: not known */
     char addresses[HF_STATION_ADDRESSES_MAX][HF_STATION_ADDRESS_SIZE]; /* where devices reach it */
     size_t address_count;
     uint32_t home;        /* the device's own scope */
@@ -114,6 +115,16 @@ HF_MUST_CHECK hf_status hf_hub_register(hf_hub *hub, const uint8_t key_id[HF_HAS
 /* Durable when HF_OK; the device's live session ends in the next turn. HF_ERR_NOT_FOUND. */
 HF_MUST_CHECK hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor,
                                       const char *reason, uint64_t wall_ms);
+/* Entries that must have been and that nobody has, from `first` to `last` of one log: nothing waits
+ * for them any more. Should one turn up, it is taken. Durable when HF_OK. */
+HF_MUST_CHECK hf_status hf_hub_declare_lost(hf_hub *hub, const hf_dot *first, uint64_t last,
+                                            const char *actor, const char *reason,
+                                            uint64_t wall_ms);
+/* A hub that was set back hands nothing out while it does not know whom it has revoked since: from
+ * now on it does, and what is not known is given up. Every session begins anew. */
+HF_MUST_CHECK hf_status hf_hub_accept_control_loss(hf_hub *hub, const char *actor,
+                                                   const char *reason, uint64_t wall_ms);
+bool hf_hub_uploads_only(const hf_hub *hub);
 /* The list of hubs that devices go by: this hub, then these stations, in this order. It is signed,
  * and reaches every device and station with the feed. Durable when HF_OK. HF_ERR_DENIED: this is
  * not the centre. Of `*failed`, a station's name: HF_ERR_NOT_FOUND, HF_ERR_INPUT (no station, or
@@ -129,7 +140,6 @@ HF_MUST_CHECK hf_status hf_hub_set_hubs(hf_hub *hub, const hf_hubs_wish *wish, c
                                         uint64_t wall_ms);
 /* This hub was the centre, and another is by now: nobody is served, and nothing decided. */
 bool hf_hub_retired(const hf_hub *hub);
-
 /* Publishes a compiled pack to every device. HF_ERR_INPUT: not newer, or would not converge. */
 HF_MUST_CHECK hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint64_t wall_ms);
 

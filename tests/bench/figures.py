@@ -59,6 +59,7 @@ def figures():
         Figure("storm_10k_s", "s", less=True),
         Figure("hub_memory", "MiB", less=True),
         Figure("edge_memory", "MiB", 24, less=True),
+        Figure("refill_100k_s", "s", 60, less=True),
         Figure("sim_speed", "x life", 2000),
     ]
     return {row.key: row for row in rows}

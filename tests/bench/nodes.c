@@ -28,7 +28,8 @@ static void nodes_path(const nodes *n, const char *name, char out[96])
 
 static void nodes_remove_database(const char *path)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", ".guard", ".applying"};
+    static const char *const suffixes[] = {"",       "-wal",   "-shm",     "-journal",
+                                           ".guard", ".fence", ".applying"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         char name[128];
         snprintf(name, sizeof name, "%s%s", path, suffixes[i]);

@@ -15,7 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "demo"))
-from fleet import Hub, Node, Trouble  # pylint: disable=wrong-import-position
+from fleet import Hub, Node, Trouble, wait_until  # pylint: disable=wrong-import-position
 
 SCOPE = "beat"
 DEVICES = ("ames", "bose", "cole")  # ames has met the hub; the others are enrolled and have not

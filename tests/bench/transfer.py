@@ -1,7 +1,7 @@
 """Writes at a device, the upload of them, and the first download by another."""
 import time
 
-from stage import IN_SYNC, STEP_SECONDS, Trouble, log_seconds, memory_kib
+from stage import IN_SYNC, STEP_SECONDS, Trouble, log_seconds, memory_kib, wait_until
 
 CRIME_LANE = 3  # of gen.h's records
 PER_COMMIT = 1000
@@ -100,3 +100,43 @@ def edge_memory(stage, plan, add):
         device.saw(IN_SYNC, 0)
         time.sleep(plan.count(2, 0.2))
         add("edge_memory", memory_kib(device.process.pid) / 1024)
+
+
+def lose_hub(place):
+    """A hub whose store is gone, put back from a backup that was taken when it was empty."""
+    for end in ("", "-wal", "-shm"):
+        (place.hub.data / f"store.db{end}").unlink(missing_ok=True)
+    place.hub.must("restore", place.directory / "hub.backup", "--passphrase-file",
+                   place.directory / "passphrase")
+
+
+def refill(stage, plan, add):
+    """Seconds from a restored hub's start until it has all again that two devices had brought."""
+    count = plan.count(50000, 1000)
+    with stage.round() as place:
+        port = place.start_hub()
+        (place.directory / "passphrase").write_text("a passphrase for one bench\n", encoding="utf-8")
+        place.hub.must("backup", place.directory / "hub.backup", "--passphrase-file",
+                       place.directory / "passphrase")
+        devices = []
+        for name in ("ames", "bose"):
+            devices.append(place.device(name, port))
+            devices[-1].start()
+            devices[-1].saw(IN_SYNC, 0)  # only now does it know what it may write
+            devices[-1].stop()
+            stage.run("write", place.folder(name), count, PER_COMMIT)
+        for device in devices:
+            device.start()
+        for device in devices:
+            device.saw(rf" at-hub up-to=[0-9a-f]{{32}}/{CRIME_LANE}/{count}$", 0, STEP_SECONDS)
+        wait_until(lambda: all(device.ask("status")["records"] == 2 * count for device in devices),
+                   STEP_SECONDS, "both hold all")
+        place.hub.kill()
+        lose_hub(place)
+        begun = time.monotonic()
+        place.hub.start()
+        wait_until(lambda: place.hub.ask("status")["records"] == 2 * count, STEP_SECONDS,
+                   "the hub has all again", pause=0.05)
+        add("refill_100k_s", time.monotonic() - begun)
+        for device in devices:
+            device.stop()

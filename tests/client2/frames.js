@@ -28,6 +28,8 @@ export const FRAMES = {
   VECTOR_DONE: [5, 'scope', 'to'],
   START: [6, 'position', 'chain'],
   ORIGIN: [7, 'index', 'keyId', 'incarnation', 'certificate'],
+  LACK: [8, 'scope', 'logs'],
+  REFILL: [9, 'origin', 'lane', 'scope', 'proof', 'bodies', 'hashes'],
   PUSH: [10, 'origin', 'lane', 'bodies'],
   ACK: [11, 'logs', 'notices'],
   FEED: [12, 'from', 'to', 'chain', 'runs'],

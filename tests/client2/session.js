@@ -123,11 +123,20 @@ export class Session extends EventEmitter {
       case 'HEADS': return this.heads(frame);
       case 'ACK': return this.upload.ack(frame);
       case 'CREDIT': return this.upload.credit(frame);
+      case 'LACK': return this.lack(frame);
       case 'PING': return this.send({ type: 'PONG', nonce: frame.nonce, wallMs: Date.now() });
       case 'PONG': return undefined;
       case 'ERROR': return this.fail(new Refused(frame.code, frame.text));
       case 'BYE': return this.fail(new Refused(frame.code, 'the hub says goodbye'));
       default: throw new Refused(OUT_OF_TURN, `${frame.type} is not for us`);
+    }
+  }
+
+  // It keeps no heads of others, so there is nothing that it could prove.
+  lack({ scope, logs }) {
+    for (const [origin, lane] of logs) {
+      this.send({ type: 'REFILL', origin, lane, scope, proof: null, bodies: [],
+        hashes: Buffer.alloc(0) });
     }
   }
 

@@ -38,6 +38,7 @@ const SHAPES = {
   ENTRIES: (f) => ({ runs: f.runs.map(run) }),
   FEED: (f) => ({ ...f, runs: f.runs.map(run) }),
   PUSH: (f) => ({ ...f, bodies: f.bodies.map(encode) }),
+  REFILL: (f) => ({ ...f, bodies: f.bodies.map(encode) }),
   HEADS: (f) => ({ ...f, heads: f.heads.map(([origin, lane, seq, hlc, root, signature, leaves]) =>
     ({ origin, lane, seq, hlc, root, signature, leaves })) }),
   RECEIPT: ({ timeMs, ...f }) => ({ ...f, time_ms: timeMs }),

@@ -13,6 +13,7 @@ typedef enum fault { /* also what a relief relieves */
                      FAULT_CLOCK,
                      FAULT_PARTITION,
                      FAULT_RESTORE,
+                     FAULT_HUB_LOSS,
                      FAULT_KINDS
 } fault;
 
@@ -65,6 +66,7 @@ void sim_swarm_draw(sim_world *world)
     s->revokes = revokes || (s->stations && sim_random_chance(&random, 400));
     s->dark_ms =
         s->stations ? sim_random_between(&random, 5 * SIM_MINUTE, 90 * SIM_MINUTE) : 8 * SIM_MINUTE;
+    s->hub_loss_ms = sometimes(&random, 350, 10 * SIM_MINUTE, 40 * SIM_MINUTE);
 }
 
 static uint64_t mean_of(const sim_swarm *s, fault kind)
@@ -76,6 +78,7 @@ static uint64_t mean_of(const sim_swarm *s, fault kind)
     case FAULT_CLOCK: return s->clock_ms;
     case FAULT_PARTITION: return s->partition_ms;
     case FAULT_RESTORE: return s->restore_ms;
+    case FAULT_HUB_LOSS: return s->hub_loss_ms;
     case FAULT_KINDS: break;
     }
     return 0;
@@ -191,6 +194,7 @@ void sim_on_fault(sim_world *world, uint32_t kind)
     case FAULT_CLOCK: shift_clock(world, node); break;
     case FAULT_PARTITION: partition(world, node); break;
     case FAULT_RESTORE: restore(world, node); break;
+    case FAULT_HUB_LOSS: sim_hub_loss(world); break;
     case FAULT_KINDS: break;
     }
 }
@@ -214,6 +218,7 @@ void sim_on_relief(sim_world *world, uint32_t index, uint32_t what)
     case FAULT_KILL:
     case FAULT_IO:
     case FAULT_RESTORE:
+    case FAULT_HUB_LOSS:
     case FAULT_KINDS: break;
     }
 }
@@ -235,4 +240,5 @@ void sim_calm(sim_world *world)
         if (node->up) sim_node_wake(world, node, world->now_ms);
         sim_schedule(world, world->now_ms, SIM_START, node->index, 0);
     }
+    sim_schedule(world, world->now_ms + SIM_SECOND, SIM_OPERATE, 0, 0);
 }

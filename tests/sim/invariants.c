@@ -316,7 +316,7 @@ static const sim_dot *outstanding(const sim_world *world, const sim_node *node, 
         const sim_dot *dot = &world->dots[i];
         bool at_hub = dot->held & 1, here = dot->held & bit;
         *what = "has not reached the hub";
-        if (dot->author == node->index && here && !at_hub) return dot;
+        if (dot->author == node->index && here && !at_hub && !dot->excused) return dot;
         *what = "has not been acknowledged";
         if (dot->author == node->index && here && at_hub && !dot->acked &&
             memcmp(dot->dot.origin.bytes, hf_store_own_origin(node->store)->id.bytes,
@@ -394,7 +394,8 @@ static void judge_saved(sim_world *world)
     for (size_t i = 0; i < world->dot_count && !sim_over(world); i++) {
         const sim_dot *dot = &world->dots[i];
         const sim_node *author = &world->nodes[dot->author];
-        bool owed = dot->acked || (dot->saved && takes_part(author) && !dot->excused);
+        bool owed = (dot->acked && !(world->hub_lost_ms && dot->excused)) ||
+                    (dot->saved && takes_part(author) && !dot->excused);
         if (!owed) continue;
         sim_checked(world, SIM_S1);
         if (!(dot->held & 1))

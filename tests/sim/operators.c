@@ -221,10 +221,13 @@ static void publish_next(sim_world *world)
 
 void sim_on_operate(sim_world *world)
 {
-    if (world->calm) return;
-    sim_schedule(world, world->now_ms + sim_random_wait(&world->random, world->swarm.operate_ms),
-                 SIM_OPERATE, 0, 0);
-    if (!world->nodes[SIM_HUB].up) return;
+    uint64_t wait =
+        world->calm ? SIM_SECOND : sim_random_wait(&world->random, world->swarm.operate_ms);
+    if (!world->calm || world->hub_lost_ms)
+        sim_schedule(world, world->now_ms + wait, SIM_OPERATE, 0, 0);
+    sim_hub_operate(world);
+    if (world->calm || sim_over(world) || !world->nodes[SIM_HUB].up) return;
+    if (hf_hub_uploads_only(world->nodes[SIM_HUB].hub)) return;
     uint64_t what = sim_random_below(&world->random, 12);
     if (what < 8)
         judge_entry(world);

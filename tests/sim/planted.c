@@ -65,6 +65,11 @@ const sim_planted *sim_planted_table(size_t *count)
         BUG(SNAPSHOT_LATE_PLACE),
         BUG(SNAPSHOT_OWN_FORGOTTEN),
         BUG(SNAPSHOT_HALF),
+        BUG(PATCHY_ACKED),
+        BUG(WAIT_FED),
+        BUG(REFILL_NOT_SENT),
+        BUG(FENCE_IGNORED),
+        BUG(EPOCH_KEPT),
     };
     *count = sizeof TABLE / sizeof *TABLE;
     return TABLE;

@@ -89,7 +89,8 @@ void sim_lanes_taken(sim_world *world, const sim_dot *dot)
     const sim_node *author = &world->nodes[dot->author];
     if (world->thin) count_on_thin(world, dot);
     /* Windows full, frames lost; or it came by another way than its author's own link. */
-    bool overtaken = world->swarm.bulky_now || world->swarm.swallow || world->station_count;
+    bool overtaken = world->swarm.bulky_now || world->swarm.swallow || world->station_count ||
+                     world->hub_lost_ms;
     if (overtaken || author->link >= SIM_LINKS_MAX || links_of(world, author) > 1) return;
     check_turn(world, &world->links[author->link], dot);
 }

@@ -52,7 +52,8 @@ typedef struct sim_options {
 
 typedef struct sim_counts { /* misfortunes that happened */
     uint64_t kill, cut, torn, lost, io, full, clock;
-    uint64_t renewed; /* certificates */
+    uint64_t renewed;  /* certificates */
+    uint64_t hub_lost; /* times that the hub was set back */
 } sim_counts;
 
 typedef struct sim_result {

@@ -120,6 +120,10 @@ typedef struct sim_node {
     bool cut_off;          /* no network */
     bool set_back;         /* its disk was restored from a backup, once: it may have lost things */
     bool just_restored;    /* ... and it has not been started since */
+    struct {
+        uint64_t control; /* entries of its own, when the backup was taken */
+        unsigned registered, revoked;
+    } at_backup;           /* of the hub */
     uint32_t link;         /* the edge's own, or SIM_LINKS_MAX */
     uint64_t cut_since_ms; /* true time: it has known since then that it is cut off; 0: it is not */
     /* the hub's: */
@@ -136,9 +140,12 @@ typedef struct sim_node {
     sim_signed *receipts;     /* that it was ever seen to hold, and that stood */
     size_t receipt_count, receipt_capacity;
     uint64_t cursor;
-    uint64_t based;        /* sum of what its snapshots stand for */
-    uint64_t wall_seen_ms; /* highest wall time given to it in this step */
-    uint64_t turn_wall_ms; /* wall time of its last turn */
+    bool stale;             /* the hub was set back, and has not greeted it since ... */
+    uint64_t stale_cursor;  /* ... so its place is one that is no more */
+    uint64_t lived_wall_ms; /* the hub's: by its clock, when it last ran */
+    uint64_t based;         /* sum of what its snapshots stand for */
+    uint64_t wall_seen_ms;  /* highest wall time given to it in this step */
+    uint64_t turn_wall_ms;  /* wall time of its last turn */
 } sim_node;
 
 typedef struct sim_message {
@@ -187,7 +194,8 @@ typedef struct sim_thin { /* what is counted in a world with a thin link */
 } sim_thin;
 
 typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a mean wait; 0: never */
-    uint64_t kill_ms, io_ms, full_ms, clock_ms, partition_ms, cut_ms, restore_ms, operate_ms;
+    uint64_t kill_ms, io_ms, full_ms, clock_ms, partition_ms, cut_ms, restore_ms, operate_ms,
+        hub_loss_ms;
     uint64_t write_ms;
     uint32_t power_cut, cut_per_message, half_open, ghost, refuse, swallow, rogue, forge,
         unknown_type;
@@ -212,8 +220,10 @@ typedef struct sim_world {
     hf_authority authority; /* the hub's CA */
     uint32_t hot_fields;    /* which fields of each type people mostly write: a seed for it */
     uint64_t now_ms;
-    bool calm; /* the faults are over */
-    bool thin; /* not of faults, but of one thin link */
+    bool calm;               /* the faults are over */
+    uint64_t hub_lost_ms;    /* when the hub was last set back; 0: never */
+    hf_origin_id hub_origin; /* that the hub writes under, or wrote when it was last up */
+    bool thin;               /* not of faults, but of one thin link */
     sim_thin on_thin;
     sim_event *events; /* a heap: earliest first */
     size_t event_count, event_capacity;
@@ -317,6 +327,16 @@ void sim_faults_plan(sim_world *world);
 void sim_on_fault(sim_world *world, uint32_t kind);
 void sim_on_relief(sim_world *world, uint32_t node, uint32_t what);
 void sim_calm(sim_world *world);
+
+/* ---- recovery.c: the hub is set back ---- */
+void sim_hub_loss(sim_world *world);
+/* An operator looks after a hub that does not know whom it revoked. */
+void sim_hub_operate(sim_world *world);
+/* Called when the hub starts from an older disk: what was known of it is no more. */
+void sim_hub_forget(sim_world *world, sim_node *hub);
+/* Has the hub told this device, since it was set back, what it holds? Until then receipts and place
+ * are of before. */
+bool sim_is_greeted(const sim_world *world, const sim_node *edge);
 
 /* ---- observe.c ---- */
 sim_dot *sim_dot_find(sim_world *world, const hf_dot *dot); /* NULL: never seen */

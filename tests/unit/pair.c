@@ -361,7 +361,8 @@ uint32_t pair_scope(pair_world *pair)
     return pair->beat;
 }
 
-static void write_field(pair_world *pair, size_t edge, hf_record_id *record, bool fresh,
+/* `scope` 0: a record that is there already. */
+static void write_field(pair_world *pair, size_t edge, hf_record_id *record, uint32_t scope,
                         uint32_t field, const char *text)
 {
     hf_store *store = pair->nodes[edge].store;
@@ -369,10 +370,10 @@ static void write_field(pair_world *pair, size_t edge, hf_record_id *record, boo
     hf_txn *txn;
     hf_buffer value = {0};
     assert_int_equal(hf_txn_begin(store, &author, &txn), HF_OK);
-    if (fresh) assert_int_equal(hf_txn_new_id(txn, CRIME, record), HF_OK);
+    if (scope) assert_int_equal(hf_txn_new_id(txn, CRIME, record), HF_OK);
     hf_write_string(&value, text);
     hf_change change = {.record = *record,
-                        .scope = fresh ? pair_scope(pair) : 0,
+                        .scope = scope,
                         .field = field,
                         .kind = HF_CHANGE_SET,
                         .value = hf_buffer_bytes(&value)};
@@ -383,18 +384,23 @@ static void write_field(pair_world *pair, size_t edge, hf_record_id *record, boo
     hf_buffer_free(&value);
 }
 
-hf_record_id pair_crime(pair_world *pair, size_t edge, const char *summary)
+hf_record_id pair_crime_in(pair_world *pair, size_t edge, uint32_t scope, const char *summary)
 {
     hf_record_id record = {.type = CRIME};
-    write_field(pair, edge, &record, true, SUMMARY, summary);
+    write_field(pair, edge, &record, scope, SUMMARY, summary);
     return record;
+}
+
+hf_record_id pair_crime(pair_world *pair, size_t edge, const char *summary)
+{
+    return pair_crime_in(pair, edge, pair_scope(pair), summary);
 }
 
 void pair_set(pair_world *pair, size_t edge, const hf_record_id *record, uint32_t field,
               const char *text)
 {
     hf_record_id copy = *record;
-    write_field(pair, edge, &copy, false, field, text);
+    write_field(pair, edge, &copy, 0, field, text);
 }
 
 const char *pair_summary(hf_store *store, const hf_record_id *record)

@@ -102,6 +102,7 @@ hf_status pair_forge(pair_world *pair, size_t edge, const pair_forged *entries, 
 
 /* A crime in "beat" with this summary; returns its id. */
 hf_record_id pair_crime(pair_world *pair, size_t edge, const char *summary);
+hf_record_id pair_crime_in(pair_world *pair, size_t edge, uint32_t scope, const char *summary);
 void pair_set(pair_world *pair, size_t edge, const hf_record_id *record, uint32_t field,
               const char *text);
 /* The summary that this node shows; "" when it does not hold the record. */

@@ -379,7 +379,8 @@ int kit_setup(void **state)
 
 static void remove_files(const char *path)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", ".guard", ".applying"};
+    static const char *const suffixes[] = {"",       "-wal",   "-shm",     "-journal",
+                                           ".guard", ".fence", ".applying"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         char name[160];
         snprintf(name, sizeof name, "%s%s", path, suffixes[i]);

@@ -273,6 +273,35 @@ static json_t *chunk_json(const hf_message *message)
                      number(chunk->offset), "bytes", hex_of(chunk->bytes));
 }
 
+static json_t *lack_json(const hf_lack *lack)
+{
+    json_t *logs = json_array();
+    hf_held held;
+    for (hf_list list = lack->logs; hf_next_held(&list, &held);)
+        json_array_append_new(logs, json_pack("[o,i,o]", HEX(held.log.origin.bytes), held.log.lane,
+                                              number(held.seq)));
+    return json_pack("{s:s,s:o,s:o}", "type", "LACK", "scope", number(lack->scope), "logs", logs);
+}
+
+static json_t *refill_json(const hf_refill *refill)
+{
+    const hf_head *head = &refill->head;
+    const hf_head_leaf *leaf = &refill->leaf;
+    json_t *bodies = json_array(), *path = json_array();
+    for (hf_bodies walk = hf_bodies_of_refill(refill); hf_next_body(&walk);)
+        json_array_append_new(bodies, hex_of(walk.body));
+    for (size_t i = 0; i < leaf->path_count; i++) json_array_append_new(path, HEX(leaf->path[i]));
+    json_t *proof = json_pack(
+        "[o,o,o,o,o,o,o,o,o,o,o]", HEX(refill->key_id), HEX(refill->incarnation),
+        hex_of(refill->certificate), number(head->seq), number(head->hlc), HEX(head->root),
+        HEX(head->signature), number(leaf->seq), number(leaf->index), number(leaf->count), path);
+    if (!refill->proven) json_decref(proof);
+    return json_pack("{s:s,s:o,s:i,s:o,s:o,s:o,s:o}", "type", "REFILL", "origin",
+                     HEX(refill->origin.bytes), "lane", refill->lane, "scope",
+                     number(refill->scope), "proof", refill->proven ? proof : json_null(), "bodies",
+                     bodies, "hashes", hex_of(refill->hashes));
+}
+
 static json_t *asked_json(const hf_message *message)
 {
     json_t *items = json_array();
@@ -349,6 +378,8 @@ static json_t *untimed_json(const hf_message *message)
     case HF_FRAME_OFFER: return offer_json(&message->as.offer);
     case HF_FRAME_WANT:
     case HF_FRAME_CHUNK: return chunk_json(message);
+    case HF_FRAME_LACK: return lack_json(&message->as.lack);
+    case HF_FRAME_REFILL: return refill_json(&message->as.refill);
     case HF_FRAME_ASK: return asked_json(message);
     case HF_FRAME_LEASE: return leased_json(message);
     case HF_FRAME_RECEIPT: return receipt_json(&message->as.receipt);
@@ -464,7 +495,8 @@ static void check_more(const vector_case *one)
         more[size++] = 0xf6;
     }
     more[0]++; /* one more item in the array */
-    more[size++] = 0x07;
+    bool is_welcome = one->raw.data[1] == HF_FRAME_WELCOME;
+    more[size++] = is_welcome ? 0x80 : 0x07; /* WELCOME's next one is known: a list */
     assert_int_equal(hf_message_read((hf_bytes){more, size}, &message), HF_OK);
     json_t *read = message_json(&message);
     /* In an ACK it is the time, which is one more item already. */

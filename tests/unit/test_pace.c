@@ -99,6 +99,23 @@ static void a_link_is_full_and_its_buffers_are_not(void **state)
     }
 }
 
+/* A frame that some program lost: only what comes after it can show that to the other end. */
+static void what_is_never_acknowledged_holds_nothing_back_for_ever(void **state)
+{
+    (void)state;
+    hf_pace pace;
+    uint64_t now_ms = SECOND_MS;
+    hf_pace_open(&pace);
+    while (hf_pace_open_for(&pace, pace.in_flight, now_ms))
+        (void)hf_pace_sent(&pace, hf_pace_frame(&pace), hf_pace_frame(&pace), now_ms);
+    uint64_t due_ms = now_ms + HF_PACE_PATIENCE_MS;
+    assert_int_equal(hf_pace_due_ms(&pace), due_ms);
+    assert_false(hf_pace_open_for(&pace, pace.in_flight, due_ms - 1));
+    assert_true(hf_pace_open_for(&pace, pace.in_flight, due_ms));
+    (void)hf_pace_sent(&pace, HF_PACE_FRAME_MIN, HF_PACE_FRAME_MIN, due_ms); /* one, and no more */
+    assert_false(hf_pace_open_for(&pace, pace.in_flight, due_ms));
+}
+
 static void frames_are_a_quarter_second_within_bounds(void **state)
 {
     (void)state;
@@ -185,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_link_is_full_and_its_buffers_are_not),
+        cmocka_unit_test(what_is_never_acknowledged_holds_nothing_back_for_ever),
         cmocka_unit_test(frames_are_a_quarter_second_within_bounds),
         cmocka_unit_test(a_link_that_changes_is_followed),
         cmocka_unit_test(a_longer_way_is_no_queue),

@@ -1,22 +1,35 @@
-/* messages_end.c: the short frames: windows, and how a conversation ends. */
-#include "messages_end.h"
+/* messages_small.c: frames that are a few numbers: windows, signs of life, and how a conversation
+ * ends. */
+#include "messages.h"
 
 enum { CODE_MAX = 0xffff };
 
-void hf_credit_read(hf_reader *reader, hf_message *out)
+void hf_read_credit(hf_reader *reader, hf_message *out)
 {
     out->as.credit.lane = (uint8_t)hf_read_uint_max(reader, HF_LANE_COUNT - 1);
     out->as.credit.entries = (uint32_t)hf_read_uint_max(reader, UINT32_MAX);
     out->as.credit.bytes = (uint32_t)hf_read_uint_max(reader, UINT32_MAX);
 }
 
-void hf_hubs_read(hf_reader *reader, hf_message *out)
+void hf_read_hubs(hf_reader *reader, hf_message *out)
 {
     out->as.hubs = hf_read_bytes(reader);
     if (out->as.hubs.size > HF_HUB_LIST_SIZE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
 }
 
-void hf_error_read(hf_reader *reader, hf_message *out)
+void hf_read_ping(hf_reader *reader, hf_message *out)
+{
+    out->as.ping.nonce = hf_read_uint(reader);
+    out->as.ping.wall_ms = 0;
+}
+
+void hf_read_pong(hf_reader *reader, hf_message *out)
+{
+    out->as.ping.nonce = hf_read_uint(reader);
+    out->as.ping.wall_ms = hf_read_uint_max(reader, INT64_MAX);
+}
+
+void hf_read_error(hf_reader *reader, hf_message *out)
 {
     out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
     out->as.farewell.text = hf_read_text(reader);
@@ -24,7 +37,7 @@ void hf_error_read(hf_reader *reader, hf_message *out)
     out->as.farewell.retry_after_ms = 0;
 }
 
-void hf_bye_read(hf_reader *reader, hf_message *out)
+void hf_read_bye(hf_reader *reader, hf_message *out)
 {
     out->as.farewell.code = (uint32_t)hf_read_uint_max(reader, CODE_MAX);
     out->as.farewell.text = (hf_bytes){NULL, 0};
