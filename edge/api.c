@@ -298,8 +298,7 @@ static hf_status json_hubs(hf_call *call, const hf_edge_status *link)
     }
     hf_json_end(json);
     if (connected)
-        hf_json_time(json, "connected_since",
-                     call->api->wall_ms - (now_ms - link->linked_at_ms));
+        hf_json_time(json, "connected_since", call->api->wall_ms - (now_ms - link->linked_at_ms));
     else
         hf_json_null(json, "connected_since");
     free(places);

@@ -25,9 +25,10 @@ static void json_next(hf_call *call, const hf_standing *standing, const hub_flee
                        "Start the hub, so that devices can reach it: "
                        "holdfast-hub run");
     else if (hf_hub_retired(hf_enroll_of(call)->hub))
-        (void)snprintf(next, sizeof next,
-                       "Stop this hub: it is the centre no longer, and serves nobody. \"holdfast-hub "
-                       "hubs list\" says who is.");
+        (void)snprintf(
+            next, sizeof next,
+            "Stop this hub: it is the centre no longer, and serves nobody. \"holdfast-hub "
+            "hubs list\" says who is.");
     else if (hf_hub_uploads_only(hf_enroll_of(call)->hub))
         (void)snprintf(next, sizeof next,
                        "This hub was restored and hands nothing out, since it does not know whom "

@@ -28,7 +28,8 @@ hf_status hf_hub_api_hubs(hf_call *call)
     hf_json_uint(json, "number", found ? list.number : 0);
     hf_json_bool(json, "retired", hf_hub_retired(hf_enroll_of(call)->hub));
     hf_json_array(json, "hubs");
-    for (hf_list walk = list.hubs; found && hf_next_listed(&walk, &hub);) json_hub(json, &list, &hub);
+    for (hf_list walk = list.hubs; found && hf_next_listed(&walk, &hub);)
+        json_hub(json, &list, &hub);
     hf_json_end(json);
     hf_buffer_free(&held);
     return status;
@@ -74,7 +75,7 @@ hf_status hf_hub_api_hubs_set(hf_call *call)
         const char *name = json_string_value(json_array_get(names, i));
         stations[wish.station_count++] = name ? name : "";
     }
-    status = hf_hub_set_hubs(enroll->hub, &wish, *actor ? actor : call->api->name,
-                             call->api->wall_ms);
+    status =
+        hf_hub_set_hubs(enroll->hub, &wish, *actor ? actor : call->api->name, call->api->wall_ms);
     return status == HF_OK ? hf_hub_api_hubs(call) : refused(call, status, failed);
 }

@@ -77,6 +77,15 @@ static const hf_cli_option window_options[] = {
     {"actor", "NAME", "who acts (or HOLDFAST_ACTOR)"},
     HF_CLI_OPTIONS_END,
 };
+static const hf_cli_option promote_options[] = {
+    {"old-centre-is-gone", NULL, "you say so, and for good; needed"},
+    {"reason", "TEXT", "why; needed"},
+    {"backup", "FILE", "of the old centre: the authority's key is in it"},
+    {"passphrase-file", "FILE", "the backup's recovery passphrase; standard input unless given"},
+    {"ca-key", "FILE", "the authority's key itself, in place of a backup"},
+    {"actor", "NAME", "who acts (or HOLDFAST_ACTOR)"},
+    HF_CLI_OPTIONS_END,
+};
 enum { HF_HUBS_COMMAND_MAX = 32 }; /* its operands */
 
 static const hf_cli_option hubs_options[] = {{"actor", "NAME", "who acts (or HOLDFAST_ACTOR)"},
@@ -164,6 +173,14 @@ static const hf_cli_command commands[] = {
      "since\n"
      "the backup need a new token.",
      decision_options, 0, 0, hf_hub_cli_accept_control_loss},
+    {"promote", "", "make this station the centre: the old one is gone for good",
+     "holdfast-hub promote --old-centre-is-gone --reason \"the building burnt\" --backup "
+     "/media/safe/hub-0400.backup --passphrase-file passphrase.txt\n"
+     "holdfast-hub promote --old-centre-is-gone --reason \"the building burnt\" --ca-key "
+     "ca-key.pem",
+     "Only a station that holds every scope can be the centre. Devices and stations follow by\n"
+     "themselves. An old centre that is started again refuses everybody, and says why.",
+     promote_options, 0, 0, hf_hub_cli_promote},
     {"readiness", "", "who is ready for an outage; exit code 1 while too few are",
      "holdfast-hub readiness --unit response", NULL, readiness_options, 0, 0, hf_hub_cli_readiness},
     {"window", "announce|list|off [ID]", "planned outages: announce, see who knows, call off",

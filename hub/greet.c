@@ -196,19 +196,21 @@ static hf_status write_scopes(hf_peer *peer, hf_buffer *items)
     return items->status;
 }
 
-typedef struct former_walk {
-    hf_buffer *items;
-    size_t count;
-} former_walk;
-
-/* Newest last in the store: of very many lives the newest are told. */
-static hf_status write_former(void *context, const hf_origin_row *origin)
+/* Our own former lives; and at the centre each centre before it, where a station was promoted:
+ * there is one centre, and what it has not that one has lost. Of very many the newest are told. */
+static size_t write_former(hf_hub *hub, hf_buffer *items)
 {
-    former_walk *walk = context;
-    if (origin->own || walk->count == HF_FORMER_MAX) return HF_OK;
-    hf_write_bytes(walk->items, origin->id.bytes, HF_ORIGIN_SIZE);
-    walk->count++;
-    return walk->items->status;
+    const hf_origin_row *own = hf_store_own_origin(hub->store);
+    size_t count = 0;
+    for (size_t no = hf_origin_count(hub->store); no > 0 && count < HF_FORMER_MAX; no--) {
+        const hf_origin_row *row = hf_origin_by_no(hub->store, (int64_t)no);
+        bool was_ours = row && row->known && memcmp(row->key_id, own->key_id, HF_HASH_SIZE) == 0;
+        bool was_centre = row && row->is_hub && !hub->upstream;
+        if (!row || row == own || (!was_ours && !was_centre)) continue;
+        hf_write_bytes(items, row->id.bytes, HF_ORIGIN_SIZE);
+        count++;
+    }
+    return count;
 }
 
 static hf_status write_yours_of(const hf_peer *peer, size_t index, hf_buffer *items, size_t *count)
@@ -239,8 +241,8 @@ hf_status hf_peer_write_welcome(hf_peer *peer, hf_buffer *raw)
     if (status == HF_OK) status = write_scopes(peer, scopes);
     size_t yours_count = 0;
     hf_buffer former = {0};
-    former_walk walk = {.items = &former};
-    if (status == HF_OK) status = hf_origin_each_own(hub->store, write_former, &walk);
+    size_t former_count = status == HF_OK ? write_former(hub, &former) : 0;
+    if (status == HF_OK) status = former.status;
     for (size_t i = 0; i < peer->origin_count && status == HF_OK; i++)
         status = write_yours_of(peer, i, yours, &yours_count);
     if (status != HF_OK) {
@@ -260,7 +262,7 @@ hf_status hf_peer_write_welcome(hf_peer *peer, hf_buffer *raw)
         .window_entries = HF_CREDIT_ENTRIES,
         .window_bytes = HF_CREDIT_BYTES,
         .pack_version = hf_pack_version(hf_store_pack(hub->store)),
-        .former = {hf_buffer_bytes(&former), walk.count},
+        .former = {hf_buffer_bytes(&former), former_count},
     };
     memcpy(message.as.welcome.epoch, hf_store_epoch(hub->store), 16);
     memcpy(message.as.welcome.chain, peer->announced_chain, 16);

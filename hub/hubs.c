@@ -66,8 +66,8 @@ static hf_status count_on(hf_hub *hub, bool promotes, hf_hub_list *out)
     hf_hub_list before;
     bool found;
     hf_status status = hf_hub_list_load(hub->store, &held, &before, &found);
-    bool ours = found &&
-                memcmp(before.centre, hf_store_crypto(hub->store)->own_key_id, HF_HASH_SIZE) == 0;
+    bool ours =
+        found && memcmp(before.centre, hf_store_crypto(hub->store)->own_key_id, HF_HASH_SIZE) == 0;
     out->term = found ? before.term : 1;
     out->number = ours ? before.number + 1 : 1;
     if (promotes && !ours) out->term++;
@@ -75,7 +75,8 @@ static hf_status count_on(hf_hub *hub, bool promotes, hf_hub_list *out)
     return status;
 }
 
-static hf_status publish(hf_hub *hub, hf_bytes signed_list, const char *actor, uint64_t wall_ms)
+static hf_status publish(hf_hub *hub, hf_bytes signed_list, const hf_hubs_wish *wish,
+                         const char *actor, uint64_t wall_ms)
 {
     hf_author author = {.actor = actor, .wall_ms = wall_ms, .quality = 3};
     hf_buffer value = {0};
@@ -83,10 +84,12 @@ static hf_status publish(hf_hub *hub, hf_bytes signed_list, const char *actor, u
     hf_batch *batch;
     hf_write_bytes(&value, signed_list.data, signed_list.size);
     change.value = hf_buffer_bytes(&value);
+    if (wish->reason)
+        change.reason = (hf_bytes){(const uint8_t *)wish->reason, strlen(wish->reason)};
     hf_status status = value.status;
     if (status == HF_OK)
-        status = hf_record_id_new(hf_store_crypto(hub->store), HF_TYPE_HUBS, wall_ms,
-                                  &change.record);
+        status =
+            hf_record_id_new(hf_store_crypto(hub->store), HF_TYPE_HUBS, wall_ms, &change.record);
     if (status == HF_OK) status = hf_batch_begin_own(hub->store, wall_ms, 1, &batch);
     if (status == HF_OK) {
         status = hf_batch_control(batch, HF_SCOPE_COMMON, &author, &change, 1);
@@ -109,7 +112,7 @@ hf_status hf_hub_set_hubs(hf_hub *hub, const hf_hubs_wish *wish, const char *act
     if (status == HF_OK) status = list_all(hub, wish, &list, &hubs);
     if (status == HF_OK)
         status = hf_hub_list_sign(hf_store_crypto(hub->store), &list, &signed_list);
-    if (status == HF_OK) status = publish(hub, hf_buffer_bytes(&signed_list), actor, wall_ms);
+    if (status == HF_OK) status = publish(hub, hf_buffer_bytes(&signed_list), wish, actor, wall_ms);
     hf_buffer_free(&hubs);
     hf_buffer_free(&signed_list);
     return status;

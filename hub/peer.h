@@ -88,7 +88,7 @@ struct hf_peer {
     hf_peer_origin *origins;
     size_t origin_count;
     bool is_station;
-    bool tells_hubs; /* it is shown the list of hubs, and let go */
+    bool tells_hubs;          /* it is shown the list of hubs, and let go */
     hf_peer_relayed *relayed; /* by the station's index, from HF_HELLO_ORIGINS_MAX on */
     size_t relayed_count, relayed_durable, relayed_capacity;
     bool greeted, hello_durable; /* HELLO is applied; and committed, so WELCOME is due */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct line { /* the way to one hub */
+typedef struct line {  /* the way to one hub */
     struct line *next; /* of all there ever were: what a dialer knows is not taken from it */
     hf_uplink *uplink;
     hf_place place;
@@ -35,7 +35,7 @@ struct hf_uplink {
     size_t out_size;
     hf_validity hub_valid;
     uint8_t hub_key[HF_HASH_SIZE]; /* whose connection it is */
-    hf_link_state shown; /* the state that was last logged */
+    hf_link_state shown;           /* the state that was last logged */
     char problem[HF_CONN_REASON_SIZE];
 };
 
@@ -113,8 +113,9 @@ static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, 
     const hf_crypto *crypto = hf_keys_crypto(u->options.home->keys);
     size_t index = index_of(u, l);
     hf_certificate hub;
-    if (index == u->count || !is_expected(l, peer)) return HF_ERR_DENIED;
     bool is_known = crypto->certificate(crypto->context, peer->certificate, &hub) == HF_OK;
+    if (index == u->count || !is_expected(l, peer)) return HF_ERR_DENIED;
+    if (u->options.centre_only && is_known && hub.is_station) return HF_ERR_DENIED;
     hf_conn *former = u->conn;
     u->current = l;
     u->conn = conn;
@@ -175,7 +176,8 @@ static void on_fail(void *context, const char *address, const char *reason)
 {
     line *l = context;
     hf_uplink *u = l->uplink;
-    if (!u->conn) (void)snprintf(u->problem, sizeof u->problem, "%s", reason);
+    if (!u->conn && l == u->order[0]) /* why the others do not answer matters less */
+        (void)snprintf(u->problem, sizeof u->problem, "%s", reason);
     dial_failed(u, hf_clock_now_ms());
     hf_log(HF_LOG_INFO, "dial-failed", "address=%s reason=\"%s\"", address, reason);
 }
@@ -233,53 +235,58 @@ static void dial(hf_uplink *u, uint64_t now_ms)
 
 /* ---- which hubs ---- */
 
-static bool is_same(const line *l, const hf_place *place, const uint8_t *key_id)
+typedef struct ordered { /* one line in the order that is to be */
+    line *line;
+    bool pinned;
+    uint8_t key_id[HF_HASH_SIZE];
+} ordered;
+
+typedef struct ordering {
+    ordered items[HF_UPLINK_HUBS_MAX];
+    size_t count;
+} ordering;
+
+static bool goes_to(const line *l, const hf_place *place)
 {
-    if (strcmp(l->place.host, place->host) != 0 || l->place.port != place->port) return false;
-    if (l->pinned != (key_id != NULL)) return false;
-    return !key_id || memcmp(l->key_id, key_id, HF_HASH_SIZE) == 0;
+    return strcmp(l->place.host, place->host) == 0 && l->place.port == place->port;
 }
 
-/* The line to this place, which may be there already. */
-static line *line_to(hf_uplink *u, const hf_place *place, const uint8_t *key_id)
+/* The line to this place, which may be there already; NULL: out of memory. */
+static line *line_to(hf_uplink *u, const hf_place *place)
 {
     line *l = u->lines;
-    while (l && !is_same(l, place, key_id)) l = l->next;
+    while (l && !goes_to(l, place)) l = l->next;
     if (l) return l;
     l = calloc(1, sizeof *l);
     if (!l) return NULL;
-    *l = (line){.next = u->lines, .uplink = u, .place = *place, .pinned = key_id != NULL};
-    if (key_id) memcpy(l->key_id, key_id, HF_HASH_SIZE);
+    *l = (line){.next = u->lines, .uplink = u, .place = *place};
     u->lines = l;
     return l;
 }
 
-typedef struct ordering {
-    line *lines[HF_UPLINK_HUBS_MAX];
-    size_t count;
-} ordering;
-
+/* `key_id` NULL: whoever answers there. A place that has one already keeps it. */
 static hf_status add(hf_uplink *u, ordering *o, const hf_place *place, const uint8_t *key_id)
 {
-    for (size_t i = 0; i < o->count; i++) {
-        const hf_place *there = &o->lines[i]->place;
-        if (strcmp(there->host, place->host) == 0 && there->port == place->port) return HF_OK;
-    }
+    for (size_t i = 0; i < o->count; i++)
+        if (goes_to(o->items[i].line, place)) return HF_OK;
     if (o->count == HF_UPLINK_HUBS_MAX) return HF_OK; /* the least wanted */
-    line *l = line_to(u, place, key_id);
-    if (!l) return HF_ERR_NOMEM;
-    o->lines[o->count++] = l;
+    ordered *item = &o->items[o->count];
+    item->line = line_to(u, place);
+    if (!item->line) return HF_ERR_NOMEM;
+    item->pinned = key_id != NULL;
+    if (key_id) memcpy(item->key_id, key_id, HF_HASH_SIZE);
+    o->count++;
     return HF_OK;
 }
 
-/* Those of the list first; then those of the configuration, by which a node finds its first hub, and
- * by which it can still be led out of a list whose addresses are all gone. */
+/* Those of the list first; then those of the configuration, by which a node finds its first hub,
+ * and by which it can still be led out of a list whose addresses are all gone. */
 static hf_status order_make(hf_uplink *u, ordering *o)
 {
-    hf_hub_place *listed = calloc(HF_UPLINK_HUBS_MAX, sizeof *listed);
     size_t count = HF_UPLINK_HUBS_MAX;
-    hf_status status = listed ? HF_OK : HF_ERR_NOMEM;
-    if (status == HF_OK) status = hf_edge_places(u->options.edge, listed, &count);
+    hf_hub_place *listed = calloc(count, sizeof *listed);
+    memset(o, 0, sizeof *o);
+    hf_status status = listed ? hf_edge_places(u->options.edge, listed, &count) : HF_ERR_NOMEM;
     for (size_t i = 0; i < count && status == HF_OK; i++) {
         hf_place place;
         if (hf_place_read(listed[i].address, HF_PORT_SESSION, &place) == HF_OK)
@@ -291,24 +298,22 @@ static hf_status order_make(hf_uplink *u, ordering *o)
     return status;
 }
 
-/* What is in use stays in use where its place and key are still there: whoever is where he should
- * be does not notice that the list is new. */
-static size_t keep_current(hf_uplink *u)
+/* True when anything is another than before. */
+static bool order_take(hf_uplink *u, const ordering *o)
 {
-    size_t at = 0;
-    while (u->current && at < u->count && u->order[at] != u->current) {
-        const line *l = u->order[at];
-        bool same_hub = strcmp(l->place.host, u->current->place.host) == 0 &&
-                        l->place.port == u->current->place.port && !u->current->pinned;
-        if (same_hub && memcmp(l->key_id, u->hub_key, HF_HASH_SIZE) == 0) {
-            u->order[at] = (line *)u->current; /* it was found by the configuration: now it is listed */
-            u->order[at]->pinned = true;
-            memcpy(u->order[at]->key_id, u->hub_key, HF_HASH_SIZE);
-        } else {
-            at++;
-        }
+    bool differs = u->count != o->count;
+    for (size_t i = 0; i < o->count; i++) {
+        const ordered *item = &o->items[i];
+        line *l = item->line;
+        if (u->order[i] != l || l->pinned != item->pinned ||
+            memcmp(l->key_id, item->key_id, HF_HASH_SIZE) != 0)
+            differs = true;
+        u->order[i] = l;
+        l->pinned = item->pinned;
+        memcpy(l->key_id, item->key_id, HF_HASH_SIZE);
     }
-    return at;
+    u->count = o->count;
+    return differs;
 }
 
 static void drop_unlisted(hf_uplink *u)
@@ -321,10 +326,11 @@ static void drop_unlisted(hf_uplink *u)
     }
 }
 
+/* Who is where the list wants him to be does not notice that it is new. */
 static void follow(hf_uplink *u, uint64_t now_ms)
 {
+    ordering o;
     uint64_t changes = hf_edge_places_changes(u->options.edge);
-    ordering o = {.count = 0};
     if (changes == u->followed) return;
     hf_status status = order_make(u, &o);
     if (status != HF_OK) { /* what there is goes on, and this is tried again */
@@ -332,11 +338,12 @@ static void follow(hf_uplink *u, uint64_t now_ms)
         return;
     }
     u->followed = changes;
-    if (o.count == u->count && memcmp(o.lines, u->order, o.count * sizeof(o.lines[0])) == 0) return;
-    memcpy(u->order, o.lines, sizeof u->order);
-    u->count = o.count;
-    size_t at = keep_current(u);
+    if (!order_take(u, &o)) return;
+    const line *l = u->current;
+    bool is_another = l && l->pinned && memcmp(l->key_id, u->hub_key, HF_HASH_SIZE) != 0;
+    size_t at = l && !is_another ? index_of(u, l) : u->count;
     hf_edge_hubs_changed(u->options.edge, u->count, at, now_ms);
+    if (is_another) hf_conn_close(u->conn, "not whom the list of hubs names");
     drop_unlisted(u);
     hf_log(HF_LOG_INFO, "hubs", "count=%zu best=%s:%u", u->count, u->order[0]->place.host,
            u->order[0]->place.port);
@@ -411,10 +418,9 @@ hf_status hf_uplink_open(hf_loop *loop, const hf_uplink_options *options, hf_upl
     u->options = *options;
     u->loop = loop;
     u->followed = hf_edge_places_changes(options->edge);
-    ordering o = {.count = 0};
+    ordering o;
     hf_status status = order_make(u, &o);
-    memcpy(u->order, o.lines, sizeof u->order);
-    u->count = o.count;
+    (void)order_take(u, &o);
     for (size_t i = 0; i < u->count && status == HF_OK; i++) status = dialer_ready(u->order[i]);
     if (status == HF_OK) hf_edge_hubs(options->edge, u->count);
     *out = u; /* what was opened of it is closed with it */

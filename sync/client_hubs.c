@@ -14,8 +14,8 @@ static hf_status is_replaced(hf_client *client, bool *replaced)
     *replaced = false;
     if (!client->hub_known || !client->hub.is_hub) return HF_OK; /* a station claims nothing */
     hf_status status = hf_hub_list_load(client->store, &held, &list, &found);
-    *replaced = status == HF_OK && found &&
-                memcmp(list.centre, client->hub.key_id, HF_HASH_SIZE) != 0;
+    *replaced =
+        status == HF_OK && found && memcmp(list.centre, client->hub.key_id, HF_HASH_SIZE) != 0;
     hf_buffer_free(&held);
     return status;
 }

@@ -53,7 +53,8 @@ bool hf_next_listed(hf_list *list, hf_listed_hub *out)
     return reader.status == HF_OK;
 }
 
-/* Reads term, number and hubs, which is what the signature is over; `signed_part` is their bytes. */
+/* Reads term, number and hubs, which is what the signature is over; `signed_part` is their bytes.
+ */
 static void read_signed(hf_reader *reader, hf_hub_list *out, hf_bytes *signed_part)
 {
     hf_listed_hub hub;
@@ -252,10 +253,9 @@ hf_status hf_hub_list_places(hf_store *store, hf_hub_place *out, size_t *count)
     for (int stations = 0; stations < 2 && status == HF_OK && found; stations++) {
         for (hf_list walk = list.hubs; *count < room && hf_next_listed(&walk, &hub);) {
             bool is_centre = memcmp(hub.key_id, list.centre, HF_HASH_SIZE) == 0;
-            bool fits = stations ? !is_centre && !store->relays &&
-                                       serves(&hub, scopes, scope_count)
-                                 : is_centre;
-            if (!fits) continue;
+            bool is_ours = memcmp(hub.key_id, store->crypto->own_key_id, HF_HASH_SIZE) == 0;
+            bool is_of_use = store->relays || serves(&hub, scopes, scope_count);
+            if (is_ours || is_centre == (stations == 1) || (stations && !is_of_use)) continue;
             hf_hub_place *place = &out[(*count)++];
             *place = (hf_hub_place){.is_centre = is_centre};
             memcpy(place->key_id, hub.key_id, sizeof place->key_id);

@@ -56,8 +56,9 @@ HF_MUST_CHECK hf_status hf_hub_list_load(hf_store *store, hf_buffer *held, hf_hu
 /* Somebody else is the centre by now, though our certificate is a centre's. */
 HF_MUST_CHECK hf_status hf_hub_list_retires(hf_store *store, bool *retired);
 
-/* Where this node goes, best first: the centre; then, where it is a device, the stations that
- * serve all its scopes, in the list's order. *count: room, then how many; 0: there is no list. */
+/* Where this node goes, best first: the centre; then the stations in the list's order: to a device
+ * those that serve all its scopes; to a station all others, for one of them may be the centre by
+ * now. *count: room, then how many; 0: there is no list. */
 HF_MUST_CHECK hf_status hf_hub_list_places(hf_store *store, hf_hub_place *out, size_t *count);
 
 #endif

@@ -133,11 +133,18 @@ typedef struct hf_hubs_wish {
     const char *name, *address; /* our own */
     const char *const *stations;
     size_t station_count;
+    const char *reason;  /* NULL: none was given */
     bool promotes;       /* we are the centre from now on: a new term begins */
     const char **failed; /* may be NULL */
 } hf_hubs_wish;
 HF_MUST_CHECK hf_status hf_hub_set_hubs(hf_hub *hub, const hf_hubs_wish *wish, const char *actor,
                                         uint64_t wall_ms);
+/* A station, opened as the centre that it is to be, with a centre's certificate: begins a new life
+ * and term, and signs the list by which all others find it. May be done again. */
+HF_MUST_CHECK hf_status hf_hub_promote(hf_hub *hub, const hf_hubs_wish *wish, const char *actor,
+                                       uint64_t wall_ms);
+/* Scopes that there are and that this station does not hold; *count: room, then how many. */
+HF_MUST_CHECK hf_status hf_hub_lacks(hf_hub *hub, hf_scope_view *out, size_t *count);
 /* This hub was the centre, and another is by now: nobody is served, and nothing decided. */
 bool hf_hub_retired(const hf_hub *hub);
 /* Publishes a compiled pack to every device. HF_ERR_INPUT: not newer, or would not converge. */
