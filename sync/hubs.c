@@ -1,4 +1,4 @@
-/* hubs.c: see hubs.h; docs/protocol.md 10.1 has the bytes.
+/* hubs.c: see hubs.h; docs/protocol.md 12 has the bytes.
  *
  * Why a signature of its own, where the record's log has a signed head: the list must also convince
  * who holds none of that log, such as the centre that was replaced. */

@@ -45,6 +45,7 @@ export const FRAMES = {
   LEASE: [37, 'blocks'],
   RECEIPT: [20, 'hub', 'epoch', 'timeMs', 'signature', 'logs'],
   CREDIT: [40, 'lane', 'entries', 'bytes'],
+  HUBS: [41, 'list'],
   PING: [50, 'nonce'],
   PONG: [51, 'nonce', 'wallMs'],
   PROBE: [52, 'number', 'wallMs', 'waiting', 'oldestMs', 'freeMib', 'pack', 'outages', 'windows'],

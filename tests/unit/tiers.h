@@ -23,6 +23,7 @@ typedef struct tier_node {
     size_t at;     /* whom it dials */
     hf_peer *peer; /* that one's end of its link; NULL: no link */
     bool offline;
+    bool promoted; /* the station is the centre by now */
 } tier_node;
 
 typedef struct tiers tiers;
@@ -54,6 +55,8 @@ void tiers_open(tiers *t, size_t node);
 void tiers_shut(tiers *t, size_t node);
 void tiers_power_cut(tiers *t, size_t node);
 void tiers_cut(tiers *t, size_t node); /* its own link */
+/* The station, which is shut, becomes the centre and is open again. */
+void tiers_promote(tiers *t);
 void tiers_go_to(tiers *t, size_t node, size_t hub);
 
 /* Until nobody has anything to say. */
