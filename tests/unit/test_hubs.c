@@ -108,8 +108,7 @@ static void an_older_list_moves_nobody(void **state)
         uint64_t before = hf_hub_list_changes(t->nodes[FIRST].store);
         sign(t, CENTRE, in_turn[i].term, in_turn[i].number, &list);
         assert_int_equal(taken(t, FIRST, &list), in_turn[i].is_newer);
-        assert_int_equal(hf_hub_list_changes(t->nodes[FIRST].store) - before,
-                         in_turn[i].is_newer);
+        assert_int_equal(hf_hub_list_changes(t->nodes[FIRST].store) - before, in_turn[i].is_newer);
     }
     hf_buffer_free(&list);
     tiers_free(t);
@@ -181,8 +180,8 @@ static void a_station_that_lacks_a_scope_says_which(void **state)
     static const char *const scopes[] = {"beat", "custody"};
     assert_int_equal(hf_hub_lacks(t->nodes[STATION].hub, lacking, &count), HF_OK);
     assert_int_equal(count, 0);
-    hf_registration wish = {.name = "new", .force = "f", .unit = "u", .scopes = scopes,
-                            .scope_count = 2};
+    hf_registration wish = {
+        .name = "new", .force = "f", .unit = "u", .scopes = scopes, .scope_count = 2};
     uint8_t key[HF_HASH_SIZE] = {1};
     assert_int_equal(hf_hub_register(t->nodes[CENTRE].hub, key, &wish, tiers_wall_ms(t)), HF_OK);
     tiers_run(t);
@@ -248,9 +247,8 @@ static void what_a_station_withheld_it_says_again_as_the_centre(void **state)
     (void)tiers_crime(t, FIRST, "Not its to write");
     t->beat = beat;
     tiers_run(t);
-    hf_dot dot = {.origin = hf_store_own_origin(t->nodes[FIRST].store)->id,
-                  .lane = HF_LANE_CRIME,
-                  .seq = 1};
+    hf_dot dot = {
+        .origin = hf_store_own_origin(t->nodes[FIRST].store)->id, .lane = HF_LANE_CRIME, .seq = 1};
     assert_int_equal(tiers_standing(t, STATION).withheld, 1);
     assert_int_equal(hf_verdict_known(t->nodes[STATION].store, &dot, 99, &known), HF_OK);
     assert_false(known);
