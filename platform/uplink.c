@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KNOCK_MS = 10 * 60 * 1000 }; /* between two looks for a hub that the list does not name */
+
 typedef struct line {  /* the way to one hub */
     struct line *next; /* of all there ever were: what a dialer knows is not taken from it */
     hf_uplink *uplink;
@@ -28,8 +30,12 @@ struct hf_uplink {
     size_t count;
     uint64_t followed;   /* hf_edge_places_changes as of `order` */
     const line *current; /* whose connection is ours */
-    const line *dialled; /* being dialled, for the link or for a better one; NULL: none */
-    hf_conn *conn;       /* NULL while there is none */
+    line *dialled;       /* being dialled, for the link or for a better one; NULL: none */
+    line *knocked; /* being dialled, or open, to show the list to a hub that it does not name */
+    hf_conn *knock;
+    hf_bytes shown_there; /* the list, until it is written */
+    uint64_t knock_at_ms;
+    hf_conn *conn; /* NULL while there is none */
     bool ending;
     uint8_t *out; /* the one message that waits to be written */
     size_t out_size;
@@ -74,10 +80,21 @@ static bool is_left(const line *l)
     return l != l->uplink->current;
 }
 
+/* It is taken or not, and that is the end of it. */
+static void write_list(hf_uplink *u)
+{
+    hf_bytes list = u->shown_there;
+    hf_status status = list.size ? hf_conn_send(u->knock, list) : HF_OK;
+    free((uint8_t *)list.data);
+    u->shown_there = (hf_bytes){NULL, 0};
+    hf_conn_close(u->knock, status == HF_OK ? "it was shown the list of hubs" : "could not write");
+}
+
 static void on_writable(void *user)
 {
     const line *l = user;
     hf_uplink *u = l->uplink;
+    if (l == u->knocked) write_list(u);
     if (is_left(l)) return;
     hf_status status = HF_OK;
     if (u->out_size) status = hf_conn_send(u->conn, (hf_bytes){u->out, u->out_size});
@@ -106,6 +123,26 @@ static bool is_expected(const line *l, const hf_identity *peer)
     return false;
 }
 
+/* A hub answers that the list does not name. Not HF_OK: there is nothing to tell it. */
+static hf_status show_list(hf_uplink *u, hf_conn *conn, const hf_certificate *hub)
+{
+    hf_bytes message = {NULL, 0};
+    hf_status status = hub ? hf_edge_hubs_message(u->options.edge, hub, &message) : HF_OK;
+    uint8_t *copy = status == HF_OK && message.size ? malloc(message.size) : NULL;
+    if (!copy) {
+        u->knocked = NULL;
+        return HF_ERR_BUSY;
+    }
+    memcpy(copy, message.data, message.size);
+    u->shown_there = (hf_bytes){copy, message.size};
+    u->knock = conn;
+    hf_conn_want_write(conn);
+    hf_log(HF_LOG_WARN, "former-centre",
+           "hub=%02x%02x%02x%02x reason=\"the list of hubs names another\"", hub->key_id[0],
+           hub->key_id[1], hub->key_id[2], hub->key_id[3]);
+    return HF_OK;
+}
+
 static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, void **user)
 {
     line *l = context;
@@ -114,6 +151,10 @@ static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, 
     size_t index = index_of(u, l);
     hf_certificate hub;
     bool is_known = crypto->certificate(crypto->context, peer->certificate, &hub) == HF_OK;
+    if (l == u->knocked) {
+        *user = l;
+        return show_list(u, conn, is_known ? &hub : NULL);
+    }
     if (index == u->count || !is_expected(l, peer)) return HF_ERR_DENIED;
     if (u->options.centre_only && is_known && hub.is_station) return HF_ERR_DENIED;
     hf_conn *former = u->conn;
@@ -154,6 +195,12 @@ static void on_close(void *user, const char *reason)
     const line *l = user;
     hf_uplink *u = l->uplink;
     hf_edge_status now;
+    if (l == u->knocked) {
+        free((uint8_t *)u->shown_there.data);
+        u->shown_there = (hf_bytes){NULL, 0};
+        u->knocked = NULL;
+        u->knock = NULL;
+    }
     if (is_left(l)) return;
     u->conn = NULL;
     u->current = NULL;
@@ -176,6 +223,10 @@ static void on_fail(void *context, const char *address, const char *reason)
 {
     line *l = context;
     hf_uplink *u = l->uplink;
+    if (l == u->knocked) {
+        u->knocked = NULL; /* as it should be */
+        return;
+    }
     if (!u->conn && l == u->order[0]) /* why the others do not answer matters less */
         (void)snprintf(u->problem, sizeof u->problem, "%s", reason);
     dial_failed(u, hf_clock_now_ms());
@@ -215,6 +266,34 @@ static hf_status dialer_ready(line *l)
     return HF_OK;
 }
 
+static hf_status line_dial(line *l)
+{
+    hf_status ready = dialer_ready(l);
+    if (ready != HF_OK)
+        hf_log(HF_LOG_WARN, "certificate-not-used", "status=%s", hf_status_name(ready));
+    return l->dialer ? hf_dialer_dial(l->dialer) : ready;
+}
+
+/* Beside a link that is good: a hub that we were told of once and that no list names may be a
+ * former centre. Should it be there again, it must not take in the work of those who do not know.
+ */
+static line *former(const hf_uplink *u)
+{
+    line *l = u->count ? u->order[u->count - 1] : NULL;
+    if (!u->conn || u->dialled || u->knocked || l == u->current) return NULL;
+    return u->order[0]->pinned && !l->pinned ? l : NULL;
+}
+
+static void look_for_former(hf_uplink *u, uint64_t now_ms)
+{
+    line *l = former(u);
+    if (!l || now_ms < u->knock_at_ms) return;
+    /* When a link came up is chance enough that not all of them look at once. */
+    u->knock_at_ms = now_ms + KNOCK_MS + now_ms % KNOCK_MS / 2;
+    u->knocked = l;
+    if (line_dial(l) != HF_OK) u->knocked = NULL;
+}
+
 static void dial(hf_uplink *u, uint64_t now_ms)
 {
     hf_edge *edge = u->options.edge;
@@ -223,10 +302,8 @@ static void dial(hf_uplink *u, uint64_t now_ms)
         u->conn ? hf_edge_wants_better(edge, now_ms, &index) : hf_edge_wants_link(edge, now_ms);
     if (u->dialled || !wanted) return;
     line *l = u->order[index];
-    hf_status ready = dialer_ready(l);
-    if (ready != HF_OK)
-        hf_log(HF_LOG_WARN, "certificate-not-used", "status=%s", hf_status_name(ready));
-    hf_status status = l->dialer ? hf_dialer_dial(l->dialer) : ready;
+    if (l == u->knocked) u->knocked = NULL; /* now it is wanted for itself */
+    hf_status status = line_dial(l);
     if (status == HF_OK) u->dialled = l;
     if (status == HF_OK || status == HF_ERR_BUSY) return; /* busy: the last one is still closing */
     dial_failed(u, now_ms);
@@ -321,6 +398,7 @@ static void drop_unlisted(hf_uplink *u)
     for (line *l = u->lines; l; l = l->next) {
         if (index_of(u, l) < u->count || !l->dialer) continue;
         if (u->dialled == l) u->dialled = NULL;
+        if (u->knocked == l && !u->knock) u->knocked = NULL;
         hf_dialer_close(l->dialer); /* and its connection: on_close follows */
         l->dialer = NULL;
     }
@@ -383,6 +461,7 @@ void hf_uplink_turn(hf_uplink *uplink, hf_status status, uint64_t now_ms)
         hf_conn_close(uplink->conn, hf_status_name(status));
     follow(uplink, now_ms);
     dial(uplink, now_ms);
+    look_for_former(uplink, now_ms);
     log_state(uplink);
 }
 
@@ -390,6 +469,7 @@ uint64_t hf_uplink_deadline_ms(const hf_uplink *uplink, uint64_t now_ms)
 {
     uint64_t due_ms = hf_edge_deadline_ms(uplink->options.edge);
     bool is_dialling = uplink->dialled && !uplink->conn;
+    if (former(uplink) && uplink->knock_at_ms < due_ms) due_ms = uplink->knock_at_ms;
     return is_dialling && due_ms <= now_ms ? UINT64_MAX : due_ms;
 }
 
@@ -445,6 +525,7 @@ void hf_uplink_free(hf_uplink *uplink)
         uplink->lines = l->next;
         free(l);
     }
+    free((uint8_t *)uplink->shown_there.data);
     free(uplink->out);
     free(uplink);
 }

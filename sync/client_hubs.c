@@ -20,15 +20,24 @@ static hf_status is_replaced(hf_client *client, bool *replaced)
     return status;
 }
 
-/* It answers with a list that is newer still, if it has one, and ends the session. */
 static hf_status write_hubs(hf_client *client)
 {
     hf_buffer held = {0};
     hf_status status = hf_hub_list_get(client->store, &held);
     hf_message message = {.type = HF_FRAME_HUBS, .as.hubs = hf_buffer_bytes(&held)};
-    if (status == HF_OK) hf_message_write(&client->raw, &message);
+    if (status == HF_OK && held.size > 0) hf_message_write(&client->raw, &message);
     hf_buffer_free(&held);
-    hf_session_greeted(&client->session);
+    return status == HF_OK ? client->raw.status : status;
+}
+
+hf_status hf_client_hubs_message(hf_client *client, hf_bytes *message)
+{
+    hf_buffer_clear(&client->raw);
+    *message = (hf_bytes){NULL, 0};
+    hf_status status = write_hubs(client);
+    if (status != HF_OK || client->raw.size == 0) return status;
+    status = hf_frame_seal(client->deflater, hf_buffer_bytes(&client->raw), &client->sealed);
+    if (status == HF_OK) *message = hf_buffer_bytes(&client->sealed);
     return status;
 }
 
@@ -37,7 +46,9 @@ hf_status hf_client_greet(hf_client *client, uint64_t now_ms)
     bool replaced;
     hf_status status = is_replaced(client, &replaced);
     if (status != HF_OK) return status;
-    return replaced ? write_hubs(client) : hf_client_write_hello(client, now_ms);
+    if (!replaced) return hf_client_write_hello(client, now_ms);
+    hf_session_greeted(&client->session); /* it answers with the list that it has then, and ends */
+    return write_hubs(client);
 }
 
 /* One that is false or old moves nobody, and is no reason to leave who sent it. */

@@ -135,6 +135,19 @@ hf_status hf_edge_places(hf_edge *edge, hf_hub_place *out, size_t *count)
     return hf_hub_list_places(edge->store, out, count);
 }
 
+hf_status hf_edge_hubs_message(hf_edge *edge, const hf_certificate *hub, hf_bytes *message)
+{
+    hf_buffer held = {0};
+    hf_hub_list list;
+    bool found;
+    *message = (hf_bytes){NULL, 0};
+    hf_status status = hf_hub_list_load(edge->store, &held, &list, &found);
+    bool is_replaced = status == HF_OK && found && hub->is_hub &&
+                       memcmp(list.centre, hub->key_id, HF_HASH_SIZE) != 0;
+    hf_buffer_free(&held);
+    return is_replaced ? hf_client_hubs_message(edge->client, message) : status;
+}
+
 uint64_t hf_edge_places_changes(const hf_edge *edge)
 {
     return hf_hub_list_changes(edge->store);

@@ -36,7 +36,12 @@ typedef struct hf_hub_place {
 } hf_hub_place;
 /* Best first; *count: room, then how many; 0: there is no list, and the configuration counts. */
 HF_MUST_CHECK hf_status hf_edge_places(hf_edge *edge, hf_hub_place *out, size_t *count);
-uint64_t hf_edge_places_changes(const hf_edge *edge);          /* rises when they may be others */
+uint64_t hf_edge_places_changes(const hf_edge *edge); /* rises when they may be others */
+/* The list as one message, for a hub that takes itself for the centre and is not the one of the
+ * list
+ * (`*message` empty: there is none, or it is). Borrowed until the next call on the edge. */
+HF_MUST_CHECK hf_status hf_edge_hubs_message(hf_edge *edge, const hf_certificate *hub,
+                                             hf_bytes *message);
 bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms); /* true: dial hf_edge_hub now */
 size_t hf_edge_hub(const hf_edge *edge);
 /* While linked: is it time to see whether a better one answers? Dial `*hub` beside the link that

@@ -145,13 +145,16 @@ def an_old_centre_that_comes_back_is_told_and_serves_nobody(world):
     rees.stop()
     rees.start()
     stations.linked(rees, "north")
-    north.stop()
-    hub.start()  # now only the old centre answers
+    hub.start()  # nobody need go there: rees looks at whom it was told of, and no list names
+    rees.stop()
+    rees.start()
     wait_until(lambda: hub.ask("hubs", "list")["retired"], RECOVERY, "the old centre learns of it")
+    stations.linked(rees, "north")
     expect("centre no longer" in hub.must("status"), "and says so")
     code, _, said = hub.command("token", "--name", "x", "--force", "f", "--unit", "u", "--scopes",
                                 SCOPE)
     expect(code == 77 and "centre no longer" in said, f"it decides nothing: {code} {said}")
+    north.stop()  # now only the old centre answers
     record = rees.put("crime", "summary=For the new centre")
     khan.start()  # goes to the old centre, and is sent on by it
     wait_until(lambda: _listed(khan) == ["north"], RECOVERY, "the old centre shows it the list")
