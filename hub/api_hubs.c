@@ -25,7 +25,7 @@ hf_status hf_hub_api_hubs(hf_call *call)
     hf_status status = hf_hub_list_load(call->api->store, &held, &list, &found);
     hf_json_string(json, "schema", "holdfast.hubs/1");
     hf_json_uint(json, "term", found ? list.term : 0);
-    hf_json_uint(json, "number", found ? list.number : 0);
+    hf_json_time(json, "signed", found ? list.number : 0);
     hf_json_bool(json, "retired", hf_hub_retired(hf_enroll_of(call)->hub));
     hf_json_array(json, "hubs");
     for (hf_list walk = list.hubs; found && hf_next_listed(&walk, &hub);)

@@ -4,10 +4,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { TIME_SIZE = 64 };
+
 static void show_hubs(const hf_show *show, const json_t *document)
 {
     const json_t *hubs = json_object_get(document, "hubs"), *hub;
     hf_rows rows = {.columns = 3};
+    char made[TIME_SIZE];
     size_t at;
     if (json_array_size(hubs) == 0) {
         fputs("There is no list of hubs: each device goes where it was told when it was "
@@ -22,8 +25,8 @@ static void show_hubs(const hf_show *show, const json_t *document)
         hf_rows_add(&rows, json_is_true(json_object_get(hub, "centre")) ? "the centre" : "");
     }
     hf_rows_print(&rows, show->out);
-    fprintf(show->out, "Term %" PRIu64 ", number %" PRIu64 ".\n", hf_show_number(document, "term"),
-            hf_show_number(document, "number"));
+    hf_show_time(show, document, "signed", made, sizeof made);
+    fprintf(show->out, "Term %" PRIu64 ", signed %s\n", hf_show_number(document, "term"), made);
     if (json_is_true(json_object_get(document, "retired")))
         fputs("This hub is the centre no longer: it serves nobody.\n", show->out);
 }

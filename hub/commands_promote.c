@@ -99,8 +99,7 @@ static void on_fail(void *context, const char *address, const char *reason)
 {
     knock *k = context;
     (void)address;
-    /* It is there, and only does not like us: a certificate that ended, say. */
-    k->answered = strncmp(reason, "TLS:", 4) == 0 || strstr(reason, "does not admit") != NULL;
+    k->answered = strstr(reason, "does not admit") != NULL; /* it is there, and does not want us */
     k->done = true;
 }
 
@@ -256,17 +255,12 @@ static int become_centre(promoting *p)
     return status == HF_OK ? HF_EXIT_OK : failed("begin as the centre", status);
 }
 
-static void copy_line(FILE *out, const char *line, size_t size)
+/* An option that stands twice has its last value; an address that is a centre's own must go. */
+static bool is_upstream(const char *line)
 {
-    static const char *const replaced[] = {"upstream", "address", "names"};
-    size_t indent = strspn(line, " \t");
-    for (size_t i = 0; i < sizeof replaced / sizeof *replaced; i++) {
-        size_t length = strlen(replaced[i]);
-        bool is_it = size >= indent + length && strncmp(line + indent, replaced[i], length) == 0 &&
-                     strchr(" \t=", line[indent + length]);
-        if (is_it) return;
-    }
-    (void)fwrite(line, 1, size, out);
+    static const char option[] = "upstream";
+    line += strspn(line, " \t");
+    return strncmp(line, option, sizeof option - 1) == 0 && strchr(" \t=", line[sizeof option - 1]);
 }
 
 /* What else an operator wrote into it stays. */
@@ -283,7 +277,7 @@ static int write_config(const promoting *p)
     while (out && line && *line) {
         size_t length = strcspn(line, "\n");
         length += line[length] == '\n';
-        copy_line(out, line, length);
+        if (!is_upstream(line)) (void)fwrite(line, 1, length, out);
         line += length;
     }
     if (out) {

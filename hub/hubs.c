@@ -59,8 +59,10 @@ static hf_status list_all(hf_hub *hub, const hf_hubs_wish *wish, hf_hub_list *li
     return status == HF_OK ? hubs->status : status;
 }
 
-/* Within a centre's time lists are counted; the next centre begins the next term. */
-static hf_status count_on(hf_hub *hub, bool promotes, hf_hub_list *out)
+/* The next centre begins the next term. Within it lists are numbered by time, so that a centre
+ * which was set back, and does not know what it signed last, does not sign what is older than that.
+ */
+static hf_status count_on(hf_hub *hub, bool promotes, uint64_t wall_ms, hf_hub_list *out)
 {
     hf_buffer held = {0};
     hf_hub_list before;
@@ -69,7 +71,7 @@ static hf_status count_on(hf_hub *hub, bool promotes, hf_hub_list *out)
     bool ours =
         found && memcmp(before.centre, hf_store_crypto(hub->store)->own_key_id, HF_HASH_SIZE) == 0;
     out->term = found ? before.term : 1;
-    out->number = ours ? before.number + 1 : 1;
+    out->number = ours && before.number >= wall_ms ? before.number + 1 : wall_ms;
     if (promotes && !ours) out->term++;
     hf_buffer_free(&held);
     return status;
@@ -108,7 +110,7 @@ hf_status hf_hub_set_hubs(hf_hub *hub, const hf_hubs_wish *wish, const char *act
     hf_buffer hubs = {0}, signed_list = {0};
     hf_hub_list list = {.term = 1};
     if (hub->upstream || hub->retired) return HF_ERR_DENIED;
-    hf_status status = count_on(hub, wish->promotes, &list);
+    hf_status status = count_on(hub, wish->promotes, wall_ms, &list);
     if (status == HF_OK) status = list_all(hub, wish, &list, &hubs);
     if (status == HF_OK)
         status = hf_hub_list_sign(hf_store_crypto(hub->store), &list, &signed_list);

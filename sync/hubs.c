@@ -157,6 +157,11 @@ uint64_t hf_hub_list_changes(const hf_store *store)
     return store->hub_lists;
 }
 
+uint64_t hf_hub_places_changes(const hf_store *store)
+{
+    return store->hub_lists + store->grants_set;
+}
+
 /* Of two that were made at once, which only two promoted stations can do, the same stands
  * everywhere. */
 static bool is_newer(const hf_hub_list *list, const hf_hub_list *held)

@@ -50,6 +50,7 @@ struct hf_record;
 HF_MUST_CHECK hf_status hf_hubs_fold(hf_store *store, const struct hf_record *record);
 /* Rises when another is kept: whoever goes by it looks again. */
 uint64_t hf_hub_list_changes(const hf_store *store);
+uint64_t hf_hub_places_changes(const hf_store *store); /* ... also when our scopes may be others */
 /* The list, checked; `held` keeps its bytes. *found false: there is none. */
 HF_MUST_CHECK hf_status hf_hub_list_load(hf_store *store, hf_buffer *held, hf_hub_list *out,
                                          bool *found);

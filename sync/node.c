@@ -28,7 +28,8 @@ struct hf_edge {
     size_t better;           /* the next one above it to be tried */
     unsigned better_tries;   /* times in a row that none above answered, or held */
     uint64_t better_at_ms, linked_at_ms;
-    uint64_t redial_at_ms; /* 0: now */
+    uint64_t lists_at_link; /* lists of hubs that there were when the link came up */
+    uint64_t redial_at_ms;  /* 0: now */
     hf_link_state state;
     uint64_t since_ms;
     uint64_t wall_ms, wall_now_ms; /* as of the last turn */
@@ -125,6 +126,7 @@ void hf_edge_hubs_changed(hf_edge *edge, size_t count, size_t at, uint64_t now_m
     assert(count > 0 && at <= count);
     edge->hub_count = count;
     edge->at = at < count ? at : 0;
+    edge->better_tries = 0; /* what did not answer under the former list says nothing of this one */
     if (edge->linked && at < count) plan_better(edge, now_ms);
     if (edge->linked && at == count) edge->ended_well = true; /* to the best, and without delay */
     if (!edge->linked) edge->redial_at_ms = now_ms;
@@ -150,7 +152,7 @@ hf_status hf_edge_hubs_message(hf_edge *edge, const hf_certificate *hub, hf_byte
 
 uint64_t hf_edge_places_changes(const hf_edge *edge)
 {
-    return hf_hub_list_changes(edge->store);
+    return hf_hub_places_changes(edge->store);
 }
 
 bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms)
@@ -171,6 +173,7 @@ void hf_edge_link_up(hf_edge *edge, const hf_certificate *hub, uint64_t now_ms)
     edge->ended_well = false;
     edge->redial_at_ms = 0;
     edge->linked_at_ms = now_ms;
+    edge->lists_at_link = hf_hub_list_changes(edge->store);
     plan_better(edge, now_ms);
     hf_client_link_up(edge->client, hub, now_ms);
     enter(edge, HF_LINK_GREETING, now_ms);
@@ -251,6 +254,9 @@ void hf_edge_link_down(hf_edge *edge, uint64_t now_ms)
     if (edge->linked) note_end(edge);
     if (!edge->linked)
         (void)snprintf(edge->last_error, sizeof edge->last_error, "the hub could not be reached");
+    /* It ended for a new list of hubs: that begins with the best of it. */
+    if (edge->linked && hf_hub_list_changes(edge->store) != edge->lists_at_link)
+        edge->ended_well = true;
     uint64_t delay_ms = next_hub(edge, now_ms);
     if (edge->linked && session->by_peer && session->retry_after_ms > 0)
         delay_ms = session->retry_after_ms + random_below(edge, session->retry_after_ms / 4);

@@ -37,8 +37,8 @@ def a_list_of_hubs_reaches_every_device_and_moves_it_without_a_restart(world):
     hub.start()
     hub.must("hubs", "set", "north")
     for device in (rees, khan):
-        wait_until(lambda d=device: _listed(d) == ["localhost", "north"], RECOVERY,
-                   f"{device.name} has the newer list")
+        wait_until(lambda d=device: _listed(d) == ["localhost", "north"], 600,
+                   f"{device.name} has the newer list, once it or its station looks again")
     equal(rees.ask("status")["pid"], begun, "it is the same process")
     code, _, said = north.command("hubs", "set", "south")
     expect(code == 77 and "This is a station" in said, f"a station makes no list: {code} {said}")

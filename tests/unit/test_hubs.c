@@ -150,6 +150,35 @@ static void the_list_comes_by_the_station_and_names_who_serves_us(void **state)
     tiers_free(t);
 }
 
+/* Else a device would go on down the old list, and wait until it looks for a better one. */
+static void a_link_that_ended_for_a_new_list_begins_with_its_best(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    hf_edge *edge = t->nodes[FIRST].edge;
+    hf_buffer list = {0};
+    tiers_cut(t, FIRST);
+    hf_edge_hubs(edge, 4);
+    hf_edge_link_down(edge, ++t->now_ms); /* nobody answers at the first */
+    assert_int_equal(hf_edge_hub(edge), 1);
+    hf_edge_link_up(edge, NULL, ++t->now_ms);
+    hf_edge_link_down(edge, ++t->now_ms); /* of no use */
+    assert_int_equal(hf_edge_hub(edge), 2);
+    hf_edge_link_up(edge, NULL, ++t->now_ms);
+    sign(t, CENTRE, 5, 1, &list);
+    assert_true(taken(t, FIRST, &list));
+    hf_edge_hubs_changed(edge, 3, 2, ++t->now_ms); /* the one that we are at is in it */
+    assert_int_equal(hf_edge_hub(edge), 2);
+    hf_edge_link_down(edge, ++t->now_ms);
+    assert_int_equal(hf_edge_hub(edge), 0);
+    hf_edge_link_up(edge, NULL, ++t->now_ms);
+    hf_edge_hubs_changed(edge, 2, 2, ++t->now_ms); /* it is not: its owner ends the link */
+    hf_edge_link_down(edge, ++t->now_ms);
+    assert_int_equal(hf_edge_hub(edge), 0);
+    hf_buffer_free(&list);
+    tiers_free(t);
+}
+
 static void only_the_centre_makes_one(void **state)
 {
     (void)state;
@@ -166,6 +195,30 @@ static void only_the_centre_makes_one(void **state)
     assert_string_equal(failed, "edge0");
     stations[0] = "nobody";
     assert_int_equal(hf_hub_set_hubs(t->nodes[CENTRE].hub, &wish, "x", wall_ms), HF_ERR_NOT_FOUND);
+    tiers_free(t);
+}
+
+/* A centre that was set back has forgotten what it signed last. */
+static void a_list_that_a_set_back_centre_signs_is_newer_all_the_same(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    hf_hub_list first, second;
+    hf_buffer held = {0};
+    bool found;
+    set_hubs(t, 1);
+    assert_int_equal(hf_hub_list_load(t->nodes[CENTRE].store, &held, &first, &found), HF_OK);
+    assert_int_equal(first.number, tiers_wall_ms(t));
+    set_hubs(t, 0); /* within the same millisecond */
+    assert_int_equal(hf_hub_list_load(t->nodes[CENTRE].store, &held, &second, &found), HF_OK);
+    assert_int_equal(second.number, first.number + 1);
+    assert_int_equal(hf_meta_set(t->nodes[CENTRE].store, "hubs", (hf_bytes){NULL, 0}), HF_OK);
+    t->now_ms += 1000;
+    set_hubs(t, 1);
+    assert_int_equal(hf_hub_list_load(t->nodes[CENTRE].store, &held, &first, &found), HF_OK);
+    assert_int_equal(first.term, second.term);
+    assert_true(first.number > second.number);
+    hf_buffer_free(&held);
     tiers_free(t);
 }
 
@@ -307,7 +360,9 @@ int main(void)
         cmocka_unit_test(a_station_or_a_device_signs_no_list),
         cmocka_unit_test(an_older_list_moves_nobody),
         cmocka_unit_test(the_list_comes_by_the_station_and_names_who_serves_us),
+        cmocka_unit_test(a_link_that_ended_for_a_new_list_begins_with_its_best),
         cmocka_unit_test(only_the_centre_makes_one),
+        cmocka_unit_test(a_list_that_a_set_back_centre_signs_is_newer_all_the_same),
         cmocka_unit_test(a_station_that_lacks_a_scope_says_which),
         cmocka_unit_test(a_promoted_station_is_the_centre_for_all),
         cmocka_unit_test(what_a_station_withheld_it_says_again_as_the_centre),
