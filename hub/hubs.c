@@ -120,6 +120,66 @@ hf_status hf_hub_set_hubs(hf_hub *hub, const hf_hubs_wish *wish, const char *act
     return status;
 }
 
+/* ---- what hubs serve changes ---- */
+
+/* The same hubs in the same order, as they are now. */
+static hf_status list_again(hf_hub *hub, const hf_hub_list *held, hf_hub_list *list,
+                            hf_buffer *hubs)
+{
+    hf_listed_hub listed;
+    hf_buffer numbers = {0};
+    hf_status status = HF_OK;
+    list->hubs.count = 0;
+    for (hf_list walk = held->hubs; status == HF_OK && hf_next_listed(&walk, &listed);) {
+        hf_device station;
+        bool is_ours = memcmp(listed.key_id, held->centre, HF_HASH_SIZE) == 0;
+        hf_status known = is_ours ? HF_OK : hf_device_by_key(hub->store, listed.key_id, &station);
+        if (known == HF_ERR_NOT_FOUND || (known == HF_OK && !is_ours && station.revoked)) continue;
+        status = known;
+        if (status == HF_OK && !is_ours) write_scopes(&station, &numbers, &listed);
+        if (status == HF_OK) hf_write_listed(hubs, &listed);
+        list->hubs.count++;
+    }
+    hf_buffer_free(&numbers);
+    list->hubs.items = hf_buffer_bytes(hubs);
+    return status == HF_OK ? hubs->status : status;
+}
+
+hf_status hf_hub_refresh_hubs(hf_hub *hub, uint64_t wall_ms)
+{
+    const hf_crypto *crypto = hf_store_crypto(hub->store);
+    hf_hubs_wish wish = {.name = "hub"};
+    hf_buffer held = {0}, hubs = {0}, signed_list = {0};
+    hf_hub_list before, list = {.term = 1};
+    bool found;
+    hf_status status = hf_hub_list_load(hub->store, &held, &before, &found);
+    bool ours = found && memcmp(before.centre, crypto->own_key_id, HF_HASH_SIZE) == 0;
+    if (status == HF_OK && ours) status = list_again(hub, &before, &list, &hubs);
+    bool differs = status == HF_OK && ours && !hf_bytes_equal(list.hubs.items, before.hubs.items);
+    if (differs) status = count_on(hub, false, wall_ms, &list);
+    if (differs && status == HF_OK) status = hf_hub_list_sign(crypto, &list, &signed_list);
+    if (differs && status == HF_OK)
+        status = publish(hub, hf_buffer_bytes(&signed_list), &wish, "hub", wall_ms);
+    hf_buffer_free(&held);
+    hf_buffer_free(&hubs);
+    hf_buffer_free(&signed_list);
+    return status;
+}
+
+hf_status hf_hub_scopes_made(hf_hub *hub, uint64_t wall_ms)
+{
+    for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
+        hf_device device;
+        if (!peer->is_station || !hf_session_live(&peer->session)) continue;
+        hf_status status = hf_device_by_key(hub->store, peer->key_id, &device);
+        if (status != HF_OK) return status;
+        if (!device.every) continue;
+        hf_session_bye(&peer->session, HF_CODE_BUSY, 0); /* WELCOME grants what there is */
+        hf_peer_wake(peer);
+    }
+    return hf_hub_refresh_hubs(hub, wall_ms);
+}
+
 /* ---- another is the centre ---- */
 
 bool hf_hub_retired(const hf_hub *hub)

@@ -257,6 +257,10 @@ void hf_peer_revoked(hf_peer *peer); /* its session ends */
 /* ---- hubs.c ---- */
 /* Who is the centre by the list of hubs? Asked when it may be another. */
 HF_MUST_CHECK hf_status hf_hub_look_retired(hf_hub *hub);
+/* What a hub serves may be another: our list is signed anew, if it says so. */
+HF_MUST_CHECK hf_status hf_hub_refresh_hubs(hf_hub *hub, uint64_t wall_ms);
+/* New scopes: who holds every one comes back for it, and is listed for it. */
+HF_MUST_CHECK hf_status hf_hub_scopes_made(hf_hub *hub, uint64_t wall_ms);
 HF_MUST_CHECK hf_status hf_hub_on_hubs(hf_peer *peer, hf_bytes signed_list);
 /* The list that we go by, and good-bye. */
 HF_MUST_CHECK hf_status hf_peer_write_hubs(hf_peer *peer, hf_buffer *raw);

@@ -131,6 +131,7 @@ static hf_status show_list(hf_uplink *u, hf_conn *conn, const hf_certificate *hu
     uint8_t *copy = status == HF_OK && message.size ? malloc(message.size) : NULL;
     if (!copy) {
         u->knocked = NULL;
+        u->knock_at_ms = UINT64_MAX; /* a hub of the list, under another address: once is enough */
         return HF_ERR_BUSY;
     }
     memcpy(copy, message.data, message.size);
@@ -300,9 +301,8 @@ static void dial(hf_uplink *u, uint64_t now_ms)
     size_t index = hf_edge_hub(edge);
     bool wanted =
         u->conn ? hf_edge_wants_better(edge, now_ms, &index) : hf_edge_wants_link(edge, now_ms);
-    if (u->dialled || !wanted) return;
     line *l = u->order[index];
-    if (l == u->knocked) u->knocked = NULL; /* now it is wanted for itself */
+    if (u->dialled || !wanted || l == u->knocked) return; /* a knock is over in seconds */
     hf_status status = line_dial(l);
     if (status == HF_OK) u->dialled = l;
     if (status == HF_OK || status == HF_ERR_BUSY) return; /* busy: the last one is still closing */
@@ -417,6 +417,7 @@ static void follow(hf_uplink *u, uint64_t now_ms)
     }
     u->followed = changes;
     if (!order_take(u, &o)) return;
+    u->knock_at_ms = 0;
     const line *l = u->current;
     bool is_another = l && l->pinned && memcmp(l->key_id, u->hub_key, HF_HASH_SIZE) != 0;
     size_t at = l && !is_another ? index_of(u, l) : u->count;
@@ -468,7 +469,7 @@ void hf_uplink_turn(hf_uplink *uplink, hf_status status, uint64_t now_ms)
 uint64_t hf_uplink_deadline_ms(const hf_uplink *uplink, uint64_t now_ms)
 {
     uint64_t due_ms = hf_edge_deadline_ms(uplink->options.edge);
-    bool is_dialling = uplink->dialled && !uplink->conn;
+    bool is_dialling = (uplink->dialled || uplink->knocked) && !uplink->conn;
     if (former(uplink) && uplink->knock_at_ms < due_ms) due_ms = uplink->knock_at_ms;
     return is_dialling && due_ms <= now_ms ? UINT64_MAX : due_ms;
 }

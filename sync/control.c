@@ -102,6 +102,21 @@ static void device_addresses(const hf_record *record, hf_device *out)
     }
 }
 
+/* A grant of every scope is a grant of those that there are now. */
+static hf_status every_scope(hf_store *store, hf_device *out)
+{
+    size_t count = HF_SCOPES_MAX;
+    hf_scope_view *scopes = calloc(count, sizeof *scopes);
+    hf_status status = scopes ? hf_store_scopes(store, scopes, &count) : HF_ERR_NOMEM;
+    if (status == HF_OK && count > HF_SCOPES_MAX - 3) status = HF_ERR_LIMIT;
+    out->scope_count = 0;
+    for (size_t i = 0; i < count && status == HF_OK; i++)
+        out->scopes[out->scope_count++] = scopes[i].number;
+    qsort(out->scopes, out->scope_count, sizeof *out->scopes, number_compare);
+    free(scopes);
+    return status;
+}
+
 static hf_status device_from_record(hf_store *store, const hf_record *record, hf_device *out)
 {
     fields f = {.store = store, .record = record};
@@ -117,9 +132,11 @@ static hf_status device_from_record(hf_store *store, const hf_record *record, hf
     out->revoked = strcmp(standing, "active") != 0;
     hf_bytes hub = shown(&f, HF_DEVICE_IS_HUB);
     out->is_hub = hub.size == 1 && hub.data[0] == 0xf5;
+    hf_bytes every = shown(&f, HF_DEVICE_EVERY);
+    out->every = every.size == 1 && every.data[0] == 0xf5;
     device_scopes(record, out);
     device_addresses(record, out);
-    return f.status;
+    return out->every && f.status == HF_OK ? every_scope(store, out) : f.status;
 }
 
 static hf_status device_find(hf_store *store, sqlite3_stmt *statement, hf_record_id *id,

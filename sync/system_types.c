@@ -46,6 +46,7 @@ static const hf_field DEVICE_FIELDS[] = {
     FIELD(HF_DEVICE_HOME, "home", "Own scope", ONCE, INT),
     FIELD(HF_DEVICE_IS_HUB, "is_hub", "Hub", ONCE, BOOL),
     FIELD(HF_DEVICE_ADDRESSES, "addresses", "Addresses", SET, TEXT),
+    FIELD(HF_DEVICE_EVERY, "every", "Every scope", ONCE, BOOL),
 };
 
 static const hf_field VERDICT_FIELDS[] = {

@@ -26,9 +26,10 @@ enum {
     HF_DEVICE_SCOPES = 6,   /* numbers */
     HF_DEVICE_STANDING = 7, /* "active" -> "revoked" */
     HF_DEVICE_CERTIFICATE = 8,
-    HF_DEVICE_HOME = 9,      /* number of the device's own scope */
-    HF_DEVICE_IS_HUB = 10,   /* it is a station */
-    HF_DEVICE_ADDRESSES = 11 /* "host:port": where devices reach it */
+    HF_DEVICE_HOME = 9,       /* number of the device's own scope */
+    HF_DEVICE_IS_HUB = 10,    /* it is a station */
+    HF_DEVICE_ADDRESSES = 11, /* "host:port": where devices reach it */
+    HF_DEVICE_EVERY = 12      /* every scope, present and to come: of a station */
 };
 
 /* HF_TYPE_VERDICT */

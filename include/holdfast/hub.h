@@ -89,7 +89,7 @@ enum { HF_STATION_ADDRESSES_MAX = 4, HF_STATION_ADDRESS_SIZE = HF_ADDRESS_TEXT_S
 typedef struct hf_device {
     uint8_t key_id[HF_HASH_SIZE];
     char name[128], force[64], unit[64];
-    bool revoked, is_hub;                                              /* is_hub: a station */
+    bool revoked, is_hub, every;                                       /* is_hub: a station */
     hf_hlc revoked_at;                                                 /* 0: not known */
     char addresses[HF_STATION_ADDRESSES_MAX][HF_STATION_ADDRESS_SIZE]; /* where devices reach it */
     size_t address_count;
@@ -110,6 +110,7 @@ typedef struct hf_registration {
     const char *const *addresses; /* as hf_certificate_wish's */
     size_t address_count;
 } hf_registration;
+#define HF_EVERY_SCOPE "*" /* in place of names: of a station */
 HF_MUST_CHECK hf_status hf_hub_register(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE],
                                         const hf_registration *wish, uint64_t wall_ms);
 /* Durable when HF_OK; the device's live session ends in the next turn. HF_ERR_NOT_FOUND. */

@@ -46,6 +46,10 @@ def a_list_of_hubs_reaches_every_device_and_moves_it_without_a_restart(world):
     expect(code != 0 and "no station" in said, f"a device is no hub: {code} {said}")
 
 
+def _scopes(hub, name):
+    return next(one["scopes"] for one in hub.ask("devices")["devices"] if one["name"] == name)
+
+
 def _promote(station, *words, **options):
     return station.command("promote", "--old-centre-is-gone", "--reason", "it burnt", *words,
                            **options)
@@ -53,7 +57,7 @@ def _promote(station, *words, **options):
 
 def a_station_is_promoted_and_everyone_follows(world):
     hub = world.make_hub()
-    north, _ = stations.make(world, hub, "north", scopes=f"{SCOPE},beds/cid")
+    north, _ = stations.make(world, hub, "north", scopes="*")
     south, _ = stations.make(world, hub, "south")
     for station in (north, south):
         station.start()
@@ -64,6 +68,8 @@ def a_station_is_promoted_and_everyone_follows(world):
         stations.linked(device, "localhost")
         wait_until(lambda d=device: _listed(d) == ["localhost", "north", "south"], RECOVERY,
                    f"{device.name} has the list")
+    world.make_device("dee", hub=hub, scopes="beds/cid", start=False)  # a scope that is new
+    wait_until(lambda: "beds/cid" in _scopes(hub, "north"), RECOVERY, "a station of every scope has it")
     early = rees.put("crime", "summary=Before")
     wait_until(lambda: stations.where(rees, early) == "hub" and stations.has(north, early) and
                stations.has(khan, early), RECOVERY, "all have the first")

@@ -222,6 +222,53 @@ static void a_list_that_a_set_back_centre_signs_is_newer_all_the_same(void **sta
     tiers_free(t);
 }
 
+/* A station that is granted every scope serves a new one at once, and the list says so; one that is
+ * revoked is in it no more. */
+static void a_station_of_every_scope_is_granted_new_ones_too(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    static const char *const every[] = {HF_EVERY_SCOPE}, *const scopes[] = {"beat", "custody"};
+    static const char *const addresses[] = {"south.example:7443"};
+    uint8_t south[HF_HASH_SIZE] = {1}, other[HF_HASH_SIZE] = {2};
+    hf_hub *hub = t->nodes[CENTRE].hub;
+    hf_device device;
+    hf_hub_list list;
+    hf_listed_hub hubs[3];
+    hf_buffer held = {0};
+    bool found;
+    hf_registration station = {.name = "south",
+                               .force = "f",
+                               .unit = "u",
+                               .scopes = every,
+                               .scope_count = 1,
+                               .addresses = addresses,
+                               .address_count = 1};
+    hf_registration more = {
+        .name = "new", .force = "f", .unit = "u", .scopes = scopes, .scope_count = 2};
+    const char *const stations[] = {"south", "north"};
+    hf_hubs_wish wish = {
+        .name = "centre", .address = "hub.example:7443", .stations = stations, .station_count = 2};
+    assert_int_equal(hf_hub_register(hub, south, &station, tiers_wall_ms(t)), HF_OK);
+    assert_int_equal(hf_hub_set_hubs(hub, &wish, "x", tiers_wall_ms(t)), HF_OK);
+    assert_int_equal(hf_device_by_key(t->nodes[CENTRE].store, south, &device), HF_OK);
+    assert_int_equal(device.scope_count, 1);
+    assert_int_equal(hf_hub_register(hub, other, &more, tiers_wall_ms(t)), HF_OK);
+    assert_int_equal(hf_device_by_key(t->nodes[CENTRE].store, south, &device), HF_OK);
+    assert_int_equal(device.scope_count, 2);
+    assert_int_equal(hf_hub_list_load(t->nodes[CENTRE].store, &held, &list, &found), HF_OK);
+    assert_int_equal(list.hubs.count, 3);
+    for (size_t i = 0; i < 3; i++) assert_true(hf_next_listed(&list.hubs, &hubs[i]));
+    assert_string_equal(hubs[1].name, "south");
+    assert_int_equal(hubs[1].scopes.count, 2);
+    assert_int_equal(hubs[2].scopes.count, 1);
+    assert_int_equal(hf_hub_revoke(hub, "south", "x", "lost", tiers_wall_ms(t)), HF_OK);
+    assert_int_equal(hf_hub_list_load(t->nodes[CENTRE].store, &held, &list, &found), HF_OK);
+    assert_int_equal(list.hubs.count, 2);
+    hf_buffer_free(&held);
+    tiers_free(t);
+}
+
 /* ---- promotion ---- */
 
 static void a_station_that_lacks_a_scope_says_which(void **state)
@@ -363,6 +410,7 @@ int main(void)
         cmocka_unit_test(a_link_that_ended_for_a_new_list_begins_with_its_best),
         cmocka_unit_test(only_the_centre_makes_one),
         cmocka_unit_test(a_list_that_a_set_back_centre_signs_is_newer_all_the_same),
+        cmocka_unit_test(a_station_of_every_scope_is_granted_new_ones_too),
         cmocka_unit_test(a_station_that_lacks_a_scope_says_which),
         cmocka_unit_test(a_promoted_station_is_the_centre_for_all),
         cmocka_unit_test(what_a_station_withheld_it_says_again_as_the_centre),
