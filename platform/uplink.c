@@ -114,12 +114,28 @@ static size_t index_of(const hf_uplink *u, const line *l)
     return index;
 }
 
-/* The list of hubs says who is to answer there. */
-static bool is_expected(const line *l, const hf_identity *peer)
+/* A dial beside a link that is there, or for one. */
+static void dial_failed(hf_uplink *u, uint64_t now_ms)
 {
-    if (!l->pinned || memcmp(l->key_id, peer->key_id, HF_HASH_SIZE) == 0) return true;
-    hf_log(HF_LOG_WARN, "another-hub", "host=%s reason=\"not whom the list of hubs names\"",
-           l->place.host);
+    u->dialled = NULL;
+    if (u->conn)
+        hf_edge_better_failed(u->options.edge, now_ms);
+    else
+        hf_edge_link_down(u->options.edge, now_ms);
+}
+
+/* Is it one of those whom we look for? Nobody else will say that the dial came to nothing. */
+static bool is_wanted(hf_uplink *u, const line *l, const hf_identity *peer,
+                      const hf_certificate *hub)
+{
+    const char *why = NULL;
+    if (index_of(u, l) == u->count) why = "the list of hubs names it no longer";
+    if (l->pinned && memcmp(l->key_id, peer->key_id, HF_HASH_SIZE) != 0)
+        why = "not whom the list of hubs names";
+    if (u->options.centre_only && hub && hub->is_station) why = "it is a station, too";
+    if (!why) return true;
+    hf_log(HF_LOG_INFO, "hub-passed-over", "host=%s reason=\"%s\"", l->place.host, why);
+    if (l == u->dialled) dial_failed(u, hf_clock_now_ms());
     return false;
 }
 
@@ -156,8 +172,7 @@ static hf_status on_open(void *context, hf_conn *conn, const hf_identity *peer, 
         *user = l;
         return show_list(u, conn, is_known ? &hub : NULL);
     }
-    if (index == u->count || !is_expected(l, peer)) return HF_ERR_DENIED;
-    if (u->options.centre_only && is_known && hub.is_station) return HF_ERR_DENIED;
+    if (!is_wanted(u, l, peer, is_known ? &hub : NULL)) return HF_ERR_DENIED;
     hf_conn *former = u->conn;
     u->current = l;
     u->conn = conn;
@@ -208,16 +223,6 @@ static void on_close(void *user, const char *reason)
     hf_edge_link_down(u->options.edge, hf_clock_now_ms());
     hf_edge_status_get(u->options.edge, &now);
     hf_log(HF_LOG_INFO, "link-down", "reason=\"%s\" session=\"%s\"", reason, now.last_error);
-}
-
-/* A dial beside a link that is there, or for one. */
-static void dial_failed(hf_uplink *u, uint64_t now_ms)
-{
-    u->dialled = NULL;
-    if (u->conn)
-        hf_edge_better_failed(u->options.edge, now_ms);
-    else
-        hf_edge_link_down(u->options.edge, now_ms);
 }
 
 static void on_fail(void *context, const char *address, const char *reason)

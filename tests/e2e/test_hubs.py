@@ -31,10 +31,14 @@ def a_list_of_hubs_reaches_every_device_and_moves_it_without_a_restart(world):
     hub.kill()
     for device in (rees, khan):
         stations.linked(device, "south")
+    wait_until(lambda: "it is a station, too" in north.log(), RECOVERY, "north looks for the centre")
     south.kill()
     for device in (rees, khan):
         stations.linked(device, "north")
     hub.start()
+    for station in (north, other):  # each met the other meanwhile, and knows that it is no centre
+        wait_until(lambda s=station: s.ask("status")["upstream"]["link"] == "in-sync", RECOVERY,
+                   f"{station.name} is back at the centre")
     hub.must("hubs", "set", "north")
     for device in (rees, khan):
         wait_until(lambda d=device: _listed(d) == ["localhost", "north"], 600,
