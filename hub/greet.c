@@ -2,6 +2,7 @@
 #include "peer.h"
 
 #include "snapshots.h"
+#include "upstream.h"
 
 #include "sync/control.h"
 #include "sync/coverage.h"
@@ -230,6 +231,24 @@ static hf_status write_yours_of(const hf_peer *peer, size_t index, hf_buffer *it
     return items->status;
 }
 
+/* Ours; and at a station its centre's, by whose word it speaks: a device may only ever meet us. */
+static hf_status write_formers(hf_hub *hub, hf_buffer *items, hf_welcome *welcome)
+{
+    hf_buffer names = {0};
+    size_t count = write_former(hub, items);
+    hf_status status = items->status;
+    if (status == HF_OK && hub->upstream)
+        status = hf_upstream_centre(hub->upstream, &names, welcome);
+    size_t at = names.size;
+    for (; at >= HF_ORIGIN_SIZE && count < HF_FORMER_MAX; count++) { /* the newest */
+        at -= HF_ORIGIN_SIZE;
+        hf_write_bytes(items, names.data + at, HF_ORIGIN_SIZE);
+    }
+    hf_buffer_free(&names);
+    welcome->former = (hf_list){hf_buffer_bytes(items), count};
+    return status == HF_OK ? items->status : status;
+}
+
 hf_status hf_peer_write_welcome(hf_peer *peer, hf_buffer *raw)
 {
     hf_hub *hub = peer->hub;
@@ -241,15 +260,10 @@ hf_status hf_peer_write_welcome(hf_peer *peer, hf_buffer *raw)
     if (status == HF_OK) status = write_scopes(peer, scopes);
     size_t yours_count = 0;
     hf_buffer former = {0};
-    size_t former_count = status == HF_OK ? write_former(hub, &former) : 0;
-    if (status == HF_OK) status = former.status;
+    hf_message message = {.type = HF_FRAME_WELCOME};
     for (size_t i = 0; i < peer->origin_count && status == HF_OK; i++)
         status = write_yours_of(peer, i, yours, &yours_count);
-    if (status != HF_OK) {
-        hf_buffer_free(&former);
-        return status;
-    }
-    hf_message message = {.type = HF_FRAME_WELCOME};
+    if (status != HF_OK) return status;
     message.as.welcome = (hf_welcome){
         .protocol = HF_PROTOCOL,
         .implementation = {(const uint8_t *)hub->implementation, strlen(hub->implementation)},
@@ -262,12 +276,12 @@ hf_status hf_peer_write_welcome(hf_peer *peer, hf_buffer *raw)
         .window_entries = HF_CREDIT_ENTRIES,
         .window_bytes = HF_CREDIT_BYTES,
         .pack_version = hf_pack_version(hf_store_pack(hub->store)),
-        .former = {hf_buffer_bytes(&former), former_count},
     };
     memcpy(message.as.welcome.epoch, hf_store_epoch(hub->store), 16);
     memcpy(message.as.welcome.chain, peer->announced_chain, 16);
-    hf_message_write(raw, &message);
+    status = write_formers(hub, &former, &message.as.welcome);
+    if (status == HF_OK) hf_message_write(raw, &message);
+    if (status == HF_OK) hf_session_greeted(&peer->session);
     hf_buffer_free(&former);
-    hf_session_greeted(&peer->session);
-    return HF_OK;
+    return status;
 }

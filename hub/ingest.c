@@ -320,7 +320,8 @@ static hf_status on_relay(ingest *in, const hf_relay *relay)
     if (status != HF_OK) return status;
     in->origin->now[in->lane].held = held; /* it may have come by another way meanwhile */
     in->origin->touched |= bit;
-    if (author->blocked & bit) return HF_OK; /* told why, and how far we are */
+    if (author->blocked & bit) return HF_OK;    /* told why, and how far we are */
+    if (relay->bodies.count == 0) return HF_OK; /* it only asks how far we are */
     if (first_seq(relay) > held + 1) return gap(in, author, first_seq(relay));
     author->gapped_now &= (uint8_t)~bit;
     status = relayed_entries(in, relay);

@@ -179,6 +179,7 @@ static hf_status relayed_reason(void *context, const hf_entry_body *entry, uint3
 static hf_status withheld(taking *in, const hf_entry_body *entry, uint32_t reason, uint32_t scope)
 {
     hf_hub *hub = in->peer->hub;
+    if (hub->upstream) return HF_OK; /* a verdict is the centre's word */
     hf_dot dot = {.origin = in->refill->origin, .lane = in->refill->lane, .seq = entry->seq};
     hf_hub_touch(&hub->touched, scope);
     return hf_batch_verdict(in->batch, &dot, scope, reason, hf_judge_text(reason), hub->wall_ms);
@@ -283,6 +284,23 @@ static void wake_others(const hf_hub *hub)
         if (other->ahead_count > 0) hf_peer_wake(other);
 }
 
+/* Stations that named its author wait to hear how far we have the log, whoever brought it. */
+static void tell_stations(const hf_hub *hub, const hf_report *log)
+{
+    const hf_origin_row *row = hf_origin_by_id(hub->store, &log->origin);
+    uint64_t held;
+    if (!row || hf_log_dense(hub->store, row->no, log->lane, &held) != HF_OK) return;
+    for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
+        for (size_t i = 0; i < peer->relayed_durable; i++) {
+            hf_peer_origin *origin = &peer->relayed[i].origin;
+            if (origin->no != row->no) continue;
+            origin->durable[log->lane].held = origin->now[log->lane].held = held;
+            origin->ack_due |= (uint8_t)(1u << log->lane);
+            hf_peer_wake(peer);
+        }
+    }
+}
+
 void hf_refill_settle(hf_peer *peer)
 {
     bool freed = false;
@@ -290,6 +308,7 @@ void hf_refill_settle(hf_peer *peer)
         struct hf_ahead *at = &peer->ahead[i];
         if (!at->answered) continue;
         at->done = at->staged_done;
+        tell_stations(peer->hub, &at->log);
         release(peer, at);
         freed |= at->done;
     }

@@ -87,6 +87,13 @@ static hf_status close_revoked(hf_hub *hub)
     return HF_OK;
 }
 
+hf_status hf_upstream_centre(hf_upstream *upstream, hf_buffer *former, hf_welcome *welcome)
+{
+    hf_store *store = upstream->hub->store;
+    hf_status status = hf_client_former(store, former);
+    return status == HF_OK ? hf_client_met(store, &welcome->centre, &welcome->has_centre) : status;
+}
+
 /* ---- a turn ---- */
 
 /* An hf_relay_visitor: the author, if he is here, hears that his work is at the centre. */
@@ -119,6 +126,8 @@ hf_status hf_upstream_turn(hf_upstream *upstream)
     if (status == HF_OK && open && !upstream->welcomed) status = read_scopes(upstream);
     upstream->welcomed = open && status == HF_OK;
     if (status == HF_OK && hf_client_control_came(client)) status = close_revoked(hub);
+    if (status == HF_OK && hf_client_centre_lost(client))
+        hf_hub_part(hub); /* WELCOME says what counts */
     if (status == HF_OK) status = hf_client_relayed(client, tell_author, hub);
     /* What the hub tells of the time is the centre's word, where there is one. */
     uint8_t quality;

@@ -20,6 +20,10 @@ uint64_t hf_upstream_deadline_ms(const hf_upstream *upstream);
 /* The centre is asked for the next certificate of this device. */
 HF_MUST_CHECK hf_status hf_upstream_wish(hf_upstream *upstream, const uint8_t key_id[HF_HASH_SIZE]);
 
+/* The centre's name as we know it, into `welcome`, and its former ones. */
+HF_MUST_CHECK hf_status hf_upstream_centre(hf_upstream *upstream, hf_buffer *former,
+                                           hf_welcome *welcome);
+
 /* Does the centre feed us this scope? */
 bool hf_upstream_holds(const hf_upstream *upstream, uint32_t scope);
 /* ... and all that the device is granted? */

@@ -106,6 +106,8 @@ HF_MUST_CHECK hf_status hf_batch_cursor(hf_batch *batch, const hf_cursor *cursor
 HF_MUST_CHECK hf_status hf_cursor_get(hf_store *store, const hf_origin_id *hub, hf_cursor *out,
                                       bool *found);
 /* The hub said: durable there up to `seq` (and `central` at the centre). Never lowers. */
+/* What this hub said of others' logs is void. *any: it had said something. */
+HF_MUST_CHECK hf_status hf_batch_acks_void(hf_batch *batch, const hf_origin_id *hub, bool *any);
 HF_MUST_CHECK hf_status hf_batch_acked(hf_batch *batch, const hf_origin_id *hub,
                                        const hf_origin_row *origin, uint8_t lane, uint64_t durable,
                                        uint64_t central);

@@ -57,6 +57,12 @@ HF_MUST_CHECK hf_status hf_client_relayed(hf_client *client, hf_relay_visitor vi
 /* A device of ours needs its next certificate: the centre is asked for it, once for each link. */
 HF_MUST_CHECK hf_status hf_client_wish(hf_client *client, const uint8_t key_id[HF_HASH_SIZE]);
 /* Control entries came since the last call: who may connect may have changed. */
+/* Once: the centre was set back, and what it said of what we relayed is void. */
+bool hf_client_centre_lost(hf_client *client);
+/* Names of hubs whose word no longer counts, in a row. */
+HF_MUST_CHECK hf_status hf_client_former(hf_store *store, hf_buffer *out);
+/* The hub that was met last, if any was. */
+HF_MUST_CHECK hf_status hf_client_met(hf_store *store, hf_origin_id *hub, bool *found);
 bool hf_client_control_came(hf_client *client);
 
 /* ---- our own certificate: client_certificate.c ---- */

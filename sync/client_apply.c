@@ -213,6 +213,7 @@ static hf_status on_ack(hf_client *client, hf_batch *batch, const hf_ack *ack)
             continue;
         }
         if (acked.origin >= client->own_count) return HF_ERR_PROTOCOL;
+        if (client->centre_void) acked.central = 0;
         status = hf_batch_acked(batch, &download->cursor.hub, client->own[acked.origin], acked.lane,
                                 acked.durable, acked.central);
         if (acked.origin == 0 && acked.head > download->heads_up[acked.lane]) {
@@ -397,8 +398,10 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
     case HF_FRAME_LEASE: hf_client_lease_settled(client); return HF_OK;
     case HF_FRAME_ACK:
         stamp_ms = message->timed ? message->at_ms : client->wall_now_ms;
-        while (hf_next_acked(&logs, &acked))
+        while (hf_next_acked(&logs, &acked)) {
+            if (client->centre_void) acked.central = 0;
             hf_upload_acked(&client->upload, &acked, client->wall_now_ms, stamp_ms);
+        }
         while (hf_next_notice(&notices, &notice)) {
             note(client, &notice);
             hf_client_relay_refused(client, &notice, stamp_ms);

@@ -99,15 +99,22 @@ typedef struct hf_client_relays {  /* client_relay.c */
     size_t count, capacity;
     size_t named;    /* ORIGIN went up for the first so many, on this link */
     uint64_t number; /* newest head of theirs that was looked at */
-    bool news, control_came;
-    bool counts_fed; /* what is fed is noted: we are a station, or have met one */
-    bool looked;     /* ... and whether we have is known */
-    int64_t run_log; /* the run of a log that is being fed: acknowledged by it */
-    const hf_origin_row *run_origin;
+    bool begun;      /* what is to be asked on this link is known */
+    bool control_came;
+    bool centre_lost; /* it was set back, and what it said of others' logs is void */
+    hf_buffer told;   /* logs of which the centre has more, to be told: hf_relay_log in a row */
+    hf_buffer asks;   /* indices of logs in the upload: how far has the centre those? */
+    size_t asked;     /* bytes of them that went out */
+    hf_buffer fresh;  /* logs acknowledged on this link, in a row ... */
+    hf_buffer before; /* ... and before it, past our place in the feed: they are asked after */
+    bool counts_fed;  /* what is fed is noted: we are a station, or have met one */
+    bool looked;      /* ... and whether we have is known */
+    const hf_origin_row *run_origin; /* the run of a log that is being fed: acknowledged by it */
     uint8_t run_lane;
     uint64_t run_seq;
-    hf_buffer withheld; /* items of the RELAY being written */
-    hf_buffer wishes;   /* keys whose certificates are due, in a row: RENEW_FOR */
+    uint64_t run_acked, run_entries; /* as it began; of the run, above that */
+    hf_buffer withheld;              /* items of the RELAY being written */
+    hf_buffer wishes;                /* keys whose certificates are due, in a row: RENEW_FOR */
 } hf_client_relays;
 
 enum { HF_WISHES_MAX = 4 * HF_LACK_LOGS_MAX };
@@ -124,7 +131,9 @@ struct hf_client {
     hf_upload upload;
     hf_own_certificate certificate;
     hf_client_relays relays;
-    bool hub_known; /* by its certificate: */
+    bool former_new;  /* WELCOME named hubs whose word counts no more, and we did not know it */
+    bool centre_void; /* what this station says of the centre is by a word that no longer counts */
+    bool hub_known;   /* by its certificate: */
     hf_certificate hub;
     hf_numbering numbering;
     hf_probing probing;
@@ -198,6 +207,14 @@ HF_MUST_CHECK hf_status hf_client_greet(hf_client *client, uint64_t now_ms);
 /* A list that the hub shows us: kept at once, since the hub is about to leave. */
 HF_MUST_CHECK hf_status hf_client_on_hubs(hf_client *client, hf_bytes signed_list);
 
+/* ---- client_former.c ---- */
+/* In WELCOME's batch: whose word no longer counts, by what it names. */
+HF_MUST_CHECK hf_status hf_client_take_former(hf_client *client, hf_batch *batch,
+                                              const hf_welcome *welcome);
+/* Of a log of ours the hub says how far it has it: nothing that it ever said counts above that. */
+HF_MUST_CHECK hf_status hf_client_fall_back(hf_client *client, hf_batch *batch,
+                                            const hf_welcome *welcome, const hf_yours *yours);
+
 /* ---- client_relay.c ---- */
 void hf_client_relays_free(hf_client *client);
 void hf_client_relays_link(hf_client *client); /* a new link: nobody is named on it */
@@ -206,6 +223,7 @@ void hf_client_write_wish(hf_client *client);
 /* What came to be relayable since the last look. */
 HF_MUST_CHECK hf_status hf_client_relays_look(hf_client *client);
 /* The next frame for `next`, which the upload chose; none when it has to wait. */
+HF_MUST_CHECK hf_status hf_client_write_asks(hf_client *client);
 HF_MUST_CHECK hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next);
 HF_MUST_CHECK hf_status hf_client_relay_acked(hf_client *client, hf_batch *batch,
                                               const hf_acked *acked);

@@ -172,6 +172,16 @@ hf_status hf_client_stored_time(hf_store *store, uint64_t *hub_ms, uint64_t *wal
     return status;
 }
 
+hf_status hf_client_met(hf_store *store, hf_origin_id *hub, bool *found)
+{
+    hf_buffer name = {0};
+    hf_status status = hf_meta_get(store, META_HUB, &name);
+    *found = status == HF_OK && name.size == HF_ORIGIN_SIZE;
+    if (*found) memcpy(hub->bytes, name.data, HF_ORIGIN_SIZE);
+    hf_buffer_free(&name);
+    return status;
+}
+
 static hf_status resume_get(hf_client *client)
 {
     hf_buffer hub = {0};
@@ -321,21 +331,6 @@ static hf_status is_other_branch(hf_client *client, const hf_yours *yours, bool 
     return status == HF_ERR_NOT_FOUND ? HF_OK : status;
 }
 
-/* What this hub says now is all that counts of what it ever said, under this name and its former
- * ones: it may hold less than it acknowledged, and then nobody may be shown that it holds it. */
-static hf_status fall_back(hf_client *client, hf_batch *batch, const hf_welcome *welcome,
-                           const hf_yours *yours)
-{
-    const hf_origin_row *origin = client->own[yours->origin];
-    hf_origin_id former;
-    hf_status status = hf_batch_fall_back(batch, &welcome->hub, origin, yours->lane, yours->durable,
-                                          yours->central);
-    for (hf_list walk = welcome->former; status == HF_OK && hf_next_origin_id(&walk, &former);)
-        status =
-            hf_batch_fall_back(batch, &former, origin, yours->lane, yours->durable, yours->central);
-    return status;
-}
-
 static hf_status take_one_of_yours(hf_client *client, hf_batch *batch, const hf_welcome *welcome,
                                    const hf_yours *yours, const hf_log_state *log)
 {
@@ -356,7 +351,8 @@ static hf_status take_one_of_yours(hf_client *client, hf_batch *batch, const hf_
     /* More than we hold is not ours to count, at the centre either. */
     hf_yours counted = *yours;
     if (counted.central > log->seq) counted.central = log->seq;
-    if (status == HF_OK) status = fall_back(client, batch, welcome, &counted);
+    if (client->centre_void) counted.central = 0;
+    if (status == HF_OK) status = hf_client_fall_back(client, batch, welcome, &counted);
     if (status != HF_OK || yours->durable == 0) return status;
     return hf_batch_acked(batch, &welcome->hub, client->own[yours->origin], yours->lane,
                           yours->durable, counted.central);
@@ -494,6 +490,7 @@ hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch, const hf_welc
     bool is_fed = download->phase != HF_PHASE_EXPIRED && download->verdict != HF_REFILLING;
     if (status == HF_OK && is_fed)
         status = hf_client_expect_snapshot(client, download->phase == HF_PHASE_OFFER);
+    if (status == HF_OK) status = hf_client_take_former(client, batch, welcome);
     if (status == HF_OK && download->phase != HF_PHASE_RENEW)
         status = take_yours(client, batch, welcome);
     if (status == HF_OK) status = take_back_told(client, welcome);
@@ -520,7 +517,7 @@ static void upload_from(hf_client *client, const hf_welcome *welcome)
         hf_upload_log *log =
             &client->upload.logs[(size_t)yours.origin * HF_LANE_COUNT + yours.lane];
         log->sent = log->durable = yours.durable;
-        log->central = yours.central;
+        log->central = client->centre_void ? 0 : yours.central;
         if (HF_PLANTED(REFILL_NOT_SENT) && client->fell_back) log->sent = log->last;
         /* A former life's heads are wanted only where its entries have a way to go, and are ours to
          * sign only where we hold what the hub does. */

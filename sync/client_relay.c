@@ -14,7 +14,8 @@
 
 enum { RELAY_BYTES_MAX = HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX };
 
-static const char META_MET[] = "stations";  /* "1": one of them has fed us */
+static const char META_MET[] = "stations";   /* "1": one of them has fed us */
+static const char META_RECENT[] = "relayed"; /* numbers of logs, as below: fresh and before */
 static const char META_FORKED[] = "forked"; /* [origin, lane] of logs with two branches, in a row */
 
 void hf_client_relay(hf_client *client)
@@ -28,6 +29,10 @@ void hf_client_relays_free(hf_client *client)
     free(client->relays.origins);
     hf_buffer_free(&client->relays.withheld);
     hf_buffer_free(&client->relays.wishes);
+    hf_buffer_free(&client->relays.told);
+    hf_buffer_free(&client->relays.asks);
+    hf_buffer_free(&client->relays.fresh);
+    hf_buffer_free(&client->relays.before);
 }
 
 void hf_client_relays_link(hf_client *client)
@@ -36,6 +41,9 @@ void hf_client_relays_link(hf_client *client)
     relays->count = relays->named = 0;
     relays->number = 0;
     hf_buffer_clear(&relays->wishes);
+    hf_buffer_clear(&relays->asks);
+    relays->asked = 0;
+    relays->begun = false;
     relays->run_origin = NULL;
     relays->looked = false;
 }
@@ -76,13 +84,87 @@ static hf_status look_at(void *context, const hf_relay_log *found)
     if (!log->stopped) log->last = found->seq;
     if (log->sent < state.acked && !log->rewound) log->sent = log->durable = state.acked;
     if (log->last < log->sent) log->last = log->sent;
-    if (log->central_told == 0) log->central = log->central_told = state.central;
     return HF_OK;
+}
+
+static hf_status ask_about(hf_client *client, size_t index)
+{
+    if (client->upload.logs[index].asking) return HF_OK;
+    client->upload.logs[index].asking = true;
+    hf_write_raw(&client->relays.asks, (hf_bytes){(const uint8_t *)&index, sizeof index});
+    return client->relays.asks.status;
+}
+
+static hf_status ask_of(void *context, const hf_relay_log *found)
+{
+    hf_client *client = context;
+    size_t place;
+    hf_status status = place_of(client, found->origin_no, &place);
+    if (status == HF_ERR_LIMIT) return HF_OK;
+    if (status != HF_OK) return status;
+    return ask_about(client, (HF_HELLO_ORIGINS_MAX + place) * HF_LANE_COUNT + found->lane);
+}
+
+/* What was acknowledged while our place in the feed is not past it: should the centre be set back
+ * to between the two and not notice, only asking shows it. */
+static hf_status ask_recent(hf_client *client)
+{
+    hf_client_relays *relays = &client->relays;
+    hf_buffer_clear(&relays->fresh);
+    hf_buffer_clear(&relays->before);
+    hf_status status = hf_meta_get(client->store, META_RECENT, &relays->before);
+    for (size_t at = 0; at < relays->before.size && status == HF_OK; at += sizeof(int64_t)) {
+        int64_t log;
+        memcpy(&log, relays->before.data + at, sizeof log);
+        const hf_relay_log found = {.origin_no = log / 8, .lane = (uint8_t)(log % 8)};
+        status = ask_of(client, &found);
+    }
+    return status;
+}
+
+static hf_status keep_recent(hf_client *client)
+{
+    hf_client_relays *relays = &client->relays;
+    hf_buffer both = {0};
+    hf_write_raw(&both, hf_buffer_bytes(&relays->before));
+    hf_write_raw(&both, hf_buffer_bytes(&relays->fresh));
+    hf_status status = both.status;
+    if (status == HF_OK) status = hf_meta_set(client->store, META_RECENT, hf_buffer_bytes(&both));
+    hf_buffer_free(&both);
+    return status;
+}
+
+/* Our place is past all that was there when this session began. */
+static hf_status forget_recent(hf_client *client)
+{
+    if (client->relays.before.size == 0 || !hf_client_caught_up(client)) return HF_OK;
+    hf_buffer_clear(&client->relays.before);
+    return keep_recent(client);
+}
+
+static hf_status note_recent(hf_client *client, int64_t origin_no, uint8_t lane)
+{
+    hf_buffer *fresh = &client->relays.fresh;
+    int64_t log = origin_no * 8 + lane, other;
+    for (size_t at = 0; at < fresh->size; at += sizeof other) {
+        memcpy(&other, fresh->data + at, sizeof other);
+        if (other == log) return HF_OK;
+    }
+    hf_write_raw(fresh, (hf_bytes){(const uint8_t *)&log, sizeof log});
+    return fresh->status == HF_OK ? keep_recent(client) : fresh->status;
 }
 
 hf_status hf_client_relays_look(hf_client *client)
 {
+    hf_status status = HF_OK;
     if (!client->relays.on) return HF_OK;
+    if (!client->relays.begun) { /* on each link, before anything goes */
+        status = hf_relay_unknown(client->store, &client->download.cursor.hub, ask_of, client);
+        if (status == HF_OK) status = ask_recent(client);
+        client->relays.begun = status == HF_OK;
+    }
+    if (status == HF_OK) status = forget_recent(client);
+    if (status != HF_OK) return status;
     return hf_relay_each(client->store, &client->relays.number, look_at, client);
 }
 
@@ -220,16 +302,73 @@ hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next)
     return HF_OK;
 }
 
+/* A RELAY without entries: how far does the centre have this log? */
+hf_status hf_client_write_asks(hf_client *client)
+{
+    hf_client_relays *relays = &client->relays;
+    size_t index;
+    hf_status status = HF_OK;
+    if (relays->asked == relays->asks.size &&
+        hf_upload_overdue(&client->upload, client->wall_now_ms, &index))
+        status = ask_about(client, index);
+    if (status != HF_OK || relays->asked == relays->asks.size) return status;
+    memcpy(&index, relays->asks.data + relays->asked, sizeof index);
+    size_t place = index / HF_LANE_COUNT - HF_HELLO_ORIGINS_MAX;
+    if (place >= relays->named) return write_origin(client);
+    relays->asked += sizeof index;
+    hf_relay_log log = {.origin_no = relays->origins[place]->no,
+                        .lane = (uint8_t)(index % HF_LANE_COUNT)};
+    hf_head head;
+    const relay_walk none = {.client = client};
+    status = hf_relay_newest(client->store, &log, &head);
+    hf_buffer_clear(&client->items);
+    hf_buffer_clear(&relays->withheld);
+    if (status == HF_OK) write_relay(client, (uint32_t)(index / HF_LANE_COUNT), &head, &none);
+    return status == HF_ERR_NOT_FOUND ? HF_OK : status;
+}
+
 /* ---- what the hub has ---- */
+
+static hf_status news_of(hf_client *client, const hf_origin_row *origin, uint8_t lane)
+{
+    hf_buffer *told = &client->relays.told;
+    const hf_relay_log log = {.origin_no = origin->no, .lane = lane};
+    for (size_t at = 0; at < told->size; at += sizeof log) {
+        hf_relay_log other;
+        memcpy(&other, told->data + at, sizeof other);
+        if (other.origin_no == log.origin_no && other.lane == log.lane) return HF_OK;
+    }
+    hf_write_raw(told, (hf_bytes){(const uint8_t *)&log, sizeof log});
+    return told->status;
+}
+
+/* An answer that is less than the centre once said: it was set back, and did not notice. */
+static hf_status lower(hf_client *client, hf_batch *batch, const hf_origin_row *row,
+                       const hf_acked *acked)
+{
+    hf_log_state state;
+    size_t index = (size_t)acked->origin * HF_LANE_COUNT + acked->lane;
+    hf_upload_log *log = &client->upload.logs[index];
+    bool answers = log->asking;
+    hf_status status = hf_log_state_get(client->store, row->no, acked->lane, &state);
+    if (status == HF_OK && answers)
+        status = hf_relay_again(batch, row, acked->lane, acked->durable, &log->last);
+    if (status != HF_OK || !answers || acked->durable >= state.acked) return status;
+    client->relays.centre_lost = true;
+    return hf_batch_fall_back(batch, &client->download.cursor.hub, row, acked, false);
+}
 
 hf_status hf_client_relay_acked(hf_client *client, hf_batch *batch, const hf_acked *acked)
 {
     size_t place = acked->origin - HF_HELLO_ORIGINS_MAX;
     if (place >= client->relays.count) return HF_ERR_PROTOCOL;
     const hf_origin_row *row = client->relays.origins[place];
-    client->relays.news = true;
-    hf_status status = hf_batch_acked(batch, &client->download.cursor.hub, row, acked->lane,
-                                      acked->durable, acked->central);
+    const hf_origin_id *hub = &client->download.cursor.hub;
+    hf_status status = lower(client, batch, row, acked);
+    if (status == HF_OK)
+        status = hf_batch_acked(batch, hub, row, acked->lane, acked->durable, acked->central);
+    if (status == HF_OK && acked->durable) status = note_recent(client, row->no, acked->lane);
+    if (status == HF_OK) status = news_of(client, row, acked->lane);
     return status == HF_OK ? hf_relay_done(batch, row, acked->lane, acked->durable) : status;
 }
 
@@ -264,6 +403,47 @@ static hf_status look_for_stations(hf_client *client)
     return status;
 }
 
+/* Of a log that the centre lost a part of, it may feed what stands behind a gap. Then this says
+ * nothing, and the acknowledgement does, once it has all: protocol.md 4, Stations. */
+static hf_status run_proves(hf_client *client, bool *proves)
+{
+    hf_client_relays *relays = &client->relays;
+    hf_relay_log log = {relays->run_origin->no, relays->run_lane, relays->run_seq};
+    uint64_t count = 0;
+    *proves = true;
+    if (!relays->on || log.seq <= relays->run_acked) return HF_OK;
+    hf_status status = hf_relay_count(client->store, &log, relays->run_acked, &count);
+    *proves = count <= relays->run_entries;
+    return status;
+}
+
+static hf_status begin_run(hf_client *client, const hf_origin_row *origin, uint8_t lane)
+{
+    hf_client_relays *relays = &client->relays;
+    hf_log_state state = {.acked = 0};
+    hf_status status =
+        relays->on ? hf_log_state_get(client->store, origin->no, lane, &state) : HF_OK;
+    relays->run_origin = origin;
+    relays->run_lane = lane;
+    relays->run_acked = state.acked;
+    relays->run_entries = 0;
+    return status;
+}
+
+static hf_status end_run(hf_client *client, hf_batch *batch)
+{
+    hf_client_relays *relays = &client->relays;
+    bool proves;
+    uint64_t central = client->hub.is_station ? 0 : relays->run_seq;
+    hf_status status = run_proves(client, &proves);
+    if (status != HF_OK || !proves) return status;
+    status = hf_batch_acked(batch, &client->download.cursor.hub, relays->run_origin,
+                            relays->run_lane, relays->run_seq, central);
+    if (status != HF_OK || !relays->on) return status;
+    status = hf_relay_done(batch, relays->run_origin, relays->run_lane, relays->run_seq);
+    return status == HF_OK ? news_of(client, relays->run_origin, relays->run_lane) : status;
+}
+
 /* One row for each run of a log. */
 hf_status hf_client_relay_fed(hf_client *client, hf_batch *batch, const hf_origin_row *origin,
                               uint8_t lane, uint64_t seq)
@@ -273,35 +453,32 @@ hf_status hf_client_relay_fed(hf_client *client, hf_batch *batch, const hf_origi
     if (status != HF_OK || !relays->counts_fed) return status;
     bool is_other =
         relays->run_origin && (relays->run_origin != origin || relays->run_lane != lane);
-    if (is_other) {
-        uint64_t central = client->hub.is_station ? 0 : relays->run_seq;
-        status = hf_batch_acked(batch, &client->download.cursor.hub, relays->run_origin,
-                                relays->run_lane, relays->run_seq, central);
-        if (status == HF_OK && relays->on)
-            status = hf_relay_done(batch, relays->run_origin, relays->run_lane, relays->run_seq);
-    }
-    relays->run_origin = origin;
-    relays->run_lane = lane;
+    if (is_other) status = end_run(client, batch);
+    if (is_other) relays->run_origin = NULL;
+    if (status == HF_OK && origin && !relays->run_origin) status = begin_run(client, origin, lane);
     relays->run_seq = seq;
+    if (seq > relays->run_acked) relays->run_entries++;
     return status;
 }
 
 hf_status hf_client_relayed(hf_client *client, hf_relay_visitor visit, void *context)
 {
-    hf_client_relays *relays = &client->relays;
+    hf_buffer *told = &client->relays.told;
     hf_status status = HF_OK;
-    if (!relays->news || !client->upload.logs) return HF_OK;
-    relays->news = false;
-    for (size_t i = 0; i < relays->count * HF_LANE_COUNT && status == HF_OK; i++) {
-        hf_upload_log *log = &client->upload.logs[(size_t)HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT + i];
-        if (log->central_told >= log->central) continue;
-        hf_relay_log told = {.origin_no = relays->origins[i / HF_LANE_COUNT]->no,
-                             .lane = (uint8_t)(i % HF_LANE_COUNT),
-                             .seq = log->central};
-        log->central_told = log->central;
-        status = visit(context, &told);
+    for (size_t at = 0; at < told->size && status == HF_OK; at += sizeof(hf_relay_log)) {
+        hf_relay_log log;
+        memcpy(&log, told->data + at, sizeof log);
+        status = visit(context, &log);
     }
+    hf_buffer_clear(told);
     return status;
+}
+
+bool hf_client_centre_lost(hf_client *client)
+{
+    bool lost = client->relays.centre_lost;
+    client->relays.centre_lost = false;
+    return lost;
 }
 
 bool hf_client_control_came(hf_client *client)

@@ -197,6 +197,7 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
     hf_status status = write_refill(client, true);
     if (status == HF_OK && client->raw.size == 0 && client->upload.logs)
         status = write_push(client, now_ms);
+    if (status == HF_OK && client->raw.size == 0) status = hf_client_write_asks(client);
     if (status == HF_OK && client->raw.size == 0) status = write_refill(client, false);
     return status;
 }

@@ -46,6 +46,18 @@ hf_status hf_batch_acked(hf_batch *batch, const hf_origin_id *hub, const hf_orig
     return hf_sql_run(store, statement);
 }
 
+hf_status hf_batch_acks_void(hf_batch *batch, const hf_origin_id *hub, bool *any)
+{
+    hf_store *store = batch->store;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_ACK_VOID);
+    hf_bind_bytes(statement, 1, hub->bytes, HF_ORIGIN_SIZE);
+    hf_bind_bytes(statement, 2, store->crypto->own_key_id, HF_HASH_SIZE);
+    hf_status status = hf_sql_run(store, statement);
+    *any = status == HF_OK && sqlite3_changes(store->db) > 0;
+    batch->acks_changed = batch->acks_changed || *any;
+    return status;
+}
+
 /* ---- receipts that the disk gave back wrong ---- */
 
 static const char META_ACKS[] = "acks"; /* checksum over all rows of ack */

@@ -27,9 +27,15 @@ static hf_status wait_set(hf_store *store, uint8_t value)
     return hf_meta_set(store, META, (hf_bytes){&value, value ? 1 : 0});
 }
 
+/* A hub that waits already goes on waiting: that its file lacks nothing since then says nothing of
+ * what it lacked before. */
 hf_status hf_fence_doubt(hf_store *store)
 {
-    return wait_set(store, DOUBT);
+    hf_buffer value = {0};
+    hf_status status = hf_meta_get(store, META, &value);
+    bool waits = value.size == 1 && value.data[0] == WAIT;
+    hf_buffer_free(&value);
+    return status == HF_OK && !waits ? wait_set(store, DOUBT) : status;
 }
 
 bool hf_store_control_waits(const hf_store *store)

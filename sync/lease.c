@@ -113,7 +113,7 @@ static hf_status count_own(void *context, const hf_origin_row *origin)
 static uint64_t own_skips(const hf_store *store)
 {
     const uint8_t *id = store->own->id.bytes;
-    return (uint64_t)(id[0] << 8 | id[1]) % HF_LEASE_SKIPS_MAX;
+    return (uint64_t)(id[0] << 8 | id[1]);
 }
 
 static hf_status next_free(hf_store *store, const hf_series *series, uint64_t *first)

@@ -344,6 +344,7 @@ static void read_welcome(hf_reader *reader, hf_message *out)
     welcome->window_bytes = read_u32(reader);
     welcome->pack_version = read_u32(reader);
     welcome->former = (hf_list){.count = 0};
+    welcome->has_centre = false;
     int64_t last = -1;
     for (hf_list walk = welcome->scopes; hf_next_scope(&walk, &scope); last = scope.number)
         if ((int64_t)scope.number <= last) hf_reader_fail(reader, HF_ERR_PROTOCOL);
@@ -487,7 +488,7 @@ static void read_relay(hf_reader *reader, hf_message *out)
     hf_read_bytes_exact(reader, relay->head.signature, HF_SIGNATURE_SIZE);
     for (hf_list walk = relay->withheld; hf_next_seq(&walk, &seq); last = seq)
         if (seq <= last) hf_reader_fail(reader, HF_ERR_PROTOCOL);
-    if (relay->origin < HF_HELLO_ORIGINS_MAX || relay->bodies.count == 0)
+    if (relay->origin < HF_HELLO_ORIGINS_MAX || relay->withheld.count > relay->bodies.count)
         hf_reader_fail(reader, HF_ERR_PROTOCOL);
 }
 
@@ -526,7 +527,7 @@ typedef struct frame_kind {
 
 static const frame_kind KINDS[] = {
     {HF_FRAME_HELLO, 8, read_hello, {read_hello_receipts, hf_capabilities_read}},
-    {HF_FRAME_WELCOME, 12, read_welcome, {hf_read_former}},
+    {HF_FRAME_WELCOME, 12, read_welcome, {hf_read_former, hf_read_centre}},
     {HF_FRAME_VECTOR, 4, read_vector, {NULL}},
     {HF_FRAME_ENTRIES, 1, read_entries, {NULL}},
     {HF_FRAME_VECTOR_DONE, 2, read_vector_done, {NULL}},

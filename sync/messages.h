@@ -148,7 +148,9 @@ typedef struct hf_welcome {
     uint8_t verdict; /* hf_resume_verdict */
     uint32_t window_entries, window_bytes;
     uint32_t pack_version;
-    hf_list former; /* hf_next_origin_id; the hub's names before this one */
+    hf_list former; /* hf_next_origin_id; the hub's names before this one, and its centre's */
+    bool has_centre;
+    hf_origin_id centre; /* of a station: by whose word `central` is */
 } hf_welcome;
 enum { HF_FORMER_MAX = 64 };
 bool hf_next_origin_id(hf_list *list, hf_origin_id *out);
@@ -412,6 +414,7 @@ void hf_read_bye(hf_reader *reader, hf_message *out);
 
 /* ---- messages_refill.c ---- */
 void hf_read_former(hf_reader *reader, hf_message *out);
+void hf_read_centre(hf_reader *reader, hf_message *out);
 void hf_read_lack(hf_reader *reader, hf_message *out);
 void hf_read_refill(hf_reader *reader, hf_message *out);
 

@@ -34,6 +34,12 @@ void hf_read_former(hf_reader *reader, hf_message *out)
     read_items(reader, HF_FORMER_MAX, former_item, &out->as.welcome.former);
 }
 
+void hf_read_centre(hf_reader *reader, hf_message *out)
+{
+    hf_read_bytes_exact(reader, out->as.welcome.centre.bytes, HF_ORIGIN_SIZE);
+    out->as.welcome.has_centre = true;
+}
+
 bool hf_next_origin_id(hf_list *list, hf_origin_id *out)
 {
     if (list->count == 0) return false;

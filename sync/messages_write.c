@@ -181,8 +181,8 @@ static void write_hello(hf_buffer *out, const hf_hello *hello)
 
 static void write_welcome(hf_buffer *out, const hf_welcome *welcome)
 {
-    bool has_former = welcome->former.count > 0;
-    begin(out, HF_FRAME_WELCOME, has_former ? 14 : 13);
+    bool has_former = welcome->former.count > 0 || welcome->has_centre;
+    begin(out, HF_FRAME_WELCOME, welcome->has_centre ? 15 : has_former ? 14 : 13);
     hf_write_uint(out, welcome->protocol);
     hf_write_text(out, (const char *)welcome->implementation.data, welcome->implementation.size);
     hf_write_bytes(out, welcome->hub.bytes, HF_ORIGIN_SIZE);
@@ -198,6 +198,7 @@ static void write_welcome(hf_buffer *out, const hf_welcome *welcome)
     hf_write_uint(out, welcome->window_bytes);
     hf_write_uint(out, welcome->pack_version);
     if (has_former) write_list(out, &welcome->former);
+    if (welcome->has_centre) hf_write_bytes(out, welcome->centre.bytes, HF_ORIGIN_SIZE);
 }
 
 static void write_vector(hf_buffer *out, const hf_vector *vector)

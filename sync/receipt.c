@@ -2,6 +2,7 @@
  * out to have lost what it signed for. */
 #include "receipt.h"
 
+#include "messages.h"
 #include "store_core.h"
 #include "tree.h"
 
@@ -281,20 +282,29 @@ static hf_status undo_one(hf_batch *batch, int64_t log, const hf_origin_id *hub,
 }
 
 hf_status hf_batch_fall_back(hf_batch *batch, const hf_origin_id *hub, const hf_origin_row *origin,
-                             uint8_t lane, uint64_t durable, uint64_t central)
+                             const hf_acked *said, bool alone)
 {
     hf_store *store = batch->store;
-    int64_t log = hf_log_no(origin->no, lane);
+    int64_t log = hf_log_no(origin->no, said->lane);
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_ACK_LOWER);
     hf_bind_bytes(statement, 1, hub->bytes, HF_ORIGIN_SIZE);
     sqlite3_bind_int64(statement, 2, log);
-    sqlite3_bind_int64(statement, 3, (sqlite3_int64)durable);
-    sqlite3_bind_int64(statement, 4, (sqlite3_int64)central);
-    sqlite3_bind_int(statement, 5, is_centre(store, hub));
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)said->durable);
+    sqlite3_bind_int64(statement, 4, (sqlite3_int64)said->central);
+    sqlite3_bind_int(statement, 5, alone);
+    sqlite3_bind_int(statement, 6, alone && is_centre(store, hub));
     hf_status status = hf_sql_run(store, statement);
     batch->acks_changed = true;
+    return status;
+}
+
+hf_status hf_batch_receipts_undo(hf_batch *batch, const hf_origin_id *hub,
+                                 const hf_origin_row *origin, uint8_t lane, uint64_t durable)
+{
+    hf_status status = HF_OK;
     bool more = true;
-    while (status == HF_OK && more) status = undo_one(batch, log, hub, durable, &more);
+    while (status == HF_OK && more)
+        status = undo_one(batch, hf_log_no(origin->no, lane), hub, durable, &more);
     return status;
 }
 

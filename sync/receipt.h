@@ -8,6 +8,8 @@
 
 #include "apply.h"
 
+struct hf_acked; /* messages.h */
+
 typedef struct hf_receipt {
     hf_origin_id hub;
     uint8_t epoch[16];
@@ -42,12 +44,17 @@ HF_MUST_CHECK hf_status hf_receipt_check(hf_store *store, const hf_receipt *rece
 /* Checks and keeps it. Of receipts that stand close together only the last is kept, so that as many
  * are held as a proof of any entry needs, and no more. */
 HF_MUST_CHECK hf_status hf_batch_receipt(hf_batch *batch, const hf_receipt *receipt);
-/* The hub said: this far, and no further, though it once said more: what it acknowledged and signed
- * beyond is marked, and no longer counts. So is what other lives of the centre did, when `hub` is
- * known to be the centre. */
+/* The hub said: this far, and no further (`said`: lane, durable, central), though it once said
+ * more, which no longer counts; nor does what other lives of the centre said, when `hub` is known
+ * to be the centre. `alone`: nobody's word on what the centre has counts above this. */
 HF_MUST_CHECK hf_status hf_batch_fall_back(hf_batch *batch, const hf_origin_id *hub,
-                                           const hf_origin_row *origin, uint8_t lane,
-                                           uint64_t durable, uint64_t central);
+                                           const hf_origin_row *origin, const struct hf_acked *said,
+                                           bool alone);
+/* What it signed beyond is marked, and no longer counts; so is what other lives of the centre did,
+ * when `hub` is known to be the centre. */
+HF_MUST_CHECK hf_status hf_batch_receipts_undo(hf_batch *batch, const hf_origin_id *hub,
+                                               const hf_origin_row *origin, uint8_t lane,
+                                               uint64_t durable);
 
 /* Highest seq of the log in a receipt of this hub's that stands; 0: none. */
 HF_MUST_CHECK hf_status hf_receipt_newest(hf_store *store, const hf_origin_id *hub,

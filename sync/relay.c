@@ -51,6 +51,38 @@ hf_status hf_relay_each(hf_store *store, uint64_t *number, hf_relay_visitor visi
     return status;
 }
 
+hf_status hf_relay_unknown(hf_store *store, const hf_origin_id *hub, hf_relay_visitor visit,
+                           void *context)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RELAY_ASK);
+    hf_bind_bytes(statement, 1, hub->bytes, HF_ORIGIN_SIZE);
+    hf_bind_bytes(statement, 2, store->crypto->own_key_id, HF_HASH_SIZE);
+    sqlite3_bind_int64(statement, 3, HF_UNSIGNED_ENTRIES_MAX);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    while (status == HF_OK && row) {
+        int64_t log = sqlite3_column_int64(statement, 0);
+        hf_relay_log found = {.origin_no = log / 8, .lane = (uint8_t)(log % 8)};
+        status = visit(context, &found);
+        if (status == HF_OK) status = hf_sql_row(store, statement, &row);
+    }
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
+hf_status hf_relay_count(hf_store *store, const hf_relay_log *log, uint64_t after, uint64_t *count)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RELAY_FED);
+    sqlite3_bind_int64(statement, 1, hf_log_no(log->origin_no, log->lane));
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)after);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)log->seq);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && row) *count = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
 hf_status hf_relay_waiting(hf_store *store, uint64_t *count, uint64_t *oldest_ms)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_RELAY_WAITING);
@@ -81,6 +113,16 @@ static hf_status read_head(hf_store *store, sqlite3_stmt *statement, hf_head *ou
     return status;
 }
 
+hf_status hf_relay_newest(hf_store *store, const hf_relay_log *log, hf_head *out)
+{
+    const hf_origin_row *origin = hf_origin_by_no(store, log->origin_no);
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_HEAD_LOG);
+    sqlite3_bind_int64(statement, 1, hf_log_no(log->origin_no, log->lane));
+    if (!origin) return HF_ERR_CORRUPT;
+    *out = (hf_head){.origin = origin->id, .lane = log->lane};
+    return read_head(store, statement, out);
+}
+
 static hf_status size_between(hf_store *store, int64_t log, uint64_t after, uint64_t seq,
                               size_t *out)
 {
@@ -93,6 +135,22 @@ static hf_status size_between(hf_store *store, int64_t log, uint64_t after, uint
     if (status == HF_OK && row) *out = (size_t)sqlite3_column_int64(statement, 0);
     if (statement) sqlite3_reset(statement);
     return status;
+}
+
+hf_status hf_relay_again(hf_batch *batch, const hf_origin_row *origin, uint8_t lane, uint64_t after,
+                         uint64_t *last)
+{
+    hf_store *store = batch->store;
+    hf_head head;
+    uint64_t count = 0;
+    hf_relay_log log = {.origin_no = origin->no, .lane = lane};
+    hf_status status = hf_relay_newest(store, &log, &head);
+    if (status == HF_ERR_NOT_FOUND || (status == HF_OK && head.seq <= after)) return HF_OK;
+    log.seq = head.seq;
+    if (status == HF_OK) status = hf_relay_count(store, &log, after, &count);
+    if (status != HF_OK || count != head.seq - after || count > HF_FEED_READ_MAX) return status;
+    if (*last < head.seq) *last = head.seq;
+    return hf_relay_keep(store, hf_log_no(origin->no, lane), &head);
 }
 
 hf_status hf_relay_next(hf_store *store, const hf_relay_log *log, uint64_t after, uint32_t entries,

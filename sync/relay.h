@@ -25,6 +25,20 @@ typedef hf_status (*hf_relay_visitor)(void *context, const hf_relay_log *log);
 /* Each log with a head whose number is above *number, which then becomes the highest there is. */
 HF_MUST_CHECK hf_status hf_relay_each(hf_store *store, uint64_t *number, hf_relay_visitor visit,
                                       void *context);
+/* Each log with a head of which the upstream `hub` must say how far it has it, before more of it
+ * goes up, or because nothing else would say so. */
+HF_MUST_CHECK hf_status hf_relay_unknown(hf_store *store, const hf_origin_id *hub,
+                                         hf_relay_visitor visit, void *context);
+/* The newest head that we hold of the log. */
+HF_MUST_CHECK hf_status hf_relay_newest(hf_store *store, const hf_relay_log *log, hf_head *out);
+/* How many entries we hold of the log after `after`, up to log->seq. */
+HF_MUST_CHECK hf_status hf_relay_count(hf_store *store, const hf_relay_log *log, uint64_t after,
+                                       uint64_t *count);
+/* In the open batch: the upstream lacks what follows `after`, and the heads in between are gone. It
+ * goes up again under the newest head, and *last becomes that, if it fits into one frame; where it
+ * does not, the upstream asks for it by LACK. */
+HF_MUST_CHECK hf_status hf_relay_again(hf_batch *batch, const hf_origin_row *origin, uint8_t lane,
+                                       uint64_t after, uint64_t *last);
 /* Entries that wait for the centre, and the Unix time of the oldest; 0 when none does. */
 HF_MUST_CHECK hf_status hf_relay_waiting(hf_store *store, uint64_t *count, uint64_t *oldest_ms);
 /* The head under which the entries after `after` go next: the furthest that takes at most `entries`

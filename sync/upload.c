@@ -85,7 +85,7 @@ static bool lane_next(const hf_upload *upload, uint8_t lane, hf_upload_next *out
         out->log = origin * HF_LANE_COUNT + lane;
         const hf_upload_log *log = &upload->logs[out->log];
         out->after = log->sent;
-        if (log->sent >= log->last || !lane_room(upload, lane, out)) continue;
+        if (log->asking || log->sent >= log->last || !lane_room(upload, lane, out)) continue;
         if (origin < upload->signer_count && !limit_unsigned(log, out)) continue;
         return true;
     }
@@ -214,12 +214,40 @@ void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms, 
     size_t index = (size_t)acked->origin * HF_LANE_COUNT + acked->lane;
     hf_upload_log *log = &upload->logs[index];
     log->said = acked->durable;
+    if (log->asking) { /* what went out before the question, and is not here, is nowhere */
+        log->asking = false;
+        log->rewound = true;
+        log->sent = log->said;
+        land(upload, index, UINT64_MAX, now_ms, stamp_ms);
+    }
     if (acked->durable > log->durable) log->durable = acked->durable;
     if (acked->central > log->central) log->central = acked->central;
     if (acked->head > log->head_durable) log->head_durable = acked->head;
     if (log->sent < log->durable && !log->rewound) log->sent = log->durable;
     if (log->last < log->sent) log->last = log->sent;
     land(upload, index, log->rewound ? log->said : log->durable, now_ms, stamp_ms);
+}
+
+/* When what is under way of others' logs is overdue; UINT64_MAX: none is. */
+static uint64_t overdue_ms(const hf_upload *upload, uint64_t now_ms, size_t *log)
+{
+    uint64_t first_ms = UINT64_MAX;
+    for (size_t i = 0; i < upload->flight_count; i++) {
+        const hf_flight *flight = &upload->flights[(upload->first + i) % HF_PUSHES_MAX];
+        bool signed_for = flight->log < upload->signer_count * HF_LANE_COUNT; /* HEAD shows a gap */
+        if (signed_for || upload->logs[flight->log].asking || !flight->mark.size) continue;
+        uint32_t age_ms = (uint32_t)now_ms - flight->mark.at_ms;
+        uint64_t at_ms =
+            age_ms < HF_PACE_PATIENCE_MS ? now_ms + HF_PACE_PATIENCE_MS - age_ms : now_ms;
+        if (at_ms < first_ms) *log = flight->log;
+        if (at_ms < first_ms) first_ms = at_ms;
+    }
+    return first_ms;
+}
+
+bool hf_upload_overdue(const hf_upload *upload, uint64_t now_ms, size_t *log)
+{
+    return overdue_ms(upload, now_ms, log) <= now_ms;
 }
 
 void hf_upload_rewind(hf_upload *upload, size_t log, uint64_t now_ms, uint64_t stamp_ms)
@@ -278,6 +306,9 @@ uint64_t hf_upload_deadline_ms(const hf_upload *upload, uint64_t now_ms)
     if (!upload->logs) return deadline;
     if (first_lane(upload, &next) < HF_LANE_COUNT) deadline = hf_pace_due_ms(&upload->pace);
     if (deadline <= now_ms) deadline = UINT64_MAX;
+    size_t log;
+    uint64_t overdue = overdue_ms(upload, now_ms, &log);
+    if (overdue > now_ms && overdue < deadline) deadline = overdue;
     for (size_t i = 0; i < upload->signer_count * HF_LANE_COUNT; i++) {
         uint64_t head_ms = head_time(upload, &upload->logs[i]);
         if (head_ms > now_ms && head_ms < deadline) deadline = head_ms;
@@ -309,6 +340,6 @@ void hf_upload_end(hf_upload *upload, size_t log)
 bool hf_upload_done(const hf_upload *upload)
 {
     for (size_t i = 0; i < upload->origin_count * HF_LANE_COUNT; i++)
-        if (upload->logs[i].durable < upload->logs[i].last) return false;
+        if (upload->logs[i].asking || upload->logs[i].durable < upload->logs[i].last) return false;
     return true;
 }

@@ -398,7 +398,8 @@ static void check_acked(sim_world *world, sim_node *node, uint8_t lane, uint64_t
 static void observe_acks(sim_world *world, sim_node *node)
 {
     const hf_origin_row *own = hf_store_own_origin(node->store);
-    if (!sim_is_greeted(world, node)) return;
+    sim_follow_word(world, node);
+    if (!sim_is_greeted(world, node) || node->misled) return;
     for (uint8_t lane = 1; lane < HF_LANE_COUNT && !sim_over(world); lane++) {
         hf_log_state state;
         hf_status status = hf_log_state_get(node->store, own->no, lane, &state);

@@ -82,6 +82,7 @@ void sim_hub_loss(sim_world *world)
     hub->set_back = hub->just_restored = true;
     sim_outage_doubt(hub); /* it can know of no life after its backup */
     world->hub_lost_ms = world->now_ms;
+    if (how == LOSS_SILENT) world->lost_in_silence = true;
     world->result->counts.hub_lost++;
     sim_say(world, "the hub is set back %s", NAMES[how]);
 }
@@ -109,6 +110,7 @@ void sim_hub_forget(sim_world *world, sim_node *hub)
     for (unsigned i = 1; i < world->node_count; i++) {
         sim_node *edge = &world->nodes[i];
         edge->stale = true;
+        edge->greeted_ms = 0;
         sim_forget_receipts(edge);
         edge->stale_cursor = edge->cursor;
         edge->cursor = 0;
@@ -116,14 +118,36 @@ void sim_hub_forget(sim_world *world, sim_node *hub)
     }
 }
 
-bool sim_is_greeted(const sim_world *world, const sim_node *edge)
+/* On its present link it was welcomed by a hub that knows of the loss. */
+static bool is_told(const sim_world *world, const sim_node *edge)
 {
     hf_edge_status status;
-    if (!edge->stale) return true;
     if (!edge->up || edge->link >= SIM_LINKS_MAX) return false;
+    const sim_link *link = &world->links[edge->link];
     hf_edge_status_get(edge->edge, &status);
-    return status.link >= HF_LINK_CATCHING_UP &&
-           world->links[edge->link].opened_ms >= world->hub_lost_ms;
+    /* A station asks after what it relayed before it is in sync. */
+    hf_link_state least = edge->is_station ? HF_LINK_IN_SYNC : HF_LINK_CATCHING_UP;
+    if (status.link < least || link->opened_ms < world->hub_lost_ms) return false;
+    uint64_t greeted_ms = world->nodes[link->hub].greeted_ms;
+    return link->hub == SIM_HUB || (greeted_ms && link->opened_ms > greeted_ms);
+}
+
+bool sim_is_greeted(const sim_world *world, const sim_node *edge)
+{
+    return !edge->stale || is_told(world, edge);
+}
+
+void sim_follow_word(sim_world *world, sim_node *node)
+{
+    if (!world->hub_lost_ms) return;
+    bool told = is_told(world, node);
+    if (node->is_station && told && !node->greeted_ms) node->greeted_ms = world->now_ms;
+    /* The hub itself did not notice its loss, so nobody can tell this station's word from a new
+     * one. */
+    bool at_old =
+        sim_at_station(world, node) && !world->nodes[world->links[node->link].hub].greeted_ms;
+    if (at_old && world->lost_in_silence) node->misled = true;
+    if (told) node->misled = false;
 }
 
 /* What the README tells an operator: revoke again whom you know to be lost, then let it serve. */

@@ -118,6 +118,8 @@ typedef struct sim_node {
     int64_t skew_ms;       /* its wall clock less the truth */
     uint64_t frozen_at_ms; /* its wall clock stands still there; 0: it runs */
     bool cut_off;          /* no network */
+    uint64_t greeted_ms;   /* a station: when it met the hub after its loss; 0: not yet */
+    bool misled;           /* by a station that has not, and nobody can tell */
     bool set_back;         /* its disk was restored from a backup, once: it may have lost things */
     bool just_restored;    /* ... and it has not been started since */
     struct {
@@ -221,6 +223,7 @@ typedef struct sim_world {
     uint32_t hot_fields;    /* which fields of each type people mostly write: a seed for it */
     uint64_t now_ms;
     bool calm;               /* the faults are over */
+    bool lost_in_silence;    /* once */
     uint64_t hub_lost_ms;    /* when the hub was last set back; 0: never */
     hf_origin_id hub_origin; /* that the hub writes under, or wrote when it was last up */
     bool thin;               /* not of faults, but of one thin link */
@@ -337,6 +340,7 @@ void sim_hub_forget(sim_world *world, sim_node *hub);
 /* Has the hub told this device, since it was set back, what it holds? Until then receipts and place
  * are of before. */
 bool sim_is_greeted(const sim_world *world, const sim_node *edge);
+void sim_follow_word(sim_world *world, sim_node *node); /* who knows of the loss by now? */
 
 /* ---- observe.c ---- */
 sim_dot *sim_dot_find(sim_world *world, const hf_dot *dot); /* NULL: never seen */

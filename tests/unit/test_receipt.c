@@ -312,8 +312,11 @@ static void a_new_life_of_the_hub_speaks_for_the_old_one(void **state)
     assert_int_equal(hf_batch_begin(store, pair_wall_ms(pair), &batch), HF_OK);
     assert_int_equal(
         hf_origin_learn(store, hub->key_id, life, hf_buffer_bytes(&certificate), &next), HF_OK);
+    const hf_acked said = {.lane = HF_LANE_CRIME, .durable = 2, .central = 2};
+    assert_int_equal(hf_batch_fall_back(batch, &next->id, hf_store_own_origin(store), &said, true),
+                     HF_OK);
     assert_int_equal(
-        hf_batch_fall_back(batch, &next->id, hf_store_own_origin(store), HF_LANE_CRIME, 2, 2),
+        hf_batch_receipts_undo(batch, &next->id, hf_store_own_origin(store), HF_LANE_CRIME, 2),
         HF_OK);
     assert_int_equal(hf_batch_commit(batch), HF_OK);
     assert_int_equal(acked(pair, 0), 2);
