@@ -17,9 +17,10 @@ enum {
     STALL_STEP_MS = 5 * SIM_SECOND,
     SESSION_BYTES = 8 * 1024, /* L4: greetings, vectors and certificates of one session */
     HUB_LIFE_BYTES = 512,     /* L4: a further name of the hub, its certificate and its heads */
-    ENTRY_BYTES = 192,        /* L4: an entry's share of heads and frames, when it comes alone */
-    MISSING_TIMES = 3,        /* L4's k */
-    PING_BYTES = 7,           /* L4: per second of a link: a PROBE and its answer each 15 s */
+    REFILL_BYTES = 1024, /* L4: the heads of one origin's logs, as a set-back hub gets them back */
+    ENTRY_BYTES = 192,   /* L4: an entry's share of heads and frames, when it comes alone */
+    MISSING_TIMES = 3,   /* L4's k */
+    PING_BYTES = 7,      /* L4: per second of a link: a PROBE and its answer each 15 s */
     IN_FLIGHT_MAX = HF_CREDIT_BYTES + HF_CREDIT_BYTES / 2 + HF_FRAME_SIZE_MAX /* S15, stalled */
 };
 
@@ -110,9 +111,10 @@ static void account(sim_world *world, const sim_link *link)
 {
     uint64_t sent = link->ways[SIM_UP].sent + link->ways[SIM_DOWN].sent;
     uint64_t life_s = (world->now_ms - link->opened_ms) / 1000;
-    uint64_t bound = MISSING_TIMES * (link->missing + link->missing_count * ENTRY_BYTES) +
-                     SESSION_BYTES + life_s * PING_BYTES +
-                     world->result->counts.hub_lost * HUB_LIFE_BYTES;
+    uint64_t bound =
+        MISSING_TIMES * (link->missing + link->missing_count * ENTRY_BYTES) + SESSION_BYTES +
+        life_s * PING_BYTES +
+        world->result->counts.hub_lost * (HUB_LIFE_BYTES + world->origin_count * REFILL_BYTES);
     /* What came back empty to a hub that was set back, and was filled by its author, is fed to all
      * once more; where such entries are large, that is most of a session. */
     if (world->hub_lost_ms && world->swarm.bulky_now) return;
@@ -430,6 +432,13 @@ static void enqueue(sim_world *world, sim_link *link, unsigned way_number, hf_by
     world->result->messages++;
     world->nodes[way_number == SIM_UP ? link->node : link->hub].idle_turns = 0;
     way->sent += message.size;
+    if (getenv("XX") && world->now_ms > 6043700 && link->node == 1 && !link->ghost &&
+        message.data[1] == 15) {
+        fprintf(stderr, "%llu %zu ", (unsigned long long)world->now_ms, message.size);
+        for (size_t z = 0; z < 64 && z < message.size; z++)
+            fprintf(stderr, "%02x", message.data[z]);
+        fprintf(stderr, "\n");
+    }
     sim_checked(world, SIM_S15);
     if (message.size > HF_FRAME_SIZE_MAX)
         sim_break(world, SIM_S15, "%s: a frame of %zu bytes", edge->name, message.size);
