@@ -28,7 +28,7 @@ def what_one_device_writes_the_others_read():
         summary = next(f for f in shown["fields"] if f["field"] == "summary")
         assert summary["values"][0]["actor"] == "PC Rees"
         assert summary["values"][0]["device"] == "a"
-        assert "At the hub." in a.run("get", record).out
+        assert "At the hub" in a.run("get", record).out
 
 
 def a_command_gives_the_same_answer_with_a_daemon_and_without():
