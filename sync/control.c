@@ -102,21 +102,6 @@ static void device_addresses(const hf_record *record, hf_device *out)
     }
 }
 
-/* A grant of every scope is a grant of those that there are now. */
-static hf_status every_scope(hf_store *store, hf_device *out)
-{
-    size_t count = HF_SCOPES_MAX;
-    hf_scope_view *scopes = calloc(count, sizeof *scopes);
-    hf_status status = scopes ? hf_store_scopes(store, scopes, &count) : HF_ERR_NOMEM;
-    if (status == HF_OK && count > HF_SCOPES_MAX - 3) status = HF_ERR_LIMIT;
-    out->scope_count = 0;
-    for (size_t i = 0; i < count && status == HF_OK; i++)
-        out->scopes[out->scope_count++] = scopes[i].number;
-    qsort(out->scopes, out->scope_count, sizeof *out->scopes, number_compare);
-    free(scopes);
-    return status;
-}
-
 static hf_status device_from_record(hf_store *store, const hf_record *record, hf_device *out)
 {
     fields f = {.store = store, .record = record};
@@ -136,7 +121,9 @@ static hf_status device_from_record(hf_store *store, const hf_record *record, hf
     out->every = every.size == 1 && every.data[0] == 0xf5;
     device_scopes(record, out);
     device_addresses(record, out);
-    return out->every && f.status == HF_OK ? every_scope(store, out) : f.status;
+    if (out->every && f.status == HF_OK)
+        return hf_scopes_all(store, out->scopes, &out->scope_count);
+    return f.status;
 }
 
 static hf_status device_find(hf_store *store, sqlite3_stmt *statement, hf_record_id *id,
@@ -255,51 +242,6 @@ static hf_status fold_scope(hf_store *store, const hf_record *record)
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)number);
     sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC);
     return hf_sql_run(store, statement);
-}
-
-hf_status hf_scope_by_name(hf_store *store, const char *name, uint32_t *number)
-{
-    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_SCOPE_NUMBER);
-    sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    if (status == HF_OK && !row) return HF_ERR_NOT_FOUND;
-    if (status == HF_OK) *number = (uint32_t)sqlite3_column_int64(statement, 0);
-    sqlite3_reset(statement);
-    return status;
-}
-
-hf_status hf_scope_name(hf_store *store, uint32_t number, char *out, size_t size)
-{
-    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_SCOPE_NAME);
-    sqlite3_bind_int64(statement, 1, number);
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    if (status == HF_OK && !row) return HF_ERR_NOT_FOUND;
-    if (status == HF_OK) {
-        const char *name = (const char *)sqlite3_column_text(statement, 0);
-        strncpy(out, name ? name : "", size - 1);
-        out[size - 1] = 0;
-    }
-    sqlite3_reset(statement);
-    return status;
-}
-
-hf_status hf_scope_next(hf_store *store, uint32_t *number)
-{
-    hf_buffer floor = {0};
-    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_SCOPE_LAST);
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    int64_t last = status == HF_OK && row ? sqlite3_column_int64(statement, 0) : 0;
-    if (statement) sqlite3_reset(statement);
-    if (status == HF_OK) status = hf_meta_get(store, "scope_floor", &floor);
-    int64_t least = 0; /* after a loss of control entries */
-    for (size_t i = 0; i < 4 && floor.size == 4; i++) least = least << 8 | floor.data[i];
-    hf_buffer_free(&floor);
-    if (last < least) last = least;
-    *number = (uint32_t)(last > HF_SCOPE_COMMON ? last : HF_SCOPE_COMMON) + 1;
-    return status;
 }
 
 /* ---- the pack ---- */

@@ -128,8 +128,10 @@ static bool is_told(const sim_world *world, const sim_node *edge)
     /* A station asks after what it relayed before it is in sync. */
     hf_link_state least = edge->is_station ? HF_LINK_IN_SYNC : HF_LINK_CATCHING_UP;
     if (status.link < least || link->opened_ms < world->hub_lost_ms) return false;
+    /* A station that hears of it ends its sessions; those that it did not end say what is so. */
     uint64_t greeted_ms = world->nodes[link->hub].greeted_ms;
-    return link->hub == SIM_HUB || (greeted_ms && link->opened_ms > greeted_ms);
+    bool ended = link->opened_ms > greeted_ms || world->now_ms > greeted_ms + SIM_MINUTE;
+    return link->hub == SIM_HUB || (greeted_ms && ended);
 }
 
 bool sim_is_greeted(const sim_world *world, const sim_node *edge)
