@@ -35,6 +35,7 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     if (status == HF_OK) status = hf_snapshots_new(hub, options, &hub->snapshots);
     if (status == HF_OK && options->station) status = hf_upstream_new(hub, &hub->upstream);
     if (status == HF_OK) status = hf_pulse_load(hub);
+    if (status == HF_OK) status = hf_hub_look_retired(hub);
     if (status != HF_OK) {
         hf_hub_free(hub);
         return status;
@@ -195,6 +196,8 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     uint64_t hello_ms = hf_session_deadline_ms(&peer->session);
     if (hello_ms < hub->timers_at_ms) hub->timers_at_ms = hello_ms;
     hf_pulse_refuse(hub, peer, device.unit);
+    peer->tells_hubs = hub->retired;
+    if (hub->retired) hf_peer_wake(peer);
     *out = peer;
     return HF_OK;
 }
@@ -361,6 +364,7 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     uint64_t wall_ms = hub->wall_ms + (now_ms - hub->now_ms);
     if (hf_session_send(&peer->session, now_ms, wall_ms, &hub->raw)) return HF_OK;
     if (!hf_session_live(&peer->session)) return HF_OK;
+    if (peer->tells_hubs) return hf_peer_write_hubs(peer, &hub->raw);
     if (peer->hello_durable && peer->session.state == HF_SESSION_GREETED)
         return hf_peer_write_welcome(peer, &hub->raw);
     hf_peer_drop_wishes(peer);

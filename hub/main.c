@@ -250,7 +250,8 @@ static void renew_own(hub_daemon *d)
         wall_ms < hf_validity_due_ms(own.valid, crypto->own_key_id))
         return;
     for (size_t i = 0; i < count; i++) names[i] = config->names[i];
-    if (status == HF_OK) status = hf_hub_issue_own(program, names, count ? count : 1);
+    if (status == HF_OK)
+        status = hf_hub_issue_own(program, node->own_name, names, count ? count : 1);
     hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_ERROR, "own-certificate-renewed", "status=%s",
            hf_status_name(status));
 }
@@ -275,7 +276,8 @@ static hf_status open_uplink(hub_daemon *d)
                                  .home = &d->program->home,
                                  .hubs = &d->node->config.upstream,
                                  .hub_count = 1,
-                                 .message_size_max = HF_FRAME_SIZE_MAX};
+                                 .message_size_max = HF_FRAME_SIZE_MAX,
+                                 .centre_only = true};
     hf_status status = hf_uplink_open(d->loop, &options, &d->uplink);
     d->node->uplink = d->uplink;
     return status;

@@ -288,6 +288,7 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     *queue = false;
     switch (message->type) {
     case HF_FRAME_HELLO: *queue = true; return hf_peer_find_certificate(peer);
+    case HF_FRAME_HUBS: return hf_hub_on_hubs(peer, message->as.hubs);
     case HF_FRAME_PUSH: *queue = true; return on_push(peer, &message->as.push);
     case HF_FRAME_REFILL:
     case HF_FRAME_HEAD:

@@ -89,6 +89,7 @@ struct hf_peer {
     hf_peer_origin *origins;
     size_t origin_count;
     bool is_station;
+    bool tells_hubs;          /* it is shown the list of hubs, and let go */
     hf_peer_relayed *relayed; /* by the station's index, from HF_HELLO_ORIGINS_MAX on */
     size_t relayed_count, relayed_durable, relayed_capacity;
     bool greeted, hello_durable; /* HELLO is applied; and committed, so WELCOME is due */
@@ -191,7 +192,8 @@ typedef struct hf_scope_list {
 struct hf_hub {
     hf_store *store;
     const hf_authority *authority; /* NULL: no certificate is renewed here */
-    hf_upstream *upstream;         /* NULL: this is the centre */
+    hf_upstream *upstream;         /* NULL: this is the centre, unless it is retired */
+    bool retired;                  /* another is the centre by now: nobody is served */
     char implementation[HF_TEXT_MAX + 1];
     uint32_t peers_max, peer_count;
     hf_peer *peers;
@@ -259,6 +261,17 @@ HF_MUST_CHECK hf_status hf_peer_central(hf_hub *hub, int64_t origin_no, uint8_t 
 
 /* ---- devices.c ---- */
 void hf_peer_revoked(hf_peer *peer); /* its session ends */
+
+/* ---- hubs.c ---- */
+/* Who is the centre by the list of hubs? Asked when it may be another. */
+HF_MUST_CHECK hf_status hf_hub_look_retired(hf_hub *hub);
+/* What a hub serves may be another: our list is signed anew, if it says so. */
+HF_MUST_CHECK hf_status hf_hub_refresh_hubs(hf_hub *hub, uint64_t wall_ms);
+/* New scopes: who holds every one comes back for it, and is listed for it. */
+HF_MUST_CHECK hf_status hf_hub_scopes_made(hf_hub *hub, uint64_t wall_ms);
+HF_MUST_CHECK hf_status hf_hub_on_hubs(hf_peer *peer, hf_bytes signed_list);
+/* The list that we go by, and good-bye. */
+HF_MUST_CHECK hf_status hf_peer_write_hubs(hf_peer *peer, hf_buffer *raw);
 
 /* ---- hub.c ---- */
 void hf_hub_touch(hf_scope_list *list, uint32_t scope); /* who holds it will be woken */

@@ -13,14 +13,15 @@
 
 typedef struct hf_uplink hf_uplink;
 
-enum { HF_UPLINK_HUBS_MAX = 8 };
+enum { HF_UPLINK_HUBS_MAX = 16 };
 
 typedef struct hf_uplink_options {
     hf_edge *edge;
     hf_home *home;        /* whose keys it shows, and keeps a new certificate in */
-    const hf_place *hubs; /* best first; they outlive it */
+    const hf_place *hubs; /* best first, until the list of hubs says more; they outlive it */
     size_t hub_count;     /* 1 to HF_UPLINK_HUBS_MAX */
     size_t message_size_max;
+    bool centre_only; /* of a station: no other station is above it, whoever answers */
 } hf_uplink_options;
 
 /* `home` and `edge` outlive it. Errors: as hf_dialer_open; it is to be closed and freed all the

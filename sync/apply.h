@@ -67,6 +67,10 @@ HF_MUST_CHECK hf_status hf_batch_control(hf_batch *batch, uint32_t scope, const 
 HF_MUST_CHECK hf_status hf_batch_verdict(hf_batch *batch, const hf_dot *dot, uint32_t scope,
                                          uint32_t reason, const char *text, uint64_t wall_ms);
 
+/* Has a hub said anything of this entry, in this scope? */
+HF_MUST_CHECK hf_status hf_verdict_known(hf_store *store, const hf_dot *dot, uint32_t scope,
+                                         bool *known);
+
 typedef struct hf_head {
     hf_origin_id origin;
     uint8_t lane;

@@ -39,6 +39,9 @@ bool hf_client_next_receipt(hf_client *client, hf_dot *out, bool *at_centre);
 /* A snapshot is on its way: `staged` of its chunks are here, of `count`; 0 of 0 while it is made.
  * False: none is. */
 bool hf_client_fetching(const hf_client *client, size_t *staged, size_t *count);
+/* The list of hubs as a message by itself, for a hub that takes itself for the centre and is not;
+ * borrowed until the next call. Empty: there is none. */
+HF_MUST_CHECK hf_status hf_client_hubs_message(hf_client *client, hf_bytes *message);
 /* The newest sentence about an entry of ours that the hub withholds; "" when there is none. */
 const char *hf_client_notice(const hf_client *client);
 /* The hub refuses our log as it stands (behind, fork): a new incarnation writes since. */

@@ -209,6 +209,12 @@ HF_MUST_CHECK hf_status hf_client_has_left(hf_store *store, const hf_origin_id *
 /* Where we are with heads, both ways: in the batch of the frame that says so. */
 HF_MUST_CHECK hf_status hf_client_keep_heads(hf_client *client);
 
+/* ---- client_hubs.c ---- */
+/* HELLO; or to a hub that takes itself for the centre, the list by which another is. */
+HF_MUST_CHECK hf_status hf_client_greet(hf_client *client, uint64_t now_ms);
+/* A list that the hub shows us: kept at once, since the hub is about to leave. */
+HF_MUST_CHECK hf_status hf_client_on_hubs(hf_client *client, hf_bytes signed_list);
+
 /* ---- client_former.c ---- */
 /* In WELCOME's batch: whose word no longer counts, by what it names. */
 HF_MUST_CHECK hf_status hf_client_take_former(hf_client *client, hf_batch *batch,

@@ -171,7 +171,7 @@ static bool acknowledge(hf_client *client)
 hf_status hf_client_write(hf_client *client, uint64_t now_ms)
 {
     const hf_download *download = &client->download;
-    if (client->session.state == HF_SESSION_GREETING) return hf_client_write_hello(client, now_ms);
+    if (client->session.state == HF_SESSION_GREETING) return hf_client_greet(client, now_ms);
     if (client->session.state != HF_SESSION_OPEN) return HF_OK;
     if (hf_client_renewal_at_ms(client) <= now_ms) {
         hf_client_write_renew(client);

@@ -21,6 +21,8 @@ enum {
     HF_SCOPES_MAX = 256,                       /* scopes one device may hold, home and common too */
     HF_TEXT_MAX = 256,                         /* name, actor, implementation: bytes */
     HF_CERTIFICATE_MAX = 4096,                 /* DER bytes */
+    HF_HUBS_LISTED_MAX = 32,                   /* hubs in a list of hubs */
+    HF_HUB_LIST_SIZE_MAX = 15 * 1024,          /* bytes of one, signed */
     HF_PUSH_ENTRIES_MAX = 512,                 /* entries in one PUSH: a hub's turn ends with it */
     HF_ORIGIN_INDEX_MAX = (1 << 20) - 1,       /* of an origin that a hub names on a connection */
     HF_KEY_ORIGINS_MAX = 4096,                 /* incarnations that a hub learns of one key */
@@ -148,7 +150,6 @@ enum {
     HF_BETTER_MIN_MS = 30 * 1000,         /* at a lower hub: then a better one is tried; doubles */
     HF_BETTER_MAX_MS = 15 * 60 * 1000,    /* ... up to this, when none answers or holds */
     HF_BETTER_HELD_MS = 2 * 60 * 1000,    /* a link that lasted so long has held */
-    HF_HUBS_MAX = 8,                      /* that a device may go to */
     HF_TURN_ALONE_MS = 100,               /* that while */
     HF_RENEW_RETRY_MS = 10 * 60 * 1000,   /* a renewal came to nothing: the device asks again */
     HF_RENEW_AGAIN_MS = 5 * 60 * 1000,    /* RENEW sooner than this in one session: ERROR 104 */

@@ -558,6 +558,7 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_RECEIPT_FOR, 3, hf_read_receipt_for, {NULL}},
     {HF_FRAME_ASK_FOR, 2, hf_ask_for_read, {NULL}},
     {HF_FRAME_CREDIT, 3, hf_read_credit, {NULL}},
+    {HF_FRAME_HUBS, 1, hf_read_hubs, {NULL}},
     {HF_FRAME_PING, 1, hf_read_ping, {NULL}},
     {HF_FRAME_PONG, 2, hf_read_pong, {NULL}},
     {HF_FRAME_PROBE, 8, hf_probe_read, {NULL}},

@@ -42,6 +42,7 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_RECEIPT = 20,
                              HF_FRAME_RECEIPT_FOR = 21,
                              HF_FRAME_CREDIT = 40,
+                             HF_FRAME_HUBS = 41,
                              HF_FRAME_PING = 50,
                              HF_FRAME_PONG = 51,
                              HF_FRAME_PROBE = 52,
@@ -70,6 +71,7 @@ enum {
     HF_CODE_EXPIRED = 201,
     HF_CODE_REVOKED = 202,
     HF_CODE_SCOPE = 203,
+    HF_CODE_RETIRED = 204,
     HF_CODE_GAP = 300,
     HF_CODE_FORK = 301,
     HF_CODE_CHAIN = 303,
@@ -408,6 +410,7 @@ typedef struct hf_message {
         hf_list leased;     /* LEASE: hf_next_leased */
         hf_receipt_frame receipt;
         hf_credit credit;
+        hf_bytes hubs; /* HUBS: a signed list (hubs.h) */
         hf_pong ping;
         hf_probe_frame probe;
         hf_farewell farewell;
@@ -421,6 +424,7 @@ HF_MUST_CHECK hf_status hf_message_read(hf_bytes raw, hf_message *out);
 
 /* ---- messages_small.c ---- */
 void hf_read_credit(hf_reader *reader, hf_message *out);
+void hf_read_hubs(hf_reader *reader, hf_message *out);
 void hf_read_ping(hf_reader *reader, hf_message *out);
 void hf_read_pong(hf_reader *reader, hf_message *out);
 void hf_read_error(hf_reader *reader, hf_message *out);

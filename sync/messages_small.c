@@ -11,6 +11,12 @@ void hf_read_credit(hf_reader *reader, hf_message *out)
     out->as.credit.bytes = (uint32_t)hf_read_uint_max(reader, UINT32_MAX);
 }
 
+void hf_read_hubs(hf_reader *reader, hf_message *out)
+{
+    out->as.hubs = hf_read_bytes(reader);
+    if (out->as.hubs.size > HF_HUB_LIST_SIZE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+}
+
 void hf_read_ping(hf_reader *reader, hf_message *out)
 {
     out->as.ping.nonce = hf_read_uint(reader);

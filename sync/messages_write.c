@@ -310,6 +310,10 @@ static void write_short_frame(hf_buffer *out, const hf_message *message)
         write_numbers(out, HF_FRAME_CREDIT,
                       (uint64_t[]){credit->lane, credit->entries, credit->bytes}, 3);
         break;
+    case HF_FRAME_HUBS:
+        begin(out, HF_FRAME_HUBS, 2);
+        hf_write_bytes(out, message->as.hubs.data, message->as.hubs.size);
+        break;
     case HF_FRAME_PING: write_numbers(out, HF_FRAME_PING, &message->as.ping.nonce, 1); break;
     case HF_FRAME_PONG:
         write_numbers(out, HF_FRAME_PONG,

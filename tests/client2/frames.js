@@ -50,6 +50,7 @@ export const FRAMES = {
   RECEIPT: [20, 'hub', 'epoch', 'timeMs', 'signature', 'logs'],
   RECEIPT_FOR: [21, 'origin', 'lane', 'seq'],
   CREDIT: [40, 'lane', 'entries', 'bytes'],
+  HUBS: [41, 'list'],
   PING: [50, 'nonce'],
   PONG: [51, 'nonce', 'wallMs'],
   PROBE: [52, 'number', 'wallMs', 'waiting', 'oldestMs', 'freeMib', 'pack', 'outages', 'windows'],

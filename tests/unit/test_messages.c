@@ -385,6 +385,8 @@ static json_t *small_json(const hf_message *message)
         return json_pack("{s:s,s:o,s:o}", "type", "CERTIFICATE", "certificate",
                          hex_of(message->as.certificate.certificate), "text",
                          text_of(message->as.certificate.text));
+    case HF_FRAME_HUBS:
+        return json_pack("{s:s,s:o}", "type", "HUBS", "list", hex_of(message->as.hubs));
     case HF_FRAME_CREDIT:
         return json_pack("{s:s,s:i,s:o,s:o}", "type", "CREDIT", "lane", credit->lane, "entries",
                          number(credit->entries), "bytes", number(credit->bytes));

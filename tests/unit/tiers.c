@@ -38,7 +38,7 @@ void tiers_open(tiers *t, size_t index)
 {
     tier_node *node = &t->nodes[index];
     char path[64], problem[512] = "";
-    bool is_hub = index <= TIERS_STATION;
+    bool is_hub = index <= TIERS_STATION, is_station = index == TIERS_STATION && !node->promoted;
     snprintf(path, sizeof path, "%s.db", node->name);
     hf_store_options options = {.path = path,
                                 .vfs = sim_disk_name(node->disk),
@@ -50,14 +50,14 @@ void tiers_open(tiers *t, size_t index)
     assert_int_equal(status, HF_OK);
     hf_hub_options hub = {.implementation = "test hub",
                           .peers_max = TIERS_NODES_MAX,
-                          .authority = index == TIERS_CENTRE ? &t->authority : NULL,
-                          .station = index == TIERS_STATION};
+                          .authority = is_station ? NULL : &t->authority,
+                          .station = is_station};
     hf_edge_options edge = {.implementation = "test edge"};
     if (is_hub)
         assert_int_equal(hf_hub_new(node->store, &hub, &node->hub), HF_OK);
     else
         assert_int_equal(hf_edge_new(node->store, &edge, &node->edge), HF_OK);
-    if (index == TIERS_STATION) node->edge = hf_hub_upstream(node->hub);
+    if (is_station) node->edge = hf_hub_upstream(node->hub);
 }
 
 void tiers_cut(tiers *t, size_t index)
@@ -87,6 +87,22 @@ void tiers_power_cut(tiers *t, size_t index)
     tiers_shut(t, index);
     sim_disk_revive(t->nodes[index].disk, true);
     tiers_open(t, index);
+}
+
+void tiers_promote(tiers *t)
+{
+    tier_node *node = &t->nodes[TIERS_STATION];
+    const hf_crypto *crypto = &node->crypto.table;
+    uint8_t centre[SIM_CERTIFICATE_SIZE];
+    hf_certificate own;
+    assert_int_equal(crypto->certificate(crypto->context, crypto->own_certificate, &own), HF_OK);
+    sim_certify((hf_bytes){own.public_key, own.public_key_size}, own.name, SIM_CENTRE, own.valid,
+                centre);
+    sim_crypto_take(&node->crypto, (hf_bytes){centre, sizeof centre});
+    node->promoted = true;
+    tiers_open(t, TIERS_STATION);
+    hf_hubs_wish wish = {.name = node->name, .address = "north.example:7443"};
+    assert_int_equal(hf_hub_promote(node->hub, &wish, "Sgt Khan", tiers_wall_ms(t)), HF_OK);
 }
 
 void tiers_go_to(tiers *t, size_t node, size_t hub)

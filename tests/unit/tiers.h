@@ -23,6 +23,7 @@ typedef struct tier_node {
     size_t at;     /* whom it dials */
     hf_peer *peer; /* that one's end of its link; NULL: no link */
     bool offline;
+    bool promoted; /* the station is the centre by now */
 } tier_node;
 
 typedef struct tiers tiers;
@@ -58,6 +59,8 @@ void tiers_open(tiers *t, size_t node);
 void tiers_shut(tiers *t, size_t node);
 void tiers_power_cut(tiers *t, size_t node);
 void tiers_cut(tiers *t, size_t node); /* its own link */
+/* The station, which is shut, becomes the centre and is open again. */
+void tiers_promote(tiers *t);
 void tiers_go_to(tiers *t, size_t node, size_t hub);
 /* Its files as they stand now, without those whose names end in `except`; and put back. */
 sim_image *tiers_image(tiers *t, size_t node, const char *except);
