@@ -3,6 +3,7 @@
 #include "tiers.h"
 
 #include "sync/control.h"
+#include "sync/coverage.h"
 #include "sync/log.h"
 
 #include <setjmp.h>
@@ -191,12 +192,41 @@ static void a_restored_station_serves_once_it_has_heard_the_centre(void **state)
     tiers_free(t);
 }
 
+/* What comes before it in the log may be lost for good: no account may call that accounted for,
+ * until someone says so. */
+static void a_gap_that_nobody_decided_on_is_missing(void **state)
+{
+    (void)state;
+    static const char *const both[] = {"beat", "covert"};
+    uint64_t count = 1;
+    tiers *t = tiers_new_in(1, both, 2);
+    hf_store *centre = t->nodes[CENTRE].store;
+    t->nodes[FIRST].offline = true;
+    tiers_cut(t, FIRST);
+    (void)tiers_crime(t, FIRST, "Lost");
+    assert_int_equal(hf_scope_by_name(centre, "covert", &t->beat), HF_OK);
+    (void)tiers_crime(t, FIRST, "The centre has it");
+    bring(t, CENTRE, 2, false, false);
+    hf_dot first = {
+        .origin = hf_store_own_origin(t->nodes[FIRST].store)->id, .lane = HF_LANE_CRIME, .seq = 1};
+    const hf_origin_row *row = hf_origin_by_id(centre, &first.origin);
+    assert_int_equal(hf_log_stepped(centre, row->no, HF_LANE_CRIME, 0, 2, &count), HF_OK);
+    assert_int_equal(count, 0);
+    assert_int_equal(hf_hub_declare_lost(t->nodes[CENTRE].hub, &first, 1, "Insp Hall",
+                                         "her phone burnt", tiers_wall_ms(t)),
+                     HF_OK);
+    assert_int_equal(hf_log_stepped(centre, row->no, HF_LANE_CRIME, 0, 2, &count), HF_OK);
+    assert_int_equal(count, 1);
+    tiers_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes_alone_are_not_relayed),
         cmocka_unit_test(what_is_fed_from_behind_a_gap_says_nothing_of_the_gap),
         cmocka_unit_test(what_came_by_its_hashes_is_judged_once_it_is_whole),
+        cmocka_unit_test(a_gap_that_nobody_decided_on_is_missing),
         cmocka_unit_test(a_restored_station_serves_once_it_has_heard_the_centre),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
