@@ -348,7 +348,10 @@ hf_status hf_client_write_asks(hf_client *client)
     hf_buffer_clear(&client->items);
     hf_buffer_clear(&relays->withheld);
     if (status == HF_OK) write_relay(client, (uint32_t)(index / HF_LANE_COUNT), &head, &none);
-    return status == HF_ERR_NOT_FOUND ? HF_OK : status;
+    if (status != HF_ERR_NOT_FOUND) return status;
+    client->upload.logs[index].asking =
+        false; /* nobody signed for it yet: it cannot be asked for */
+    return HF_OK;
 }
 
 /* ---- what the hub has ---- */
