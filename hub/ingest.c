@@ -255,6 +255,7 @@ static hf_status author_is_relayed(ingest *in, const hf_relay *relay)
                              .home = author->home,
                              .scopes = author->scopes,
                              .scope_count = author->scope_count,
+                             .relayed = true,
                              .revoked_at = author->revoked}; /* whatever its clock says */
     return status;
 }

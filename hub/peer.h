@@ -114,6 +114,7 @@ struct hf_peer {
     uint64_t renewal_asked_ms; /* 0: not in this session */
     hf_buffer renewed;         /* what CERTIFICATE will say; empty: `renewal_problem` */
     const char *renewal_problem;
+    bool renewal_waits; /* at a station: until the centre has issued it */
 
     hf_buffer asked;         /* the ASK that waits, raw */
     hf_buffer leased;        /* items of the LEASE that answers it, ... */
@@ -273,6 +274,7 @@ HF_MUST_CHECK hf_status hf_peer_on_renew_for(hf_peer *peer, const uint8_t key_id
 void hf_peer_drop_wishes(hf_peer *peer); /* those that are answered; the rest wait again */
 /* Answers some of those that wait, in one transaction of its own. */
 HF_MUST_CHECK hf_status hf_renew_turn(hf_hub *hub);
+void hf_renew_again(hf_hub *hub); /* a station: what the centre was asked for may be here now */
 void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw);
 
 /* ---- leasing.c ---- */

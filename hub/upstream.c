@@ -96,6 +96,16 @@ hf_status hf_upstream_centre(hf_upstream *upstream, hf_buffer *former, hf_welcom
 
 /* ---- a turn ---- */
 
+/* It was set back, and has since been told all that the centre ever decided: it serves again. */
+static hf_status hear_out(hf_hub *hub, hf_client *client)
+{
+    bool open = hf_client_session(client)->state == HF_SESSION_OPEN;
+    if (!hf_store_control_waits(hub->store) || !open || !hf_client_caught_up(client)) return HF_OK;
+    hf_status status = hf_store_control_known(hub->store);
+    if (status == HF_OK) hf_hub_part(hub); /* its devices hear it at their next WELCOME */
+    return status;
+}
+
 /* An hf_relay_visitor: the author, if he is here, hears that his work is at the centre. */
 static hf_status tell_author(void *context, const hf_relay_log *log)
 {
@@ -123,9 +133,13 @@ hf_status hf_upstream_turn(hf_upstream *upstream)
     hf_status status = hf_edge_turn(upstream->node, hub->now_ms, hub->wall_ms);
     upstream->heads_came += hf_head_newest(hub->store) - heads;
     bool open = hf_client_session(client)->state == HF_SESSION_OPEN;
-    if (status == HF_OK && open && !upstream->welcomed) status = read_scopes(upstream);
+    bool fresh = open && !upstream->welcomed;
+    if (status == HF_OK && fresh) status = read_scopes(upstream);
     upstream->welcomed = open && status == HF_OK;
-    if (status == HF_OK && hf_client_control_came(client)) status = close_revoked(hub);
+    bool came = hf_client_control_came(client);
+    if (status == HF_OK && came) status = close_revoked(hub);
+    if (status == HF_OK) status = hear_out(hub, client);
+    if (came || fresh) hf_renew_again(hub); /* what was asked for on a link that ended is not */
     if (status == HF_OK && hf_client_centre_lost(client))
         hf_hub_part(hub); /* WELCOME says what counts */
     if (status == HF_OK) status = hf_client_relayed(client, tell_author, hub);

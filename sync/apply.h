@@ -32,6 +32,7 @@ typedef struct hf_applied_entry {
     uint8_t lane;
     uint64_t seq;
     uint32_t reason; /* of one withheld: as asked, or that applying it once ended the program */
+    bool emptied;    /* only its hashes came */
 } hf_applied_entry;
 
 typedef struct hf_batch hf_batch;

@@ -114,6 +114,8 @@ static hf_status take_body(hf_client *client, hf_batch *batch, const hf_bodies *
     bool taken = applied.what != HF_APPLIED_GAP && applied.what != HF_APPLIED_FORK;
     if (walk->lane == HF_LANE_CONTROL) client->relays.control_came = true;
     if (taken && walk->lane == HF_LANE_CONTROL) return HF_OK;
+    /* Nor need the hub have more of it than its hashes: what it has, it says. */
+    if (taken && applied.emptied) return HF_OK;
     if (taken) return hf_client_relay_fed(client, batch, origin, walk->lane, applied.seq);
     /* A hub that was set back gave seqs of its own a second time: what we hold stands here. */
     if (applied.what == HF_APPLIED_FORK && origin->is_hub) return HF_OK;

@@ -103,6 +103,7 @@ typedef struct hf_client_relays {  /* client_relay.c */
     size_t count, capacity;
     size_t named;    /* ORIGIN went up for the first so many, on this link */
     uint64_t number; /* newest head of theirs that was looked at */
+    uint64_t filled; /* hf_relay_filled, as it was then */
     bool begun;      /* what is to be asked on this link is known */
     bool control_came;
     bool centre_lost; /* it was set back, and what it said of others' logs is void */

@@ -6,6 +6,7 @@
  * dark costs what was written in it, and nothing for what was not. */
 #include "client_core.h"
 
+#include "coverage.h"
 #include "planted.h"
 
 #include <stdio.h>
@@ -89,10 +90,15 @@ static hf_status look_at(void *context, const hf_relay_log *found)
 
 static hf_status ask_about(hf_client *client, size_t index)
 {
+    hf_client_relays *relays = &client->relays;
     if (client->upload.logs[index].asking) return HF_OK;
     client->upload.logs[index].asking = true;
-    hf_write_raw(&client->relays.asks, (hf_bytes){(const uint8_t *)&index, sizeof index});
-    return client->relays.asks.status;
+    if (relays->asked == relays->asks.size) { /* all went out */
+        hf_buffer_clear(&relays->asks);
+        relays->asked = 0;
+    }
+    hf_write_raw(&relays->asks, (hf_bytes){(const uint8_t *)&index, sizeof index});
+    return relays->asks.status;
 }
 
 static hf_status ask_of(void *context, const hf_relay_log *found)
@@ -165,6 +171,10 @@ hf_status hf_client_relays_look(hf_client *client)
     }
     if (status == HF_OK) status = forget_recent(client);
     if (status != HF_OK) return status;
+    uint64_t filled = hf_relay_filled(client->store);
+    if (filled != client->relays.filled)
+        client->relays.number = 0; /* it may have been waited for */
+    client->relays.filled = filled;
     return hf_relay_each(client->store, &client->relays.number, look_at, client);
 }
 
@@ -191,12 +201,23 @@ typedef struct relay_walk {
     uint64_t seq, until;
     uint32_t entries, withheld;
     size_t bytes;
+    bool emptied; /* the next is here by its hashes alone */
 } relay_walk;
+
+static hf_status is_emptied(const hf_entry *entry, bool *emptied)
+{
+    hf_entry_body body;
+    hf_status status = hf_entry_parse(entry->body, &body);
+    *emptied = status == HF_OK && body.erased_count > 0 && body.erased_count == body.part_count;
+    return status;
+}
 
 static hf_status relay_entry(void *context, const hf_entry *entry)
 {
     relay_walk *walk = context;
     if (walk->seq >= walk->until || entry->dot.seq != walk->seq + 1) return HF_ERR_LIMIT;
+    hf_status status = entry->withheld ? is_emptied(entry, &walk->emptied) : HF_OK;
+    if (status != HF_OK || walk->emptied) return status != HF_OK ? status : HF_ERR_LIMIT;
     hf_write_raw(&walk->client->items, entry->body);
     walk->seq = entry->dot.seq;
     walk->entries++;
@@ -288,6 +309,9 @@ hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next)
     relay_walk walk;
     if (status == HF_OK) status = read_group(client, &log, &head, up->sent, &walk);
     if (status != HF_OK) return status;
+    /* Who has all of it sends it, and then it comes down to us; or its author brings it here. */
+    if (walk.emptied) hf_upload_end(&client->upload, next->log);
+    if (walk.emptied) return HF_OK;
     if (walk.seq != head.seq || walk.bytes > RELAY_BYTES_MAX) {
         give_up(client, up, row, lane);
         return HF_OK;
@@ -407,18 +431,20 @@ static hf_status look_for_stations(hf_client *client)
     return status;
 }
 
-/* Of a log that the centre lost a part of, it may feed what stands behind a gap. Then this says
- * nothing, and the acknowledgement does, once it has all: protocol.md 4, Stations. */
+/* The centre may feed what stands behind a gap in what it has: it lost a part, or was brought a
+ * part by who saw only that. Then this says nothing, and its acknowledgement does: protocol.md 4,
+ * Stations. So it is asked, where the gap is here too; what we hold, and it does not, goes up. */
 static hf_status run_proves(hf_client *client, bool *proves)
 {
     hf_client_relays *relays = &client->relays;
     hf_relay_log log = {relays->run_origin->no, relays->run_lane, relays->run_seq};
-    uint64_t count = 0;
+    uint64_t count = 0, dense = 0;
     *proves = true;
     if (!relays->on || log.seq <= relays->run_acked) return HF_OK;
-    hf_status status = hf_relay_count(client->store, &log, relays->run_acked, &count);
-    *proves = count <= relays->run_entries;
-    return status;
+    hf_status status = hf_log_dense(client->store, log.origin_no, log.lane, &dense);
+    if (status == HF_OK) status = hf_relay_count(client->store, &log, relays->run_acked, &count);
+    *proves = dense >= log.seq && count <= relays->run_entries;
+    return status == HF_OK && dense < log.seq ? ask_of(client, &log) : status;
 }
 
 static hf_status begin_run(hf_client *client, const hf_origin_row *origin, uint8_t lane)

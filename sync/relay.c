@@ -51,6 +51,11 @@ hf_status hf_relay_each(hf_store *store, uint64_t *number, hf_relay_visitor visi
     return status;
 }
 
+uint64_t hf_relay_filled(const hf_store *store)
+{
+    return store->filled;
+}
+
 hf_status hf_relay_unknown(hf_store *store, const hf_origin_id *hub, hf_relay_visitor visit,
                            void *context)
 {

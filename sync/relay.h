@@ -25,6 +25,8 @@ typedef hf_status (*hf_relay_visitor)(void *context, const hf_relay_log *log);
 /* Each log with a head whose number is above *number, which then becomes the highest there is. */
 HF_MUST_CHECK hf_status hf_relay_each(hf_store *store, uint64_t *number, hf_relay_visitor visit,
                                       void *context);
+/* How often a body came after its hashes: until then its log does not go up from here. */
+uint64_t hf_relay_filled(const hf_store *store);
 /* Each log with a head of which the upstream `hub` must say how far it has it, before more of it
  * goes up, or because nothing else would say so. */
 HF_MUST_CHECK hf_status hf_relay_unknown(hf_store *store, const hf_origin_id *hub,

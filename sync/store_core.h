@@ -73,6 +73,7 @@ struct hf_store {
     hf_gather *gather;
     bool is_hub, read_only;
     bool relays;      /* a station: heads are kept until its upstream has what they cover */
+    uint64_t filled;  /* bodies, so far, that came after their hashes */
     bool damaged;     /* bytes on disk are wrong: reads go on, writes are refused */
     char damage[128]; /* which */
     bool undo_due;    /* a transaction failed and could not be rolled back yet: before all else */

@@ -341,7 +341,11 @@ static hf_status check_leaf(verifying *verify, const hf_head *head, int64_t log,
     hf_store *store = verify->store;
     uint8_t chain[HF_HASH_SIZE], root[HF_HASH_SIZE];
     hf_status status = hf_log_chain_through(store, log, leaf->seq, chain);
-    if (status == HF_ERR_NOT_FOUND) {
+    if (status ==
+        HF_ERR_NOT_FOUND) { /* a later snapshot may stand for it: then no chain is known */
+        bool had = false;
+        status = hf_in_base(store, leaf->scope, log, leaf->seq, &had);
+        if (status != HF_OK || had) return status;
         hf_verify_fault(verify->report, "A signed head covers %s, which is not held.",
                         place_of(store, log, leaf->seq, place));
         return HF_OK;

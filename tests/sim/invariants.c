@@ -314,7 +314,7 @@ static const sim_dot *outstanding(const sim_world *world, const sim_node *node, 
     uint64_t bit = 1ull << node->index;
     for (size_t i = 0; i < world->dot_count; i++) {
         const sim_dot *dot = &world->dots[i];
-        bool at_hub = dot->held & 1, here = dot->held & bit;
+        bool at_hub = dot->held & 1 && !(dot->hollow & 1), here = dot->held & bit;
         *what = "has not reached the hub";
         if (dot->author == node->index && here && !at_hub && !dot->excused) return dot;
         *what = "has not been acknowledged";
@@ -350,7 +350,8 @@ bool sim_settled(sim_world *world)
         if (waits_for_snapshot(world, node)) return false;
         if (dot && dot->hollow >> i & 1)
             sim_observe_again(world, node); /* it may have come since */
-        if (dot && world->hub_lost_ms) /* a verdict that was lost came back by a device, perhaps */
+        /* What it had by its hashes may be whole now; a verdict may have come back by a device. */
+        if (dot && (dot->hollow & 1 || world->hub_lost_ms))
             sim_observe_again(world, &world->nodes[SIM_HUB]);
         if (sim_over(world)) return false;
         if (dot && (!node->up || outstanding(world, node, &what))) return false;
@@ -401,7 +402,7 @@ static void judge_saved(sim_world *world)
                     (dot->saved && takes_part(author) && !dot->excused);
         if (!owed) continue;
         sim_checked(world, SIM_S1);
-        if (!(dot->held & 1))
+        if (!(dot->held & 1) || dot->hollow & 1)
             sim_break(world, SIM_S1, "%s/%u/%llu was %s and the hub has it not", author->name,
                       dot->dot.lane, (unsigned long long)dot->dot.seq,
                       dot->acked ? "acknowledged" : "saved");

@@ -289,7 +289,9 @@ static void check_content(sim_world *world, const sim_node *node, sim_dot *dot,
         body.erased_count != body.part_count)
         sim_break(world, SIM_S2, "%s holds another %s than was seen before", node->name,
                   name_of(world, &dot->dot).text);
-    bool whole = (dot->author == node->index || node->index == SIM_HUB) && !node->set_back;
+    /* To the hub the hashes of what a station withheld may come first, by whoever was there. */
+    bool at_hub = node->index == SIM_HUB && dot->acked;
+    bool whole = (dot->author == node->index || at_hub) && !node->set_back;
     if (whole)
         sim_break(world, SIM_S1, "%s has only the hashes of %s", node->name,
                   name_of(world, &dot->dot).text);
@@ -378,19 +380,28 @@ static bool read_feed(observation *seen, uint64_t after)
 
 /* ---- S1: what the device was told is at the hub, is ---- */
 
+/* With its hashes alone it is not. */
+static bool is_at_hub(sim_world *world, const hf_dot *dot)
+{
+    sim_node *hub = &world->nodes[SIM_HUB];
+    const sim_dot *entry = sim_dot_find(world, dot);
+    if (entry && entry->hollow & 1 && hub->up) sim_observe_again(world, hub); /* it may have come */
+    entry = sim_dot_find(world, dot);
+    return entry && entry->held & 1 && (!(entry->hollow & 1) || !hub->up);
+}
+
 static void check_acked(sim_world *world, sim_node *node, uint8_t lane, uint64_t acked)
 {
     hf_dot dot = {.origin = hf_store_own_origin(node->store)->id, .lane = lane};
     for (uint64_t seq = node->acked[lane] + 1; seq <= acked; seq++) {
         dot.seq = seq;
-        sim_dot *entry = sim_dot_find(world, &dot);
         sim_checked(world, SIM_S1);
-        if (!entry || !(entry->held & 1ull << SIM_HUB)) {
+        if (!is_at_hub(world, &dot)) {
             sim_break(world, SIM_S1, "%s was told that the hub has %s; it has not", node->name,
                       name_of(world, &dot).text);
             return;
         }
-        entry->acked = true;
+        sim_dot_find(world, &dot)->acked = true;
     }
     node->acked[lane] = acked;
 }

@@ -138,7 +138,7 @@ void tiers_enrol(tiers *t, size_t index, const char *const *scopes, size_t scope
                      HF_OK);
 }
 
-tiers *tiers_new(size_t edge_count)
+tiers *tiers_new_in(size_t edge_count, const char *const *scopes, size_t scope_count)
 {
     tiers *t = calloc(1, sizeof *t);
     assert_non_null(t);
@@ -152,12 +152,12 @@ tiers *tiers_new(size_t edge_count)
                                          (hf_bytes){hf_pack_police, hf_pack_police_size},
                                          tiers_wall_ms(t)),
                      HF_OK);
-    tiers_enrol(t, TIERS_STATION, BEAT, 1);
+    tiers_enrol(t, TIERS_STATION, scopes, scope_count);
     for (size_t i = 0; i < edge_count; i++) {
         char name[32];
         snprintf(name, sizeof name, "edge%zu", i);
         node_init(t, name, SIM_DEVICE);
-        tiers_enrol(t, TIERS_EDGE + i, BEAT, 1);
+        tiers_enrol(t, TIERS_EDGE + i, scopes, scope_count);
     }
     assert_int_equal(hf_scope_by_name(t->nodes[TIERS_CENTRE].store, "beat", &t->beat), HF_OK);
     tiers_open(t, TIERS_STATION);
@@ -170,6 +170,11 @@ tiers *tiers_new(size_t edge_count)
     memset(t->up, 0, sizeof t->up);
     memset(t->down, 0, sizeof t->down);
     return t;
+}
+
+tiers *tiers_new(size_t edge_count)
+{
+    return tiers_new_in(edge_count, BEAT, 1);
 }
 
 void tiers_free(tiers *t)

@@ -49,6 +49,8 @@ struct tiers {
 /* The station and all devices are enrolled at the centre, with scope "beat"; the devices then dial
  * the station. All in sync. */
 tiers *tiers_new(size_t edge_count);
+/* The same with more scopes, of which "beat" is one. */
+tiers *tiers_new_in(size_t edge_count, const char *const *scopes, size_t scope_count);
 void tiers_free(tiers *t);
 uint64_t tiers_wall_ms(const tiers *t);
 

@@ -1,0 +1,203 @@
+/* test_station_parts.c: a station, or its centre, that has a log in part: what it passes on of it,
+ * and what it then says of the rest. */
+#include "tiers.h"
+
+#include "sync/control.h"
+#include "sync/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { CENTRE = TIERS_CENTRE, STATION = TIERS_STATION, FIRST = TIERS_EDGE };
+
+typedef struct taken { /* one entry of a device's log of crime */
+    uint64_t seq;
+    hf_buffer body;
+} taken;
+
+static hf_status on_entry(void *context, const hf_entry *entry)
+{
+    taken *out = context;
+    if (entry->dot.seq == out->seq) hf_write_raw(&out->body, entry->body);
+    return HF_OK;
+}
+
+/* Hands entry `seq` of FIRST's to `node`, as another device that holds it would; with its signed
+ * head, or not. */
+static void bring(tiers *t, size_t node, uint64_t seq, bool emptied, bool headed)
+{
+    hf_store *from = t->nodes[FIRST].store, *to = t->nodes[node].store;
+    const hf_origin_row *own = hf_store_own_origin(from), *row;
+    const hf_crypto *crypto = &t->nodes[FIRST].crypto.table;
+    hf_head head;
+    hf_batch *batch;
+    hf_applied_entry applied;
+    taken it = {.seq = seq};
+    hf_buffer hashes = {0};
+    assert_int_equal(hf_log_read(from, own->no, HF_LANE_CRIME, 0, 64, on_entry, &it), HF_OK);
+    assert_int_equal(hf_entry_erase(crypto, hf_buffer_bytes(&it.body), &hashes), HF_OK);
+    assert_int_equal(hf_head_sign(from, own, HF_LANE_CRIME, seq, &head), HF_OK);
+    assert_int_equal(hf_batch_begin(to, tiers_wall_ms(t), &batch), HF_OK);
+    assert_int_equal(
+        hf_origin_learn(to, own->key_id, own->incarnation, crypto->own_certificate, &row), HF_OK);
+    assert_int_equal(hf_batch_entry(batch, row, HF_LANE_CRIME,
+                                    hf_buffer_bytes(emptied ? &hashes : &it.body), 0, &applied),
+                     HF_OK);
+    if (headed) assert_int_equal(hf_batch_head(batch, &head), HF_OK);
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+    hf_buffer_free(&it.body);
+    hf_buffer_free(&hashes);
+}
+
+/* Of a write that another station withheld, a device brings its hashes. They are not the write:
+ * the centre would have to judge what nobody has shown it. */
+static void hashes_alone_are_not_relayed(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    t->nodes[FIRST].offline = t->nodes[STATION].offline = true;
+    tiers_cut(t, FIRST);
+    tiers_cut(t, STATION);
+    hf_record_id record = tiers_crime(t, FIRST, "Withheld elsewhere");
+    bring(t, STATION, 1, true, true);
+    t->nodes[STATION].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_non_null(t->nodes[STATION].peer);
+    assert_int_equal(tiers_standing(t, CENTRE).withheld, 0);
+    assert_string_equal(tiers_summary(t, CENTRE, &record), "");
+    t->nodes[FIRST].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_string_equal(tiers_summary(t, STATION, &record), "Withheld elsewhere");
+    assert_string_equal(tiers_summary(t, CENTRE, &record), "Withheld elsewhere");
+    assert_int_equal(tiers_standing(t, CENTRE).withheld, 0);
+    assert_true(tiers_equal(t));
+    tiers_free(t);
+}
+
+/* The centre was brought a log by a device that may see only a part of it, and feeds that. Its
+ * author, who comes with all of it, must not be told that the centre has the rest. */
+static void what_is_fed_from_behind_a_gap_says_nothing_of_the_gap(void **state)
+{
+    (void)state;
+    static const char *const both[] = {"beat", "covert"};
+    uint32_t covert;
+    tiers *t = tiers_new_in(1, both, 2);
+    uint32_t beat = t->beat;
+    assert_int_equal(hf_scope_by_name(t->nodes[CENTRE].store, "covert", &covert), HF_OK);
+    t->nodes[FIRST].offline = true;
+    tiers_cut(t, FIRST);
+    tiers_cut(t, STATION);
+    t->beat = covert;
+    hf_record_id first = tiers_crime(t, FIRST, "The centre has it not");
+    t->beat = beat;
+    hf_record_id second = tiers_crime(t, FIRST, "The centre has it");
+    bring(t, CENTRE, 2, false, false);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_string_equal(tiers_summary(t, STATION, &second), "The centre has it");
+    t->nodes[STATION].offline = true;
+    tiers_cut(t, STATION);
+    t->nodes[FIRST].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_string_equal(tiers_summary(t, STATION, &first), "The centre has it not");
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 2);
+    t->nodes[STATION].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_string_equal(tiers_summary(t, CENTRE, &first), "The centre has it not");
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 0);
+    tiers_free(t);
+}
+
+static hf_status is_in_a_wrong_lane(void *context, const hf_entry_body *entry, uint32_t *reason)
+{
+    (void)context;
+    *reason = entry->erased_count == entry->part_count ? 0 : HF_REASON_LANE;
+    return HF_OK;
+}
+
+/* Only its body shows that a write is not allowed; until then nobody can tell. */
+static void what_came_by_its_hashes_is_judged_once_it_is_whole(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    hf_store *centre = t->nodes[CENTRE].store, *from = t->nodes[FIRST].store;
+    const hf_origin_row *own = hf_store_own_origin(from);
+    hf_batch *batch;
+    hf_applied_entry applied;
+    hf_entry_body entry;
+    taken it = {.seq = 1};
+    t->nodes[FIRST].offline = true;
+    tiers_cut(t, FIRST);
+    hf_record_id record = tiers_crime(t, FIRST, "In a wrong lane");
+    bring(t, CENTRE, 1, true, false);
+    assert_int_equal(hf_log_read(from, own->no, HF_LANE_CRIME, 0, 1, on_entry, &it), HF_OK);
+    assert_int_equal(hf_entry_parse(hf_buffer_bytes(&it.body), &entry), HF_OK);
+    assert_int_equal(hf_batch_begin(centre, tiers_wall_ms(t), &batch), HF_OK);
+    assert_int_equal(hf_batch_judged(batch, hf_origin_by_id(centre, &own->id), HF_LANE_CRIME,
+                                     &entry, is_in_a_wrong_lane, NULL, &applied),
+                     HF_OK);
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+    assert_int_equal(applied.what, HF_APPLIED_WITHHELD);
+    assert_int_equal(applied.reason, HF_REASON_LANE);
+    assert_string_equal(tiers_summary(t, CENTRE, &record), "");
+    hf_buffer_free(&it.body);
+    tiers_free(t);
+}
+
+static void lose_beside(tiers *t, const char *end)
+{
+    size_t *size;
+    if (sim_disk_rot(t->nodes[STATION].disk, end, &size)) *size = 0;
+}
+
+/* It may have forgotten who was revoked. Nothing of that is its own word, so nobody has to say what
+ * is lost: while the centre is dark it takes what is brought, and after that it serves. */
+static void a_restored_station_serves_once_it_has_heard_the_centre(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    const uint8_t *stolen = t->nodes[FIRST + 1].crypto.table.own_key_id;
+    tiers_shut(t, STATION);
+    sim_image *image = sim_disk_copy(t->nodes[STATION].disk, "\x01");
+    assert_non_null(image);
+    tiers_open(t, STATION);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    hf_record_id here = tiers_crime(t, FIRST, "Held at the station");
+    assert_int_equal(
+        hf_hub_revoke(t->nodes[CENTRE].hub, "edge1", "an operator", "lost", tiers_wall_ms(t)),
+        HF_OK);
+    tiers_run(t);
+    tiers_shut(t, STATION);
+    assert_true(sim_disk_restore(t->nodes[STATION].disk, image));
+    sim_image_free(image);
+    lose_beside(t, ".guard");
+    lose_beside(t, ".fence");
+    for (size_t i = STATION; i < t->count; i++) t->nodes[i].offline = true;
+    tiers_open(t, STATION);
+    hf_hub *hub = t->nodes[STATION].hub;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_true(hf_hub_uploads_only(hub));
+    assert_true(hf_hub_admits(hub, stolen)); /* it knows no better */
+    t->nodes[STATION].offline = t->nodes[FIRST].offline = false;
+    tiers_wait(t, 2 * HF_REDIAL_MAX_MS);
+    assert_false(hf_hub_uploads_only(hub));
+    assert_false(hf_hub_admits(hub, stolen));
+    hf_record_id later = tiers_crime(t, FIRST, "Later");
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_string_equal(tiers_summary(t, CENTRE, &later), "Later");
+    assert_string_equal(tiers_summary(t, STATION, &here), "Held at the station");
+    tiers_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hashes_alone_are_not_relayed),
+        cmocka_unit_test(what_is_fed_from_behind_a_gap_says_nothing_of_the_gap),
+        cmocka_unit_test(what_came_by_its_hashes_is_judged_once_it_is_whole),
+        cmocka_unit_test(a_restored_station_serves_once_it_has_heard_the_centre),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
