@@ -140,10 +140,20 @@ static hf_status keep_recent(hf_client *client)
     return status;
 }
 
-/* Our place is past all that was there when this session began. */
+static bool all_answered(const hf_client *client)
+{
+    const hf_upload_log *logs = &client->upload.logs[HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT];
+    for (size_t i = 0; i < client->relays.count * HF_LANE_COUNT; i++)
+        if (logs[i].asking) return false;
+    return true;
+}
+
+/* Our place is past all that was there when this session began, and the centre has said how far it
+ * is: should the link end before that, all is to be asked again. */
 static hf_status forget_recent(hf_client *client)
 {
     if (client->relays.before.size == 0 || !hf_client_caught_up(client)) return HF_OK;
+    if (!all_answered(client)) return HF_OK;
     hf_buffer_clear(&client->relays.before);
     return keep_recent(client);
 }
