@@ -188,10 +188,9 @@ enum {
     HF_ASK_AGAIN_MS = 10 * 1000,      /* a device that got no numbers asks again */
     HF_LEASE_AGAIN_MS = 5 * 1000,     /* a key gets no two blocks of a series sooner */
     HF_LEASES_PER_TURN = 64,          /* devices that a hub answers before it serves others */
-    HF_LEASE_SKIP =
-        10 * 1000 * 1000,       /* a hub under a new name leases from the next of these, or, if
-                                   it has forgotten what was leased, up to 65,535 further on */
-    HF_REFERENCES_PER_TURN = 64 /* records that a device gives their number in one turn */
+    HF_LEASE_SKIP = 10 * 1000 * 1000, /* a hub under a new name leases from the next of these */
+    HF_LEASE_SPREAD = 4,              /* one that forgot, within this part of what is left */
+    HF_REFERENCES_PER_TURN = 64       /* records that a device gives their number in one turn */
 };
 
 /* Numbers of a series: twelve digits. A hub that has leased them all leases no more. */
