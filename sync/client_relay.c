@@ -32,6 +32,7 @@ void hf_client_relays_free(hf_client *client)
     hf_buffer_free(&client->relays.wishes);
     hf_buffer_free(&client->relays.told);
     hf_buffer_free(&client->relays.asks);
+    hf_buffer_free(&client->relays.doubts);
     hf_buffer_free(&client->relays.fresh);
     hf_buffer_free(&client->relays.before);
 }
@@ -43,6 +44,7 @@ void hf_client_relays_link(hf_client *client)
     relays->number = 0;
     hf_buffer_clear(&relays->wishes);
     hf_buffer_clear(&relays->asks);
+    hf_buffer_clear(&relays->doubts);
     relays->asked = 0;
     relays->begun = false;
     relays->run_origin = NULL;
@@ -109,6 +111,21 @@ static hf_status ask_of(void *context, const hf_relay_log *found)
     if (status == HF_ERR_LIMIT) return HF_OK;
     if (status != HF_OK) return status;
     return ask_about(client, (HF_HELLO_ORIGINS_MAX + place) * HF_LANE_COUNT + found->lane);
+}
+
+/* Of what was fed: only now, for the batch that fed it, and named its author, may have been undone.
+ */
+static hf_status ask_of_doubts(hf_client *client)
+{
+    hf_buffer *doubts = &client->relays.doubts;
+    hf_status status = HF_OK;
+    for (size_t at = 0; at < doubts->size && status == HF_OK; at += sizeof(hf_relay_log)) {
+        hf_relay_log log;
+        memcpy(&log, doubts->data + at, sizeof log);
+        if (hf_origin_by_no(client->store, log.origin_no)) status = ask_of(client, &log);
+    }
+    hf_buffer_clear(doubts);
+    return status;
 }
 
 /* What was acknowledged while our place in the feed is not past it: should the centre be set back
@@ -179,6 +196,7 @@ hf_status hf_client_relays_look(hf_client *client)
         if (status == HF_OK) status = ask_recent(client);
         client->relays.begun = status == HF_OK;
     }
+    if (status == HF_OK) status = ask_of_doubts(client);
     if (status == HF_OK) status = forget_recent(client);
     if (status != HF_OK) return status;
     uint64_t filled = hf_relay_filled(client->store);
@@ -457,7 +475,9 @@ static hf_status run_proves(hf_client *client, bool *proves)
     hf_status status = hf_log_dense(client->store, log.origin_no, log.lane, &dense);
     if (status == HF_OK) status = hf_relay_count(client->store, &log, relays->run_acked, &count);
     *proves = dense >= log.seq && count <= relays->run_entries;
-    return status == HF_OK && dense < log.seq ? ask_of(client, &log) : status;
+    if (status != HF_OK || dense >= log.seq) return status;
+    hf_write_raw(&relays->doubts, (hf_bytes){(const uint8_t *)&log, sizeof log});
+    return relays->doubts.status;
 }
 
 static hf_status begin_run(hf_client *client, const hf_origin_row *origin, uint8_t lane)
@@ -529,29 +549,6 @@ bool hf_client_control_came(hf_client *client)
     bool came = client->relays.control_came;
     client->relays.control_came = false;
     return came;
-}
-
-/* ---- certificates of those who never see the centre ---- */
-
-hf_status hf_client_wish(hf_client *client, const uint8_t key_id[HF_HASH_SIZE])
-{
-    hf_buffer *wishes = &client->relays.wishes;
-    if (client->session.state != HF_SESSION_OPEN) return HF_OK; /* it will ask again */
-    for (size_t at = 0; at < wishes->size; at += HF_HASH_SIZE)
-        if (memcmp(wishes->data + at, key_id, HF_HASH_SIZE) == 0) return HF_OK;
-    if (wishes->size == (size_t)HF_RENEW_FOR_MAX * HF_HASH_SIZE) return HF_OK;
-    hf_write_raw(wishes, (hf_bytes){key_id, HF_HASH_SIZE});
-    return wishes->status;
-}
-
-void hf_client_write_wish(hf_client *client)
-{
-    hf_buffer *wishes = &client->relays.wishes;
-    hf_message message = {.type = HF_FRAME_RENEW_FOR};
-    if (wishes->size == 0) return;
-    wishes->size -= HF_HASH_SIZE;
-    memcpy(message.as.key_id, wishes->data + wishes->size, HF_HASH_SIZE);
-    hf_message_write(&client->raw, &message);
 }
 
 /* ---- two branches ---- */

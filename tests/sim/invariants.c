@@ -423,6 +423,8 @@ static void judge_verify(sim_world *world, sim_node *node)
 
 void sim_last_judgement(sim_world *world)
 {
+    /* What it had by its hashes may be whole by now. */
+    if (world->nodes[SIM_HUB].up) sim_observe_again(world, &world->nodes[SIM_HUB]);
     for (unsigned i = 1; i < world->node_count && !sim_over(world); i++)
         if (takes_part(&world->nodes[i])) judge_arrival(world, &world->nodes[i]);
     if (!sim_over(world)) judge_saved(world);
