@@ -408,7 +408,7 @@ static hf_status take(arrival *in, hf_applied_entry *out)
     hf_log_slot *last;
     hf_status status = hf_log_last(store, in->log, &last);
     bool gap = status == HF_OK && in->entry.seq > last->seq + 1;
-    if (gap || in->withhold == HF_HOLE_AWAITED) status = hf_log_patch(store, in->log);
+    if (gap || out->emptied) status = hf_log_patch(store, in->log);
     if (status == HF_OK) status = hf_vector_get(store, in->log, in->entry.scope, &slot);
     if (status != HF_OK) return status;
     memcpy(chain, slot->chain, HF_HASH_SIZE);

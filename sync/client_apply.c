@@ -141,6 +141,7 @@ static hf_status take_bodies(hf_client *client, hf_batch *batch, const hf_list *
     hf_bodies walk = hf_bodies_of_runs(runs);
     while (status == HF_OK && hf_next_body(&walk)) status = take_body(client, batch, &walk);
     if (status == HF_OK) status = hf_client_relay_fed(client, batch, NULL, 0, 0);
+    if (status != HF_OK) client->relays.run_origin = NULL; /* undone, and perhaps taken again */
     return status;
 }
 

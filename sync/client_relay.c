@@ -35,6 +35,7 @@ void hf_client_relays_free(hf_client *client)
     hf_buffer_free(&client->relays.receipted);
     hf_buffer_free(&client->relays.told);
     hf_buffer_free(&client->relays.asks);
+    hf_buffer_free(&client->relays.doubts);
     hf_buffer_free(&client->relays.fresh);
     hf_buffer_free(&client->relays.before);
 }
@@ -48,6 +49,7 @@ void hf_client_relays_link(hf_client *client)
     hf_buffer_clear(&relays->receipt_wishes);
     hf_buffer_clear(&relays->number_wishes);
     hf_buffer_clear(&relays->asks);
+    hf_buffer_clear(&relays->doubts);
     relays->asked = 0;
     relays->begun = false;
     relays->run_origin = NULL;
@@ -116,6 +118,21 @@ static hf_status ask_of(void *context, const hf_relay_log *found)
     return ask_about(client, (HF_HELLO_ORIGINS_MAX + place) * HF_LANE_COUNT + found->lane);
 }
 
+/* Of what was fed: only now, for the batch that fed it, and named its author, may have been undone.
+ */
+static hf_status ask_of_doubts(hf_client *client)
+{
+    hf_buffer *doubts = &client->relays.doubts;
+    hf_status status = HF_OK;
+    for (size_t at = 0; at < doubts->size && status == HF_OK; at += sizeof(hf_relay_log)) {
+        hf_relay_log log;
+        memcpy(&log, doubts->data + at, sizeof log);
+        if (hf_origin_by_no(client->store, log.origin_no)) status = ask_of(client, &log);
+    }
+    hf_buffer_clear(doubts);
+    return status;
+}
+
 /* What was acknowledged while our place in the feed is not past it: should the centre be set back
  * to between the two and not notice, only asking shows it. */
 static hf_status ask_recent(hf_client *client)
@@ -145,10 +162,20 @@ static hf_status keep_recent(hf_client *client)
     return status;
 }
 
-/* Our place is past all that was there when this session began. */
+static bool all_answered(const hf_client *client)
+{
+    const hf_upload_log *logs = &client->upload.logs[HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT];
+    for (size_t i = 0; i < client->relays.count * HF_LANE_COUNT; i++)
+        if (logs[i].asking) return false;
+    return true;
+}
+
+/* Our place is past all that was there when this session began, and the centre has said how far it
+ * is: should the link end before that, all is to be asked again. */
 static hf_status forget_recent(hf_client *client)
 {
     if (client->relays.before.size == 0 || !hf_client_caught_up(client)) return HF_OK;
+    if (!all_answered(client)) return HF_OK;
     hf_buffer_clear(&client->relays.before);
     return keep_recent(client);
 }
@@ -174,6 +201,7 @@ hf_status hf_client_relays_look(hf_client *client)
         if (status == HF_OK) status = ask_recent(client);
         client->relays.begun = status == HF_OK;
     }
+    if (status == HF_OK) status = ask_of_doubts(client);
     if (status == HF_OK) status = forget_recent(client);
     if (status != HF_OK) return status;
     uint64_t filled = hf_relay_filled(client->store);
@@ -354,7 +382,10 @@ hf_status hf_client_write_asks(hf_client *client)
     hf_buffer_clear(&client->items);
     hf_buffer_clear(&relays->withheld);
     if (status == HF_OK) write_relay(client, (uint32_t)(index / HF_LANE_COUNT), &head, &none);
-    return status == HF_ERR_NOT_FOUND ? HF_OK : status;
+    if (status != HF_ERR_NOT_FOUND) return status;
+    client->upload.logs[index].asking =
+        false; /* nobody signed for it yet: it cannot be asked for */
+    return HF_OK;
 }
 
 /* ---- what the hub has ---- */
@@ -450,7 +481,9 @@ static hf_status run_proves(hf_client *client, bool *proves)
     hf_status status = hf_log_dense(client->store, log.origin_no, log.lane, &dense);
     if (status == HF_OK) status = hf_relay_count(client->store, &log, relays->run_acked, &count);
     *proves = dense >= log.seq && count <= relays->run_entries;
-    return status == HF_OK && dense < log.seq ? ask_of(client, &log) : status;
+    if (status != HF_OK || dense >= log.seq) return status;
+    hf_write_raw(&relays->doubts, (hf_bytes){(const uint8_t *)&log, sizeof log});
+    return relays->doubts.status;
 }
 
 static hf_status begin_run(hf_client *client, const hf_origin_row *origin, uint8_t lane)

@@ -261,6 +261,7 @@ void hf_upload_rewind(hf_upload *upload, size_t log, uint64_t now_ms, uint64_t s
 void hf_upload_stop(hf_upload *upload, size_t log, uint64_t now_ms, uint64_t stamp_ms)
 {
     upload->logs[log].stopped = true;
+    upload->logs[log].asking = false;
     upload->logs[log].last = upload->logs[log].sent = upload->logs[log].durable;
     land(upload, log, UINT64_MAX, now_ms, stamp_ms);
 }

@@ -163,10 +163,11 @@ static void shift_clock(sim_world *world, sim_node *node)
     partition(world, node);
 }
 
-/* A phone is set back to its backup of another day; the guard beside the store is not in it. */
+/* A phone or a station is set back to its backup of another day; the guard beside the store is not
+ * in it. */
 static void restore(sim_world *world, sim_node *node)
 {
-    if (node->hub || !node->up) return;
+    if (node->index == SIM_HUB || !node->up) return;
     if (!node->backup) { /* only a closed store can be copied; the guard moves on at the next open
                           */
         sim_node_crash(world, node, false);

@@ -164,54 +164,6 @@ static void nothing_goes_twice(void **state)
     tiers_free(t);
 }
 
-/* The device comes back with a certificate that ends in `left_ms`; of those on record, which hold a
- * hundred years, half is over by then. */
-static void carries_one_until(tiers *t, size_t node, int64_t left_ms)
-{
-    tier_node *device = &t->nodes[node];
-    uint8_t old[SIM_CERTIFICATE_SIZE];
-    t->now_ms += 60 * UINT64_C(24 * 60 * 60 * 1000);
-    const hf_validity valid = {1, tiers_wall_ms(t) + (uint64_t)left_ms};
-    sim_certify((hf_bytes){device->crypto.key, SIM_KEY_SIZE}, device->name, SIM_DEVICE, valid, old);
-    sim_crypto_take(&device->crypto, (hf_bytes){old, sizeof old});
-    tiers_power_cut(t, node);
-}
-
-/* It was away past the end of its certificate. The station has a newer one for it, which is old
- * enough by now for a next one to be asked for: that takes minutes, and the device is not kept
- * waiting. */
-static void one_whose_certificate_ended_is_given_what_the_station_has(void **state)
-{
-    (void)state;
-    tiers *t = tiers_new(1);
-    tier_node *device = &t->nodes[FIRST];
-    hf_bytes der;
-    carries_one_until(t, FIRST, -1);
-    tiers_wait(t, HF_REDIAL_MAX_MS);
-    assert_true(hf_edge_certificate(device->edge, &der));
-    tiers_free(t);
-}
-
-/* The next one is due, and the station's is too old: the device's question waits there for the
- * centre's answer, and not at the device until it asks again. */
-static void who_asks_a_station_is_answered_once_the_centre_has_issued(void **state)
-{
-    (void)state;
-    tiers *t = tiers_new(1);
-    tier_node *device = &t->nodes[FIRST];
-    hf_bytes der;
-    t->nodes[STATION].offline = true;
-    tiers_cut(t, STATION);
-    carries_one_until(t, FIRST, HF_REDIAL_MAX_MS * 60);
-    tiers_wait(t, HF_REDIAL_MAX_MS);
-    assert_int_equal(t->up[HF_FRAME_RENEW], 1);
-    assert_false(hf_edge_certificate(device->edge, &der));
-    t->nodes[STATION].offline = false;
-    tiers_wait(t, HF_REDIAL_MAX_MS);
-    assert_true(hf_edge_certificate(device->edge, &der));
-    tiers_free(t);
-}
-
 /* What was acknowledged last may be asked after on the next link; then the feed is past it, which
  * is sign enough. Else a station would ask after each log that there ever was, at each link. */
 static void what_is_long_at_the_centre_is_not_asked_after(void **state)
@@ -263,6 +215,54 @@ static void to_change_hubs_costs_what_was_written_meanwhile(void **state)
     assert_in_range(back, 1, QUIET_MAX);
     assert_in_range(again, 1, QUIET_MAX);
     assert_in_range(after, 1, QUIET_MAX + (size_t)ENTRIES * EACH_MAX);
+    tiers_free(t);
+}
+
+/* The device comes back with a certificate that ends in `left_ms`; of those on record, which hold a
+ * hundred years, half is over by then. */
+static void carries_one_until(tiers *t, size_t node, int64_t left_ms)
+{
+    tier_node *device = &t->nodes[node];
+    uint8_t old[SIM_CERTIFICATE_SIZE];
+    t->now_ms += 60 * UINT64_C(24 * 60 * 60 * 1000);
+    const hf_validity valid = {1, tiers_wall_ms(t) + (uint64_t)left_ms};
+    sim_certify((hf_bytes){device->crypto.key, SIM_KEY_SIZE}, device->name, SIM_DEVICE, valid, old);
+    sim_crypto_take(&device->crypto, (hf_bytes){old, sizeof old});
+    tiers_power_cut(t, node);
+}
+
+/* It was away past the end of its certificate. The station has a newer one for it, which is old
+ * enough by now for a next one to be asked for: that takes minutes, and the device is not kept
+ * waiting. */
+static void one_whose_certificate_ended_is_given_what_the_station_has(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    tier_node *device = &t->nodes[FIRST];
+    hf_bytes der;
+    carries_one_until(t, FIRST, -1);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_true(hf_edge_certificate(device->edge, &der));
+    tiers_free(t);
+}
+
+/* The next one is due, and the station's is too old: the device's question waits there for the
+ * centre's answer, and not at the device until it asks again. */
+static void who_asks_a_station_is_answered_once_the_centre_has_issued(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    tier_node *device = &t->nodes[FIRST];
+    hf_bytes der;
+    t->nodes[STATION].offline = true;
+    tiers_cut(t, STATION);
+    carries_one_until(t, FIRST, HF_REDIAL_MAX_MS * 60);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(t->up[HF_FRAME_RENEW], 1);
+    assert_false(hf_edge_certificate(device->edge, &der));
+    t->nodes[STATION].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_true(hf_edge_certificate(device->edge, &der));
     tiers_free(t);
 }
 
@@ -446,10 +446,10 @@ int main(void)
         cmocka_unit_test(an_author_hears_that_the_centre_had_it_by_another_way),
         cmocka_unit_test(a_day_in_the_dark_comes_back_whole),
         cmocka_unit_test(nothing_goes_twice),
-        cmocka_unit_test(one_whose_certificate_ended_is_given_what_the_station_has),
-        cmocka_unit_test(who_asks_a_station_is_answered_once_the_centre_has_issued),
         cmocka_unit_test(what_is_long_at_the_centre_is_not_asked_after),
         cmocka_unit_test(to_change_hubs_costs_what_was_written_meanwhile),
+        cmocka_unit_test(one_whose_certificate_ended_is_given_what_the_station_has),
+        cmocka_unit_test(who_asks_a_station_is_answered_once_the_centre_has_issued),
         cmocka_unit_test(an_altered_entry_is_refused_and_blocks_nothing),
         cmocka_unit_test(a_log_cut_short_is_refused_and_blocks_nothing),
         cmocka_unit_test(a_forged_head_is_refused_and_blocks_nothing),
