@@ -133,26 +133,3 @@ const char *hf_client_certificate_problem(const hf_client *client)
 {
     return client->certificate.problem;
 }
-
-/* ---- certificates of those who never see the centre ---- */
-
-hf_status hf_client_wish(hf_client *client, const uint8_t key_id[HF_HASH_SIZE])
-{
-    hf_buffer *wishes = &client->relays.wishes;
-    if (client->session.state != HF_SESSION_OPEN) return HF_OK; /* it will ask again */
-    for (size_t at = 0; at < wishes->size; at += HF_HASH_SIZE)
-        if (memcmp(wishes->data + at, key_id, HF_HASH_SIZE) == 0) return HF_OK;
-    if (wishes->size == (size_t)HF_RENEW_FOR_MAX * HF_HASH_SIZE) return HF_OK;
-    hf_write_raw(wishes, (hf_bytes){key_id, HF_HASH_SIZE});
-    return wishes->status;
-}
-
-void hf_client_write_wish(hf_client *client)
-{
-    hf_buffer *wishes = &client->relays.wishes;
-    hf_message message = {.type = HF_FRAME_RENEW_FOR};
-    if (wishes->size == 0) return;
-    wishes->size -= HF_HASH_SIZE;
-    memcpy(message.as.key_id, wishes->data + wishes->size, HF_HASH_SIZE);
-    hf_message_write(&client->raw, &message);
-}

@@ -1,10 +1,9 @@
 """In the dark, at a station: numbers go on, and what an officer is told of each record is true and proved."""
 import shutil
 
+from stations import RECOVERY, linked, make, new_device, where
 from test_receipts import GENUINE, _exported, _verify
 from test_references import BLOCK, _left, _put, _shown, _small_blocks
-from test_station import RECOVERY, _device, _linked, _station, _where
-
 from world import equal, expect, wait_until
 
 
@@ -27,11 +26,11 @@ def _signed_by(device, record, name):
 def numbers_and_receipts_go_on_at_a_station_in_the_dark(world):
     hub = world.make_hub()
     _small_blocks(world, hub)
-    station, port = _station(world, hub)
+    station, port = make(world, hub)
     station.start()
-    rees, khan = (_device(world, hub, name, first=port) for name in ("rees", "khan"))
+    rees, khan = (new_device(world, hub, name, first=port) for name in ("rees", "khan"))
     for device in (rees, khan):
-        _linked(device, "north")
+        linked(device, "north")
         wait_until(lambda d=device: _left(d) == BLOCK and _leased(station, d) == 2, RECOVERY,
                    "it has a block, and another is in stock")
 
@@ -46,7 +45,7 @@ def numbers_and_receipts_go_on_at_a_station_in_the_dark(world):
         given += half + rest
         station.kill()  # what is in stock for the next it does not forget
         station.start()
-        _linked(device, "north")
+        linked(device, "north")
     expect(not any(provisional for _, _, provisional in given), "a provisional one, with the stock there")
     equal(len({reference for _, reference, _ in given}), 4 * BLOCK, "references that differ")
     dry, _, provisional = _put(rees, "Quite dry")
@@ -74,7 +73,7 @@ def numbers_and_receipts_go_on_at_a_station_in_the_dark(world):
     equal(code, GENUINE, f"what the centre signed, and a station passed on: {err}")
     expect(f"The hub {name} held it durably" in out, f"verify-receipt: {out}")
     wait_until(lambda: "crime_ref" in _shown(rees, dry), RECOVERY, "its number has followed")
-    wait_until(lambda: _where(rees, dry) == "hub", RECOVERY, "all of it is at the hub")
+    wait_until(lambda: where(rees, dry) == "hub", RECOVERY, "all of it is at the hub")
     wait_until(lambda: hub.ask("references")["provisional_count"] == 0, RECOVERY, "nobody waits")
     equal(hub.ask("references")["shared"], [], "references that two records bear")
     for node in (hub, station, rees, khan):
@@ -83,10 +82,10 @@ def numbers_and_receipts_go_on_at_a_station_in_the_dark(world):
 
 def what_a_station_lost_falls_back_and_says_so(world):
     hub = world.make_hub()
-    station, port = _station(world, hub)
+    station, port = make(world, hub)
     station.start()
-    rees = _device(world, hub, "rees", first=port)
-    _linked(rees, "north")
+    rees = new_device(world, hub, "rees", first=port)
+    linked(rees, "north")
     wait_until(lambda: _left(rees), RECOVERY, "it has numbers")
     hub.kill()
     before = rees.put("crime", "summary=Before the backup")
@@ -95,7 +94,7 @@ def what_a_station_lost_falls_back_and_says_so(world):
     backup = world.directory / "backup"
     shutil.copytree(station.data, backup)
     station.start()
-    _linked(rees, "north")
+    linked(rees, "north")
     after = rees.put("crime", "summary=After it")
     _signed_by(rees, after, "north")
     station.kill()
