@@ -42,6 +42,14 @@ def linked(node, to, seconds=RECOVERY):
     wait_until(is_so, seconds, f"{node.name} is in sync with {to}")
 
 
+def numbered(node):
+    """It has numbers for crimes; else what it writes gets its number later, in an entry more."""
+    def is_so():
+        left = {item["series"]: item["left"] for item in node.ask("status")["references"]}
+        return left.get("crime", 0) > 0
+    wait_until(is_so, RECOVERY, f"{node.name} has numbers")
+
+
 def where(node, record):
     return node.ask("get" if "edge" in node.program else "show", record)["saved"]
 

@@ -70,6 +70,7 @@ def a_station_is_promoted_and_everyone_follows(world):
     khan = stations.new_device(world, hub, "khan")
     for device in (rees, khan):
         stations.linked(device, "localhost")
+        stations.numbered(device)
         wait_until(lambda d=device: _listed(d) == ["localhost", "north", "south"], RECOVERY,
                    f"{device.name} has the list")
     world.make_device("dee", hub=hub, scopes="beds/cid", start=False)  # a scope that is new

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from stations import (RECOVERY, all_agree, counts, free_port, has, linked, make, new_device,
-                      no_faults, where)
+                      no_faults, numbered, where)
 from world import SCOPE, Hub, equal, expect, refused, wait_until
 
 def the_centre_is_lost_and_the_devices_carry_on_at_the_station(world):
@@ -14,6 +14,7 @@ def the_centre_is_lost_and_the_devices_carry_on_at_the_station(world):
     rees, khan = (new_device(world, hub, name, first=port) for name in ("rees", "khan"))
     for device in (rees, khan):
         linked(device, "north")
+        numbered(device)
     before = rees.put("crime", "summary=While all is well")
     wait_until(lambda: where(rees, before) == "hub", RECOVERY, "its receipt says at the hub")
     expect(has(hub, before), "a receipt said \"at the hub\" of what the hub does not have")
@@ -75,8 +76,9 @@ def the_station_is_killed_at_any_moment_and_nothing_is_lost(world):
     station, port = make(world, hub)
     station.start()
     rees, khan = (new_device(world, hub, name, first=port) for name in ("rees", "khan"))
-    linked(rees, "north")
-    linked(khan, "north")
+    for device in (rees, khan):
+        linked(device, "north")
+        numbered(device)
     records = []
     for number in range(12):
         records += [device.put("crime", f"summary=Round {number} of {device.name}")
