@@ -136,7 +136,7 @@ void hf_renew_again(hf_hub *hub)
     for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
         if (!peer->renewal_waits) continue;
         peer->renewal_waits = false;
-        (void)hf_issue_ask(peer, HF_ISSUE_CERTIFICATE);
+        (void)hf_issue_ask(peer, HF_ISSUE_CERTIFICATE); /* false: it has asked anew */
     }
 }
 

@@ -250,6 +250,8 @@ HF_MUST_CHECK hf_status hf_client_relay_forked(hf_client *client, const hf_origi
                                                const hf_applied_entry *applied, bool *pass_over);
 
 /* ---- client_wish.c ---- */
+/* Visits each hf_relay_log in a row, and forgets them, told or not. */
+HF_MUST_CHECK hf_status hf_client_tell(hf_buffer *logs, hf_relay_visitor visit, void *context);
 HF_MUST_CHECK hf_status hf_client_write_wish(hf_client *client); /* the next, if there is one */
 /* The centre signed for more of this log: it is to be passed on. */
 HF_MUST_CHECK hf_status hf_client_receipted(hf_client *client, int64_t origin_no, uint8_t lane);

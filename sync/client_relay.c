@@ -530,17 +530,21 @@ hf_status hf_client_relay_fed(hf_client *client, hf_batch *batch, const hf_origi
     return status;
 }
 
-hf_status hf_client_relayed(hf_client *client, hf_relay_visitor visit, void *context)
+hf_status hf_client_tell(hf_buffer *logs, hf_relay_visitor visit, void *context)
 {
-    hf_buffer *told = &client->relays.told;
     hf_status status = HF_OK;
-    for (size_t at = 0; at < told->size && status == HF_OK; at += sizeof(hf_relay_log)) {
+    for (size_t at = 0; at < logs->size && status == HF_OK; at += sizeof(hf_relay_log)) {
         hf_relay_log log;
-        memcpy(&log, told->data + at, sizeof log);
+        memcpy(&log, logs->data + at, sizeof log);
         status = visit(context, &log);
     }
-    hf_buffer_clear(told);
+    hf_buffer_clear(logs);
     return status;
+}
+
+hf_status hf_client_relayed(hf_client *client, hf_relay_visitor visit, void *context)
+{
+    return hf_client_tell(&client->relays.told, visit, context);
 }
 
 bool hf_client_centre_lost(hf_client *client)

@@ -166,13 +166,5 @@ hf_status hf_client_receipted(hf_client *client, int64_t origin_no, uint8_t lane
 /* What was told of a batch that was then undone only makes someone look in vain. */
 hf_status hf_client_receipts(hf_client *client, hf_relay_visitor visit, void *context)
 {
-    hf_buffer *receipted = &client->relays.receipted;
-    hf_status status = HF_OK;
-    for (size_t at = 0; at < receipted->size && status == HF_OK; at += sizeof(hf_relay_log)) {
-        hf_relay_log log;
-        memcpy(&log, receipted->data + at, sizeof log);
-        status = visit(context, &log);
-    }
-    hf_buffer_clear(receipted);
-    return status;
+    return hf_client_tell(&client->relays.receipted, visit, context);
 }

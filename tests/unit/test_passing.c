@@ -41,18 +41,6 @@ static bool receipt_by(tiers *t, size_t node, size_t writer, bool centre, hf_rec
     return found;
 }
 
-static void leave(tiers *t, size_t node)
-{
-    t->nodes[node].offline = true;
-    tiers_cut(t, node);
-}
-
-static void come_back(tiers *t, size_t node)
-{
-    t->nodes[node].offline = false;
-    tiers_wait(t, 2 * HF_REDIAL_MAX_MS);
-}
-
 /* In the dark an officer has a proof all the same; and it says that a station gave it. */
 static hf_status note_proved(void *context, const hf_proof_entry *entry)
 {
@@ -84,7 +72,7 @@ static void a_station_signs_for_what_it_holds(void **state)
     (void)state;
     tiers *t = tiers_new(1);
     hf_receipt receipt;
-    leave(t, STATION); /* the centre is dark */
+    tiers_leave(t, STATION); /* the centre is dark */
     hf_record_id record = tiers_crime(t, FIRST, "While the centre is dark");
     tiers_wait(t, SIGNED_MS);
     hf_safe safe = safe_of(t, FIRST, 1);
@@ -95,7 +83,7 @@ static void a_station_signs_for_what_it_holds(void **state)
     assert_in_range(safe.since_ms, 1, tiers_wall_ms(t));
     assert_false(receipt_by(t, FIRST, FIRST, true, &receipt));
     assert_true(proved_by_station(t, FIRST, &record));
-    come_back(t, STATION);
+    tiers_come_back(t, STATION);
     safe = safe_of(t, FIRST, 1);
     assert_int_equal(safe.place, HF_PLACE_HUB);
     assert_string_equal(safe.by, "centre");
@@ -130,20 +118,20 @@ static void a_receipt_that_came_while_its_author_was_away_waits_for_it(void **st
     (void)state;
     tiers *t = tiers_new(1);
     hf_receipt receipt;
-    leave(t, STATION);
+    tiers_leave(t, STATION);
     (void)tiers_crime(t, FIRST, "Written, and away");
     tiers_run(t);
-    leave(t, FIRST);
-    come_back(t, STATION);
+    tiers_leave(t, FIRST);
+    tiers_come_back(t, STATION);
     assert_false(receipt_by(t, FIRST, FIRST, true, &receipt));
     tiers_power_cut(t, STATION); /* it is on its disk */
-    leave(t, STATION);
-    come_back(t, FIRST);
+    tiers_leave(t, STATION);
+    tiers_come_back(t, FIRST);
     assert_true(receipt_by(t, FIRST, FIRST, true, &receipt));
-    come_back(t, STATION);
+    tiers_come_back(t, STATION);
     memset(t->down, 0, sizeof t->down);
-    leave(t, FIRST);
-    come_back(t, FIRST);
+    tiers_leave(t, FIRST);
+    tiers_come_back(t, FIRST);
     assert_int_equal(t->down[HF_FRAME_RECEIPT], 0);
     tiers_free(t);
 }
@@ -168,9 +156,9 @@ static void a_receipt_that_was_lost_on_its_way_is_asked_for(void **state)
     assert_int_equal(safe_of(t, FIRST, 1).place, HF_PLACE_HUB);
     assert_false(receipt_by(t, FIRST, FIRST, true, &receipt));
     t->context = NULL;
-    leave(t, STATION);
+    tiers_leave(t, STATION);
     memset(t->up, 0, sizeof t->up);
-    come_back(t, STATION);
+    tiers_come_back(t, STATION);
     assert_int_equal(t->up[HF_FRAME_RECEIPT_FOR], 1);
     assert_true(receipt_by(t, FIRST, FIRST, true, &receipt));
     tiers_free(t);
@@ -181,7 +169,7 @@ static void what_a_station_lost_is_no_longer_at_the_station(void **state)
 {
     (void)state;
     tiers *t = tiers_new(1);
-    leave(t, STATION);
+    tiers_leave(t, STATION);
     (void)tiers_crime(t, FIRST, "Before its backup");
     tiers_wait(t, SIGNED_MS);
     tiers_shut(t, STATION);
@@ -191,7 +179,7 @@ static void what_a_station_lost_is_no_longer_at_the_station(void **state)
     (void)tiers_crime(t, FIRST, "After it");
     tiers_wait(t, SIGNED_MS);
     assert_string_equal(safe_of(t, FIRST, 2).by, "north");
-    leave(t, FIRST);
+    tiers_leave(t, FIRST);
     tiers_shut(t, STATION);
     assert_true(sim_disk_restore(t->nodes[STATION].disk, image));
     tiers_open(t, STATION);

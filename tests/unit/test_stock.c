@@ -47,18 +47,6 @@ static bool in_stock(tiers *t, size_t hub, size_t node, hf_lease *out)
     return got;
 }
 
-static void leave(tiers *t, size_t node)
-{
-    t->nodes[node].offline = true;
-    tiers_cut(t, node);
-}
-
-static void come_back(tiers *t, size_t node)
-{
-    t->nodes[node].offline = false;
-    tiers_wait(t, 2 * HF_REDIAL_MAX_MS);
-}
-
 static void write_down_to(tiers *t, size_t node, uint64_t left)
 {
     while (left_of(t, node).left > left) (void)tiers_crime(t, node, "One of many");
@@ -79,10 +67,10 @@ static void a_station_has_a_block_in_stock_for_each_of_its_devices(void **state)
     for (size_t i = FIRST; i <= SECOND; i++) assert_int_equal(left_of(t, i).left, BLOCK);
     hf_series_sum sum; /* two for each, however often they came and asked */
     for (int n = 0; n < 3; n++) {
-        leave(t, FIRST);
-        come_back(t, FIRST);
-        leave(t, STATION);
-        come_back(t, STATION);
+        tiers_leave(t, FIRST);
+        tiers_come_back(t, FIRST);
+        tiers_leave(t, STATION);
+        tiers_come_back(t, STATION);
     }
     assert_int_equal(hf_series_sum_get(t->nodes[CENTRE].store, "crime", &sum), HF_OK);
     assert_int_equal(sum.leases, 4);
@@ -97,7 +85,7 @@ static void numbers_go_on_in_the_dark(void **state)
     hf_lease block;
     tiers_wait(t, 4 * HF_ASK_AGAIN_MS);
     uint64_t last = left_of(t, FIRST).last;
-    leave(t, STATION);
+    tiers_leave(t, STATION);
     write_down_to(t, FIRST, BLOCK / 2); /* renewed at half, by the stock */
     assert_int_equal(left_of(t, FIRST).left, BLOCK / 2 + BLOCK);
     assert_true(left_of(t, FIRST).last > last);
@@ -107,7 +95,7 @@ static void numbers_go_on_in_the_dark(void **state)
     assert_int_equal(hf_provisional_count(t->nodes[FIRST].store, &provisional), HF_OK);
     assert_int_equal(provisional, 1);
     assert_false(in_stock(t, STATION, FIRST, &block));
-    come_back(t, STATION);
+    tiers_come_back(t, STATION);
     tiers_wait(t, 4 * HF_ASK_AGAIN_MS); /* its number follows, and the stock is filled again */
     assert_int_equal(hf_provisional_count(t->nodes[FIRST].store, &provisional), HF_OK);
     assert_int_equal(provisional, 0);
@@ -126,7 +114,7 @@ static void a_station_that_was_set_back_gives_no_number_twice(void **state)
     sim_image *image = sim_disk_copy(t->nodes[STATION].disk, "-shm");
     tiers_open(t, STATION);
     tiers_wait(t, 2 * HF_REDIAL_MAX_MS);
-    leave(t, STATION); /* dark from here on */
+    tiers_leave(t, STATION); /* dark from here on */
     write_down_to(t, FIRST, BLOCK / 2);
     uint64_t first = left_of(t, FIRST).last;
     tiers_shut(t, STATION);
@@ -138,7 +126,7 @@ static void a_station_that_was_set_back_gives_no_number_twice(void **state)
     assert_true(second != first);
     write_down_to(t, FIRST, 0);
     write_down_to(t, SECOND, 0);
-    come_back(t, STATION);
+    tiers_come_back(t, STATION);
     tiers_wait(t, 4 * HF_ASK_AGAIN_MS);
     assert_true(tiers_equal(t));
     hf_series_sum sum; /* as many numbers as records: not one twice */
@@ -162,14 +150,14 @@ static void a_wish_that_was_lost_is_made_again(void **state)
     hf_lease block;
     t->tap = lose_wishes;
     t->context = t;
-    leave(t, STATION);
-    come_back(t, STATION);
+    tiers_leave(t, STATION);
+    tiers_come_back(t, STATION);
     tiers_power_cut(t, FIRST);
     tiers_wait(t, 4 * HF_ASK_AGAIN_MS);
     t->context = NULL;
     write_down_to(t, FIRST, BLOCK / 2);
-    leave(t, STATION);
-    come_back(t, STATION);
+    tiers_leave(t, STATION);
+    tiers_come_back(t, STATION);
     tiers_wait(t, 4 * HF_ASK_AGAIN_MS);
     assert_true(in_stock(t, STATION, FIRST, &block));
     tiers_free(t);
@@ -182,13 +170,13 @@ static void the_centre_leases_nothing_to_whom_it_revoked(void **state)
     tiers *t = tiers_new(2);
     hf_series_sum before, after;
     tiers_wait(t, 4 * HF_ASK_AGAIN_MS);
-    leave(t, STATION);
+    tiers_leave(t, STATION);
     write_down_to(t, FIRST, BLOCK / 2); /* the stock is handed over, and another is wished for */
     assert_int_equal(
         hf_hub_revoke(t->nodes[CENTRE].hub, "edge0", "an operator", "lost", tiers_wall_ms(t)),
         HF_OK);
     assert_int_equal(hf_series_sum_get(t->nodes[CENTRE].store, "crime", &before), HF_OK);
-    come_back(t, STATION);
+    tiers_come_back(t, STATION);
     assert_int_equal(hf_series_sum_get(t->nodes[CENTRE].store, "crime", &after), HF_OK);
     assert_int_equal(after.leases, before.leases);
     tiers_free(t);

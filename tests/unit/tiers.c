@@ -409,3 +409,15 @@ bool tiers_equal(tiers *t)
     }
     return true;
 }
+
+void tiers_leave(tiers *t, size_t node)
+{
+    t->nodes[node].offline = true;
+    tiers_cut(t, node);
+}
+
+void tiers_come_back(tiers *t, size_t node)
+{
+    t->nodes[node].offline = false;
+    tiers_wait(t, 2 * HF_REDIAL_MAX_MS);
+}

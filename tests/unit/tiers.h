@@ -58,7 +58,9 @@ uint64_t tiers_wall_ms(const tiers *t);
 void tiers_open(tiers *t, size_t node);
 void tiers_shut(tiers *t, size_t node);
 void tiers_power_cut(tiers *t, size_t node);
-void tiers_cut(tiers *t, size_t node); /* its own link */
+void tiers_cut(tiers *t, size_t node);       /* its own link */
+void tiers_leave(tiers *t, size_t node);     /* its link ends, and it dials no more ... */
+void tiers_come_back(tiers *t, size_t node); /* ... until here; time goes by, so that it did */
 /* The station, which is shut, becomes the centre and is open again. */
 void tiers_promote(tiers *t);
 void tiers_go_to(tiers *t, size_t node, size_t hub);
