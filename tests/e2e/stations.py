@@ -79,3 +79,10 @@ def no_faults(nodes):
     for node in nodes:
         report = node.ask("verify")
         equal(report["faults"], 0, f"faults at {node.name}: {report['first_fault']}")
+
+
+def nothing_is_missing(hub, records, everyone):
+    for record in records:
+        expect(has(hub, record), f"{record} is said to be at the hub, and is not")
+    wait_until(lambda: all_agree(everyone), RECOVERY, "all hold the same")
+    no_faults(everyone)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from stations import (RECOVERY, all_agree, counts, free_port, has, linked, make, new_device,
-                      no_faults, numbered, where)
+                      nothing_is_missing, numbered, where)
 from world import SCOPE, Hub, equal, expect, refused, wait_until
 
 def the_centre_is_lost_and_the_devices_carry_on_at_the_station(world):
@@ -42,11 +42,7 @@ def the_centre_is_lost_and_the_devices_carry_on_at_the_station(world):
     for device, written in ((rees, 22), (khan, 20)):
         wait_until(lambda d=device, n=written: counts(d) == (n, 0, 0), RECOVERY,
                    f"all that {device.name} wrote is at the hub")
-    for record in (*dark, alone):
-        expect(has(hub, record), f"{record} is said to be at the hub, and is not")
-    everyone = (hub, station, rees, khan)
-    wait_until(lambda: all_agree(everyone), RECOVERY, "all hold the same")
-    no_faults(everyone)
+    nothing_is_missing(hub, (*dark, alone), (hub, station, rees, khan))
 
 
 def a_device_falls_back_to_its_station_and_comes_back(world):
@@ -93,11 +89,7 @@ def the_station_is_killed_at_any_moment_and_nothing_is_lost(world):
     for device in (rees, khan):
         wait_until(lambda d=device: counts(d) == (12, 0, 0), 2 * RECOVERY,
                    f"all that {device.name} wrote is at the hub")
-    for record in records:
-        expect(has(hub, record), f"{record} is said to be at the hub, and is not")
-    everyone = (hub, station, rees, khan)
-    wait_until(lambda: all_agree(everyone), RECOVERY, "all hold the same")
-    no_faults(everyone)
+    nothing_is_missing(hub, records, (hub, station, rees, khan))
 
 
 def a_revoked_device_is_shut_out_at_the_station_also_in_the_dark(world):
