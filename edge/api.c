@@ -10,6 +10,7 @@
 #include "sync/windows.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { DAY_MS = 24 * 60 * 60 * 1000, WITHHELD_SHOWN = 20, SCOPES_SHOWN = HF_SCOPES_MAX };
@@ -275,6 +276,35 @@ static hf_status json_planned(hf_call *call)
     return HF_OK;
 }
 
+/* Where it may go by the centre's list, in which order, and where it is. */
+static hf_status json_hubs(hf_call *call, const hf_edge_status *link)
+{
+    hf_json *json = &call->json;
+    size_t count = HF_HUBS_LISTED_MAX;
+    uint64_t now_ms = call->api->now_ms;
+    bool connected = call->api->running && *link->hub_name;
+    hf_hub_place *places = calloc(count, sizeof *places);
+    hf_status status =
+        places ? hf_edge_places(hf_edge_of(call)->edge, places, &count) : HF_ERR_NOMEM;
+    hf_json_array(json, "hubs");
+    for (size_t i = 0; i < count && status == HF_OK; i++) {
+        bool is_here = connected && memcmp(places[i].key_id, link->hub_key, HF_HASH_SIZE) == 0;
+        hf_json_object(json, NULL);
+        hf_json_string(json, "name", places[i].name);
+        hf_json_string(json, "address", places[i].address);
+        hf_json_bool(json, "centre", places[i].is_centre);
+        hf_json_bool(json, "connected", is_here);
+        hf_json_end(json);
+    }
+    hf_json_end(json);
+    if (connected)
+        hf_json_time(json, "connected_since", call->api->wall_ms - (now_ms - link->linked_at_ms));
+    else
+        hf_json_null(json, "connected_since");
+    free(places);
+    return status;
+}
+
 static hf_status api_status(hf_call *call)
 {
     hf_standing standing;
@@ -290,6 +320,8 @@ static hf_status api_status(hf_call *call)
     status = json_planned(call);
     if (status != HF_OK) return status;
     json_link(call, &link);
+    status = json_hubs(call, &link);
+    if (status != HF_OK) return status;
     json_certificate(call, &link);
     json_standing(call, &standing);
     status = json_scopes(call);

@@ -52,6 +52,26 @@ static const char *link_words(const char *link)
     return "not in reach";
 }
 
+/* In the order in which it tries them. */
+static void show_hubs(const hf_show *show, const json_t *status)
+{
+    const json_t *hub;
+    char since[TIME_SIZE];
+    size_t at;
+    hf_show_time(show, status, "connected_since", since, sizeof since);
+    json_array_foreach(json_object_get(status, "hubs"), at, hub)
+    {
+        fputs(at ? "           " : "Hubs       ", show->out);
+        hf_cli_text(show->out, hf_show_text(hub, "name"));
+        fputs(", ", show->out);
+        hf_cli_text(show->out, hf_show_text(hub, "address"));
+        if (json_is_true(json_object_get(hub, "centre"))) fputs(", the centre", show->out);
+        if (json_is_true(json_object_get(hub, "connected")))
+            fprintf(show->out, ": connected since %s", since);
+        fputc('\n', show->out);
+    }
+}
+
 static void show_link(const hf_show *show, const json_t *status)
 {
     char last[TIME_SIZE];
@@ -78,6 +98,7 @@ static void show_link(const hf_show *show, const json_t *status)
     }
     if (dials_in_ms) fprintf(show->out, ", next try in %" PRIu64 " s", dials_in_ms / 1000 + 1);
     fprintf(show->out, "\nLast sync  %s\n", last);
+    show_hubs(show, status);
 }
 
 static void show_clock(const hf_show *show, const json_t *status)

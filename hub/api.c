@@ -24,6 +24,11 @@ static void json_next(hf_call *call, const hf_standing *standing, const hub_flee
         (void)snprintf(next, sizeof next,
                        "Start the hub, so that devices can reach it: "
                        "holdfast-hub run");
+    else if (hf_hub_retired(hf_enroll_of(call)->hub))
+        (void)snprintf(
+            next, sizeof next,
+            "Stop this hub: it is the centre no longer, and serves nobody. \"holdfast-hub "
+            "hubs list\" says who is.");
     else if (hf_hub_uploads_only(hf_enroll_of(call)->hub))
         (void)snprintf(next, sizeof next,
                        "This hub was restored and hands nothing out, since it does not know whom "
@@ -186,6 +191,7 @@ static hf_status api_status(hf_call *call)
     json_fleet(call, &fleet);
     uint64_t refused;
     const char *refusal = hf_hub_refused(hf_enroll_of(call)->hub, &refused);
+    hf_json_bool(json, "retired", hf_hub_retired(hf_enroll_of(call)->hub));
     hf_json_uint(json, "relay_refused", refused);
     hf_json_string(json, "relay_refusal", refusal);
     status = json_upstream(call);
@@ -220,6 +226,8 @@ static const hf_operation operations[] = {
     {"window-off", hf_hub_api_window_off},
     {"windows", hf_hub_api_windows},
     {"readiness", hf_hub_api_readiness},
+    {"hubs", hf_hub_api_hubs},
+    {"hubs-set", hf_hub_api_hubs_set},
 };
 
 const hf_api_side hf_hub_side = {

@@ -14,6 +14,11 @@ extern const hf_api_side hf_hub_side;
 
 const hf_enroll *hf_enroll_of(const hf_call *call);
 
+/* What only the centre decides: HF_ERR_DENIED with a sentence anywhere else. */
+HF_MUST_CHECK hf_status hf_hub_at_centre(hf_call *call);
+
+HF_MUST_CHECK hf_status hf_hub_api_hubs(hf_call *call); /* api_hubs.c */
+HF_MUST_CHECK hf_status hf_hub_api_hubs_set(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_devices(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_token(hf_call *call);
 HF_MUST_CHECK hf_status hf_hub_api_revoke(hf_call *call);

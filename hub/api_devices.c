@@ -176,9 +176,13 @@ hf_status hf_hub_api_devices(hf_call *call)
 
 /* Who may connect, and with what, is the centre's word: a station knows it, and does not give it.
  */
-static hf_status at_centre(hf_call *call)
+hf_status hf_hub_at_centre(hf_call *call)
 {
     const hf_enroll *enroll = hf_enroll_of(call);
+    if (hf_hub_retired(enroll->hub))
+        return hf_call_fail(call, HF_ERR_DENIED,
+                            "This hub is the centre no longer: a station was promoted in its "
+                            "place (\"holdfast-hub hubs list\" says which). Do this there.");
     if (!enroll->upstream) return HF_OK;
     return hf_call_fail(call, HF_ERR_DENIED,
                         "This is a station: devices are enrolled and revoked, and packs "
@@ -211,7 +215,7 @@ hf_status hf_hub_api_token(hf_call *call)
         const char *address = json_string_value(json_array_get(where, i));
         addresses[grant.address_count++] = address ? address : "";
     }
-    hf_status status = at_centre(call);
+    hf_status status = hf_hub_at_centre(call);
     if (status == HF_OK)
         status = hf_enroll_token(hf_enroll_of(call), &grant, call->api->wall_ms, &token, call->why,
                                  sizeof call->why);
@@ -241,7 +245,7 @@ hf_status hf_hub_api_revoke(hf_call *call)
         return hf_call_fail(call, HF_ERR_INPUT,
                             "A revocation needs its reason, for those who come "
                             "after: --reason \"lost on patrol\".");
-    hf_status status = at_centre(call);
+    hf_status status = hf_hub_at_centre(call);
     if (status == HF_OK) status = hf_device_by_name(call->api->store, name, &device, &record);
     if (status == HF_ERR_DENIED) return status;
     if (status == HF_OK && device.revoked)
@@ -267,7 +271,7 @@ hf_status hf_hub_api_pack(hf_call *call)
 {
     const char *hex = hf_call_text(call, "hex");
     size_t size = strlen(hex) / 2;
-    hf_status denied = at_centre(call);
+    hf_status denied = hf_hub_at_centre(call);
     if (denied != HF_OK) return denied;
     uint8_t *bytes = malloc(size + 1);
     if (!bytes) return HF_ERR_NOMEM;

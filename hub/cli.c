@@ -106,6 +106,13 @@ static int prepare(hf_program *program)
     }
     hf_hub_ports(program, &sync_port, &enrol_port);
     hf_hub_set_ports(node, sync_port, enrol_port);
+    if (hf_hub_is_station(node) && hf_home_has(home->ca_key) && !node->promotes) {
+        fprintf(stderr,
+                "%s: the promotion of this station was begun and is not done. Next: run the same "
+                "\"%s --data %s promote\" again\n",
+                HUB_PROGRAM, HUB_PROGRAM, home->data);
+        return HF_EXIT_CONFIG;
+    }
     if (!hf_hub_is_station(node) || hf_home_has(home->certificate)) return HF_EXIT_OK;
     fprintf(stderr,
             "%s: this station is not enrolled. Next: ask the centre's operator for a token "

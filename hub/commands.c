@@ -19,7 +19,8 @@ static const hf_cli_option token_options[] = {
     {"name", "NAME", "the device's name, as its certificate will say"},
     {"force", "NAME", "the force it belongs to"},
     {"unit", "NAME", "the unit within the force"},
-    {"scopes", "NAME,...", "what it may write in; new names make new scopes"},
+    {"scopes", "NAME,...",
+     "what it may write in; new names make new scopes; of a station *: every one"},
     {"expires", "TIME", "how long it works: 90m, 24h, 7d; 24h unless given"},
     {"out", "FILE", "write it there, for the owner's eyes only; else standard output"},
     {"station", NULL, "of a station, and not of a device"},
@@ -77,6 +78,19 @@ static const hf_cli_option window_options[] = {
     {"actor", "NAME", "who acts (or HOLDFAST_ACTOR)"},
     HF_CLI_OPTIONS_END,
 };
+static const hf_cli_option promote_options[] = {
+    {"old-centre-is-gone", NULL, "you say so, and for good; needed"},
+    {"reason", "TEXT", "why; needed"},
+    {"backup", "FILE", "of the old centre: the authority's key is in it"},
+    {"passphrase-file", "FILE", "the backup's recovery passphrase; standard input unless given"},
+    {"ca-key", "FILE", "the authority's key itself, in place of a backup"},
+    {"actor", "NAME", "who acts (or HOLDFAST_ACTOR)"},
+    HF_CLI_OPTIONS_END,
+};
+enum { HF_HUBS_COMMAND_MAX = 32 }; /* its operands */
+
+static const hf_cli_option hubs_options[] = {{"actor", "NAME", "who acts (or HOLDFAST_ACTOR)"},
+                                             HF_CLI_OPTIONS_END};
 static const hf_cli_option readiness_options[] = {{"unit", "NAME", "of this unit alone"},
                                                   HF_CLI_OPTIONS_END};
 
@@ -106,6 +120,11 @@ static const hf_cli_command commands[] = {
      hf_hub_cli_revoke},
     {"status", "", "how the hub and its devices are, and what to do next", "holdfast-hub status",
      NULL, NULL, 0, 0, hf_hub_cli_status},
+    {"hubs", "list|set [STATION ...]", "where devices go, in which order",
+     "holdfast-hub hubs list\nholdfast-hub hubs set north \"Luton station\"",
+     "This hub comes first. Every device and station hears of it by itself, whatever hub it is\n"
+     "connected to; a device goes to those stations that serve all its scopes, in this order.",
+     hubs_options, 0, HF_HUBS_COMMAND_MAX, hf_hub_cli_hubs},
     {"conflicts", "", "what people must choose between", "holdfast-hub conflicts", NULL,
      hf_limit_options, 0, 0, hf_program_conflicts},
     {"references", "", "numbers leased to devices, and records that wait for theirs",
@@ -155,6 +174,14 @@ static const hf_cli_command commands[] = {
      "since\n"
      "the backup need a new token.",
      decision_options, 0, 0, hf_hub_cli_accept_control_loss},
+    {"promote", "", "make this station the centre: the old one is gone for good",
+     "holdfast-hub promote --old-centre-is-gone --reason \"the building burnt\" --backup "
+     "/media/safe/hub-0400.backup --passphrase-file passphrase.txt\n"
+     "holdfast-hub promote --old-centre-is-gone --reason \"the building burnt\" --ca-key "
+     "ca-key.pem",
+     "Only a station that holds every scope can be the centre. Devices and stations follow by\n"
+     "themselves. An old centre that is started again refuses everybody, and says why.",
+     promote_options, 0, 0, hf_hub_cli_promote},
     {"readiness", "", "who is ready for an outage; exit code 1 while too few are",
      "holdfast-hub readiness --unit response", NULL, readiness_options, 0, 0, hf_hub_cli_readiness},
     {"window", "announce|list|off [ID]", "planned outages: announce, see who knows, call off",

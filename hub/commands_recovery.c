@@ -217,6 +217,7 @@ int hf_hub_cli_backup(void *context, const hf_cli_args *args)
 /* ---- restore: what the file says ---- */
 
 typedef struct restoring {
+    const char *command; /* whose words these are */
     hf_program *program;
     const char *path;
     hf_archive *archive;
@@ -225,7 +226,7 @@ typedef struct restoring {
 
 static int refuse(const restoring *r, int code, const char *why)
 {
-    fprintf(stderr, "%s restore: %s %s. Nothing was changed.\n", HUB_PROGRAM, r->path, why);
+    fprintf(stderr, "%s %s: %s %s. Nothing was changed.\n", HUB_PROGRAM, r->command, r->path, why);
     return code;
 }
 
@@ -401,12 +402,30 @@ int hf_hub_cli_restore(void *context, const hf_cli_args *args)
 {
     char line[HF_PASSPHRASE_MAX + 2];
     hf_bytes passphrase;
-    restoring r = {.program = context, .path = args->operands[0]};
+    restoring r = {.command = "restore", .program = context, .path = args->operands[0]};
     int code = hf_program_find(r.program, args);
     if (code == HF_EXIT_OK) code = open_backup(&r);
     if (code == HF_EXIT_OK) code = read_passphrase(args, line, &passphrase);
     if (code == HF_EXIT_OK) code = open_keys(&r, passphrase);
     if (code == HF_EXIT_OK) code = restore(&r, args);
+    explicit_bzero(line, sizeof line);
+    hf_archive_close(r.archive);
+    json_decref(r.manifest);
+    json_decref(r.keys);
+    return code;
+}
+
+int hf_hub_backup_file(const hf_cli_args *args, const char *path, const char *name, char **text)
+{
+    char line[HF_PASSPHRASE_MAX + 2];
+    hf_bytes passphrase;
+    restoring r = {.command = args->command->name, .path = path};
+    *text = NULL;
+    int code = open_backup(&r);
+    if (code == HF_EXIT_OK) code = read_passphrase(args, line, &passphrase);
+    if (code == HF_EXIT_OK) code = open_keys(&r, passphrase);
+    if (code == HF_EXIT_OK) *text = strdup(hf_show_text(r.keys, name));
+    if (code == HF_EXIT_OK && !*text) code = HF_EXIT_NO_MEMORY;
     explicit_bzero(line, sizeof line);
     hf_archive_close(r.archive);
     json_decref(r.manifest);

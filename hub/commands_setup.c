@@ -113,14 +113,15 @@ static int make_keys(setup *s)
     return hf_hub_open_ca(s->program);
 }
 
-hf_status hf_hub_issue_own(hf_program *program, const char *const *names, size_t name_count)
+hf_status hf_hub_issue_own(hf_program *program, const char *called, const char *const *names,
+                           size_t name_count)
 {
     hf_home *home = &program->home;
     const hub_node *node = program->node;
     uint8_t der[HF_CERTIFICATE_DER_MAX];
     size_t size = sizeof der;
     hf_issue issue = {.public_key = hf_keys_public(home->keys),
-                      .name = names[0],
+                      .name = called,
                       .days = HF_CA_HUB_DAYS,
                       .wall_ms = hf_clock_wall_ms(),
                       .is_hub = true,
@@ -136,7 +137,7 @@ static int make_certificate(setup *s)
     hub_node *node = s->program->node;
     int code = hf_home_keys(&s->program->home, HUB_PROGRAM);
     if (code != HF_EXIT_OK) return code;
-    hf_status status = hf_hub_issue_own(s->program, s->names, s->name_count);
+    hf_status status = hf_hub_issue_own(s->program, s->names[0], s->names, s->name_count);
     if (status != HF_OK) return failed("issue the hub's certificate", status);
     hf_ca_close(node->ca); /* opened again when the store is */
     node->ca = NULL;

@@ -21,6 +21,7 @@ typedef struct drafting {
     hf_change changes[CHANGES_MAX];
     size_t starts[CHANGES_MAX];
     size_t count;
+    bool made_scope; /* one that devices may hold */
     hf_buffer values;
 } drafting;
 
@@ -104,7 +105,9 @@ static hf_status find_scope(hf_hub *hub, drafting *drafts, hf_batch *batch, cons
                             uint32_t *number)
 {
     hf_status status = hf_scope_by_name(hub->store, wish->name, number);
-    return status == HF_ERR_NOT_FOUND ? make_scope(hub, drafts, batch, wish, number) : status;
+    if (status != HF_ERR_NOT_FOUND) return status;
+    drafts->made_scope = true;
+    return make_scope(hub, drafts, batch, wish, number);
 }
 
 /* ---- devices ---- */
@@ -121,7 +124,9 @@ static hf_status write_device(hf_hub *hub, drafting *drafts, hf_batch *batch, co
      */
     const new_scope own = {home_name, HF_SCOPE_CONTROL, wall_ms};
     hf_status status = make_scope(hub, drafts, batch, &own, &home);
-    for (size_t i = 0; i < in->scope_count && status == HF_OK; i++) {
+    bool every = in->scope_count == 1 && strcmp(in->scopes[0], HF_EVERY_SCOPE) == 0;
+    size_t scope_count = every ? 0 : in->scope_count;
+    for (size_t i = 0; i < scope_count && status == HF_OK; i++) {
         const new_scope granted = {in->scopes[i], HF_SCOPE_COMMON, wall_ms};
         status = find_scope(hub, drafts, batch, &granted, &scopes[i]);
     }
@@ -135,7 +140,8 @@ static hf_status write_device(hf_hub *hub, drafting *drafts, hf_batch *batch, co
     draft_text(drafts, HF_DEVICE_STANDING, "active");
     if (in->certificate.size) draft_bytes(drafts, HF_DEVICE_CERTIFICATE, in->certificate);
     draft_number(drafts, HF_DEVICE_HOME, HF_CHANGE_SET, home);
-    for (size_t i = 0; i < in->scope_count; i++)
+    if (every) draft_true(drafts, HF_DEVICE_EVERY);
+    for (size_t i = 0; i < scope_count; i++)
         draft_number(drafts, HF_DEVICE_SCOPES, HF_CHANGE_ADD, scopes[i]);
     if (in->address_count) draft_true(drafts, HF_DEVICE_IS_HUB);
     for (size_t i = 0; i < in->address_count; i++) {
@@ -156,7 +162,7 @@ hf_status hf_hub_register(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE],
                           const hf_registration *wish, uint64_t wall_ms)
 {
     hf_device known;
-    if (hub->upstream) return HF_ERR_DENIED; /* that is the centre's word */
+    if (hub->upstream || hub->retired) return HF_ERR_DENIED; /* that is the centre's word */
     hf_status status = hf_device_by_key(hub->store, key_id, &known);
     if (status != HF_ERR_NOT_FOUND) return status;
     if (wish->scope_count > HF_SCOPES_MAX - 3 || wish->certificate.size > HF_CERTIFICATE_MAX ||
@@ -170,7 +176,7 @@ hf_status hf_hub_register(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE],
     if (status != HF_OK) return status;
     status = commit(batch, write_device(hub, &drafts, batch, key_id, wish, wall_ms));
     hf_buffer_free(&drafts.values);
-    return status;
+    return status == HF_OK && drafts.made_scope ? hf_hub_scopes_made(hub, wall_ms) : status;
 }
 
 void hf_peer_revoked(hf_peer *peer)
@@ -244,7 +250,7 @@ hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor, const 
 {
     hf_device device;
     drafting drafts = {.scope = HF_SCOPE_CONTROL};
-    if (hub->upstream) return HF_ERR_DENIED;
+    if (hub->upstream || hub->retired) return HF_ERR_DENIED;
     hf_status status = hf_device_by_name(hub->store, name, &device, &drafts.record);
     if (status != HF_OK) return status;
     hf_batch *batch;
@@ -260,7 +266,7 @@ hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor, const 
     }
     for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next)
         if (memcmp(peer->key_id, device.key_id, HF_HASH_SIZE) == 0) hf_peer_revoked(peer);
-    return status;
+    return status == HF_OK && device.is_hub ? hf_hub_refresh_hubs(hub, wall_ms) : status;
 }
 
 hf_status hf_hub_devices(hf_hub *hub, hf_device_visitor visit, void *context)
@@ -270,7 +276,7 @@ hf_status hf_hub_devices(hf_hub *hub, hf_device_visitor visit, void *context)
 
 hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint64_t wall_ms)
 {
-    if (hub->upstream) return HF_ERR_DENIED;
+    if (hub->upstream || hub->retired) return HF_ERR_DENIED;
     if (compiled.size > HF_PACK_SIZE_MAX) return HF_ERR_LIMIT;
     hf_pack *pack;
     hf_status status = hf_pack_open(compiled, &pack);

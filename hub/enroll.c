@@ -138,6 +138,12 @@ static hf_status grant_check(const hf_enroll *enroll, const hf_token_grant *gran
         return refuse(why, why_size,
                       "Give between 1 and 50 scopes that the device may write in, "
                       "for instance --scopes beds/response.");
+    bool every = false;
+    for (size_t i = 0; i < grant->scope_count; i++)
+        every = every || strcmp(grant->scopes[i], HF_EVERY_SCOPE) == 0;
+    if (every && (grant->scope_count > 1 || grant->address_count == 0))
+        return refuse(why, why_size,
+                      "Every scope (*) is for a station, and then it is the only one to give.");
     for (size_t i = 0; i < grant->scope_count; i++) {
         if (!is_name(grant->scopes[i], sizeof((token_row *)0)->scopes[0]))
             return refuse(why, why_size,

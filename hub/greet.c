@@ -145,10 +145,10 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
 static void note_receipts(hf_peer *peer, const hf_hello *hello)
 {
     const hf_origin_id *own = &hf_store_own_origin(peer->hub->store)->id;
-    bool ours = memcmp(&hello->receipts_hub, own, sizeof *own) == 0;
+    bool ours = memcmp(&hello->receipts.hub, own, sizeof *own) == 0;
     hf_receipted one;
-    peer->wants_receipts = hello->wants_receipts && peer->fed != HF_FED_NOT;
-    for (hf_list walk = hello->receipts; ours && hf_next_receipted(&walk, &one);) {
+    peer->wants_receipts = hello->receipts.set && peer->fed != HF_FED_NOT;
+    for (hf_list walk = hello->receipts.logs; ours && hf_next_receipted(&walk, &one);) {
         if (one.origin >= peer->origin_count) continue;
         hf_peer_origin *origin = &peer->origins[one.origin];
         uint64_t held = origin->now[one.lane].held;
@@ -157,6 +157,9 @@ static void note_receipts(hf_peer *peer, const hf_hello *hello)
     for (size_t i = 0; HF_PLANTED(RECEIPT_ONCE) && i < peer->origin_count; i++)
         for (size_t lane = 0; lane < HF_LANE_COUNT; lane++)
             peer->origins[i].receipted[lane] = peer->origins[i].now[lane].held;
+    peer->passed_hub = hello->passed.hub;
+    for (hf_list walk = hello->passed.logs; hf_next_receipted(&walk, &one);)
+        if (one.origin < peer->origin_count) peer->origins[one.origin].passed[one.lane] = one.seq;
 }
 
 hf_status hf_peer_greet(hf_peer *peer, const hf_hello *hello)
@@ -202,19 +205,21 @@ static hf_status write_scopes(hf_peer *peer, hf_buffer *items)
     return items->status;
 }
 
-typedef struct former_walk {
-    hf_buffer *items;
-    size_t count;
-} former_walk;
-
-/* Newest last in the store: of very many lives the newest are told. */
-static hf_status write_former(void *context, const hf_origin_row *origin)
+/* Our own former lives; and at the centre each centre before it, where a station was promoted:
+ * there is one centre, and what it has not that one has lost. Of very many the newest are told. */
+static size_t write_former(hf_hub *hub, hf_buffer *items)
 {
-    former_walk *walk = context;
-    if (origin->own || walk->count == HF_FORMER_MAX) return HF_OK;
-    hf_write_bytes(walk->items, origin->id.bytes, HF_ORIGIN_SIZE);
-    walk->count++;
-    return walk->items->status;
+    const hf_origin_row *own = hf_store_own_origin(hub->store);
+    size_t count = 0;
+    for (size_t no = hf_origin_count(hub->store); no > 0 && count < HF_FORMER_MAX; no--) {
+        const hf_origin_row *row = hf_origin_by_no(hub->store, (int64_t)no);
+        bool was_ours = row && row->known && memcmp(row->key_id, own->key_id, HF_HASH_SIZE) == 0;
+        bool was_centre = row && row->is_hub && !hub->upstream;
+        if (!row || row == own || (!was_ours && !was_centre)) continue;
+        hf_write_bytes(items, row->id.bytes, HF_ORIGIN_SIZE);
+        count++;
+    }
+    return count;
 }
 
 static hf_status write_yours_of(const hf_peer *peer, size_t index, hf_buffer *items, size_t *count)
@@ -237,18 +242,18 @@ static hf_status write_yours_of(const hf_peer *peer, size_t index, hf_buffer *it
 /* Ours; and at a station its centre's, by whose word it speaks: a device may only ever meet us. */
 static hf_status write_formers(hf_hub *hub, hf_buffer *items, hf_welcome *welcome)
 {
-    former_walk walk = {.items = items};
     hf_buffer names = {0};
-    hf_status status = hf_origin_each_own(hub->store, write_former, &walk);
+    size_t count = write_former(hub, items);
+    hf_status status = items->status;
     if (status == HF_OK && hub->upstream)
         status = hf_upstream_centre(hub->upstream, &names, welcome);
     size_t at = names.size;
-    for (; at >= HF_ORIGIN_SIZE && walk.count < HF_FORMER_MAX; walk.count++) { /* the newest */
+    for (; at >= HF_ORIGIN_SIZE && count < HF_FORMER_MAX; count++) { /* the newest */
         at -= HF_ORIGIN_SIZE;
         hf_write_bytes(items, names.data + at, HF_ORIGIN_SIZE);
     }
     hf_buffer_free(&names);
-    welcome->former = (hf_list){hf_buffer_bytes(items), walk.count};
+    welcome->former = (hf_list){hf_buffer_bytes(items), count};
     return status == HF_OK ? items->status : status;
 }
 
@@ -286,5 +291,5 @@ hf_status hf_peer_write_welcome(hf_peer *peer, hf_buffer *raw)
     if (status == HF_OK) hf_message_write(raw, &message);
     if (status == HF_OK) hf_session_greeted(&peer->session);
     hf_buffer_free(&former);
-    return status;
+    return status == HF_OK && hub->upstream ? hf_passing_look(peer) : status;
 }

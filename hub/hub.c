@@ -26,7 +26,7 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     hub->peers_max = options->peers_max;
     hub->authority = options->authority;
     hub->position = hf_feed_position(store);
-    hub->receipts_at_ms = UINT64_MAX;
+    hub->receipts_at_ms = hub->wish_at_ms = UINT64_MAX;
     hub->paced_at_ms = UINT64_MAX;
     for (hub->bucket_count = 1; hub->bucket_count < hub->peers_max;) hub->bucket_count *= 2;
     hub->buckets = calloc(hub->bucket_count, sizeof *hub->buckets);
@@ -36,6 +36,7 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     if (status == HF_OK && options->station) status = hf_upstream_new(hub, &hub->upstream);
     if (status == HF_OK) status = hf_bundles_new(hub, &hub->bundles);
     if (status == HF_OK) status = hf_pulse_load(hub);
+    if (status == HF_OK) status = hf_hub_look_retired(hub);
     if (status != HF_OK) {
         hf_hub_free(hub);
         return status;
@@ -219,6 +220,8 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     uint64_t hello_ms = hf_session_deadline_ms(&peer->session);
     if (hello_ms < hub->timers_at_ms) hub->timers_at_ms = hello_ms;
     hf_pulse_refuse(hub, peer, device.unit);
+    peer->tells_hubs = hub->retired;
+    if (hub->retired) hf_peer_wake(peer);
     *out = peer;
     return HF_OK;
 }
@@ -387,6 +390,7 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     uint64_t wall_ms = hub->wall_ms + (now_ms - hub->now_ms);
     if (hf_session_send(&peer->session, now_ms, wall_ms, &hub->raw)) return HF_OK;
     if (!hf_session_live(&peer->session)) return HF_OK;
+    if (peer->tells_hubs) return hf_peer_write_hubs(peer, &hub->raw);
     if (peer->hello_durable && peer->session.state == HF_SESSION_GREETED)
         return hf_peer_write_welcome(peer, &hub->raw);
     hf_peer_drop_wishes(peer);
@@ -398,7 +402,8 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     if (status != HF_OK) return status;
     if (hub->raw.size == 0) hf_peer_write_lease(peer, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_receipt(peer, &hub->raw);
-    if (hub->raw.size == 0) status = hf_fanout_write(hub, peer, now_ms);
+    if (hub->raw.size == 0) status = hf_peer_write_passed(peer, &hub->raw);
+    if (status == HF_OK && hub->raw.size == 0) status = hf_fanout_write(hub, peer, now_ms);
     /* What others sealed goes when there is nothing else, a quarter of a second at a time. */
     size_t piece = peer->flight_count ? 0 : hf_pace_quarter(&peer->pace);
     bool may = hub->raw.size == 0 && peer->session.state == HF_SESSION_OPEN;
@@ -437,6 +442,7 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
     uint64_t upstream_ms = hub->upstream ? hf_upstream_deadline_ms(hub->upstream) : UINT64_MAX;
     if (upstream_ms < due_ms) due_ms = upstream_ms;
+    if (hub->wish_at_ms < due_ms) due_ms = hub->wish_at_ms;
     uint64_t receipts_ms = hf_receipts_deadline_ms(hub);
     if (receipts_ms < due_ms) due_ms = receipts_ms;
     uint64_t pulse_ms = hf_pulse_deadline_ms(hub);

@@ -339,6 +339,18 @@ static hf_status on_relay(ingest *in, const hf_relay *relay)
     return status;
 }
 
+/* A station lacks our receipt of an author's log, or of the end of it. */
+static hf_status on_receipt_for(ingest *in, const hf_receipted *reach)
+{
+    hf_peer_origin *origin = hf_peer_origin_at(in->peer, reach->origin);
+    if (!origin || reach->lane == HF_LANE_CONTROL) return HF_ERR_PROTOCOL;
+    hf_peer_log *log = &origin->now[reach->lane];
+    hf_status status = hf_log_dense(in->hub->store, origin->no, reach->lane, &log->held);
+    origin->receipted[reach->lane] = reach->seq < log->held ? reach->seq : log->held;
+    origin->touched |= (uint8_t)(1u << reach->lane);
+    return status;
+}
+
 /* Said before, in a pass that was undone: the station hears why, and its log waits. */
 static hf_status on_refused(ingest *in, const hf_relay *relay, uint16_t code)
 {
@@ -367,6 +379,8 @@ static hf_status take_frame(ingest *in, hf_received *received)
     case HF_FRAME_HEAD: return on_head(in, &message.as.head);
     case HF_FRAME_ORIGIN: return on_origin(in, &message.as.origin);
     case HF_FRAME_RELAY: return on_relay(in, &message.as.relay);
+    case HF_FRAME_RECEIPT_FOR: return on_receipt_for(in, &message.as.reach);
+    case HF_FRAME_ASK_FOR: return hf_leasing_for(in->peer, in->batch, &message.as.ask_for);
     case HF_FRAME_REFILL: return hf_refill_take(in->peer, in->batch, &message.as.refill);
     case HF_FRAME_PROBE: return hf_peer_probe(in->peer, &message.as.probe);
     default: return HF_OK;

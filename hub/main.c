@@ -185,6 +185,17 @@ static void begin_pulse(hub_daemon *d, uint64_t now_ms)
         hf_log(HF_LOG_WARN, "outage-not-noted", "status=%s", hf_status_name(status));
 }
 
+/* A station is a client to its centre and a server to its devices, by one certificate. */
+static void show_renewed(hub_daemon *d)
+{
+    const hf_home *home = &d->program->home;
+    hf_key_paths paths = {.key = home->key, .certificate = home->certificate, .ca = home->ca};
+    if (!d->server || !hf_uplink_certified(d->uplink)) return;
+    hf_status status = hf_server_renewed(d->server, &paths);
+    hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_ERROR, "own-certificate-shown", "status=%s",
+           hf_status_name(status));
+}
+
 static uint64_t on_turn(void *context, uint64_t now_ms)
 {
     hub_daemon *d = context;
@@ -200,6 +211,7 @@ static uint64_t on_turn(void *context, uint64_t now_ms)
     uint64_t deadline_ms = hf_hub_deadline_ms(d->node->hub);
     if (!d->uplink) return deadline_ms;
     hf_uplink_turn(d->uplink, status, now_ms);
+    show_renewed(d);
     log_upstream(d);
     uint64_t uplink_ms = hf_uplink_deadline_ms(d->uplink, now_ms);
     return uplink_ms < deadline_ms ? uplink_ms : deadline_ms;
@@ -238,7 +250,8 @@ static void renew_own(hub_daemon *d)
         wall_ms < hf_validity_due_ms(own.valid, crypto->own_key_id))
         return;
     for (size_t i = 0; i < count; i++) names[i] = config->names[i];
-    if (status == HF_OK) status = hf_hub_issue_own(program, names, count ? count : 1);
+    if (status == HF_OK)
+        status = hf_hub_issue_own(program, node->own_name, names, count ? count : 1);
     hf_log(status == HF_OK ? HF_LOG_INFO : HF_LOG_ERROR, "own-certificate-renewed", "status=%s",
            hf_status_name(status));
 }
@@ -263,7 +276,8 @@ static hf_status open_uplink(hub_daemon *d)
                                  .home = &d->program->home,
                                  .hubs = &d->node->config.upstream,
                                  .hub_count = 1,
-                                 .message_size_max = HF_FRAME_SIZE_MAX};
+                                 .message_size_max = HF_FRAME_SIZE_MAX,
+                                 .centre_only = true};
     hf_status status = hf_uplink_open(d->loop, &options, &d->uplink);
     d->node->uplink = d->uplink;
     return status;

@@ -82,18 +82,33 @@ void hf_peer_reset_staged(hf_peer *peer)
     peer->notices.size = peer->notices_durable_size;
 }
 
+static void receipts_due(hf_peer *peer, size_t index, uint8_t lanes)
+{
+    const hf_peer_origin *origin = hf_peer_origin_at(peer, index);
+    for (uint8_t lane = 0; lane < HF_LANE_COUNT && peer->wants_receipts; lane++)
+        if (lanes & 1u << lane && origin->durable[lane].held > origin->receipted[lane])
+            hf_receipts_due(peer, index, lane);
+}
+
+hf_peer_origin *hf_peer_origin_at(hf_peer *peer, size_t index)
+{
+    if (index < HF_HELLO_ORIGINS_MAX)
+        return index < peer->origin_count ? &peer->origins[index] : NULL;
+    size_t place = index - HF_HELLO_ORIGINS_MAX;
+    return place < peer->relayed_count ? &peer->relayed[place].origin : NULL;
+}
+
 void hf_peer_settle(hf_peer *peer)
 {
     for (size_t i = 0; i < peer->origin_count; i++) {
-        hf_peer_origin *origin = &peer->origins[i];
-        origin_settle(origin);
-        for (uint8_t lane = 0; lane < HF_LANE_COUNT && peer->wants_receipts; lane++)
-            if (origin->durable[lane].held > origin->receipted[lane])
-                hf_receipts_due(peer, i, lane);
+        origin_settle(&peer->origins[i]);
+        receipts_due(peer, i, UINT8_MAX);
     }
     for (size_t i = 0; i < peer->relayed_count; i++) {
+        uint8_t touched = peer->relayed[i].origin.touched;
         origin_settle(&peer->relayed[i].origin);
         peer->relayed[i].gapped = peer->relayed[i].gapped_now;
+        if (touched) receipts_due(peer, HF_HELLO_ORIGINS_MAX + i, touched);
     }
     peer->relayed_durable = peer->relayed_count;
     peer->settled_ms = peer->hub->now_ms;
@@ -291,6 +306,7 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     *queue = false;
     switch (message->type) {
     case HF_FRAME_HELLO: *queue = true; return hf_peer_find_certificate(peer);
+    case HF_FRAME_HUBS: return hf_hub_on_hubs(peer, message->as.hubs);
     case HF_FRAME_PUSH: *queue = true; return on_push(peer, &message->as.push);
     case HF_FRAME_REFILL:
     case HF_FRAME_HEAD:
@@ -299,6 +315,10 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
     case HF_FRAME_ORIGIN:
         *queue = true;
         return peer->is_station ? HF_OK : out_of_turn(peer, "ORIGIN by a device");
+    case HF_FRAME_RECEIPT_FOR:
+    case HF_FRAME_ASK_FOR:
+        *queue = true;
+        return peer->is_station ? HF_OK : out_of_turn(peer, "a station's wish by a device");
     case HF_FRAME_FEED_ACK:
     case HF_FRAME_TAKEN: return on_fed(peer, message, now_ms);
     case HF_FRAME_VECTOR: return on_vector(peer, &message->as.vector, raw);

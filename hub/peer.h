@@ -30,8 +30,9 @@ typedef struct hf_peer_origin { /* one of the incarnations that HELLO named, by 
     uint8_t touched, ack_due;           /* a bit for each lane */
     hf_peer_log now[HF_LANE_COUNT];     /* with what the open batch adds */
     hf_peer_log durable[HF_LANE_COUNT]; /* committed: what may be said */
-    uint8_t receipt_due;                /* a bit for each lane */
+    uint8_t receipt_due, pass_due;      /* a bit for each lane */
     uint64_t receipted[HF_LANE_COUNT];  /* signed for, or about to be, up to here */
+    uint64_t passed[HF_LANE_COUNT];     /* the device has the centre's receipts up to here */
 } hf_peer_origin;
 
 typedef struct hf_peer_relayed { /* one of the authors that a station named: relayed.c */
@@ -90,6 +91,7 @@ struct hf_peer {
     hf_peer_origin *origins;
     size_t origin_count;
     bool is_station;
+    bool tells_hubs;          /* it is shown the list of hubs, and let go */
     hf_peer_relayed *relayed; /* by the station's index, from HF_HELLO_ORIGINS_MAX on */
     size_t relayed_count, relayed_durable, relayed_capacity;
     bool greeted, hello_durable; /* HELLO is applied; and committed, so WELCOME is due */
@@ -110,16 +112,19 @@ struct hf_peer {
     bool linkless;       /* it stands for a bundle that was opened: nothing is said to it */
     hf_buffer renew_for; /* a station's wishes for its devices: keys, in a row */
     bool wants_receipts;
-    bool receipt_waits;    /* in the hub's list of those that are due one */
-    hf_peer *next_receipt; /* ... the next in it */
-    hf_buffer receipt;     /* signed, and to be sent: the raw frame; empty: none */
+    bool receipt_waits;      /* in the hub's list of those that are due one */
+    hf_peer *next_receipt;   /* ... the next in it */
+    hf_buffer receipt;       /* signed, and to be sent: the raw frame; empty: none */
+    hf_origin_id passed_hub; /* at a station: whose receipts origins[].passed is about */
+    bool passes;             /* ... and one of them is due */
 
     hf_issuing issues[HF_ISSUES];
     uint64_t renewal_asked_ms; /* 0: not in this session */
     hf_buffer renewed;         /* what CERTIFICATE will say; empty: `renewal_problem` */
     const char *renewal_problem;
+    bool renewal_waits; /* at a station: until the centre has issued it */
 
-    hf_buffer asked;         /* the ASK that waits, raw */
+    hf_buffer asked;         /* the ASK that waits, raw; at a station the last one */
     hf_buffer leased;        /* items of the LEASE that answers it, ... */
     size_t leased_count;     /* ... and how many they are */
     char implementation[48]; /* as HELLO said */
@@ -168,7 +173,7 @@ struct hf_peer {
 
 typedef struct hf_receipt_point { /* a log as it stands on disk: to be signed for */
     hf_peer *peer;
-    size_t origin; /* in its list */
+    size_t origin; /* as hf_peer_origin_at has it */
     uint8_t lane;
     uint64_t seq;
     uint8_t root[HF_HASH_SIZE];
@@ -191,8 +196,9 @@ typedef struct hf_scope_list {
 struct hf_hub {
     hf_store *store;
     const hf_authority *authority; /* NULL: no certificate is renewed here */
-    hf_upstream *upstream;         /* NULL: this is the centre */
+    hf_upstream *upstream;         /* NULL: this is the centre, unless it is retired */
     hf_bundles *bundles;
+    bool retired; /* another is the centre by now: nobody is served */
     char implementation[HF_TEXT_MAX + 1];
     uint32_t peers_max, peer_count;
     hf_peer *peers;
@@ -205,6 +211,7 @@ struct hf_hub {
     hf_inbox inbox;       /* ... what the present turn applies */
     size_t inbox_entries;
     size_t issues[HF_ISSUES]; /* peers that wait for theirs */
+    uint64_t wish_at_ms;      /* at a station: what its devices lack by then is wished for again */
     hf_peer *receipt_first;   /* peers that are due one */
     uint64_t receipts_at_ms;  /* when the next signature may be; UINT64_MAX: none is due */
     uint64_t receipts_signed_ms;
@@ -251,12 +258,25 @@ bool hf_peer_holds(const hf_peer *peer, uint32_t scope);
 HF_MUST_CHECK hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw,
                                          uint64_t now_ms, bool *queue);
 void hf_peer_write_ack(hf_peer *peer, hf_buffer *raw);
+/* By the index that frames have: of HELLO, or of an ORIGIN up. NULL: none was named by it. */
+hf_peer_origin *hf_peer_origin_at(hf_peer *peer, size_t index);
 /* How far the centre has a log of which we hold up to `held`. */
 HF_MUST_CHECK hf_status hf_peer_central(hf_hub *hub, int64_t origin_no, uint8_t lane, uint64_t held,
                                         uint64_t *out);
 
 /* ---- devices.c ---- */
 void hf_peer_revoked(hf_peer *peer); /* its session ends */
+
+/* ---- hubs.c ---- */
+/* Who is the centre by the list of hubs? Asked when it may be another. */
+HF_MUST_CHECK hf_status hf_hub_look_retired(hf_hub *hub);
+/* What a hub serves may be another: our list is signed anew, if it says so. */
+HF_MUST_CHECK hf_status hf_hub_refresh_hubs(hf_hub *hub, uint64_t wall_ms);
+/* New scopes: who holds every one comes back for it, and is listed for it. */
+HF_MUST_CHECK hf_status hf_hub_scopes_made(hf_hub *hub, uint64_t wall_ms);
+HF_MUST_CHECK hf_status hf_hub_on_hubs(hf_peer *peer, hf_bytes signed_list);
+/* The list that we go by, and good-bye. */
+HF_MUST_CHECK hf_status hf_peer_write_hubs(hf_peer *peer, hf_buffer *raw);
 
 /* ---- hub.c ---- */
 /* A station's session without a link: what comes of it is taken as if it had one. */
@@ -281,6 +301,7 @@ HF_MUST_CHECK hf_status hf_peer_on_renew_for(hf_peer *peer, const uint8_t key_id
 void hf_peer_drop_wishes(hf_peer *peer); /* those that are answered; the rest wait again */
 /* Answers some of those that wait, in one transaction of its own. */
 HF_MUST_CHECK hf_status hf_renew_turn(hf_hub *hub);
+void hf_renew_again(hf_hub *hub); /* a station: what the centre was asked for may be here now */
 void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw);
 
 /* ---- leasing.c ---- */
@@ -288,6 +309,11 @@ HF_MUST_CHECK hf_status hf_peer_on_ask(hf_peer *peer, hf_bytes raw);
 /* Answers some of those that wait, in one transaction of its own. */
 HF_MUST_CHECK hf_status hf_leasing_turn(hf_hub *hub);
 void hf_peer_write_lease(hf_peer *peer, hf_buffer *raw);
+/* At a station: is there a block in stock for the device, of each series that it has told of? Else
+ * one is wished for. */
+HF_MUST_CHECK hf_status hf_leasing_look(hf_peer *peer);
+/* At the centre, in the open batch: a station's wish for one of its devices. */
+HF_MUST_CHECK hf_status hf_leasing_for(hf_peer *station, hf_batch *batch, const hf_ask_for *ask);
 /* ---- receipts.c ---- */
 void hf_receipts_due(hf_peer *peer, size_t origin, uint8_t lane); /* more of it is on disk */
 void hf_receipts_forget(hf_peer *peer);                           /* its link is gone */
@@ -295,6 +321,14 @@ void hf_receipts_forget(hf_peer *peer);                           /* its link is
 HF_MUST_CHECK hf_status hf_receipts_turn(hf_hub *hub);
 uint64_t hf_receipts_deadline_ms(const hf_hub *hub);
 void hf_peer_write_receipt(hf_peer *peer, hf_buffer *raw);
+/* ---- passing.c: at a station ---- */
+/* Which receipts by the centre the device lacks: those that are here are sent, others wished for.
+ */
+HF_MUST_CHECK hf_status hf_passing_look(hf_peer *peer);
+/* The same of one log. */
+HF_MUST_CHECK hf_status hf_passing_look_at(hf_peer *peer, int64_t origin_no, uint8_t lane);
+HF_MUST_CHECK hf_status hf_peer_write_passed(hf_peer *peer, hf_buffer *raw);
+
 /* ---- probe.c ---- */
 HF_MUST_CHECK hf_status hf_peer_probe(hf_peer *peer,
                                       const hf_probe_frame *probe); /* in the batch */

@@ -25,6 +25,7 @@ typedef struct hub_node {
     char own_name[HF_NAME_SIZE];
     char sync_address[HF_ADDRESS_SIZE], enrol_address[HF_ADDRESS_SIZE]; /* as devices see them */
     char upstream[HF_ADDRESS_SIZE];
+    bool promotes; /* this command goes on with a promotion that was begun */
 } hub_node;
 
 extern const hf_cli_program hf_hub_cli;   /* commands.c */
@@ -33,9 +34,13 @@ extern const hf_program_kind hf_hub_kind; /* cli.c */
 bool hf_hub_is_station(const hub_node *node);
 /* Says on standard error what is wrong and returns an exit code. */
 int hf_hub_open_ca(hf_program *program);
-/* Issues the hub's own certificate, for these names, in place of any that is there. */
-HF_MUST_CHECK hf_status hf_hub_issue_own(hf_program *program, const char *const *names,
-                                         size_t name_count);
+/* Issues the hub's own certificate, by which it is called so, for these names, in place of any that
+ * is there. */
+HF_MUST_CHECK hf_status hf_hub_issue_own(hf_program *program, const char *called,
+                                         const char *const *names, size_t name_count);
+/* One of the key files of a backup, to be freed; the passphrase as `restore` takes it. Says on
+ * standard error what is wrong and returns an exit code. */
+int hf_hub_backup_file(const hf_cli_args *args, const char *path, const char *name, char **text);
 /* The ports to listen on: a port that was chosen once is kept, since devices were told it. */
 void hf_hub_ports(const hf_program *program, uint16_t *sync_port, uint16_t *enrol_port);
 /* As devices reach the hub: its address and these ports; 0: not known before it runs. */
@@ -55,6 +60,8 @@ int hf_hub_cli_refill(void *context, const hf_cli_args *args); /* commands_refil
 int hf_hub_cli_declare_lost(void *context, const hf_cli_args *args);
 int hf_hub_cli_accept_control_loss(void *context, const hf_cli_args *args);
 int hf_hub_cli_references(void *context, const hf_cli_args *args); /* commands_references.c */
+int hf_hub_cli_promote(void *context, const hf_cli_args *args);    /* commands_promote.c */
+int hf_hub_cli_hubs(void *context, const hf_cli_args *args);       /* commands_hubs.c */
 int hf_hub_cli_check_receipt(void *context, const hf_cli_args *args);
 int hf_hub_cli_outage(void *context, const hf_cli_args *args); /* commands_outage.c */
 int hf_hub_cli_sla(void *context, const hf_cli_args *args);

@@ -35,8 +35,7 @@ void hf_receipts_due(hf_peer *peer, size_t origin, uint8_t lane)
 {
     hf_hub *hub = peer->hub;
     if (hf_store_crypto(hub->store)->own_certificate.size == 0) return; /* none could check it */
-    if (hub->upstream) return; /* what is signed for is signed for by the centre */
-    peer->origins[origin].receipt_due |= (uint8_t)(1u << lane);
+    hf_peer_origin_at(peer, origin)->receipt_due |= (uint8_t)(1u << lane);
     list_add(hub, peer);
     if (hub->receipts_at_ms != UINT64_MAX) return;
     uint64_t soonest_ms = hub->now_ms + HF_RECEIPT_GATHER_MS;
@@ -61,15 +60,22 @@ uint64_t hf_receipts_deadline_ms(const hf_hub *hub)
 
 /* ---- what is signed for ---- */
 
-/* A log as it stands now, which is as it is on disk: no batch is open. Where there is no room, or
- * what it was sent last still waits for the link, it is left for the next signature. */
+/* A device names no more logs than fit in a frame; a station may. */
+static size_t points_of(const hf_peer *peer)
+{
+    size_t count = 0;
+    const hf_hub *hub = peer->hub;
+    for (size_t i = 0; i < hub->point_count; i++) count += hub->points[i].peer == peer;
+    return count;
+}
+
+/* A log as it stands now, which is as it is on disk: no batch is open. */
 static hf_status note_point(hf_peer *peer, size_t index, uint8_t lane)
 {
     hf_hub *hub = peer->hub;
-    hf_peer_origin *origin = &peer->origins[index];
+    hf_peer_origin *origin = hf_peer_origin_at(peer, index);
     hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
     size_t count;
-    if (hub->point_count == HF_RECEIPT_LOGS_MAX || peer->receipt.size > 0) return HF_OK;
     hf_receipt_point *point = &hub->points[hub->point_count];
     *point = (hf_receipt_point){
         .peer = peer, .origin = index, .lane = lane, .seq = origin->durable[lane].held};
@@ -84,18 +90,33 @@ static hf_status note_point(hf_peer *peer, size_t index, uint8_t lane)
     return status;
 }
 
-/* `all`, or only logs that have grown so much since that a proof would become long. */
+/* `all`, or only logs that have grown so much since that a proof would become long. Where there is
+ * no room, or what was sent last still waits for the link, it is left for the next signature. */
+static hf_status note_origin(hf_peer *peer, size_t index, bool all, size_t *room)
+{
+    const hf_peer_origin *origin = hf_peer_origin_at(peer, index);
+    hf_status status = HF_OK;
+    for (uint8_t lane = 0; lane<HF_LANE_COUNT && * room> 0 && status == HF_OK; lane++) {
+        uint64_t more = origin->durable[lane].held - origin->receipted[lane];
+        if (!(origin->receipt_due & 1u << lane) || (!all && more < HF_RECEIPT_APART)) continue;
+        status = note_point(peer, index, lane);
+        --*room;
+    }
+    return status;
+}
+
 static hf_status note_peer(hf_peer *peer, bool all)
 {
     hf_status status = HF_OK;
-    for (size_t i = 0; i < peer->origin_count; i++) {
-        const hf_peer_origin *origin = &peer->origins[i];
-        for (uint8_t lane = 0; lane < HF_LANE_COUNT && status == HF_OK; lane++) {
-            uint64_t more = origin->durable[lane].held - origin->receipted[lane];
-            bool due = origin->receipt_due & 1u << lane;
-            if (due && (all || more >= HF_RECEIPT_APART)) status = note_point(peer, i, lane);
-        }
-    }
+    size_t used = peer->is_station ? points_of(peer) : 0,
+           left = HF_RECEIPT_LOGS_MAX - peer->hub->point_count;
+    size_t room = used < HF_RECEIPT_FRAME_LOGS ? HF_RECEIPT_FRAME_LOGS - used : 0;
+    if (room > left) room = left;
+    if (peer->receipt.size > 0) return HF_OK;
+    for (size_t i = 0; i < peer->origin_count && status == HF_OK; i++)
+        status = note_origin(peer, i, all, &room);
+    for (size_t i = 0; i < peer->relayed_durable && room > 0 && status == HF_OK; i++)
+        status = note_origin(peer, HF_HELLO_ORIGINS_MAX + i, all, &room);
     return status;
 }
 
@@ -103,6 +124,8 @@ static bool is_due(const hf_peer *peer)
 {
     for (size_t i = 0; i < peer->origin_count; i++)
         if (peer->origins[i].receipt_due) return true;
+    for (size_t i = 0; i < peer->relayed_durable; i++)
+        if (peer->relayed[i].origin.receipt_due) return true;
     return false;
 }
 
@@ -140,7 +163,7 @@ static hf_status sign(hf_hub *hub, hf_receipt *receipts, uint8_t (*nodes)[HF_HAS
                                 .seq = point->seq,
                                 .index = (uint32_t)i,
                                 .count = (uint32_t)hub->point_count};
-        int64_t no = point->peer->origins[point->origin].no;
+        int64_t no = hf_peer_origin_at(point->peer, point->origin)->no;
         receipt->origin = hf_origin_by_no(hub->store, no)->id;
         memcpy(receipt->epoch, hf_store_epoch(hub->store), sizeof receipt->epoch);
         status = hf_receipt_leaf(crypto, receipt, point->root, nodes[i]);
@@ -164,7 +187,7 @@ static void write_frame(hf_hub *hub, hf_peer *peer, const hf_receipt *receipts)
     for (size_t i = 0; i < hub->point_count; i++) {
         const hf_receipt_point *point = &hub->points[i];
         if (point->peer != peer) continue;
-        hf_receipt_item item = {.origin = (uint8_t)point->origin, .receipt = receipts[i]};
+        hf_receipt_item item = {.origin = (uint32_t)point->origin, .receipt = receipts[i]};
         hf_write_receipt_item(items, &item);
         count++;
     }

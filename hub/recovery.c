@@ -2,6 +2,7 @@
 #include "recovery.h"
 
 #include "sync/control.h"
+#include "sync/coverage.h"
 #include "sync/entry.h"
 #include "sync/render.h"
 #include "sync/log.h"
@@ -299,9 +300,12 @@ static hf_status account_log(account *a, hf_log_recovery *log)
         status = hf_log_chain_at(a->store, a->origin->no, log->lane, last, log->chain);
         if (status == HF_ERR_NOT_FOUND) status = HF_OK;
     }
-    log->missing = log->to - log->from - held;
     uint64_t read = log->counted + log->withheld;
-    log->erased = held > read ? held - read : 0; /* stepped over, and nobody sent what it said */
+    /* Stepped over, and nobody sent what it said; what is not, and was lost here, is missing. */
+    if (status == HF_OK && held > read)
+        status = hf_log_stepped(a->store, a->origin->no, log->lane, log->from, last, &log->erased);
+    uint64_t here = read + log->erased, all = log->to - log->from;
+    log->missing = here < all ? all - here : 0;
     if (read > held)
         (void)snprintf(a->out->fault, sizeof a->out->fault,
                        "A log holds %llu entries where its vector says %llu.",

@@ -36,6 +36,8 @@ typedef struct renewing { /* one key's certificate */
     hf_batch *batch;
     const uint8_t *key_id;
     hf_buffer *der;
+    bool ended;          /* the one that it showed holds no more */
+    bool wished;         /* out: the centre was asked for it */
     const char *problem; /* why there is none; "" */
 } renewing;
 
@@ -66,8 +68,8 @@ static hf_status issue(renewing *r, const hf_certificate *held, const hf_record_
     hf_device device;
     const char *addresses[HF_STATION_ADDRESSES_MAX];
     hf_buffer_clear(r->der);
-    r->problem = r->hub->upstream ? "this station asks the centre for it"
-                                  : "this hub does not issue certificates";
+    r->problem = "this hub does not issue certificates";
+    r->wished = r->hub->upstream != NULL;
     if (r->hub->upstream) return hf_upstream_wish(r->hub->upstream, r->key_id);
     if (!authority) return HF_OK;
     r->problem = "the hub was restored, and does not know yet whom it has revoked";
@@ -108,15 +110,34 @@ static hf_status renew(renewing *r)
         r->problem = "the hub has no certificate of this device on record";
         return HF_OK;
     }
-    return hf_validity_may_renew(held.valid, r->hub->wall_ms) ? issue(r, &held, &record) : HF_OK;
+    bool is_due = hf_validity_may_renew(held.valid, r->hub->wall_ms);
+    /* A station's next one is minutes away. Meanwhile what it has is better than one that has
+     * ended. */
+    bool will_do = r->hub->upstream && r->ended && hf_validity_holds(held.valid, r->hub->wall_ms);
+    if (is_due && will_do) return hf_upstream_wish(r->hub->upstream, r->key_id);
+    return is_due ? issue(r, &held, &record) : HF_OK;
 }
 
 static hf_status answer(hf_peer *peer, hf_batch *batch)
 {
-    renewing r = {.hub = peer->hub, .batch = batch, .key_id = peer->key_id, .der = &peer->renewed};
+    renewing r = {.hub = peer->hub,
+                  .batch = batch,
+                  .key_id = peer->key_id,
+                  .der = &peer->renewed,
+                  .ended = !hf_validity_holds(peer->valid, peer->hub->wall_ms)};
     hf_status status = renew(&r);
     peer->renewal_problem = r.problem;
+    peer->renewal_waits = r.wished;
     return status;
+}
+
+void hf_renew_again(hf_hub *hub)
+{
+    for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
+        if (!peer->renewal_waits) continue;
+        peer->renewal_waits = false;
+        (void)hf_issue_ask(peer, HF_ISSUE_CERTIFICATE); /* false: it has asked anew */
+    }
 }
 
 /* For one of a station's devices: what comes of it stands in the device's record, which the station
@@ -162,6 +183,7 @@ hf_status hf_renew_turn(hf_hub *hub)
 void hf_peer_write_certificate(hf_peer *peer, hf_buffer *raw)
 {
     if (!hf_issue_due(peer, HF_ISSUE_CERTIFICATE)) return;
+    if (peer->renewal_waits) return; /* it is answered when the centre's is here */
     const char *problem = peer->renewed.size ? "" : peer->renewal_problem;
     hf_message message = {.type = HF_FRAME_CERTIFICATE};
     message.as.certificate =

@@ -76,6 +76,18 @@ hf_status hf_upstream_wish(hf_upstream *upstream, const uint8_t key_id[HF_HASH_S
     return hf_client_wish(hf_edge_client(upstream->node), key_id);
 }
 
+hf_status hf_upstream_wish_receipt(hf_upstream *upstream, int64_t origin_no, uint8_t lane,
+                                   uint64_t seq)
+{
+    return hf_client_wish_receipt(hf_edge_client(upstream->node), origin_no, lane, seq);
+}
+
+hf_status hf_upstream_wish_numbers(hf_upstream *upstream, int64_t origin_no, const char *series,
+                                   uint64_t last)
+{
+    return hf_client_wish_numbers(hf_edge_client(upstream->node), origin_no, series, last);
+}
+
 static hf_status close_revoked(hf_hub *hub)
 {
     for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
@@ -96,8 +108,19 @@ hf_status hf_upstream_centre(hf_upstream *upstream, hf_buffer *former, hf_welcom
 
 /* ---- a turn ---- */
 
+/* It was set back, and has since been told all that the centre ever decided: it serves again. */
+static hf_status hear_out(hf_hub *hub, hf_client *client)
+{
+    bool open = hf_client_session(client)->state == HF_SESSION_OPEN;
+    if (!hf_store_control_waits(hub->store) || !open || !hf_client_caught_up(client)) return HF_OK;
+    hf_status status = hf_store_control_known(hub->store);
+    if (status == HF_OK) hf_hub_part(hub); /* its devices hear it at their next WELCOME */
+    return status;
+}
+
 void hf_upstream_tell(hf_hub *hub, int64_t origin_no, uint8_t lane)
 {
+    hf_upstream_look_again(hub); /* the centre's receipt may have been lost, or not have been due */
     for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
         for (size_t i = 0; i < peer->origin_count; i++) {
             if (peer->origins[i].no != origin_no) continue;
@@ -119,6 +142,35 @@ static hf_status tell_author(void *context, const hf_relay_log *log)
     return HF_OK;
 }
 
+/* An hf_relay_visitor: ... and is given the centre's receipt. */
+static hf_status pass_on(void *context, const hf_relay_log *log)
+{
+    hf_hub *hub = context;
+    hf_status status = HF_OK;
+    for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next)
+        status = hf_passing_look_at(peer, log->origin_no, log->lane);
+    return status;
+}
+
+void hf_upstream_look_again(hf_hub *hub)
+{
+    if (!hub->upstream->welcomed) return; /* when we are, we look at once */
+    if (hub->wish_at_ms == UINT64_MAX) hub->wish_at_ms = hub->now_ms + HF_ASK_AGAIN_MS;
+}
+
+/* Whatever the devices that are here lack of the centre is wished for. */
+static hf_status look_for_wishes(hf_hub *hub)
+{
+    hf_status status = HF_OK;
+    hub->wish_at_ms = UINT64_MAX;
+    for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next) {
+        if (peer->session.state != HF_SESSION_OPEN) continue;
+        status = hf_passing_look(peer);
+        if (status == HF_OK) status = hf_leasing_look(peer);
+    }
+    return status;
+}
+
 hf_status hf_upstream_turn(hf_upstream *upstream)
 {
     hf_hub *hub = upstream->hub;
@@ -127,12 +179,18 @@ hf_status hf_upstream_turn(hf_upstream *upstream)
     hf_status status = hf_edge_turn(upstream->node, hub->now_ms, hub->wall_ms);
     upstream->heads_came += hf_head_newest(hub->store) - heads;
     bool open = hf_client_session(client)->state == HF_SESSION_OPEN;
-    if (status == HF_OK && open && !upstream->welcomed) status = read_scopes(upstream);
+    bool fresh = open && !upstream->welcomed;
+    if (status == HF_OK && fresh) status = read_scopes(upstream);
     upstream->welcomed = open && status == HF_OK;
-    if (status == HF_OK && hf_client_control_came(client)) status = close_revoked(hub);
+    if (status == HF_OK && (fresh || hub->now_ms >= hub->wish_at_ms)) status = look_for_wishes(hub);
+    bool came = hf_client_control_came(client);
+    if (status == HF_OK && came) status = close_revoked(hub);
+    if (status == HF_OK) status = hear_out(hub, client);
+    if (came || fresh) hf_renew_again(hub); /* what was asked for on a link that ended is not */
     if (status == HF_OK && hf_client_centre_lost(client))
         hf_hub_part(hub); /* WELCOME says what counts */
     if (status == HF_OK) status = hf_client_relayed(client, tell_author, hub);
+    if (status == HF_OK) status = hf_client_receipts(client, pass_on, hub);
     /* What the hub tells of the time is the centre's word, where there is one. */
     uint8_t quality;
     hf_edge_clock(upstream->node, hub->now_ms, hub->wall_ms, &hub->wall_ms, &quality);

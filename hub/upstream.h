@@ -22,6 +22,15 @@ uint64_t hf_upstream_deadline_ms(const hf_upstream *upstream);
 /* The centre is asked for the next certificate of this device. */
 HF_MUST_CHECK hf_status hf_upstream_wish(hf_upstream *upstream, const uint8_t key_id[HF_HASH_SIZE]);
 
+/* ... or for its receipt of a device's log, of more than up to `seq`. */
+HF_MUST_CHECK hf_status hf_upstream_wish_receipt(hf_upstream *upstream, int64_t origin_no,
+                                                 uint8_t lane, uint64_t seq);
+/* ... or for a block of numbers behind `last`. */
+HF_MUST_CHECK hf_status hf_upstream_wish_numbers(hf_upstream *upstream, int64_t origin_no,
+                                                 const char *series, uint64_t last);
+/* What devices still lack in a while is wished for then, once more. */
+void hf_upstream_look_again(hf_hub *hub);
+
 /* The centre's name as we know it, into `welcome`, and its former ones. */
 HF_MUST_CHECK hf_status hf_upstream_centre(hf_upstream *upstream, hf_buffer *former,
                                            hf_welcome *welcome);

@@ -1,4 +1,4 @@
-/* seal.c: what only one key may read, while anyone may carry it: protocol.md 12.1.
+/* seal.c: what only one key may read, while anyone may carry it: protocol.md 13.1.
  *
  * Why the key that signs: the centre's is the one key of it that every station holds already, by a
  * certificate, and that a backup brings back. A signature is over a hash with its own first byte

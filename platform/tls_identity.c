@@ -130,6 +130,12 @@ hf_status hf_tls_check(const hf_key_paths *paths)
     return status;
 }
 
+hf_status hf_tls_show_renewed(void *ssl_ctx, const hf_key_paths *paths)
+{
+    hf_status status = hf_tls_check(paths);
+    return status == HF_OK ? load_own(ssl_ctx, paths) : status;
+}
+
 /* --- client -------------------------------------------------------------------------------- */
 
 /* Two jobs that lws has no hook for: the ticket must be set before the hello is built, and an

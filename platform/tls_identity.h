@@ -19,6 +19,11 @@ typedef struct hf_tls_listener {
 HF_MUST_CHECK hf_status hf_tls_serve(void *ssl_ctx, const hf_key_paths *paths, bool mutual,
                                      const hf_tls_listener *listener);
 
+/* The certificate in `paths`, for the key that the context has, is shown to whoever comes next; a
+ * session that is taken up goes on with the one that it began with. A failed call changes nothing.
+ * Errors: HF_ERR_CORRUPT: the files cannot be read or do not fit each other; HF_ERR_NOMEM. */
+HF_MUST_CHECK hf_status hf_tls_show_renewed(void *ssl_ctx, const hf_key_paths *paths);
+
 /* Called for a server's connection that is ending: keeps its session for the device's return, even
  * when the link broke without a farewell, as an officer's do. */
 void hf_tls_keep_session(void *ssl);

@@ -88,6 +88,9 @@ typedef struct hf_server_options {
 HF_MUST_CHECK hf_status hf_server_open(hf_loop *loop, const hf_server_options *options,
                                        hf_server **out);
 uint16_t hf_server_port(const hf_server *server);
+/* The certificate was renewed in its file: whoever dials from now on is shown the new one.
+ * Errors: HF_ERR_CORRUPT (as above), HF_ERR_NOMEM; the old one goes on. */
+HF_MUST_CHECK hf_status hf_server_renewed(hf_server *server, const hf_key_paths *paths);
 
 /* Turns new connections away and closes those there are, as hf_conn_close does; on_close comes for
  * each, at the latest from hf_loop_free, which also gives the memory back. */

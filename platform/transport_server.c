@@ -11,6 +11,7 @@ enum { RX_BUFFER_SIZE = 4096, TX_PACKET_SIZE = 64 * 1024 };
 struct hf_server {
     hf_endpoint endpoint; /* first: the vhost's user pointer */
     struct lws_vhost *vhost;
+    void *ssl_ctx; /* the vhost's */
     uint32_t connections_max;
     hf_strangers *strangers;
     hf_key_paths paths; /* for the time of hf_server_open only */
@@ -122,6 +123,7 @@ static int on_connection(hf_server *server, struct lws *listener, int fd)
 static int on_context(hf_server *server, void *ssl_ctx)
 {
     server->listener = (hf_tls_listener){on_tls_refused, server};
+    server->ssl_ctx = ssl_ctx;
     return hf_tls_serve(ssl_ctx, &server->paths, true, &server->listener) == HF_OK ? 0 : -1;
 }
 
@@ -235,6 +237,11 @@ hf_status hf_server_open(hf_loop *loop, const hf_server_options *options, hf_ser
 uint16_t hf_server_port(const hf_server *server)
 {
     return (uint16_t)lws_get_vhost_listen_port(server->vhost);
+}
+
+hf_status hf_server_renewed(hf_server *server, const hf_key_paths *paths)
+{
+    return hf_tls_show_renewed(server->ssl_ctx, paths);
 }
 
 void hf_server_close(hf_server *server)

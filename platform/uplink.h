@@ -13,14 +13,15 @@
 
 typedef struct hf_uplink hf_uplink;
 
-enum { HF_UPLINK_HUBS_MAX = 8 };
+enum { HF_UPLINK_HUBS_MAX = 16 };
 
 typedef struct hf_uplink_options {
     hf_edge *edge;
     hf_home *home;        /* whose keys it shows, and keeps a new certificate in */
-    const hf_place *hubs; /* best first; they outlive it */
+    const hf_place *hubs; /* best first, until the list of hubs says more; they outlive it */
     size_t hub_count;     /* 1 to HF_UPLINK_HUBS_MAX */
     size_t message_size_max;
+    bool centre_only; /* of a station: no other station is above it, whoever answers */
 } hf_uplink_options;
 
 /* `home` and `edge` outlive it. Errors: as hf_dialer_open; it is to be closed and freed all the
@@ -32,6 +33,10 @@ void hf_uplink_turn(hf_uplink *uplink, hf_status status, uint64_t now_ms);
 /* The node's deadline; one that is past while a dial is under way is that of the dial, which says
  * itself how it ends: UINT64_MAX. */
 uint64_t hf_uplink_deadline_ms(const hf_uplink *uplink, uint64_t now_ms);
+/* True once after a renewed certificate came to be on disk: whoever shows it elsewhere reads it
+ * anew.
+ */
+bool hf_uplink_certified(hf_uplink *uplink);
 bool hf_uplink_connected(const hf_uplink *uplink);
 hf_validity hf_uplink_hub_validity(const hf_uplink *uplink); /* of the hub's certificate */
 /* Why the last dial failed, in words; "" when it did not. */

@@ -182,6 +182,13 @@ typedef struct arrival { /* an entry on its way in */
     bool judged;    /* its hole says already why it is withheld */
 } arrival;
 
+/* By what an entry says, which only its body shows; all else was judged by its header. */
+static bool is_of_body(uint32_t reason)
+{
+    return reason == HF_REASON_LANE || reason == HF_REASON_HUB_ONLY ||
+           reason == HF_REASON_MALFORMED || reason == HF_REASON_CROWDED;
+}
+
 /* A row of this dot is here: the same entry, whole or with its parts erased; or another branch. */
 static hf_status place_held(arrival *in, const hf_entry *held, hf_applied_entry *out)
 {
@@ -204,7 +211,8 @@ static hf_status place_held(arrival *in, const hf_entry *held, hf_applied_entry 
     if (!fills) return HF_OK;
     in->late = true;
     in->fills = held->position;
-    in->withhold = held->withheld == HF_HOLE_AWAITED ? 0 : held->withheld;
+    in->judged = held->withheld != HF_HOLE_AWAITED;
+    if (in->judged || !is_of_body(in->withhold)) in->withhold = in->judged ? held->withheld : 0;
     return HF_OK;
 }
 
@@ -372,7 +380,7 @@ static hf_status withhold(arrival *in)
 
 /* The body of a row that had only its hashes: the entry keeps its place, and counts from here on.
  */
-static hf_status fill(arrival *in)
+static hf_status fill(arrival *in, hf_applied_entry *out)
 {
     hf_store *store = in->batch->store;
     hf_buffer *sealed = &in->batch->scratch;
@@ -386,6 +394,8 @@ static hf_status fill(arrival *in)
     sqlite3_bind_int64(statement, 4, (sqlite3_int64)store->position);
     hf_status status = sealed->status == HF_OK ? hf_sql_run(store, statement) : sealed->status;
     store->filled++;
+    if (in->withhold && !in->judged) out->what = HF_APPLIED_WITHHELD;
+    if (status == HF_OK && in->withhold && !in->judged) status = withhold(in);
     if (status == HF_OK && !in->withhold) status = hf_hole_delete(store, in->log, in->entry.seq);
     return status == HF_OK && !in->withhold ? hf_record_refold_entry(store, in->fills) : status;
 }
@@ -398,7 +408,7 @@ static hf_status take(arrival *in, hf_applied_entry *out)
     hf_log_slot *last;
     hf_status status = hf_log_last(store, in->log, &last);
     bool gap = status == HF_OK && in->entry.seq > last->seq + 1;
-    if (gap || in->withhold == HF_HOLE_AWAITED) status = hf_log_patch(store, in->log);
+    if (gap || out->emptied) status = hf_log_patch(store, in->log);
     if (status == HF_OK) status = hf_vector_get(store, in->log, in->entry.scope, &slot);
     if (status != HF_OK) return status;
     memcpy(chain, slot->chain, HF_HASH_SIZE);
@@ -467,7 +477,7 @@ hf_status hf_batch_judged(hf_batch *batch, const hf_origin_row *origin, uint8_t 
     if (status == HF_OK && emptied && !in.withhold) in.withhold = HF_HOLE_AWAITED;
     out->emptied = emptied;
     if (status == HF_OK && out->what == HF_APPLIED_NEW)
-        status = in.fills ? fill(&in) : take(&in, out);
+        status = in.fills ? fill(&in, out) : take(&in, out);
     out->reason = in.withhold;
     if (status != HF_OK) batch->failed = true;
     return status;

@@ -67,6 +67,10 @@ HF_MUST_CHECK hf_status hf_batch_control(hf_batch *batch, uint32_t scope, const 
 HF_MUST_CHECK hf_status hf_batch_verdict(hf_batch *batch, const hf_dot *dot, uint32_t scope,
                                          uint32_t reason, const char *text, uint64_t wall_ms);
 
+/* Has a hub said anything of this entry, in this scope? */
+HF_MUST_CHECK hf_status hf_verdict_known(hf_store *store, const hf_dot *dot, uint32_t scope,
+                                         bool *known);
+
 typedef struct hf_head {
     hf_origin_id origin;
     uint8_t lane;
@@ -102,9 +106,9 @@ typedef struct hf_cursor {
 HF_MUST_CHECK hf_status hf_batch_cursor(hf_batch *batch, const hf_cursor *cursor);
 HF_MUST_CHECK hf_status hf_cursor_get(hf_store *store, const hf_origin_id *hub, hf_cursor *out,
                                       bool *found);
-/* The hub said: durable there up to `seq` (and `central` at the centre). Never lowers. */
 /* What this hub said of others' logs is void. *any: it had said something. */
 HF_MUST_CHECK hf_status hf_batch_acks_void(hf_batch *batch, const hf_origin_id *hub, bool *any);
+/* The hub said: durable there up to `seq` (and `central` at the centre). Never lowers. */
 HF_MUST_CHECK hf_status hf_batch_acked(hf_batch *batch, const hf_origin_id *hub,
                                        const hf_origin_row *origin, uint8_t lane, uint64_t durable,
                                        uint64_t central);

@@ -1,5 +1,5 @@
 /* bundle.h: what a station seals for the centre and devices carry, and what the centre answers.
- * Protocol.md 12, byte by byte. Logic alone: no store.
+ * Protocol.md 13, byte by byte. Logic alone: no store.
  *
  * Inside a bundle lie the very frames that the station would have sent in a session, so the centre
  * believes them for the same reason: each author's own signature. What is outside says whose it is

@@ -108,6 +108,7 @@ hf_status hf_client_recv(hf_client *client, hf_bytes message, uint64_t now_ms)
     status = hf_session_recv(&client->session, raw, now_ms, &frame);
     if (status != HF_OK) return status;
     note_time(client, &frame, now_ms);
+    if (frame.type == HF_FRAME_HUBS) return hf_client_on_hubs(client, frame.as.hubs);
     if (frame.type == HF_FRAME_NONE || frame.type == HF_FRAME_PONG) return HF_OK;
     hf_client_probe_heard(client, now_ms);
     status = hf_inbox_put(&client->inbox, client, raw);

@@ -39,6 +39,9 @@ bool hf_client_next_receipt(hf_client *client, hf_dot *out, bool *at_centre);
 /* A snapshot is on its way: `staged` of its chunks are here, of `count`; 0 of 0 while it is made.
  * False: none is. */
 bool hf_client_fetching(const hf_client *client, size_t *staged, size_t *count);
+/* The list of hubs as a message by itself, for a hub that takes itself for the centre and is not;
+ * borrowed until the next call. Empty: there is none. */
+HF_MUST_CHECK hf_status hf_client_hubs_message(hf_client *client, hf_bytes *message);
 /* The newest sentence about an entry of ours that the hub withholds; "" when there is none. */
 const char *hf_client_notice(const hf_client *client);
 /* The hub refuses our log as it stands (behind, fork): a new incarnation writes since. */
@@ -55,8 +58,18 @@ HF_MUST_CHECK hf_status hf_client_relayed(hf_client *client, hf_relay_visitor vi
  * the next session asks how far. */
 HF_MUST_CHECK hf_status hf_client_relay_carried(hf_client *client, const hf_origin_row *origin,
                                                 uint8_t lane);
+/* Others' logs that the centre signed for since the last call; a log may come twice. `seq` says
+ * nothing. */
+HF_MUST_CHECK hf_status hf_client_receipts(hf_client *client, hf_relay_visitor visit,
+                                           void *context);
 /* A device of ours needs its next certificate: the centre is asked for it, once for each link. */
 HF_MUST_CHECK hf_status hf_client_wish(hf_client *client, const uint8_t key_id[HF_HASH_SIZE]);
+/* ... or a receipt of its log, of more than up to `seq`. */
+HF_MUST_CHECK hf_status hf_client_wish_receipt(hf_client *client, int64_t origin_no, uint8_t lane,
+                                               uint64_t seq);
+/* ... or a block of numbers that lies behind `last`. */
+HF_MUST_CHECK hf_status hf_client_wish_numbers(hf_client *client, int64_t origin_no,
+                                               const char *series, uint64_t last);
 /* Control entries came since the last call: who may connect may have changed. */
 /* Once: the centre was set back, and what it said of what we relayed is void. */
 bool hf_client_centre_lost(hf_client *client);

@@ -141,6 +141,7 @@ static hf_status take_bodies(hf_client *client, hf_batch *batch, const hf_list *
     hf_bodies walk = hf_bodies_of_runs(runs);
     while (status == HF_OK && hf_next_body(&walk)) status = take_body(client, batch, &walk);
     if (status == HF_OK) status = hf_client_relay_fed(client, batch, NULL, 0, 0);
+    if (status != HF_OK) client->relays.run_origin = NULL; /* undone, and perhaps taken again */
     return status;
 }
 
@@ -274,29 +275,40 @@ static hf_status on_lack(hf_client *client, const hf_lack *lack)
 
 /* ---- receipts ---- */
 
+static hf_status take_receipt(hf_client *client, hf_batch *batch, const hf_receipt_item *item)
+{
+    hf_receipt receipt = item->receipt;
+    const hf_origin_row *row = item->origin < client->own_count
+                                   ? client->own[item->origin]
+                                   : hf_client_relayed_origin(client, item->origin);
+    if (!row)
+        return bad(client, HF_CODE_MALFORMED,
+                   "a receipt of a log that was not named:", item->origin);
+    receipt.origin = row->id;
+    hf_status status = hf_batch_receipt(batch, &receipt);
+    /* A former life of ours may have gone on elsewhere, and of another's log we may hold a part:
+     * then it is over what we do not hold. */
+    if (status == HF_ERR_PROTOCOL && item->origin > 0) return HF_OK;
+    if (status == HF_ERR_PROTOCOL)
+        return bad(client, HF_CODE_SIGNATURE, "a receipt that is not true: entry", receipt.seq);
+    if (status == HF_OK && item->origin >= HF_HELLO_ORIGINS_MAX)
+        status = hf_client_receipted(client, row->no, receipt.lane);
+    return status;
+}
+
+/* By the hub that we are connected to; or by the centre, and a station passed it on. */
 static hf_status on_receipt(hf_client *client, hf_batch *batch, const hf_receipt_frame *frame)
 {
     const hf_origin_row *hub = known_origin(client, frame->hub);
     if (!hub) return bad(client, HF_CODE_TURN, "no ORIGIN came for index", frame->hub);
-    if (!hub->is_hub)
-        return bad(client, HF_CODE_SIGNATURE, "a receipt by no hub: origin", frame->hub);
     hf_status status = HF_OK;
     hf_receipt_item item;
     for (hf_list walk = frame->logs; status == HF_OK && hf_next_receipt(&walk, &item);) {
-        hf_receipt *receipt = &item.receipt;
-        if (item.origin >= client->own_count)
-            return bad(client, HF_CODE_MALFORMED, "a receipt of a log not in HELLO:", item.origin);
-        receipt->hub = hub->id;
-        memcpy(receipt->epoch, frame->epoch, sizeof receipt->epoch);
-        receipt->time_ms = frame->time_ms;
-        memcpy(receipt->signature, frame->signature, HF_SIGNATURE_SIZE);
-        receipt->origin = client->own[item.origin]->id;
-        status = hf_batch_receipt(batch, receipt);
-        /* A former life of ours may have gone on elsewhere: then it is over what we do not hold. */
-        if (status == HF_ERR_PROTOCOL && item.origin > 0) status = HF_OK;
-        if (status == HF_ERR_PROTOCOL)
-            return bad(client, HF_CODE_SIGNATURE, "a receipt that is not true: entry",
-                       receipt->seq);
+        item.receipt.hub = hub->id;
+        memcpy(item.receipt.epoch, frame->epoch, sizeof item.receipt.epoch);
+        item.receipt.time_ms = frame->time_ms;
+        memcpy(item.receipt.signature, frame->signature, HF_SIGNATURE_SIZE);
+        status = take_receipt(client, batch, &item);
     }
     return status;
 }

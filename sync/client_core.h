@@ -77,6 +77,7 @@ typedef struct hf_own_certificate {
 typedef struct hf_numbering { /* of records: client_references.c */
     bool asked;               /* ASK is out on this link */
     bool due;                 /* half of some block is used, or there is none */
+    bool told;                /* a station: what we have, on this link */
     bool giving;              /* records may wait for a number that we have */
     uint64_t ask_at_ms;       /* monotonic: not before */
     uint64_t looked;          /* the store's count of moves when `due` was looked up */
@@ -111,6 +112,7 @@ typedef struct hf_client_relays {  /* client_relay.c */
     hf_buffer told;   /* logs of which the centre has more, to be told: hf_relay_log in a row */
     hf_buffer asks;   /* indices of logs in the upload: how far has the centre those? */
     size_t asked;     /* bytes of them that went out */
+    hf_buffer doubts; /* hf_relay_log in a row: fed behind a gap, to be asked about */
     hf_buffer fresh;  /* logs acknowledged on this link, in a row ... */
     hf_buffer before; /* ... and before it, past our place in the feed: they are asked after */
     bool counts_fed;  /* what is fed is noted: we are a station, or have met one */
@@ -121,6 +123,8 @@ typedef struct hf_client_relays {  /* client_relay.c */
     uint64_t run_acked, run_entries; /* as it began; of the run, above that */
     hf_buffer withheld;              /* items of the RELAY being written */
     hf_buffer wishes;                /* keys whose certificates are due, in a row: RENEW_FOR */
+    hf_buffer receipt_wishes, number_wishes; /* client_wish.c: RECEIPT_FOR, ASK_FOR */
+    hf_buffer receipted;                     /* hf_relay_log: of these, the centre signed more */
 } hf_client_relays;
 
 enum { HF_WISHES_MAX = 4 * HF_LACK_LOGS_MAX };
@@ -208,6 +212,12 @@ HF_MUST_CHECK hf_status hf_client_has_left(hf_store *store, const hf_origin_id *
 /* Where we are with heads, both ways: in the batch of the frame that says so. */
 HF_MUST_CHECK hf_status hf_client_keep_heads(hf_client *client);
 
+/* ---- client_hubs.c ---- */
+/* HELLO; or to a hub that takes itself for the centre, the list by which another is. */
+HF_MUST_CHECK hf_status hf_client_greet(hf_client *client, uint64_t now_ms);
+/* A list that the hub shows us: kept at once, since the hub is about to leave. */
+HF_MUST_CHECK hf_status hf_client_on_hubs(hf_client *client, hf_bytes signed_list);
+
 /* ---- client_former.c ---- */
 /* In WELCOME's batch: whose word no longer counts, by what it names. */
 HF_MUST_CHECK hf_status hf_client_take_former(hf_client *client, hf_batch *batch,
@@ -219,8 +229,11 @@ HF_MUST_CHECK hf_status hf_client_fall_back(hf_client *client, hf_batch *batch,
 /* ---- client_relay.c ---- */
 void hf_client_relays_free(hf_client *client);
 void hf_client_relays_link(hf_client *client); /* a new link: nobody is named on it */
-/* Writes a RENEW_FOR, if one is wished. */
-void hf_client_write_wish(hf_client *client);
+/* Whose log that is, as RELAY and ACK name it on this link; NULL: nobody's. */
+const hf_origin_row *hf_client_relayed_origin(const hf_client *client, uint32_t index);
+/* The place among those whose entries go up; a new one for who had none. HF_ERR_LIMIT: too many. */
+HF_MUST_CHECK hf_status hf_client_relay_place(hf_client *client, int64_t origin_no, size_t *out);
+HF_MUST_CHECK hf_status hf_client_write_author(hf_client *client);
 /* What came to be relayable since the last look. */
 HF_MUST_CHECK hf_status hf_client_relays_look(hf_client *client);
 /* The next frame for `next`, which the upload chose; none when it has to wait. */
@@ -237,6 +250,13 @@ HF_MUST_CHECK hf_status hf_client_relay_fed(hf_client *client, hf_batch *batch,
 /* Two branches of one log met: the one that we hold stands here. Was that known? */
 HF_MUST_CHECK hf_status hf_client_relay_forked(hf_client *client, const hf_origin_row *origin,
                                                const hf_applied_entry *applied, bool *pass_over);
+
+/* ---- client_wish.c ---- */
+/* Visits each hf_relay_log in a row, and forgets them, told or not. */
+HF_MUST_CHECK hf_status hf_client_tell(hf_buffer *logs, hf_relay_visitor visit, void *context);
+HF_MUST_CHECK hf_status hf_client_write_wish(hf_client *client); /* the next, if there is one */
+/* The centre signed for more of this log: it is to be passed on. */
+HF_MUST_CHECK hf_status hf_client_receipted(hf_client *client, int64_t origin_no, uint8_t lane);
 
 /* ---- client_certificate.c ---- */
 void hf_client_certificate_link(hf_client *client); /* a new link: what was asked is forgotten */

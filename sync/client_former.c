@@ -37,6 +37,7 @@ static hf_status void_relayed(hf_client *client, hf_batch *batch, const hf_origi
     bool any = false;
     if (!client->relays.on) return HF_OK;
     hf_status status = hf_batch_acks_void(batch, hub, &any);
+    if (status == HF_OK) status = hf_batch_receipts_void(batch);
     if (any) client->relays.centre_lost = true;
     return status;
 }
@@ -76,6 +77,17 @@ hf_status hf_client_take_former(hf_client *client, hf_batch *batch, const hf_wel
     return status;
 }
 
+/* What the centre signed and lost it says itself: a station that serves on meanwhile does not know.
+ */
+static hf_status undo(hf_client *client, hf_batch *batch, const hf_origin_id *hub,
+                      const hf_origin_row *origin, const hf_acked *said)
+{
+    const hf_origin_row *row = hf_origin_by_id(client->store, hub);
+    bool by_station = client->hub_known && client->hub.is_station;
+    if (by_station && row && row->is_hub) return HF_OK;
+    return hf_batch_receipts_undo(batch, hub, origin, said->lane, said->durable);
+}
+
 /* What this hub says now is all that counts of what it ever said, under this name and its former
  * ones: it may hold less than it acknowledged, and then nobody may be shown that it holds it. */
 hf_status hf_client_fall_back(hf_client *client, hf_batch *batch, const hf_welcome *welcome,
@@ -91,9 +103,7 @@ hf_status hf_client_fall_back(hf_client *client, hf_batch *batch, const hf_welco
         hf_batch_fall_back(batch, &welcome->hub, origin, &said, client->former_new || !by_station);
     for (hf_list walk = welcome->former; status == HF_OK && hf_next_origin_id(&walk, &former);) {
         status = hf_batch_fall_back(batch, &former, origin, &said, false);
-        if (status == HF_OK && !by_station)
-            status = hf_batch_receipts_undo(batch, &former, origin, said.lane, said.durable);
+        if (status == HF_OK) status = undo(client, batch, &former, origin, &said);
     }
-    if (status != HF_OK || by_station) return status; /* what the centre has, it says itself */
-    return hf_batch_receipts_undo(batch, &welcome->hub, origin, said.lane, said.durable);
+    return status == HF_OK ? undo(client, batch, &welcome->hub, origin, &said) : status;
 }

@@ -203,22 +203,34 @@ static hf_status resume_get(hf_client *client)
     return status;
 }
 
-/* How far this hub's receipts reach, for each log of `own`: it gives those that are lacking. */
-static hf_status receipts_get(hf_client *client, hf_buffer *items, size_t *count)
+/* How far a hub's receipts reach, for each log of `own`: those that are lacking are given. */
+static hf_status receipts_get(hf_client *client, const hf_origin_id *hub, hf_buffer *items,
+                              hf_receipt_reach *out)
 {
     hf_status status = HF_OK;
-    *count = 0;
+    *out = (hf_receipt_reach){.set = true, .hub = *hub};
     for (size_t i = 0; i < client->own_count; i++) {
         for (uint8_t lane = 0; lane < HF_LANE_COUNT && status == HF_OK; lane++) {
-            hf_receipted one = {.origin = (uint8_t)i, .lane = lane};
-            status = hf_receipt_newest(client->store, &client->resume.hub, client->own[i]->no, lane,
-                                       &one.seq);
+            hf_receipted one = {.origin = (uint32_t)i, .lane = lane};
+            status = hf_receipt_newest(client->store, hub, client->own[i]->no, lane, &one.seq);
             if (status != HF_OK || one.seq == 0) continue;
             hf_write_receipted(items, &one);
-            (*count)++;
+            out->logs.count++;
         }
     }
+    out->logs.items = hf_buffer_bytes(items);
     return status == HF_OK ? items->status : status;
+}
+
+/* A station passes the centre's on: it is told which we have. */
+static hf_status passed_get(hf_client *client, hf_buffer *items, hf_receipt_reach *out)
+{
+    hf_origin_id centre;
+    bool found;
+    if (!client->hub_known || !client->hub.is_station) return HF_OK;
+    hf_status status = hf_receipt_centre(client->store, &centre, &found);
+    if (status != HF_OK || !found) return status;
+    return receipts_get(client, &centre, items, out);
 }
 
 /* ---- HELLO ---- */
@@ -232,9 +244,10 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
     if (status == HF_OK) status = resume_get(client);
     hf_download stored = {.heads = 0};
     if (status == HF_OK) status = heads_get(client, &client->resume, &stored);
-    hf_buffer receipts = {0};
-    size_t receipt_count = 0;
-    if (status == HF_OK) status = receipts_get(client, &receipts, &receipt_count);
+    hf_buffer receipts = {0}, passed = {0};
+    hf_receipt_reach ours = {.set = false}, centres = {.set = false};
+    if (status == HF_OK) status = receipts_get(client, &client->resume.hub, &receipts, &ours);
+    if (status == HF_OK) status = passed_get(client, &passed, &centres);
     hf_message message = {.type = HF_FRAME_HELLO};
     message.as.hello = (hf_hello){
         .protocol_min = HF_PROTOCOL,
@@ -246,15 +259,15 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
         .resume = client->resume,
         .wall_ms = client->wall_ms + (now_ms - client->wall_now_ms),
         .heads = stored.heads,
-        .wants_receipts = true,
-        .receipts_hub = client->resume.hub,
-        .receipts = {hf_buffer_bytes(&receipts), receipt_count},
+        .receipts = ours,
+        .passed = centres,
     };
     if (status == HF_OK) status = hf_client_capabilities(client, &message.as.hello.capabilities);
     if (status == HF_OK) hf_message_write(&client->raw, &message);
     hf_buffer_free(&walk.logs);
     hf_buffer_free(&walk.claims);
     hf_buffer_free(&receipts);
+    hf_buffer_free(&passed);
     if (status != HF_OK) return status;
     client->hello_at_ms = now_ms;
     hf_session_greeted(&client->session);

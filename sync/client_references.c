@@ -24,25 +24,32 @@ static bool is_due(const hf_series_left *left)
     return left->left * 2 <= left->block; /* none was ever leased: 0 of 0 */
 }
 
-static hf_status write_items(hf_client *client, size_t *count)
+/* The series of which numbers are wanted; or, `due` false, the others. */
+static hf_status write_items(hf_client *client, bool due, hf_buffer *items, size_t *count)
 {
     const hf_pack *pack = hf_store_pack(client->store);
     hf_status status = HF_OK;
-    hf_buffer_clear(&client->items);
+    hf_buffer_clear(items);
     *count = 0;
     for (size_t i = 0; i < hf_pack_type_count(pack) && status == HF_OK; i++) {
         const hf_series *series = hf_pack_type_at(pack, i)->series;
         hf_series_left left;
         if (!series) continue;
         status = hf_series_left_get(client->store, series, &left);
-        if (status != HF_OK || !is_due(&left)) continue;
+        if (status != HF_OK || is_due(&left) != due) continue;
         hf_asked asked = {.series = {(const uint8_t *)series->name, strlen(series->name)},
                           .last = left.last};
-        hf_write_asked(&client->items, &asked);
+        hf_write_asked(items, &asked);
         ++*count;
-        status = client->items.status;
+        status = items->status;
     }
     return status;
+}
+
+/* A station has the next block in stock, and must know which is the last that we have. */
+static bool tells(const hf_client *client)
+{
+    return client->hub_known && client->hub.is_station && !client->numbering.told;
 }
 
 uint64_t hf_client_ask_at_ms(const hf_client *client)
@@ -51,20 +58,28 @@ uint64_t hf_client_ask_at_ms(const hf_client *client)
     hf_phase phase = client->download.phase;
     bool may = phase == HF_PHASE_VECTORS || phase == HF_PHASE_START || phase == HF_PHASE_FEED;
     if (client->session.state != HF_SESSION_OPEN || !may) return UINT64_MAX;
-    return numbering->due && !numbering->asked ? numbering->ask_at_ms : UINT64_MAX;
+    if (numbering->asked) return UINT64_MAX;
+    return numbering->due || tells(client) ? numbering->ask_at_ms : UINT64_MAX;
 }
 
 hf_status hf_client_write_ask(hf_client *client)
 {
-    size_t count;
-    hf_status status = write_items(client, &count);
+    size_t count, held_count = 0;
+    hf_buffer held = {0};
+    hf_status status = write_items(client, true, &client->items, &count);
     client->numbering.due = count > 0;
-    if (status != HF_OK || count == 0) return status;
-    hf_message message = {.type = HF_FRAME_ASK};
-    message.as.asked = (hf_list){hf_buffer_bytes(&client->items), count};
-    hf_message_write(&client->raw, &message);
-    client->numbering.asked = true;
-    return HF_OK;
+    if (status == HF_OK && client->hub_known && client->hub.is_station)
+        status = write_items(client, false, &held, &held_count);
+    if (status == HF_OK && count + held_count > 0) {
+        hf_message message = {.type = HF_FRAME_ASK};
+        message.as.ask = (hf_ask){.asked = {hf_buffer_bytes(&client->items), count},
+                                  .held = {hf_buffer_bytes(&held), held_count}};
+        hf_message_write(&client->raw, &message);
+        client->numbering.asked = true;
+    }
+    client->numbering.told = status == HF_OK;
+    hf_buffer_free(&held);
+    return status;
 }
 
 /* ---- the answer ---- */
@@ -120,7 +135,7 @@ hf_status hf_client_references(hf_client *client)
     if (client->session.state != HF_SESSION_OPEN || hf_store_is_hub(client->store)) return HF_OK;
     if (numbering->looked != moved) {
         size_t count;
-        status = write_items(client, &count);
+        status = write_items(client, true, &client->items, &count);
         if (status != HF_OK) return status;
         numbering->due = count > 0;
         numbering->giving = true;

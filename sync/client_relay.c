@@ -28,8 +28,12 @@ void hf_client_relays_free(hf_client *client)
     free(client->relays.origins);
     hf_buffer_free(&client->relays.withheld);
     hf_buffer_free(&client->relays.wishes);
+    hf_buffer_free(&client->relays.receipt_wishes);
+    hf_buffer_free(&client->relays.number_wishes);
+    hf_buffer_free(&client->relays.receipted);
     hf_buffer_free(&client->relays.told);
     hf_buffer_free(&client->relays.asks);
+    hf_buffer_free(&client->relays.doubts);
     hf_buffer_free(&client->relays.fresh);
     hf_buffer_free(&client->relays.before);
 }
@@ -40,7 +44,10 @@ void hf_client_relays_link(hf_client *client)
     relays->count = relays->named = 0;
     relays->number = 0;
     hf_buffer_clear(&relays->wishes);
+    hf_buffer_clear(&relays->receipt_wishes);
+    hf_buffer_clear(&relays->number_wishes);
     hf_buffer_clear(&relays->asks);
+    hf_buffer_clear(&relays->doubts);
     relays->asked = 0;
     relays->begun = false;
     relays->run_origin = NULL;
@@ -49,7 +56,7 @@ void hf_client_relays_link(hf_client *client)
 
 /* ---- what is to go up ---- */
 
-static hf_status place_of(hf_client *client, int64_t origin_no, size_t *out)
+hf_status hf_client_relay_place(hf_client *client, int64_t origin_no, size_t *out)
 {
     hf_client_relays *relays = &client->relays;
     for (*out = 0; *out < relays->count; ++*out)
@@ -73,7 +80,7 @@ static hf_status look_at(void *context, const hf_relay_log *found)
     hf_client *client = context;
     size_t place;
     hf_log_state state;
-    hf_status status = place_of(client, found->origin_no, &place);
+    hf_status status = hf_client_relay_place(client, found->origin_no, &place);
     if (status == HF_ERR_LIMIT) return HF_OK; /* more authors than one session can name */
     if (status == HF_OK)
         status = hf_log_state_get(client->store, found->origin_no, found->lane, &state);
@@ -103,10 +110,25 @@ static hf_status ask_of(void *context, const hf_relay_log *found)
 {
     hf_client *client = context;
     size_t place;
-    hf_status status = place_of(client, found->origin_no, &place);
+    hf_status status = hf_client_relay_place(client, found->origin_no, &place);
     if (status == HF_ERR_LIMIT) return HF_OK;
     if (status != HF_OK) return status;
     return ask_about(client, (HF_HELLO_ORIGINS_MAX + place) * HF_LANE_COUNT + found->lane);
+}
+
+/* Of what was fed: only now, for the batch that fed it, and named its author, may have been undone.
+ */
+static hf_status ask_of_doubts(hf_client *client)
+{
+    hf_buffer *doubts = &client->relays.doubts;
+    hf_status status = HF_OK;
+    for (size_t at = 0; at < doubts->size && status == HF_OK; at += sizeof(hf_relay_log)) {
+        hf_relay_log log;
+        memcpy(&log, doubts->data + at, sizeof log);
+        if (hf_origin_by_no(client->store, log.origin_no)) status = ask_of(client, &log);
+    }
+    hf_buffer_clear(doubts);
+    return status;
 }
 
 /* What was acknowledged while our place in the feed is not past it: should the centre be set back
@@ -138,10 +160,20 @@ static hf_status keep_recent(hf_client *client)
     return status;
 }
 
-/* Our place is past all that was there when this session began. */
+static bool all_answered(const hf_client *client)
+{
+    const hf_upload_log *logs = &client->upload.logs[HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT];
+    for (size_t i = 0; i < client->relays.count * HF_LANE_COUNT; i++)
+        if (logs[i].asking) return false;
+    return true;
+}
+
+/* Our place is past all that was there when this session began, and the centre has said how far it
+ * is: should the link end before that, all is to be asked again. */
 static hf_status forget_recent(hf_client *client)
 {
     if (client->relays.before.size == 0 || !hf_client_caught_up(client)) return HF_OK;
+    if (!all_answered(client)) return HF_OK;
     hf_buffer_clear(&client->relays.before);
     return keep_recent(client);
 }
@@ -172,6 +204,7 @@ hf_status hf_client_relays_look(hf_client *client)
         if (status == HF_OK) status = ask_recent(client);
         client->relays.begun = status == HF_OK;
     }
+    if (status == HF_OK) status = ask_of_doubts(client);
     if (status == HF_OK) status = forget_recent(client);
     if (status != HF_OK) return status;
     uint64_t filled = hf_relay_filled(client->store);
@@ -183,7 +216,8 @@ hf_status hf_client_relays_look(hf_client *client)
 
 /* ---- frames ---- */
 
-static hf_status write_origin(hf_client *client)
+/* ORIGIN, of the next author that was not yet named on this link. */
+hf_status hf_client_write_author(hf_client *client)
 {
     hf_client_relays *relays = &client->relays;
     const hf_origin_row *row = relays->origins[relays->named];
@@ -241,7 +275,7 @@ hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next)
     size_t place = next->log / HF_LANE_COUNT - HF_HELLO_ORIGINS_MAX;
     uint8_t lane = (uint8_t)(next->log % HF_LANE_COUNT);
     hf_upload_log *up = &client->upload.logs[next->log];
-    if (place >= relays->named) return write_origin(client);
+    if (place >= relays->named) return hf_client_write_author(client);
     const hf_origin_row *row = relays->origins[place];
     hf_relay_log log = {.origin_no = row->no, .lane = lane, .seq = up->last};
     hf_head head;
@@ -289,12 +323,14 @@ hf_status hf_client_write_asks(hf_client *client)
     if (status != HF_OK || relays->asked == relays->asks.size) return status;
     memcpy(&index, relays->asks.data + relays->asked, sizeof index);
     size_t place = index / HF_LANE_COUNT - HF_HELLO_ORIGINS_MAX;
-    if (place >= relays->named) return write_origin(client);
+    if (place >= relays->named) return hf_client_write_author(client);
     relays->asked += sizeof index;
     hf_relay_log log = {.origin_no = relays->origins[place]->no,
                         .lane = (uint8_t)(index % HF_LANE_COUNT)};
     hf_head head;
     status = hf_relay_newest(client->store, &log, &head);
+    if (status == HF_ERR_NOT_FOUND) /* nobody signed for it yet: it cannot be asked for */
+        client->upload.logs[index].asking = false;
     if (status != HF_OK) return status == HF_ERR_NOT_FOUND ? HF_OK : status;
     hf_message message = {.type = HF_FRAME_RELAY};
     message.as.relay =
@@ -340,10 +376,14 @@ hf_status hf_client_relay_acked(hf_client *client, hf_batch *batch, const hf_ack
     if (place >= client->relays.count) return HF_ERR_PROTOCOL;
     const hf_origin_row *row = client->relays.origins[place];
     const hf_origin_id *hub = &client->download.cursor.hub;
-    hf_status status = lower(client, batch, row, acked);
+    hf_log_state before;
+    hf_status status = hf_log_state_get(client->store, row->no, acked->lane, &before);
+    if (status == HF_OK) status = lower(client, batch, row, acked);
     if (status == HF_OK)
         status = hf_batch_acked(batch, hub, row, acked->lane, acked->durable, acked->central);
-    if (status == HF_OK && acked->durable) status = note_recent(client, row->no, acked->lane);
+    /* An answer that says what we knew is not news: else it would be asked for on each link. */
+    if (status == HF_OK && acked->durable > before.acked)
+        status = note_recent(client, row->no, acked->lane);
     if (status == HF_OK) status = news_of(client, row, acked->lane);
     return status == HF_OK ? hf_relay_done(batch, row, acked->lane, acked->durable) : status;
 }
@@ -392,7 +432,9 @@ static hf_status run_proves(hf_client *client, bool *proves)
     hf_status status = hf_log_dense(client->store, log.origin_no, log.lane, &dense);
     if (status == HF_OK) status = hf_relay_count(client->store, &log, relays->run_acked, &count);
     *proves = dense >= log.seq && count <= relays->run_entries;
-    return status == HF_OK && dense < log.seq ? ask_of(client, &log) : status;
+    if (status != HF_OK || dense >= log.seq) return status;
+    hf_write_raw(&relays->doubts, (hf_bytes){(const uint8_t *)&log, sizeof log});
+    return relays->doubts.status;
 }
 
 static hf_status begin_run(hf_client *client, const hf_origin_row *origin, uint8_t lane)
@@ -439,17 +481,21 @@ hf_status hf_client_relay_fed(hf_client *client, hf_batch *batch, const hf_origi
     return status;
 }
 
-hf_status hf_client_relayed(hf_client *client, hf_relay_visitor visit, void *context)
+hf_status hf_client_tell(hf_buffer *logs, hf_relay_visitor visit, void *context)
 {
-    hf_buffer *told = &client->relays.told;
     hf_status status = HF_OK;
-    for (size_t at = 0; at < told->size && status == HF_OK; at += sizeof(hf_relay_log)) {
+    for (size_t at = 0; at < logs->size && status == HF_OK; at += sizeof(hf_relay_log)) {
         hf_relay_log log;
-        memcpy(&log, told->data + at, sizeof log);
+        memcpy(&log, logs->data + at, sizeof log);
         status = visit(context, &log);
     }
-    hf_buffer_clear(told);
+    hf_buffer_clear(logs);
     return status;
+}
+
+hf_status hf_client_relayed(hf_client *client, hf_relay_visitor visit, void *context)
+{
+    return hf_client_tell(&client->relays.told, visit, context);
 }
 
 bool hf_client_centre_lost(hf_client *client)
@@ -464,29 +510,6 @@ bool hf_client_control_came(hf_client *client)
     bool came = client->relays.control_came;
     client->relays.control_came = false;
     return came;
-}
-
-/* ---- certificates of those who never see the centre ---- */
-
-hf_status hf_client_wish(hf_client *client, const uint8_t key_id[HF_HASH_SIZE])
-{
-    hf_buffer *wishes = &client->relays.wishes;
-    if (client->session.state != HF_SESSION_OPEN) return HF_OK; /* it will ask again */
-    for (size_t at = 0; at < wishes->size; at += HF_HASH_SIZE)
-        if (memcmp(wishes->data + at, key_id, HF_HASH_SIZE) == 0) return HF_OK;
-    if (wishes->size == (size_t)HF_RENEW_FOR_MAX * HF_HASH_SIZE) return HF_OK;
-    hf_write_raw(wishes, (hf_bytes){key_id, HF_HASH_SIZE});
-    return wishes->status;
-}
-
-void hf_client_write_wish(hf_client *client)
-{
-    hf_buffer *wishes = &client->relays.wishes;
-    hf_message message = {.type = HF_FRAME_RENEW_FOR};
-    if (wishes->size == 0) return;
-    wishes->size -= HF_HASH_SIZE;
-    memcpy(message.as.key_id, wishes->data + wishes->size, HF_HASH_SIZE);
-    hf_message_write(&client->raw, &message);
 }
 
 /* ---- two branches ---- */

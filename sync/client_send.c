@@ -171,15 +171,16 @@ static bool acknowledge(hf_client *client)
 hf_status hf_client_write(hf_client *client, uint64_t now_ms)
 {
     const hf_download *download = &client->download;
-    if (client->session.state == HF_SESSION_GREETING) return hf_client_write_hello(client, now_ms);
+    if (client->session.state == HF_SESSION_GREETING) return hf_client_greet(client, now_ms);
     if (client->session.state != HF_SESSION_OPEN) return HF_OK;
     if (hf_client_renewal_at_ms(client) <= now_ms) {
         hf_client_write_renew(client);
         return HF_OK;
     }
-    hf_client_write_wish(client);
-    if (client->raw.size > 0) return HF_OK;
-    if (hf_client_ask_at_ms(client) <= now_ms) return hf_client_write_ask(client);
+    hf_status status = hf_client_write_wish(client);
+    if (status != HF_OK || client->raw.size > 0) return status;
+    if (hf_client_ask_at_ms(client) <= now_ms) status = hf_client_write_ask(client);
+    if (status != HF_OK || client->raw.size > 0) return status;
     if (hf_client_probe_due(client, now_ms)) return hf_client_write_probe(client, now_ms);
     if (acknowledge(client)) return HF_OK;
     if (download->phase == HF_PHASE_START) {
@@ -193,7 +194,7 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
     }
     size_t log;
     if (hf_upload_head_due(&client->upload, now_ms, &log)) return write_head(client, log, now_ms);
-    hf_status status = write_refill(client, true);
+    status = write_refill(client, true);
     if (status == HF_OK && client->raw.size == 0 && client->upload.logs)
         status = write_push(client, now_ms);
     if (status == HF_OK && client->raw.size == 0) status = hf_client_write_asks(client);

@@ -5,6 +5,7 @@
  * tables, knows from the log alone whom to admit. */
 #include "control.h"
 
+#include "hubs.h"
 #include "lease.h"
 #include "store_core.h"
 #include "system_types.h"
@@ -116,8 +117,12 @@ static hf_status device_from_record(hf_store *store, const hf_record *record, hf
     out->revoked = strcmp(standing, "active") != 0;
     hf_bytes hub = shown(&f, HF_DEVICE_IS_HUB);
     out->is_hub = hub.size == 1 && hub.data[0] == 0xf5;
+    hf_bytes every = shown(&f, HF_DEVICE_EVERY);
+    out->every = every.size == 1 && every.data[0] == 0xf5;
     device_scopes(record, out);
     device_addresses(record, out);
+    if (out->every && f.status == HF_OK)
+        return hf_scopes_all(store, out->scopes, &out->scope_count);
     return f.status;
 }
 
@@ -572,6 +577,7 @@ hf_status hf_control_fold(hf_store *store, const hf_record_id *id, bool loaded)
         if (!loaded) status = fold_verdict(store, &record); /* the snapshot has its holes itself */
         break;
     case HF_TYPE_CLOCK: status = fold_clock(store, &record, loaded); break;
+    case HF_TYPE_HUBS: status = hf_hubs_fold(store, &record); break;
     case HF_TYPE_REVOKED: status = fold_revoked(store, &record); break;
     case HF_TYPE_LOST: status = fold_lost(store, &record); break;
     case HF_TYPE_LEASE: status = hf_lease_fold(store, &record); break;

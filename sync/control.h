@@ -19,6 +19,9 @@ HF_MUST_CHECK hf_status hf_device_certificate(hf_store *store, const uint8_t key
 HF_MUST_CHECK hf_status hf_device_each(hf_store *store, hf_device_visitor visit, void *context);
 HF_MUST_CHECK hf_status hf_scope_by_name(hf_store *store, const char *name, uint32_t *number);
 HF_MUST_CHECK hf_status hf_scope_name(hf_store *store, uint32_t number, char *out, size_t size);
+/* All that devices may hold, ascending: what a grant of every scope is a grant of. The first
+ * HF_SCOPES_MAX - 3 of them, where there are more. */
+HF_MUST_CHECK hf_status hf_scopes_all(hf_store *store, uint32_t out[HF_SCOPES_MAX], size_t *count);
 HF_MUST_CHECK hf_status hf_scope_next(hf_store *store, uint32_t *number); /* first unused */
 
 /* As an edge: the scopes that WELCOME granted, which hf_store_scopes reports and writes are checked

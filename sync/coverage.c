@@ -125,6 +125,57 @@ hf_status hf_log_dense(hf_store *store, int64_t origin_no, uint8_t lane, uint64_
     return store->batch ? hf_sql_run(store, statement) : HF_OK; /* who only looks writes nothing */
 }
 
+static hf_status count_of(hf_store *store, hf_sql_id sql, int64_t log, uint64_t after,
+                          uint64_t last, uint64_t *out)
+{
+    bool row;
+    sqlite3_stmt *statement = hf_sql(store, sql);
+    sqlite3_bind_int64(statement, 1, log);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)after);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)last);
+    hf_status status = hf_sql_row(store, statement, &row);
+    *out = status == HF_OK && row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
+/* The next range after `after` that was given up, cut to `last`; empty: there is none. */
+static hf_status next_lost(hf_store *store, int64_t log, uint64_t after, uint64_t last,
+                           uint64_t *from, uint64_t *to)
+{
+    bool row;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_LOST_NEXT);
+    sqlite3_bind_int64(statement, 1, log);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)after + 1);
+    hf_status status = hf_sql_row(store, statement, &row);
+    *from = *to = last;
+    if (status == HF_OK && row) {
+        uint64_t first = (uint64_t)sqlite3_column_int64(statement, 0);
+        uint64_t end = (uint64_t)sqlite3_column_int64(statement, 1);
+        *from = first > after ? first - 1 : after;
+        *to = end < last ? end : last;
+    }
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
+hf_status hf_log_stepped(hf_store *store, int64_t origin_no, uint8_t lane, uint64_t after,
+                         uint64_t last, uint64_t *count)
+{
+    int64_t log = hf_log_no(origin_no, lane);
+    hf_status status = count_of(store, HF_SQL_R_HOLES_BARE, log, after, last, count);
+    while (status == HF_OK && after < last) {
+        uint64_t from, to, held, bare = 0;
+        status = next_lost(store, log, after, last, &from, &to);
+        if (status != HF_OK || from >= to) break;
+        status = count_of(store, HF_SQL_RELAY_FED, log, from, to, &held);
+        if (status == HF_OK) status = count_of(store, HF_SQL_R_HOLES_BARE, log, from, to, &bare);
+        *count += to - from - held - bare;
+        after = to;
+    }
+    return status;
+}
+
 hf_status hf_log_known(hf_batch *batch, const hf_origin_row *origin, uint8_t lane, uint64_t seq)
 {
     hf_store *store = batch->store;

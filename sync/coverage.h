@@ -14,6 +14,11 @@ HF_MUST_CHECK hf_status hf_log_dense(hf_store *store, int64_t origin_no, uint8_t
 HF_MUST_CHECK hf_status hf_log_known(hf_batch *batch, const hf_origin_row *origin, uint8_t lane,
                                      uint64_t seq);
 
+/* Of what is not here after `after`, up to `last`: what a verdict steps over, or someone gave up.
+ * The rest is missing. */
+HF_MUST_CHECK hf_status hf_log_stepped(hf_store *store, int64_t origin_no, uint8_t lane,
+                                       uint64_t after, uint64_t last, uint64_t *count);
+
 /* A device holds of this log in this scope what we do not. Each call is a write of its own. */
 typedef struct hf_report {
     hf_origin_id origin;

@@ -108,6 +108,7 @@ static void note_contact(hf_cutoff *cutoff, const hf_contact *contact)
 static hf_status take_free(void *context, const hf_outage *outage)
 {
     hf_outage *wanted = context;
+    if (outage->ended_ms == 0) return HF_OK;                   /* that is this one */
     if (outage->last_ms == wanted->last_ms) wanted->last_ms++; /* they come in ascending order */
     return HF_OK;
 }
@@ -133,13 +134,26 @@ static hf_status begin(hf_cutoff *cutoff, const hf_contact *contact)
     return HF_OK;
 }
 
-/* How long it lasted: by the monotonic clock if one run saw all of it, else by the hub's time. */
-static uint64_t end_ms(const hf_cutoff *cutoff, const hf_contact *contact)
+/* When it was. If one run saw all of it, the monotonic clock says how long it lasted and the hub
+ * now says what time it is: a clock that was wrong meanwhile dates nothing. Else the beginning
+ * stays as it was noted, and the end is the hub's. */
+static hf_status date(const hf_cutoff *cutoff, const hf_contact *contact, hf_outage *outage)
 {
-    const hf_outage *outage = &cutoff->outage;
-    uint64_t ended_ms = contact->true_ms;
-    if (cutoff->measured) ended_ms = outage->last_ms + (contact->now_ms - cutoff->contact_ms);
-    return ended_ms < outage->noticed_ms ? outage->noticed_ms : ended_ms;
+    if (cutoff->measured) {
+        uint64_t took_ms = contact->now_ms - cutoff->contact_ms;
+        uint64_t notice_ms = outage->noticed_ms - outage->last_ms;
+        outage->last_ms = contact->true_ms > took_ms ? contact->true_ms - took_ms : 1;
+        hf_status status = hf_outage_each(cutoff->store, outage->seer, 0, take_free, outage);
+        if (status != HF_OK) return status;
+        outage->noticed_ms = outage->last_ms + notice_ms;
+        outage->ended_ms = outage->last_ms + took_ms;
+        outage->quality = contact->quality;
+    } else {
+        outage->ended_ms = contact->true_ms;
+        if (contact->quality < outage->quality) outage->quality = contact->quality;
+    }
+    if (outage->ended_ms < outage->noticed_ms) outage->ended_ms = outage->noticed_ms;
+    return HF_OK;
 }
 
 static hf_status finish(hf_cutoff *cutoff, const hf_contact *contact, bool *ended)
@@ -148,9 +162,8 @@ static hf_status finish(hf_cutoff *cutoff, const hf_contact *contact, bool *ende
     hf_outage outage = cutoff->outage;
     hf_status status = read_logs(cutoff, true, &logs);
     outage.logs = hf_buffer_bytes(&logs);
-    outage.ended_ms = end_ms(cutoff, contact);
-    if (!cutoff->measured && contact->quality < outage.quality) outage.quality = contact->quality;
-    if (status == HF_OK) status = hf_outage_put(cutoff->store, &outage);
+    if (status == HF_OK) status = date(cutoff, contact, &outage);
+    if (status == HF_OK) status = hf_outage_end(cutoff->store, &outage, cutoff->outage.last_ms);
     hf_buffer_free(&logs);
     if (status != HF_OK) return status;
     cutoff->open = cutoff->measured = false;

@@ -57,6 +57,11 @@ hf_status hf_store_control_accept(hf_store *store)
     return status == HF_OK ? wait_set(store, 0) : status;
 }
 
+hf_status hf_store_control_known(hf_store *store)
+{
+    return wait_set(store, 0);
+}
+
 hf_status hf_control_was_lost(hf_store *store, bool *lost)
 {
     hf_buffer floor = {0};

@@ -13,6 +13,7 @@ hf_status hf_batch_grants(hf_batch *batch, const hf_grant *grants, size_t count)
 {
     hf_store *store = batch->store;
     store->may_write = 0; /* whatever becomes of this batch, it is looked up anew */
+    store->grants_set++;  /* whom the list of hubs sends us to is a matter of our scopes */
     hf_status status = hf_sql_run(store, hf_sql(store, HF_SQL_R_GRANTS_CLEAR));
     for (size_t i = 0; i < count && status == HF_OK; i++) {
         sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_GRANT_ADD);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 enum { HEADER_SIZE = 32, FRAME_HEADER_SIZE = 24, AT_SALT = 16, AT_FRAME_SALT = 8, AT_SUM = 16 };
+enum { SECTOR_SIZE = 512 };
 
 typedef struct journal { /* as SQLite's file format has it, section 4 */
     sqlite3_file *file;
@@ -88,8 +89,15 @@ typedef struct walk { /* over the frames, as far as the one before */
     bool was_durable; /* whatever is chained to it proves that: SQLite waits for the disk */
 } walk;
 
+/* Disks write sectors. One that begins between a frame's page and its salts may have come without
+ * the one before it, where an older frame's words stand then: they say nothing of this frame. */
+static bool is_apart(sqlite3_int64 at)
+{
+    return at % SECTOR_SIZE == SECTOR_SIZE - AT_FRAME_SALT;
+}
+
 /* One more frame is in hand; true when it proves that saved writes stand behind the break. */
-static bool walk_on(const journal *j, walk *w)
+static bool walk_on(const journal *j, walk *w, sqlite3_int64 at)
 {
     bool chained = is_chained(j, w->sum);
     bool ours = memcmp(j->frame + AT_FRAME_SALT, j->header + AT_SALT, 8) == 0;
@@ -99,7 +107,8 @@ static bool walk_on(const journal *j, walk *w)
     bool filling = commit && w->commit && get32(j->frame) == w->page;
     bool lost = w->broken && chained && ours && w->was_durable && !filling;
     bool its_own = !filling || (w->broken && w->was_durable);
-    w->was_durable = commit && its_own && (ours || chained); /* its salt may be what rotted */
+    bool whole = chained || (ours && !is_apart(at)); /* its salt may be what rotted */
+    w->was_durable = commit && its_own && whole;
     w->broken |= !chained || !ours;
     w->commit = commit;
     w->page = get32(j->frame);
@@ -117,7 +126,7 @@ static int frames_walk(journal *j, bool *lost)
     for (sqlite3_int64 at = HEADER_SIZE; at + frame_size <= j->size && !*lost; at += frame_size) {
         code = j->file->pMethods->xRead(j->file, j->frame, (int)frame_size, at);
         if (code != SQLITE_OK) return code;
-        *lost = walk_on(j, &w);
+        *lost = walk_on(j, &w, at);
     }
     return SQLITE_OK;
 }

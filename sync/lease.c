@@ -109,11 +109,13 @@ static hf_status count_own(void *context, const hf_origin_row *origin)
 }
 
 /* A life of this hub that it has forgotten may have left the very same gap, and leased above it. So
- * each life that does not know what was leased goes on somewhere else. */
-static uint64_t own_skips(const hf_store *store)
+ * each life that does not know what was leased goes on somewhere else: where, its name says. */
+static uint64_t own_skips(const hf_store *store, uint64_t last)
 {
     const uint8_t *id = store->own->id.bytes;
-    return (uint64_t)(id[0] << 8 | id[1]);
+    uint64_t places = (HF_REFERENCE_MAX - last) / HF_LEASE_SKIP / HF_LEASE_SPREAD;
+    uint64_t name = (uint64_t)id[0] << 24 | (uint64_t)id[1] << 16 | (uint64_t)id[2] << 8 | id[3];
+    return places ? name % places : 0;
 }
 
 static hf_status next_free(hf_store *store, const hf_series *series, uint64_t *first)
@@ -129,7 +131,8 @@ static hf_status next_free(hf_store *store, const hf_series *series, uint64_t *f
     if (status == HF_OK) status = hf_origin_each_own(store, count_own, &lives);
     bool is_new = !ours && (last > 0 || lives > 1), forgot = false;
     if (status == HF_OK) status = hf_control_was_lost(store, &forgot);
-    if (is_new) last = (last / HF_LEASE_SKIP + 1 + (forgot ? own_skips(store) : 0)) * HF_LEASE_SKIP;
+    if (is_new)
+        last = (last / HF_LEASE_SKIP + 1 + (forgot ? own_skips(store, last) : 0)) * HF_LEASE_SKIP;
     if (HF_PLANTED(LEASED_AGAIN) && last > 2 * series->block) last -= series->block;
     *first = last + 1;
     /* Numbers that are in use all the same, since somebody typed them or this hub forgot. */
@@ -145,9 +148,8 @@ static hf_status next_free(hf_store *store, const hf_series *series, uint64_t *f
 
 /* ---- leasing ---- */
 
-/* The block above `last` that this incarnation was leased before, its answer lost. */
-static hf_status find_lost(hf_store *store, const char *series, const hf_origin_row *holder,
-                           uint64_t last, hf_lease *out, bool *got)
+hf_status hf_lease_next(hf_store *store, const char *series, const hf_origin_row *holder,
+                        uint64_t last, hf_lease *out, bool *got)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_LEASE_AFTER);
     hf_bind_bytes(statement, 1, holder->key_id, HF_HASH_SIZE);
@@ -211,7 +213,7 @@ hf_status hf_batch_lease(hf_batch *batch, const hf_series *series, const hf_orig
     bool early = false;
     *out = (hf_lease){.holder = holder->id, .granted_ms = batch->wall_ms};
     memcpy(out->key_id, holder->key_id, HF_HASH_SIZE);
-    hf_status status = find_lost(store, series->name, holder, last, out, got);
+    hf_status status = hf_lease_next(store, series->name, holder, last, out, got);
     if (status != HF_OK || *got) return status;
     status = had_one_now(batch, series->name, holder, &early);
     if (status != HF_OK || early) return status;

@@ -25,6 +25,12 @@ HF_MUST_CHECK hf_status hf_batch_lease(hf_batch *batch, const hf_series *series,
                                        const hf_origin_row *holder, uint64_t last, hf_lease *out,
                                        bool *got);
 
+/* The first block above `last` that was leased to this incarnation. At the centre its answer was
+ * lost; at a station it is in stock, for the centre leased it before the device asked. */
+HF_MUST_CHECK hf_status hf_lease_next(hf_store *store, const char *series,
+                                      const hf_origin_row *holder, uint64_t last, hf_lease *out,
+                                      bool *got);
+
 /* ---- at a device: reference.c ---- */
 
 /* A hub leased these numbers to the incarnation that writes now. *taken false: we hold some of them

@@ -21,6 +21,8 @@ enum {
     HF_SCOPES_MAX = 256,                       /* scopes one device may hold, home and common too */
     HF_TEXT_MAX = 256,                         /* name, actor, implementation: bytes */
     HF_CERTIFICATE_MAX = 4096,                 /* DER bytes */
+    HF_HUBS_LISTED_MAX = 32,                   /* hubs in a list of hubs */
+    HF_HUB_LIST_SIZE_MAX = 15 * 1024,          /* bytes of one, signed */
     HF_PUSH_ENTRIES_MAX = 512,                 /* entries in one PUSH: a hub's turn ends with it */
     HF_ORIGIN_INDEX_MAX = (1 << 20) - 1,       /* of an origin that a hub names on a connection */
     HF_KEY_ORIGINS_MAX = 4096,                 /* incarnations that a hub learns of one key */
@@ -58,16 +60,19 @@ enum {
     HF_RECORD_DOTS_MAX = 1024,        /* the same over all fields of a record */
     HF_ORIGINS_CITED_MAX = 64 * 1024, /* installations known; one more, by a citation alone */
 
-    HF_HEAD_PATH_MAX = 8,              /* hashes from a scope's leaf to a head's root */
-    HF_RECEIPT_LOGS_MAX = 1024,        /* under one signature; more wait for the next */
-    HF_RECEIPT_PATH_MAX = 10,          /* hashes from a log's leaf to a receipt's root */
-    HF_RECEIPT_APART = 1024,           /* entries between two receipts of a log that are kept ... */
-    HF_RECEIPT_APART_MS = 600 * 1000,  /* ... or this time: closer ones give way to the next */
-    HF_RECEIPTS_MAX = 4096,            /* kept of one log; then the oldest goes */
-    HF_PROOF_SIZE_MAX = 1024 * 1024,   /* bytes of an exported receipt */
-    HF_PROOF_LINKS_MAX = 16 * 1024,    /* entries that it names, most by their hash alone */
-    HF_PROOF_RUNS_MAX = 256,           /* stretches of logs that it is about */
-    HF_PROOF_KEYS_MAX = 16,            /* installations that it names, with their certificates */
+    HF_HEAD_PATH_MAX = 8,             /* hashes from a scope's leaf to a head's root */
+    HF_RECEIPT_LOGS_MAX = 1024,       /* under one signature; more wait for the next */
+    HF_RECEIPT_FRAME_LOGS = 448,      /* of these in one frame to a peer; the rest in the next */
+    HF_ASK_FOR_MAX = 4096,            /* ... and for blocks of numbers */
+    HF_RECEIPT_FOR_MAX = 4096,        /* a station's wishes for receipts, waiting; above: no more */
+    HF_RECEIPT_PATH_MAX = 10,         /* hashes from a log's leaf to a receipt's root */
+    HF_RECEIPT_APART = 1024,          /* entries between two receipts of a log that are kept ... */
+    HF_RECEIPT_APART_MS = 600 * 1000, /* ... or this time: closer ones give way to the next */
+    HF_RECEIPTS_MAX = 4096,           /* kept of one log; then the oldest goes */
+    HF_PROOF_SIZE_MAX = 1024 * 1024,  /* bytes of an exported receipt */
+    HF_PROOF_LINKS_MAX = 16 * 1024,   /* entries that it names, most by their hash alone */
+    HF_PROOF_RUNS_MAX = 256,          /* stretches of logs that it is about */
+    HF_PROOF_KEYS_MAX = 16,           /* installations that it names, with their certificates */
     HF_TRANSACTION_RECORDS_MAX = 4096, /* records one local transaction may touch */
 
     /* Flow: when used up, the sender waits; nothing is dropped. */
@@ -156,12 +161,12 @@ enum {
     HF_FAREWELL_MS = 5 * 1000,       /* an ERROR or BYE not sent by then is given up */
     HF_REDIAL_MIN_MS = 1000,         /* full jitter between 0 and min << tries, capped: */
     HF_REDIAL_MAX_MS = 60 * 1000,    /* ... so that no custody record waits for longer */
+    HF_WINDOW_SPREAD_MS = 10 * 1000, /* after a planned outage devices dial within this */
     HF_REDIAL_REFUSED_MS = 5 * 60 * 1000, /* after what only a person can change */
     HF_FALLBACK_MS = 500,                 /* jitter before the next hub of the list is tried */
     HF_BETTER_MIN_MS = 30 * 1000,         /* at a lower hub: then a better one is tried; doubles */
     HF_BETTER_MAX_MS = 15 * 60 * 1000,    /* ... up to this, when none answers or holds */
     HF_BETTER_HELD_MS = 2 * 60 * 1000,    /* a link that lasted so long has held */
-    HF_HUBS_MAX = 8,                      /* that a device may go to */
     HF_TURN_ALONE_MS = 100,               /* that while */
     HF_RENEW_RETRY_MS = 10 * 60 * 1000,   /* a renewal came to nothing: the device asks again */
     HF_RENEW_AGAIN_MS = 5 * 60 * 1000,    /* RENEW sooner than this in one session: ERROR 104 */
@@ -205,10 +210,9 @@ enum {
     HF_ASK_AGAIN_MS = 10 * 1000,      /* a device that got no numbers asks again */
     HF_LEASE_AGAIN_MS = 5 * 1000,     /* a key gets no two blocks of a series sooner */
     HF_LEASES_PER_TURN = 64,          /* devices that a hub answers before it serves others */
-    HF_LEASE_SKIP =
-        10 * 1000 * 1000,       /* a hub under a new name leases from the next of these, or, if
-                                   it has forgotten what was leased, up to 65,535 further on */
-    HF_REFERENCES_PER_TURN = 64 /* records that a device gives their number in one turn */
+    HF_LEASE_SKIP = 10 * 1000 * 1000, /* a hub under a new name leases from the next of these */
+    HF_LEASE_SPREAD = 4,              /* one that forgot, within this part of what is left */
+    HF_REFERENCES_PER_TURN = 64       /* records that a device gives their number in one turn */
 };
 
 /* Numbers of a series: twelve digits. A hub that has leased them all leases no more. */

@@ -232,7 +232,7 @@ static bool read_receipt_item(hf_reader *reader, void *out)
     hf_receipt *receipt = &item->receipt;
     memset(item, 0, sizeof *item);
     read_tuple(reader, 6);
-    item->origin = read_own_index(reader);
+    item->origin = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
     receipt->lane = read_lane(reader);
     receipt->seq = read_seq(reader);
     receipt->index = read_u32(reader);
@@ -310,7 +310,7 @@ static void read_resume(hf_reader *reader, hf_hello *hello)
 static void read_hello(hf_reader *reader, hf_message *out)
 {
     hf_hello *hello = &out->as.hello;
-    *hello = (hf_hello){.wants_receipts = false};
+    *hello = (hf_hello){.capabilities = 0};
     hello->protocol_min = read_u32(reader);
     hello->protocol_max = read_u32(reader);
     hello->implementation = read_short_text(reader, HF_TEXT_MAX);
@@ -390,16 +390,6 @@ static void read_start(hf_reader *reader, hf_message *out)
     hf_read_bytes_exact(reader, out->as.start.chain, sizeof out->as.start.chain);
 }
 
-static void read_origin(hf_reader *reader, hf_message *out)
-{
-    hf_origin_frame *origin = &out->as.origin;
-    origin->index = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
-    hf_read_bytes_exact(reader, origin->key_id, HF_HASH_SIZE);
-    hf_read_bytes_exact(reader, origin->incarnation, HF_INCARNATION_SIZE);
-    origin->certificate = hf_read_bytes(reader);
-    if (origin->certificate.size > HF_CERTIFICATE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
-}
-
 static void read_push(hf_reader *reader, hf_message *out)
 {
     hf_push *push = &out->as.push;
@@ -456,14 +446,6 @@ static void read_receipt(hf_reader *reader, hf_message *out)
     read_list(reader, HF_RECEIPT_LOGS_MAX, &frame->logs, read_receipt_item, &item);
 }
 
-static void read_certificate(hf_reader *reader, hf_message *out)
-{
-    hf_certificate_frame *frame = &out->as.certificate;
-    frame->certificate = hf_read_bytes(reader);
-    if (frame->certificate.size > HF_CERTIFICATE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
-    frame->text = read_short_text(reader, HF_TEXT_MAX);
-}
-
 static bool read_withheld(hf_reader *reader, void *out)
 {
     uint64_t *seq = out;
@@ -492,22 +474,25 @@ static void read_relay(hf_reader *reader, hf_message *out)
         hf_reader_fail(reader, HF_ERR_PROTOCOL);
 }
 
-static void read_renew_for(hf_reader *reader, hf_message *out)
+/* HELLO's ninth item. Left out, or null: the device is sent no receipts. */
+static void read_reach(hf_reader *reader, hf_receipt_reach *out)
 {
-    hf_read_bytes_exact(reader, out->as.key_id, HF_HASH_SIZE);
+    hf_receipted receipted;
+    out->set = hf_reader_kind(reader) != HF_KIND_NULL;
+    if (!out->set) return hf_read_null(reader);
+    read_tuple(reader, 2);
+    hf_read_bytes_exact(reader, out->hub.bytes, HF_ORIGIN_SIZE);
+    read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &out->logs, read_receipted, &receipted);
 }
 
-/* HELLO's ninth item. Left out, or null: the device is sent no receipts. */
 static void read_hello_receipts(hf_reader *reader, hf_message *out)
 {
-    hf_hello *hello = &out->as.hello;
-    hf_receipted receipted;
-    hello->wants_receipts = hf_reader_kind(reader) != HF_KIND_NULL;
-    if (!hello->wants_receipts) return hf_read_null(reader);
-    read_tuple(reader, 2);
-    hf_read_bytes_exact(reader, hello->receipts_hub.bytes, HF_ORIGIN_SIZE);
-    read_list(reader, HF_HELLO_ORIGINS_MAX * HF_LANE_COUNT, &hello->receipts, read_receipted,
-              &receipted);
+    read_reach(reader, &out->as.hello.receipts);
+}
+
+static void read_hello_passed(hf_reader *reader, hf_message *out)
+{
+    read_reach(reader, &out->as.hello.passed);
 }
 
 /* By its sender's clock, when it was made. */
@@ -517,7 +502,7 @@ static void read_time(hf_reader *reader, hf_message *out)
     out->at_ms = read_u32(reader);
 }
 
-enum { MORE_MAX = 2 };
+enum { MORE_MAX = 3 };
 
 typedef struct frame_kind {
     uint8_t type, items; /* items after the type; more may follow */
@@ -526,13 +511,13 @@ typedef struct frame_kind {
 } frame_kind;
 
 static const frame_kind KINDS[] = {
-    {HF_FRAME_HELLO, 8, read_hello, {read_hello_receipts, hf_capabilities_read}},
+    {HF_FRAME_HELLO, 8, read_hello, {read_hello_receipts, hf_capabilities_read, read_hello_passed}},
     {HF_FRAME_WELCOME, 12, read_welcome, {hf_read_former, hf_read_centre}},
     {HF_FRAME_VECTOR, 4, read_vector, {NULL}},
     {HF_FRAME_ENTRIES, 1, read_entries, {NULL}},
     {HF_FRAME_VECTOR_DONE, 2, read_vector_done, {NULL}},
     {HF_FRAME_START, 2, read_start, {NULL}},
-    {HF_FRAME_ORIGIN, 4, read_origin, {NULL}},
+    {HF_FRAME_ORIGIN, 4, hf_read_origin, {NULL}},
     {HF_FRAME_LACK, 2, hf_read_lack, {NULL}},
     {HF_FRAME_REFILL, 6, hf_read_refill, {NULL}},
     {HF_FRAME_PUSH, 3, read_push, {NULL}},
@@ -542,17 +527,20 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_HEAD, 6, read_head, {NULL}},
     {HF_FRAME_HEADS, 2, read_heads, {NULL}},
     {HF_FRAME_RENEW, 0, NULL, {NULL}}, /* that it came says it all */
-    {HF_FRAME_CERTIFICATE, 2, read_certificate, {NULL}},
+    {HF_FRAME_CERTIFICATE, 2, hf_read_certificate, {NULL}},
     {HF_FRAME_RELAY, 8, read_relay, {NULL}},
-    {HF_FRAME_RENEW_FOR, 1, read_renew_for, {NULL}},
+    {HF_FRAME_RENEW_FOR, 1, hf_read_renew_for, {NULL}},
     {HF_FRAME_OFFER, 4, hf_read_offer, {NULL}},
     {HF_FRAME_WANT, 3, hf_read_want, {NULL}},
     {HF_FRAME_CHUNK, 3, hf_read_chunk, {NULL}},
     {HF_FRAME_TAKEN, 1, read_fed, {read_time}},
-    {HF_FRAME_ASK, 1, hf_ask_read, {NULL}},
+    {HF_FRAME_ASK, 1, hf_ask_read, {hf_ask_held_read}},
     {HF_FRAME_LEASE, 1, hf_lease_read, {NULL}},
     {HF_FRAME_RECEIPT, 5, read_receipt, {NULL}},
+    {HF_FRAME_RECEIPT_FOR, 3, hf_read_receipt_for, {NULL}},
+    {HF_FRAME_ASK_FOR, 2, hf_ask_for_read, {NULL}},
     {HF_FRAME_CREDIT, 3, hf_read_credit, {NULL}},
+    {HF_FRAME_HUBS, 1, hf_read_hubs, {NULL}},
     {HF_FRAME_CARRY, 1, hf_carry_read, {NULL}},
     {HF_FRAME_FETCH, 3, hf_fetch_read, {NULL}},
     {HF_FRAME_PIECE, 4, hf_piece_read, {NULL}},

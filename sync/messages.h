@@ -38,8 +38,11 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_TAKEN = 33,
                              HF_FRAME_ASK = 36,
                              HF_FRAME_LEASE = 37,
+                             HF_FRAME_ASK_FOR = 38,
                              HF_FRAME_RECEIPT = 20,
+                             HF_FRAME_RECEIPT_FOR = 21,
                              HF_FRAME_CREDIT = 40,
+                             HF_FRAME_HUBS = 41,
                              HF_FRAME_CARRY = 44,
                              HF_FRAME_FETCH = 45,
                              HF_FRAME_PIECE = 46,
@@ -72,6 +75,7 @@ enum {
     HF_CODE_EXPIRED = 201,
     HF_CODE_REVOKED = 202,
     HF_CODE_SCOPE = 203,
+    HF_CODE_RETIRED = 204,
     HF_CODE_GAP = 300,
     HF_CODE_FORK = 301,
     HF_CODE_CHAIN = 303,
@@ -108,6 +112,17 @@ enum { /* HELLO's capabilities, a sum */
        HF_CARRIES = 64         /* takes others' bundles along, and answers to them */
 };
 
+typedef struct hf_receipted { /* a log, and how far there is a receipt of it */
+    uint32_t origin;          /* index in HELLO, or of an ORIGIN up */
+    uint8_t lane;
+    uint64_t seq;
+} hf_receipted;
+typedef struct hf_receipt_reach { /* how far one hub's receipts are held */
+    bool set;                     /* false: null on the wire, or left out */
+    hf_origin_id hub;
+    hf_list logs; /* hf_next_receipted */
+} hf_receipt_reach;
+
 typedef struct hf_hello {
     uint32_t protocol_min, protocol_max;
     hf_bytes implementation; /* text */
@@ -116,11 +131,10 @@ typedef struct hf_hello {
     bool resuming; /* false: resume is null on the wire */
     hf_cursor resume;
     uint64_t wall_ms;
-    uint64_t heads; /* of this hub's, held up to this number */
-    bool wants_receipts;
-    hf_origin_id receipts_hub; /* whose receipts these are: */
-    hf_list receipts;          /* hf_next_receipted */
+    uint64_t heads;            /* of this hub's, held up to this number */
+    hf_receipt_reach receipts; /* this hub's; set false: it wants none */
     uint64_t capabilities;     /* 0 where HELLO ends before it */
+    hf_receipt_reach passed;   /* the centre's, to a station, which passes them on */
 } hf_hello;
 typedef struct hf_claim { /* an incarnation of the device and how far it has its logs */
     uint8_t incarnation[HF_INCARNATION_SIZE];
@@ -131,10 +145,6 @@ typedef struct hf_claimed_log {
     uint64_t seq;
     uint8_t chain[HF_HASH_SIZE];
 } hf_claimed_log;
-typedef struct hf_receipted { /* a log of the device's, and how far it has a receipt */
-    uint8_t origin, lane;
-    uint64_t seq;
-} hf_receipted;
 bool hf_next_claim(hf_list *list, hf_claim *out);
 bool hf_next_receipted(hf_list *list, hf_receipted *out);
 bool hf_next_claimed_log(hf_list *list, hf_claimed_log *out);
@@ -302,7 +312,7 @@ typedef struct hf_receipt_frame { /* one signature, and what of it is the device
     hf_list logs; /* hf_next_receipt */
 } hf_receipt_frame;
 typedef struct hf_receipt_item {
-    uint8_t origin;     /* index in HELLO */
+    uint32_t origin;    /* index in HELLO, or of an ORIGIN up */
     hf_receipt receipt; /* log and way alone: the rest is the frame's */
 } hf_receipt_item;
 bool hf_next_receipt(hf_list *list, hf_receipt_item *out);
@@ -339,6 +349,13 @@ typedef struct hf_leased { /* in LEASE */
     hf_bytes series;
     uint64_t first, last;
 } hf_leased;
+typedef struct hf_ask {
+    hf_list asked, held; /* hf_next_asked; held: of these none is wanted, a station is told */
+} hf_ask;
+typedef struct hf_ask_for { /* a station, for one of its devices */
+    uint32_t origin;        /* of an ORIGIN up */
+    hf_list asked;          /* hf_next_asked */
+} hf_ask_for;
 bool hf_next_asked(hf_list *list, hf_asked *out);
 bool hf_next_leased(hf_list *list, hf_leased *out);
 
@@ -409,12 +426,15 @@ typedef struct hf_message {
         hf_certificate_frame certificate;
         hf_offer offer;
         hf_chunk_frame chunk;
-        hf_list asked;  /* ASK: hf_next_asked */
-        hf_list leased; /* LEASE: hf_next_leased */
+        hf_ask ask;
+        hf_ask_for ask_for;
+        hf_receipted reach; /* RECEIPT_FOR */
+        hf_list leased;     /* LEASE: hf_next_leased */
         hf_receipt_frame receipt;
         hf_list carried; /* CARRY: hf_next_carried; CARRIED: hf_next_settled */
         hf_piece piece;
         hf_credit credit;
+        hf_bytes hubs; /* HUBS: a signed list (hubs.h) */
         hf_pong ping;
         hf_probe_frame probe;
         hf_farewell farewell;
@@ -428,10 +448,15 @@ HF_MUST_CHECK hf_status hf_message_read(hf_bytes raw, hf_message *out);
 
 /* ---- messages_small.c ---- */
 void hf_read_credit(hf_reader *reader, hf_message *out);
+void hf_read_hubs(hf_reader *reader, hf_message *out);
 void hf_read_ping(hf_reader *reader, hf_message *out);
 void hf_read_pong(hf_reader *reader, hf_message *out);
 void hf_read_error(hf_reader *reader, hf_message *out);
 void hf_read_bye(hf_reader *reader, hf_message *out);
+void hf_read_origin(hf_reader *reader, hf_message *out);
+void hf_read_certificate(hf_reader *reader, hf_message *out);
+void hf_read_renew_for(hf_reader *reader, hf_message *out);
+void hf_read_receipt_for(hf_reader *reader, hf_message *out);
 
 /* ---- messages_refill.c ---- */
 void hf_read_former(hf_reader *reader, hf_message *out);
@@ -466,6 +491,8 @@ void hf_write_leased(hf_buffer *out, const hf_leased *leased);
 
 /* ---- messages_lease.c: for hf_message_read and hf_message_write ---- */
 void hf_ask_read(hf_reader *reader, hf_message *out);
+void hf_ask_held_read(hf_reader *reader, hf_message *out);
+void hf_ask_for_read(hf_reader *reader, hf_message *out);
 void hf_lease_read(hf_reader *reader, hf_message *out);
 void hf_lease_write(hf_buffer *out, const hf_message *message);
 void hf_write_receipted(hf_buffer *out, const hf_receipted *receipted);

@@ -1,4 +1,4 @@
-/* messages_lease.c: ASK and LEASE: numbers that are wanted, and blocks that are given. */
+/* messages_lease.c: ASK, ASK_FOR and LEASE: numbers that are wanted, and blocks that are given. */
 #include "messages.h"
 
 typedef void (*item_reader)(hf_reader *reader, void *out);
@@ -61,7 +61,21 @@ bool hf_next_leased(hf_list *list, hf_leased *out)
 void hf_ask_read(hf_reader *reader, hf_message *out)
 {
     hf_asked asked;
-    out->as.asked = read_items(reader, read_asked, &asked);
+    out->as.ask = (hf_ask){.asked = read_items(reader, read_asked, &asked)};
+}
+
+void hf_ask_held_read(hf_reader *reader, hf_message *out)
+{
+    hf_asked asked;
+    out->as.ask.held = read_items(reader, read_asked, &asked);
+}
+
+void hf_ask_for_read(hf_reader *reader, hf_message *out)
+{
+    hf_asked asked;
+    out->as.ask_for.origin = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
+    out->as.ask_for.asked = read_items(reader, read_asked, &asked);
+    if (out->as.ask_for.origin < HF_HELLO_ORIGINS_MAX) hf_reader_fail(reader, HF_ERR_PROTOCOL);
 }
 
 void hf_lease_read(hf_reader *reader, hf_message *out)
@@ -85,11 +99,32 @@ void hf_write_leased(hf_buffer *out, const hf_leased *leased)
     hf_write_uint(out, leased->last);
 }
 
-void hf_lease_write(hf_buffer *out, const hf_message *message)
+static void write_items(hf_buffer *out, const hf_list *items)
 {
-    const hf_list *items = message->type == HF_FRAME_ASK ? &message->as.asked : &message->as.leased;
-    hf_write_array(out, 2);
-    hf_write_uint(out, message->type);
     hf_write_array(out, items->count);
     hf_write_raw(out, items->items);
+}
+
+void hf_lease_write(hf_buffer *out, const hf_message *message)
+{
+    const hf_ask *ask = &message->as.ask;
+    switch (message->type) {
+    case HF_FRAME_ASK:
+        hf_write_array(out, ask->held.count ? 3 : 2);
+        hf_write_uint(out, HF_FRAME_ASK);
+        write_items(out, &ask->asked);
+        if (ask->held.count) write_items(out, &ask->held);
+        break;
+    case HF_FRAME_ASK_FOR:
+        hf_write_array(out, 3);
+        hf_write_uint(out, HF_FRAME_ASK_FOR);
+        hf_write_uint(out, message->as.ask_for.origin);
+        write_items(out, &message->as.ask_for.asked);
+        break;
+    default:
+        hf_write_array(out, 2);
+        hf_write_uint(out, HF_FRAME_LEASE);
+        write_items(out, &message->as.leased);
+        break;
+    }
 }

@@ -148,35 +148,47 @@ static void write_receipt(hf_buffer *out, const hf_receipt_frame *frame)
     write_list(out, &frame->logs);
 }
 
+static void write_reach(hf_buffer *out, const hf_receipt_reach *reach)
+{
+    if (!reach->set) {
+        hf_write_null(out);
+        return;
+    }
+    hf_write_array(out, 2);
+    hf_write_bytes(out, reach->hub.bytes, HF_ORIGIN_SIZE);
+    write_list(out, &reach->logs);
+}
+
+static void write_resume(hf_buffer *out, const hf_hello *hello)
+{
+    if (!hello->resuming) {
+        hf_write_null(out);
+        return;
+    }
+    hf_write_array(out, 5);
+    hf_write_bytes(out, hello->resume.hub.bytes, HF_ORIGIN_SIZE);
+    hf_write_bytes(out, hello->resume.epoch, sizeof hello->resume.epoch);
+    hf_write_uint(out, hello->resume.position);
+    hf_write_bytes(out, hello->resume.chain, sizeof hello->resume.chain);
+    hf_write_bytes(out, hello->resume.scopes, sizeof hello->resume.scopes);
+}
+
+/* What says nothing at the end is left out. */
 static void write_hello(hf_buffer *out, const hf_hello *hello)
 {
-    bool more = hello->wants_receipts || hello->capabilities;
-    begin(out, HF_FRAME_HELLO, hello->capabilities ? 11 : more ? 10 : 9);
+    size_t more = hello->passed.set ? 3 : hello->capabilities ? 2 : hello->receipts.set ? 1 : 0;
+    begin(out, HF_FRAME_HELLO, 9 + more);
     hf_write_uint(out, hello->protocol_min);
     hf_write_uint(out, hello->protocol_max);
     hf_write_text(out, (const char *)hello->implementation.data, hello->implementation.size);
     write_list(out, &hello->origins);
     hf_write_uint(out, hello->pack_version);
-    if (!hello->resuming) {
-        hf_write_null(out);
-    } else {
-        hf_write_array(out, 5);
-        hf_write_bytes(out, hello->resume.hub.bytes, HF_ORIGIN_SIZE);
-        hf_write_bytes(out, hello->resume.epoch, sizeof hello->resume.epoch);
-        hf_write_uint(out, hello->resume.position);
-        hf_write_bytes(out, hello->resume.chain, sizeof hello->resume.chain);
-        hf_write_bytes(out, hello->resume.scopes, sizeof hello->resume.scopes);
-    }
+    write_resume(out, hello);
     hf_write_uint(out, hello->wall_ms);
     hf_write_uint(out, hello->heads);
-    if (hello->wants_receipts) {
-        hf_write_array(out, 2);
-        hf_write_bytes(out, hello->receipts_hub.bytes, HF_ORIGIN_SIZE);
-        write_list(out, &hello->receipts);
-    } else if (more) {
-        hf_write_null(out);
-    }
-    if (hello->capabilities) hf_write_uint(out, hello->capabilities);
+    if (more > 0) write_reach(out, &hello->receipts);
+    if (more > 1) hf_write_uint(out, hello->capabilities);
+    if (more > 2) write_reach(out, &hello->passed);
 }
 
 static void write_welcome(hf_buffer *out, const hf_welcome *welcome)
@@ -298,6 +310,10 @@ static void write_short_frame(hf_buffer *out, const hf_message *message)
         write_numbers(out, HF_FRAME_CREDIT,
                       (uint64_t[]){credit->lane, credit->entries, credit->bytes}, 3);
         break;
+    case HF_FRAME_HUBS:
+        begin(out, HF_FRAME_HUBS, 2);
+        hf_write_bytes(out, message->as.hubs.data, message->as.hubs.size);
+        break;
     case HF_FRAME_PING: write_numbers(out, HF_FRAME_PING, &message->as.ping.nonce, 1); break;
     case HF_FRAME_PONG:
         write_numbers(out, HF_FRAME_PONG,
@@ -306,6 +322,12 @@ static void write_short_frame(hf_buffer *out, const hf_message *message)
     case HF_FRAME_PROBED:
         write_numbers(out, HF_FRAME_PROBED,
                       (uint64_t[]){message->as.probe.number, message->as.probe.wall_ms}, 2);
+        break;
+    case HF_FRAME_RECEIPT_FOR:
+        write_numbers(
+            out, HF_FRAME_RECEIPT_FOR,
+            (uint64_t[]){message->as.reach.origin, message->as.reach.lane, message->as.reach.seq},
+            3);
         break;
     case HF_FRAME_BYE:
         write_numbers(out, HF_FRAME_BYE, (uint64_t[]){farewell->code, farewell->retry_after_ms}, 2);
@@ -358,6 +380,7 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
         hf_write_bytes(out, message->as.key_id, HF_HASH_SIZE);
         break;
     case HF_FRAME_ASK:
+    case HF_FRAME_ASK_FOR:
     case HF_FRAME_LEASE: hf_lease_write(out, message); break;
     case HF_FRAME_CERTIFICATE: write_certificate(out, &message->as.certificate); break;
     case HF_FRAME_OFFER:

@@ -6,8 +6,10 @@
 #include "node.h"
 
 #include "cutoff.h"
+#include "hubs.h"
 #include "store.h"
 #include "system_types.h"
+#include "windows.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -27,7 +29,8 @@ struct hf_edge {
     size_t better;           /* the next one above it to be tried */
     unsigned better_tries;   /* times in a row that none above answered, or held */
     uint64_t better_at_ms, linked_at_ms;
-    uint64_t redial_at_ms; /* 0: now */
+    uint64_t lists_at_link; /* lists of hubs that there were when the link came up */
+    uint64_t redial_at_ms;  /* 0: now */
     hf_link_state state;
     uint64_t since_ms;
     uint64_t wall_ms, wall_now_ms; /* as of the last turn */
@@ -86,30 +89,6 @@ hf_client *hf_edge_client(hf_edge *edge)
 
 /* ---- dialling ---- */
 
-void hf_edge_hubs(hf_edge *edge, size_t count)
-{
-    assert(count > 0 && !edge->linked);
-    edge->hub_count = count;
-    edge->at = 0;
-}
-
-size_t hf_edge_hub(const hf_edge *edge)
-{
-    return edge->at;
-}
-
-bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms)
-{
-    return !edge->linked && now_ms >= edge->redial_at_ms;
-}
-
-static void enter(hf_edge *edge, hf_link_state state, uint64_t now_ms)
-{
-    if (edge->state == state) return;
-    edge->state = state;
-    edge->since_ms = now_ms;
-}
-
 /* A number in [0, below]; the whole of it if there is no randomness to be had. */
 static uint64_t random_below(hf_edge *edge, uint64_t below)
 {
@@ -131,12 +110,71 @@ static void plan_better(hf_edge *edge, uint64_t now_ms)
     edge->better_at_ms = now_ms + most_ms + random_below(edge, most_ms / 2);
 }
 
+void hf_edge_hubs(hf_edge *edge, size_t count)
+{
+    assert(count > 0 && !edge->linked);
+    edge->hub_count = count;
+    edge->at = 0;
+}
+
+size_t hf_edge_hub(const hf_edge *edge)
+{
+    return edge->at;
+}
+
+void hf_edge_hubs_changed(hf_edge *edge, size_t count, size_t at, uint64_t now_ms)
+{
+    assert(count > 0 && at <= count);
+    edge->hub_count = count;
+    edge->at = at < count ? at : 0;
+    edge->better_tries = 0; /* what did not answer under the former list says nothing of this one */
+    if (edge->linked && at < count) plan_better(edge, now_ms);
+    if (edge->linked && at == count) edge->ended_well = true; /* to the best, and without delay */
+    if (!edge->linked) edge->redial_at_ms = now_ms;
+}
+
+hf_status hf_edge_places(hf_edge *edge, hf_hub_place *out, size_t *count)
+{
+    return hf_hub_list_places(edge->store, out, count);
+}
+
+hf_status hf_edge_hubs_message(hf_edge *edge, const hf_certificate *hub, hf_bytes *message)
+{
+    hf_buffer held = {0};
+    hf_hub_list list;
+    bool found;
+    *message = (hf_bytes){NULL, 0};
+    hf_status status = hf_hub_list_load(edge->store, &held, &list, &found);
+    bool is_replaced = status == HF_OK && found && hub->is_hub &&
+                       memcmp(list.centre, hub->key_id, HF_HASH_SIZE) != 0;
+    hf_buffer_free(&held);
+    return is_replaced ? hf_client_hubs_message(edge->client, message) : status;
+}
+
+uint64_t hf_edge_places_changes(const hf_edge *edge)
+{
+    return hf_hub_places_changes(edge->store);
+}
+
+bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms)
+{
+    return !edge->linked && now_ms >= edge->redial_at_ms;
+}
+
+static void enter(hf_edge *edge, hf_link_state state, uint64_t now_ms)
+{
+    if (edge->state == state) return;
+    edge->state = state;
+    edge->since_ms = now_ms;
+}
+
 void hf_edge_link_up(hf_edge *edge, const hf_certificate *hub, uint64_t now_ms)
 {
     edge->linked = true;
     edge->ended_well = false;
     edge->redial_at_ms = 0;
     edge->linked_at_ms = now_ms;
+    edge->lists_at_link = hf_hub_list_changes(edge->store);
     plan_better(edge, now_ms);
     hf_client_link_up(edge->client, hub, now_ms);
     enter(edge, HF_LINK_GREETING, now_ms);
@@ -211,13 +249,31 @@ static uint64_t next_hub(hf_edge *edge, uint64_t now_ms)
     return delay_ms;
 }
 
+/* Of a planned outage the end is known: who would sleep through it dials then, and if it lasts
+ * longer tries often at first, as if it began there. */
+static uint64_t window_delay(hf_edge *edge, uint64_t now_ms, uint64_t delay_ms)
+{
+    uint64_t true_ms, wall_ms = edge->wall_ms + (now_ms - edge->wall_now_ms);
+    uint8_t quality;
+    hf_window window;
+    bool found;
+    hf_edge_clock(edge, now_ms, wall_ms, &true_ms, &quality);
+    if (hf_windows_next(edge->store, true_ms, &window, &found) != HF_OK || !found) return delay_ms;
+    if (window.from_ms > true_ms || window.until_ms >= true_ms + delay_ms) return delay_ms;
+    edge->tries = 0;
+    return window.until_ms - true_ms + random_below(edge, HF_WINDOW_SPREAD_MS);
+}
+
 void hf_edge_link_down(hf_edge *edge, uint64_t now_ms)
 {
     const hf_session *session = hf_client_session(edge->client);
     if (edge->linked) note_end(edge);
     if (!edge->linked)
         (void)snprintf(edge->last_error, sizeof edge->last_error, "the hub could not be reached");
-    uint64_t delay_ms = next_hub(edge, now_ms);
+    /* It ended for a new list of hubs: that begins with the best of it. */
+    if (edge->linked && hf_hub_list_changes(edge->store) != edge->lists_at_link)
+        edge->ended_well = true;
+    uint64_t delay_ms = window_delay(edge, now_ms, next_hub(edge, now_ms));
     if (edge->linked && session->by_peer && session->retry_after_ms > 0)
         delay_ms = session->retry_after_ms + random_below(edge, session->retry_after_ms / 4);
     if (edge->linked && session->by_peer && session->code == HF_CODE_REVOKED)
@@ -395,6 +451,8 @@ void hf_edge_status_get(const hf_edge *edge, hf_edge_status *out)
     if (edge->linked && hub) {
         out->is_station = hub->is_station;
         (void)snprintf(out->hub_name, sizeof out->hub_name, "%s", hub->name);
+        memcpy(out->hub_key, hub->key_id, HF_HASH_SIZE);
+        out->linked_at_ms = edge->linked_at_ms;
     }
     (void)snprintf(out->certificate_problem, sizeof out->certificate_problem, "%s",
                    hf_client_certificate_problem(edge->client));

@@ -65,6 +65,21 @@ hf_status hf_outage_put(hf_store *store, const hf_outage *outage)
     return status == HF_OK ? prune(store, outage->seer) : status;
 }
 
+hf_status hf_outage_end(hf_store *store, const hf_outage *outage, uint64_t was_ms)
+{
+    hf_status status = hf_store_writable(store);
+    if (status != HF_OK) return status;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_OUTAGE_END);
+    hf_bind_bytes(statement, 1, outage->seer, HF_HASH_SIZE);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)was_ms);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)outage->last_ms);
+    sqlite3_bind_int64(statement, 4, (sqlite3_int64)outage->noticed_ms);
+    sqlite3_bind_int64(statement, 5, (sqlite3_int64)outage->ended_ms);
+    sqlite3_bind_int64(statement, 6, outage->quality);
+    hf_bind_bytes(statement, 7, outage->logs.data, outage->logs.size);
+    return hf_sql_run(store, statement);
+}
+
 static hf_status from_row(hf_store *store, sqlite3_stmt *row, hf_outage *out)
 {
     *out = (hf_outage){.last_ms = (uint64_t)sqlite3_column_int64(row, 1),

@@ -45,6 +45,9 @@ void hf_write_outage_log(hf_buffer *out, const hf_outage_log *log);
 /* In the open batch, or on its own: written anew, or over what the same seer said of the same
  * moment. Of one seer at most HF_OUTAGES_PER_SEER are kept: the oldest go. */
 HF_MUST_CHECK hf_status hf_outage_put(hf_store *store, const hf_outage *outage);
+/* The one that was noted under `was_ms` is over: when it was, as it is known now, and its logs. In
+ * one step, so that no crash leaves it twice, or not at all. */
+HF_MUST_CHECK hf_status hf_outage_end(hf_store *store, const hf_outage *outage, uint64_t was_ms);
 /* Those that had not ended by `since_ms`, by their last contact, oldest first. `seer` NULL: all. */
 typedef hf_status (*hf_outage_visitor)(void *context, const hf_outage *outage);
 HF_MUST_CHECK hf_status hf_outage_each(hf_store *store, const uint8_t *seer, uint64_t since_ms,

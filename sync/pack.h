@@ -48,6 +48,7 @@ enum {
     HF_TYPE_LOST = 7,    /* a range of dots that nobody has any more */
     HF_TYPE_LEASE = 8,   /* numbers of a series, leased to an installation */
     HF_TYPE_WINDOW = 9,  /* a planned outage */
+    HF_TYPE_HUBS = 10,   /* a list of hubs */
     HF_TYPE_FIRST_PACK = 16,
     HF_FIELD_DELETED = 0, /* of every type */
     HF_SCOPE_CONTROL = 0, /* hubs only */

@@ -182,6 +182,7 @@ static hf_status check_entry(checking *c, const run *r, hf_bytes body,
         .actor = entry.actor,
         .author = r->author->facts.name,
         .hub = r->hub->facts.name,
+        .by_station = r->hub->facts.is_station,
         .time_ms = receipt->time_ms};
     memcpy(told.hash, hash, HF_HASH_SIZE);
     return c->visit(c->context, &told);
@@ -217,7 +218,7 @@ static hf_status check_run(checking *c, const run *r)
 {
     uint8_t root[HF_HASH_SIZE], digest[HF_HASH_SIZE];
     const hf_certificate *hub = &r->hub->facts;
-    if (!hub->is_hub) return refuse(c, NO_HUB);
+    if (!hub->is_hub && !hub->is_station) return refuse(c, NO_HUB);
     hf_status status = check_links(c, r);
     if (status == HF_OK) status = hf_head_leaf_root(c->crypto, &r->leaf, root);
     if (status == HF_ERR_PROTOCOL && !*c->why) return refuse(c, PATH);

@@ -30,6 +30,7 @@ typedef struct hf_proof_entry { /* one entry, as the file proves it */
     hf_bytes actor;     /* text; what the device said of who acted */
     const char *author; /* the device's certificate */
     const char *hub;    /* ... and that of the hub that signed */
+    bool by_station;    /* which is a station */
     uint64_t time_ms;   /* by the hub's clock */
     uint8_t hash[HF_HASH_SIZE];
 } hf_proof_entry;

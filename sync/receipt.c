@@ -71,7 +71,7 @@ static hf_status check_signature(hf_store *store, const hf_receipt *receipt,
     hf_status status = hf_origin_certificate(store, hub->no, &der);
     if (status == HF_OK)
         status = crypto->certificate(crypto->context, hf_buffer_bytes(&der), &facts);
-    if (status == HF_OK && !facts.is_hub) status = HF_ERR_PROTOCOL;
+    if (status == HF_OK && !facts.is_hub && !facts.is_station) status = HF_ERR_PROTOCOL;
     if (status == HF_OK)
         status =
             crypto->verify(crypto->context, (hf_bytes){facts.public_key, facts.public_key_size},
@@ -237,6 +237,15 @@ static hf_status make_room(hf_store *store, int64_t log)
     return status == HF_OK && found ? row_drop(store, log, &oldest) : status;
 }
 
+/* A station has others' receipts to pass on, and their authors keep them: the newest will do. */
+static hf_status keep_newest(hf_store *store, int64_t log, const hf_receipt *receipt)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RECEIPT_CLEAR);
+    sqlite3_bind_int64(statement, 1, log);
+    hf_status status = hf_sql_run(store, statement);
+    return status == HF_OK ? row_write(store, log, receipt) : status;
+}
+
 hf_status hf_batch_receipt(hf_batch *batch, const hf_receipt *receipt)
 {
     hf_store *store = batch->store;
@@ -251,9 +260,15 @@ hf_status hf_batch_receipt(hf_batch *batch, const hf_receipt *receipt)
     int64_t log = hf_log_no(origin->no, receipt->lane);
     hf_receipt kept = *receipt;
     kept.undone_ms = 0;
+    if (store->relays) return keep_newest(store, log, &kept);
     status = thin(store, log, &kept);
     if (status == HF_OK) status = make_room(store, log);
     return status == HF_OK ? row_write(store, log, &kept) : status;
+}
+
+hf_status hf_batch_receipts_void(hf_batch *batch)
+{
+    return hf_sql_run(batch->store, hf_sql(batch->store, HF_SQL_RECEIPTS_VOID));
 }
 
 /* ---- falling back ---- */
@@ -332,6 +347,26 @@ hf_status hf_receipt_find(hf_store *store, int64_t origin_no, uint8_t lane, uint
     sqlite3_bind_int64(statement, 1, hf_log_no(origin_no, lane));
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)seq);
     return row_take(store, statement, out, found);
+}
+
+hf_status hf_receipt_by(hf_store *store, int64_t origin_no, uint8_t lane, uint64_t seq, bool centre,
+                        hf_receipt *out, bool *found)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RECEIPT_BY);
+    sqlite3_bind_int64(statement, 1, hf_log_no(origin_no, lane));
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)seq);
+    sqlite3_bind_int(statement, 3, centre);
+    return row_take(store, statement, out, found);
+}
+
+hf_status hf_receipt_centre(hf_store *store, hf_origin_id *hub, bool *found)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_RECEIPT_CENTRE);
+    hf_status status = hf_sql_row(store, statement, found);
+    if (status == HF_OK && *found)
+        status = hf_column_exact(store, statement, 0, hub->bytes, HF_ORIGIN_SIZE);
+    if (statement) sqlite3_reset(statement);
+    return status;
 }
 
 hf_status hf_receipt_each(hf_store *store, hf_receipt_visitor visit, void *context)

@@ -42,8 +42,10 @@ HF_MUST_CHECK hf_status hf_receipt_climb(const hf_crypto *crypto, const hf_recei
 HF_MUST_CHECK hf_status hf_receipt_check(hf_store *store, const hf_receipt *receipt);
 
 /* Checks and keeps it. Of receipts that stand close together only the last is kept, so that as many
- * are held as a proof of any entry needs, and no more. */
+ * are held as a proof of any entry needs, and no more; at a station, the last of all. */
 HF_MUST_CHECK hf_status hf_batch_receipt(hf_batch *batch, const hf_receipt *receipt);
+/* At a station: what it has to pass on the centre signed in another life. */
+HF_MUST_CHECK hf_status hf_batch_receipts_void(hf_batch *batch);
 /* The hub said: this far, and no further (`said`: lane, durable, central), though it once said
  * more, which no longer counts; nor does what other lives of the centre said, when `hub` is known
  * to be the centre. `alone`: nobody's word on what the centre has counts above this. */
@@ -62,6 +64,11 @@ HF_MUST_CHECK hf_status hf_receipt_newest(hf_store *store, const hf_origin_id *h
 /* The earliest that covers the entry and stands; or, `undone`, the latest that was undone. */
 HF_MUST_CHECK hf_status hf_receipt_find(hf_store *store, int64_t origin_no, uint8_t lane,
                                         uint64_t seq, bool undone, hf_receipt *out, bool *found);
+/* The earliest that covers it and stands, by the centre; or, `centre` false, by a station. */
+HF_MUST_CHECK hf_status hf_receipt_by(hf_store *store, int64_t origin_no, uint8_t lane,
+                                      uint64_t seq, bool centre, hf_receipt *out, bool *found);
+/* The life of the centre that signed last of all whose receipts stand. */
+HF_MUST_CHECK hf_status hf_receipt_centre(hf_store *store, hf_origin_id *hub, bool *found);
 typedef hf_status (*hf_receipt_visitor)(void *context, const hf_receipt *receipt);
 /* All there are, by log and seq. HF_ERR_CORRUPT: one is not as it was stored. */
 HF_MUST_CHECK hf_status hf_receipt_each(hf_store *store, hf_receipt_visitor visit, void *context);

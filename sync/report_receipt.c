@@ -22,6 +22,8 @@ static void json_safe(hf_json *json, const hf_safe *safe)
     hf_json_time(json, "since", safe->since_ms);
     hf_json_bool(json, "signed", safe->is_signed);
     hf_json_string(json, "by", safe->by);
+    hf_json_string(json, "station", safe->station);
+    hf_json_time(json, "station_since", safe->station_ms);
     hf_json_bool(json, "written_here", safe->is_own);
     if (safe->undone_ms == 0) {
         hf_json_null(json, "undone");
@@ -117,6 +119,7 @@ static hf_status on_proved(void *context, const hf_proof_entry *entry)
     hf_json_time(json, "time", hf_hlc_wall_ms(entry->hlc));
     hf_json_string(json, "clock", hf_clock_words(entry->quality));
     hf_json_string(json, "hub", entry->hub);
+    hf_json_bool(json, "by_station", entry->by_station);
     hf_json_time(json, "held_by", entry->time_ms);
     hf_json_hex(json, "hash", (hf_bytes){entry->hash, HF_HASH_SIZE});
     hf_json_end(json);

@@ -52,22 +52,39 @@ hf_status hf_safe_station(hf_store *store, const hf_dot *dot, char out[HF_NAME_S
     return hf_client_station_name(store, &hub, out, HF_NAME_SIZE);
 }
 
+static void take_receipt(hf_store *store, const hf_receipt *receipt, hf_safe *out)
+{
+    const hf_origin_row *hub = hf_origin_by_id(store, &receipt->hub);
+    out->is_signed = true;
+    out->since_ms = receipt->time_ms;
+    if (hub) memcpy(out->by, hub->name, sizeof out->by);
+}
+
 static hf_status find_receipts(hf_store *store, const hf_origin_row *origin, const hf_dot *dot,
                                hf_safe *out)
 {
     hf_receipt receipt;
-    bool found;
-    hf_status status =
-        hf_receipt_find(store, origin->no, dot->lane, dot->seq, false, &receipt, &found);
-    if (status == HF_OK && found && out->place != HF_PLACE_DEVICE) {
-        const hf_origin_row *hub = hf_origin_by_id(store, &receipt.hub);
-        out->is_signed = true;
-        out->since_ms = receipt.time_ms;
-        if (hub) memcpy(out->by, hub->name, sizeof out->by);
+    bool found = false;
+    hf_status status = HF_OK;
+    if (out->place == HF_PLACE_HUB)
+        status = hf_receipt_by(store, origin->no, dot->lane, dot->seq, true, &receipt, &found);
+    if (status == HF_OK && found) take_receipt(store, &receipt, out);
+    found = false;
+    if (status == HF_OK && out->place != HF_PLACE_DEVICE)
+        status = hf_receipt_by(store, origin->no, dot->lane, dot->seq, false, &receipt, &found);
+    if (status == HF_OK && found) {
+        const hf_origin_row *station = hf_origin_by_id(store, &receipt.hub);
+        if (station) memcpy(out->station, station->name, sizeof out->station);
+        out->station_ms = receipt.time_ms;
+        if (out->place == HF_PLACE_STATION) take_receipt(store, &receipt, out);
     }
+    if (status == HF_OK && !found && out->place == HF_PLACE_STATION)
+        status = hf_safe_station(store, dot, out->station);
     if (status == HF_OK)
         status = hf_receipt_find(store, origin->no, dot->lane, dot->seq, true, &receipt, &found);
-    if (status == HF_OK && found) {
+    /* One that stands from before it covers this entry: what was lost came behind. */
+    bool stood = out->is_signed && out->since_ms <= receipt.time_ms;
+    if (status == HF_OK && found && !stood) {
         out->said_ms = receipt.time_ms;
         out->undone_ms = receipt.undone_ms;
     }

@@ -21,6 +21,8 @@ typedef struct hf_safe {
     bool is_signed;        /* a receipt that stands covers it: it can be proved */
     uint64_t since_ms;     /* by that receipt, or on this device as the entry says; 0: not known */
     char by[HF_NAME_SIZE]; /* who signed; "" */
+    char station[HF_NAME_SIZE]; /* one that holds it; "" */
+    uint64_t station_ms;        /* ... since, as it signed; 0: it has not */
     uint64_t said_ms,
         undone_ms; /* signed for at the one time, found to be lost at the other; or 0 */
 } hf_safe;

@@ -3,6 +3,7 @@
 
 #include "store_core.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 hf_status hf_scope_by_name(hf_store *store, const char *name, uint32_t *number)
@@ -47,5 +48,19 @@ hf_status hf_scope_next(hf_store *store, uint32_t *number)
     hf_buffer_free(&floor);
     if (last < least) last = least;
     *number = (uint32_t)(last > HF_SCOPE_COMMON ? last : HF_SCOPE_COMMON) + 1;
+    return status;
+}
+
+hf_status hf_scopes_all(hf_store *store, uint32_t out[HF_SCOPES_MAX], size_t *count)
+{
+    size_t most = HF_SCOPES_MAX - 3; /* beside its own, the common one and the hubs' */
+    hf_scope_view *scopes = calloc(most, sizeof *scopes);
+    *count = 0;
+    if (!scopes) return HF_ERR_NOMEM;
+    size_t all = most;
+    hf_status status = hf_store_scopes(store, scopes, &all);
+    for (; *count < all && *count < most && status == HF_OK; ++*count)
+        out[*count] = scopes[*count].number;
+    free(scopes);
     return status;
 }

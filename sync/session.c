@@ -106,6 +106,8 @@ static bool is_in_turn(const hf_session *session, uint8_t type)
     case HF_FRAME_PUSH:
     case HF_FRAME_RELAY:
     case HF_FRAME_RENEW_FOR:
+    case HF_FRAME_RECEIPT_FOR:
+    case HF_FRAME_ASK_FOR:
     case HF_FRAME_FEED_ACK:
     case HF_FRAME_HEAD:
     case HF_FRAME_WANT:
@@ -114,6 +116,8 @@ static bool is_in_turn(const hf_session *session, uint8_t type)
     case HF_FRAME_ASK:
     case HF_FRAME_PROBE:
     case HF_FRAME_RENEW: return session->side == HF_SIDE_HUB && open;
+    case HF_FRAME_HUBS: /* in place of HELLO; down, whenever the hub learns that it is none */
+        return session->side == HF_SIDE_CLIENT || session->state == HF_SESSION_GREETING;
     case HF_FRAME_CARRY:
     case HF_FRAME_FETCH:
     case HF_FRAME_PIECE:

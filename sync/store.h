@@ -56,6 +56,8 @@ HF_MUST_CHECK hf_status hf_store_new_life(hf_store *store);
  * devices bring and hands nothing out, until someone accepts that what is not here is lost. */
 bool hf_store_control_waits(const hf_store *store);
 HF_MUST_CHECK hf_status hf_store_control_accept(hf_store *store);
+/* ... or until it knows them all: a station has none of its own, and heard all of the centre's. */
+HF_MUST_CHECK hf_status hf_store_control_known(hf_store *store);
 /* The entries that wrote a record, oldest first. HF_ERR_NOT_FOUND. */
 HF_MUST_CHECK hf_status hf_store_story(hf_store *store, const hf_record_id *id,
                                        hf_entry_visitor visit, void *context);

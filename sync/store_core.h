@@ -72,11 +72,13 @@ struct hf_store {
     char *path, *vfs;
     hf_gather *gather;
     bool is_hub, read_only;
-    bool relays;      /* a station: heads are kept until its upstream has what they cover */
-    uint64_t filled;  /* bodies, so far, that came after their hashes */
-    bool damaged;     /* bytes on disk are wrong: reads go on, writes are refused */
-    char damage[128]; /* which */
-    bool undo_due;    /* a transaction failed and could not be rolled back yet: before all else */
+    uint64_t hub_lists;  /* lists of hubs that were kept since it is open (hubs.c) */
+    uint64_t grants_set; /* times that our grants were told since then */
+    bool relays;         /* a station: heads are kept until its upstream has what they cover */
+    uint64_t filled;     /* bodies, so far, that came after their hashes */
+    bool damaged;        /* bytes on disk are wrong: reads go on, writes are refused */
+    char damage[128];    /* which */
+    bool undo_due; /* a transaction failed and could not be rolled back yet: before all else */
     hf_pack *pack;
     hf_origin_row **origins; /* by no - 1; rows never move */
     size_t origin_count, origin_capacity;

@@ -46,6 +46,7 @@ static const hf_field DEVICE_FIELDS[] = {
     FIELD(HF_DEVICE_HOME, "home", "Own scope", ONCE, INT),
     FIELD(HF_DEVICE_IS_HUB, "is_hub", "Hub", ONCE, BOOL),
     FIELD(HF_DEVICE_ADDRESSES, "addresses", "Addresses", SET, TEXT),
+    FIELD(HF_DEVICE_EVERY, "every", "Every scope", ONCE, BOOL),
 };
 
 static const hf_field VERDICT_FIELDS[] = {
@@ -98,6 +99,10 @@ static const hf_field WINDOW_FIELDS[] = {
      .code_values = PLANNED_VALUES},
 };
 
+static const hf_field HUBS_FIELDS[] = {
+    FIELD(HF_HUBS_LIST, "list", "Signed list", ONCE, BYTES),
+};
+
 #define TYPE(type_number, type_name, type_label, table, type_title)                                \
     {                                                                                              \
         .number = (type_number), .name = (type_name), .label = (type_label),                       \
@@ -115,6 +120,7 @@ static const hf_type SYSTEM_TYPES[] = {
     TYPE(HF_TYPE_LOST, "_lost", "Lost entries", LOST_FIELDS, &LOST_FIELDS[1]),
     TYPE(HF_TYPE_LEASE, "_lease", "Leased numbers", LEASE_FIELDS, &LEASE_FIELDS[0]),
     TYPE(HF_TYPE_WINDOW, "_window", "Planned outage", WINDOW_FIELDS, &WINDOW_FIELDS[2]),
+    TYPE(HF_TYPE_HUBS, "_hubs", "List of hubs", HUBS_FIELDS, NULL),
 };
 
 const hf_type *hf_system_types(size_t *count)

@@ -26,9 +26,10 @@ enum {
     HF_DEVICE_SCOPES = 6,   /* numbers */
     HF_DEVICE_STANDING = 7, /* "active" -> "revoked" */
     HF_DEVICE_CERTIFICATE = 8,
-    HF_DEVICE_HOME = 9,      /* number of the device's own scope */
-    HF_DEVICE_IS_HUB = 10,   /* it is a station */
-    HF_DEVICE_ADDRESSES = 11 /* "host:port": where devices reach it */
+    HF_DEVICE_HOME = 9,       /* number of the device's own scope */
+    HF_DEVICE_IS_HUB = 10,    /* it is a station */
+    HF_DEVICE_ADDRESSES = 11, /* "host:port": where devices reach it */
+    HF_DEVICE_EVERY = 12      /* every scope, present and to come: of a station */
 };
 
 /* HF_TYPE_VERDICT */
@@ -69,6 +70,9 @@ enum {
     HF_WINDOW_WHY = 3,
     HF_WINDOW_STANDING = 4 /* "planned" -> "called_off" */
 };
+
+/* HF_TYPE_HUBS: a record for each list; the newest true one counts (hubs.h) */
+enum { HF_HUBS_LIST = 1 /* bytes: as signed */ };
 
 /* Ascending by number. */
 const hf_type *hf_system_types(size_t *count);

@@ -237,6 +237,7 @@ static uint64_t overdue_ms(const hf_upload *upload, uint64_t now_ms, size_t *log
         bool signed_for = flight->log < upload->signer_count * HF_LANE_COUNT; /* HEAD shows a gap */
         if (signed_for || upload->logs[flight->log].asking || !flight->mark.size) continue;
         uint32_t age_ms = (uint32_t)now_ms - flight->mark.at_ms;
+        if (age_ms > INT32_MAX) age_ms = 0; /* it went out behind the turn whose time this is */
         uint64_t at_ms =
             age_ms < HF_PACE_PATIENCE_MS ? now_ms + HF_PACE_PATIENCE_MS - age_ms : now_ms;
         if (at_ms < first_ms) *log = flight->log;
@@ -260,6 +261,7 @@ void hf_upload_rewind(hf_upload *upload, size_t log, uint64_t now_ms, uint64_t s
 void hf_upload_stop(hf_upload *upload, size_t log, uint64_t now_ms, uint64_t stamp_ms)
 {
     upload->logs[log].stopped = true;
+    upload->logs[log].asking = false;
     upload->logs[log].last = upload->logs[log].sent = upload->logs[log].durable;
     land(upload, log, UINT64_MAX, now_ms, stamp_ms);
 }

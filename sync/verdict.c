@@ -52,6 +52,17 @@ static hf_status write_target(hf_store *store, const hf_dot *dot, hf_buffer *out
     return out->status;
 }
 
+hf_status hf_verdict_known(hf_store *store, const hf_dot *dot, uint32_t scope, bool *known)
+{
+    hf_record_id id;
+    hf_record record = {0};
+    hf_status status = verdict_id(store, dot, scope, &id);
+    if (status == HF_OK) status = hf_record_load_scope(store, &id, scope, &record);
+    *known = status == HF_OK && record.no != 0;
+    hf_record_clear(&record);
+    return status;
+}
+
 hf_status hf_batch_verdict(hf_batch *batch, const hf_dot *dot, uint32_t scope, uint32_t reason,
                            const char *text, uint64_t wall_ms)
 {

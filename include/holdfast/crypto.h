@@ -8,10 +8,11 @@
 #include "holdfast/record.h"
 
 enum {
-    HF_SIGNATURE_SIZE = 64,  /* P-256: r || s, 32 bytes each, big-endian */
-    HF_SEAL_SIZE = 81,       /* what sealing adds: a point of the curve and a tag */
-    HF_PUBLIC_KEY_MAX = 128, /* SubjectPublicKeyInfo, DER: 91 bytes for P-256 */
-    HF_NAME_SIZE = 128       /* a certificate's common name and its NUL */
+    HF_SIGNATURE_SIZE = 64,    /* P-256: r || s, 32 bytes each, big-endian */
+    HF_SEAL_SIZE = 81,         /* what sealing adds: a point of the curve and a tag */
+    HF_PUBLIC_KEY_MAX = 128,   /* SubjectPublicKeyInfo, DER: 91 bytes for P-256 */
+    HF_NAME_SIZE = 128,        /* a certificate's common name and its NUL */
+    HF_ADDRESS_TEXT_SIZE = 264 /* "host:port" and its NUL */
 };
 
 /* When a certificate holds: Unix time, both ends included. Judged by who has the time. */

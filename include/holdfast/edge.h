@@ -23,6 +23,25 @@ void hf_edge_free(hf_edge *edge); /* NULL is fine; the store stays open */
 /* How many hubs it may go to, best first: 1 unless told. It takes the first that answers, falls
  * back at once when that is lost, and moves up again when a better one answers. */
 void hf_edge_hubs(hf_edge *edge, size_t count);
+/* They are others, in another order, and the one that we are linked to is the `at`-th of them;
+ * `at` = `count`: none of them, and the caller ends that link. */
+void hf_edge_hubs_changed(hf_edge *edge, size_t count, size_t at, uint64_t now_ms);
+
+/* A place where this node may go, by the list that the centre signed. */
+typedef struct hf_hub_place {
+    char address[HF_ADDRESS_TEXT_SIZE]; /* "host:port" */
+    char name[HF_NAME_SIZE];            /* as its certificate says */
+    uint8_t key_id[HF_HASH_SIZE];       /* whoever else answers there is not the one */
+    bool is_centre;
+} hf_hub_place;
+/* Best first; *count: room, then how many; 0: there is no list, and the configuration counts. */
+HF_MUST_CHECK hf_status hf_edge_places(hf_edge *edge, hf_hub_place *out, size_t *count);
+uint64_t hf_edge_places_changes(const hf_edge *edge); /* rises when they may be others */
+/* The list as one message, for a hub that takes itself for the centre and is not the one of the
+ * list
+ * (`*message` empty: there is none, or it is). Borrowed until the next call on the edge. */
+HF_MUST_CHECK hf_status hf_edge_hubs_message(hf_edge *edge, const hf_certificate *hub,
+                                             hf_bytes *message);
 bool hf_edge_wants_link(const hf_edge *edge, uint64_t now_ms); /* true: dial hf_edge_hub now */
 size_t hf_edge_hub(const hf_edge *edge);
 /* While linked: is it time to see whether a better one answers? Dial `*hub` beside the link that
@@ -79,6 +98,8 @@ typedef struct hf_edge_status {
     bool clock_known;
     bool is_station;                  /* the hub that we are connected to is one */
     char hub_name[HF_NAME_SIZE];      /* what its certificate calls it; "" when not connected */
+    uint8_t hub_key[HF_HASH_SIZE];    /* and its key */
+    uint64_t linked_at_ms;            /* monotonic: connected to it since then */
     bool cut_off;                     /* an outage, as this device sees it; it lasts */
     bool drill;                       /* ... on purpose */
     uint64_t contact_wall_ms;         /* when the hub last answered, hub time; 0: not in this run */

@@ -84,12 +84,12 @@ void hf_peer_set_context(hf_peer *peer, void *context);
  */
 const char *hf_hub_refused(const hf_hub *hub, uint64_t *count);
 
-enum { HF_STATION_ADDRESSES_MAX = 4, HF_STATION_ADDRESS_SIZE = 264 };
+enum { HF_STATION_ADDRESSES_MAX = 4, HF_STATION_ADDRESS_SIZE = HF_ADDRESS_TEXT_SIZE };
 /* A device, or a station, as the control log has it. */
 typedef struct hf_device {
     uint8_t key_id[HF_HASH_SIZE];
     char name[128], force[64], unit[64];
-    bool revoked, is_hub;                                              /* is_hub: a station */
+    bool revoked, is_hub, every;                                       /* is_hub: a station */
     hf_hlc revoked_at;                                                 /* 0: not known */
     char addresses[HF_STATION_ADDRESSES_MAX][HF_STATION_ADDRESS_SIZE]; /* where devices reach it */
     size_t address_count;
@@ -110,6 +110,7 @@ typedef struct hf_registration {
     const char *const *addresses; /* as hf_certificate_wish's */
     size_t address_count;
 } hf_registration;
+#define HF_EVERY_SCOPE "*" /* in place of names: of a station */
 HF_MUST_CHECK hf_status hf_hub_register(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE],
                                         const hf_registration *wish, uint64_t wall_ms);
 /* Durable when HF_OK; the device's live session ends in the next turn. HF_ERR_NOT_FOUND. */
@@ -125,6 +126,28 @@ HF_MUST_CHECK hf_status hf_hub_declare_lost(hf_hub *hub, const hf_dot *first, ui
 HF_MUST_CHECK hf_status hf_hub_accept_control_loss(hf_hub *hub, const char *actor,
                                                    const char *reason, uint64_t wall_ms);
 bool hf_hub_uploads_only(const hf_hub *hub);
+/* The list of hubs that devices go by: this hub, then these stations, in this order. It is signed,
+ * and reaches every device and station with the feed. Durable when HF_OK. HF_ERR_DENIED: this is
+ * not the centre. Of `*failed`, a station's name: HF_ERR_NOT_FOUND, HF_ERR_INPUT (no station, or
+ * one that was revoked or has no address). */
+typedef struct hf_hubs_wish {
+    const char *name, *address; /* our own */
+    const char *const *stations;
+    size_t station_count;
+    const char *reason;  /* NULL: none was given */
+    bool promotes;       /* we are the centre from now on: a new term begins */
+    const char **failed; /* may be NULL */
+} hf_hubs_wish;
+HF_MUST_CHECK hf_status hf_hub_set_hubs(hf_hub *hub, const hf_hubs_wish *wish, const char *actor,
+                                        uint64_t wall_ms);
+/* A station, opened as the centre that it is to be, with a centre's certificate: begins a new life
+ * and term, and signs the list by which all others find it. May be done again. */
+HF_MUST_CHECK hf_status hf_hub_promote(hf_hub *hub, const hf_hubs_wish *wish, const char *actor,
+                                       uint64_t wall_ms);
+/* Scopes that there are and that this station does not hold; *count: room, then how many. */
+HF_MUST_CHECK hf_status hf_hub_lacks(hf_hub *hub, hf_scope_view *out, size_t *count);
+/* This hub was the centre, and another is by now: nobody is served, and nothing decided. */
+bool hf_hub_retired(const hf_hub *hub);
 /* Publishes a compiled pack to every device. HF_ERR_INPUT: not newer, or would not converge. */
 HF_MUST_CHECK hf_status hf_hub_publish_pack(hf_hub *hub, hf_bytes compiled, uint64_t wall_ms);
 

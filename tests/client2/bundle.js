@@ -1,4 +1,4 @@
-// bundle.js: what a cut-off station seals for the centre, and what that answers (protocol.md 12).
+// bundle.js: what a cut-off station seals for the centre, and what that answers (protocol.md 13).
 import {
   createCipheriv, createDecipheriv, createECDH, hkdfSync, sign, verify, X509Certificate,
 } from 'node:crypto';

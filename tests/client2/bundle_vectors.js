@@ -59,7 +59,7 @@ function make(authority) {
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   const authority = new Authority('the authority');
   const vectors = {
-    about: 'A seal, a bundle and its answer (protocol.md 12), written by '
+    about: 'A seal, a bundle and its answer (protocol.md 13), written by '
       + 'tests/client2/bundle_vectors.js.',
     ca: authority.pem, ...make(authority),
   };

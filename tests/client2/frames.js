@@ -38,18 +38,23 @@ export const FRAMES = {
   HEADS: [15, 'heads', 'number'],
   RENEW: [16],
   CERTIFICATE: [17, 'certificate', 'text'],
+  RELAY: [18, 'origin', 'lane', 'bodies', 'withheld', 'seq', 'hlc', 'root', 'signature'],
+  RENEW_FOR: [19, 'keyId'],
   OFFER: [30, 'number', 'position', 'chain', 'scopes'],
   WANT: [31, 'offer', 'hash', 'offset'],
   CHUNK: [32, 'hash', 'offset', 'bytes'],
   TAKEN: [33, 'frames'],
   ASK: [36, 'series'],
   LEASE: [37, 'blocks'],
+  ASK_FOR: [38, 'origin', 'series'],
   RECEIPT: [20, 'hub', 'epoch', 'timeMs', 'signature', 'logs'],
+  RECEIPT_FOR: [21, 'origin', 'lane', 'seq'],
   CARRY: [44, 'bundles'],
   FETCH: [45, 'bundle', 'stage', 'offset'],
   PIECE: [46, 'bundle', 'stage', 'offset', 'bytes'],
   CARRIED: [47, 'bundles'],
   CREDIT: [40, 'lane', 'entries', 'bytes'],
+  HUBS: [41, 'list'],
   PING: [50, 'nonce'],
   PONG: [51, 'nonce', 'wallMs'],
   PROBE: [52, 'number', 'wallMs', 'waiting', 'oldestMs', 'freeMib', 'pack', 'outages', 'windows'],
@@ -58,8 +63,8 @@ export const FRAMES = {
   BYE: [63, 'code', 'retryAfterMs'],
 };
 // And may be left out; `at` we read but do not send: when it was made.
-const MAY_FOLLOW = { HELLO: ['receipts'], ACK: ['at'], FEED_ACK: ['at'],
-  TAKEN: ['at'] };
+const MAY_FOLLOW = { HELLO: ['receipts', 'capabilities', 'passed'], WELCOME: ['former', 'centre'],
+  ACK: ['at'], ASK: ['held'], FEED_ACK: ['at'], TAKEN: ['at'] };
 const BY_NUMBER = new Map(Object.entries(FRAMES).map(([name, [number, ...items]]) =>
   [number, { name, items }]));
 

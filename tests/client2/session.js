@@ -125,6 +125,7 @@ export class Session extends EventEmitter {
       case 'ACK': return this.upload.ack(frame);
       case 'CREDIT': return this.upload.credit(frame);
       case 'LACK': return this.lack(frame);
+      case 'HUBS': return undefined; // it goes where its command line says
       case 'PING': return this.send({ type: 'PONG', nonce: frame.nonce, wallMs: Date.now() });
       case 'PONG': return undefined;
       case 'ERROR': return this.fail(new Refused(frame.code, frame.text));

@@ -1,4 +1,4 @@
-// test_bundle.js: seals, bundles and answers, opened by what protocol.md 12 says and Node's own cipher.
+// test_bundle.js: seals, bundles and answers, opened by what protocol.md 13 says and Node's own cipher.
 import { readFileSync } from 'node:fs';
 import { bundleId, open, readAnswer, readBundle, seal } from './bundle.js';
 import { FILE } from './bundle_vectors.js';

@@ -226,3 +226,15 @@ export async function a_young_certificate_is_given_again_and_asking_twice_is_out
   raw.send({ type: 'RENEW' });
   equal(await raw.refusal(), 104, 'asked again at once');
 }
+
+export async function what_only_a_station_says_is_out_of_turn_from_a_device(world) {
+  const one = await speaker(world);
+  const { keyId: key } = one.device;
+  const relay = { type: 'RELAY', origin: 64, lane: LANE, bodies: [], withheld: [], seq: 1, hlc: 1,
+    root: randomBytes(32), signature: randomBytes(64) };
+  equal(await one.refusal({ type: 'ORIGIN', index: 64, keyId: key, incarnation: randomBytes(16),
+    certificate: Buffer.alloc(0) }), 104, 'ORIGIN');
+  equal(await one.refusal(relay), 104, 'a RELAY that asks');
+  equal(await one.refusal({ ...relay, bodies: [one.entry()] }), 104, 'RELAY');
+  equal(await one.refusal({ type: 'RENEW_FOR', keyId: key }), 104, 'RENEW_FOR');
+}

@@ -32,12 +32,15 @@ const SHAPES = {
     origins: f.origins.map(([incarnation, logs]) => ({ incarnation, logs })), pack: f.pack,
     resume: f.resume && Object.fromEntries(['hub', 'epoch', 'position', 'chain', 'scopes']
       .map((name, at) => [name, f.resume[at]])),
-    wall_ms: f.wallMs, heads: f.heads, ...(f.receipts && { receipts: f.receipts }) }),
+    wall_ms: f.wallMs, heads: f.heads, ...(f.receipts && { receipts: f.receipts }),
+    ...(f.passed && { capabilities: f.capabilities, passed: f.passed }) }),
   WELCOME: ({ wallMs, ...f }) => ({ ...f, wall_ms: wallMs }),
   ORIGIN: ({ keyId, ...f }) => ({ ...f, key_id: keyId }),
   ENTRIES: (f) => ({ runs: f.runs.map(run) }),
   FEED: (f) => ({ ...f, runs: f.runs.map(run) }),
   PUSH: (f) => ({ ...f, bodies: f.bodies.map(encode) }),
+  RELAY: (f) => ({ ...f, bodies: f.bodies.map(encode) }),
+  RENEW_FOR: ({ keyId }) => ({ key_id: keyId }),
   REFILL: (f) => ({ ...f, bodies: f.bodies.map(encode) }),
   HEADS: (f) => ({ ...f, heads: f.heads.map(([origin, lane, seq, hlc, root, signature, leaves]) =>
     ({ origin, lane, seq, hlc, root, signature, leaves })) }),

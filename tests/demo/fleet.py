@@ -44,7 +44,8 @@ class Journal:
 
     def note(self, event, dot, **more):
         origin, lane, seq = dot.split("/")[:3]
-        line = dict(event=event, origin=origin, lane=int(lane), seq=int(seq), **more)
+        line = dict(event=event, origin=origin, lane=int(lane), seq=int(seq),
+                    at=round(time.monotonic(), 3), **more)
         with self.lock:
             self.file.write(json.dumps(line) + "\n")
             self.file.flush()

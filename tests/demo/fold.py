@@ -154,6 +154,13 @@ class Write:
         self.hlc, self.quality, self.actor = body[3], body[4], body[6]
         self.field, self.value, self.cites = op[0], op[2], {}
 
+    @classmethod
+    def kept(cls, dot, prefix, field, rest):
+        """As a record's row has it: (hlc, quality, value). Who wrote it, and what it overwrote, is not
+        there."""
+        write = cls(dot, prefix, (0, 0, 0, rest[0], rest[1], 0, ""), "", (field, (), rest[2]))
+        return write
+
     def newest(self):
         """Of two concurrent writes, the one with the greater key is the newer."""
         return (self.quality, self.hlc, self.dot)
@@ -193,6 +200,48 @@ class Store:
             fields.setdefault(op[0], []).append(write)
 
 
+class Row:
+    """A record's row, item by item: sync/record.c. Needed for what a snapshot brought, whose entries
+    the replica does not hold."""
+
+    def __init__(self, state, origins):
+        self.data, self.at, self.origins = state, 0, origins
+
+    def item(self):
+        value, self.at = cbor(self.data, self.at)
+        return value
+
+    def dot(self):
+        log = self.item()
+        return (self.origins[log >> 3][0], log & 7, self.item(), self.item()), self.item()
+
+    def fields(self):
+        """{field: [Write]}; the elements that have rows of their own are not in it."""
+        found = {}
+        for _ in range(self.item()):
+            number = self.item()
+            self.item()
+            found[number] = [Write.kept(*self.dot(), number, (self.item(), self.item(), self.item()))
+                             for _ in range(self.item())]
+            for _ in range(self.item()):
+                self.dot()
+        return found
+
+
+def read_based(db, store, origins):
+    """Records that a snapshot brought, as their rows have them."""
+    for number, kind, record, scope, state in db.execute(
+            "SELECT no,type,id,scope,state FROM record WHERE base<>0"):
+        fields = Row(state[:-8], origins).fields()
+        for field, hlc, log, seq, ordinal, quality, prefix, value in db.execute(
+                "SELECT field,hlc,log,seq,ordinal,quality,prefix,value FROM element "
+                "WHERE record=?", (number,)):
+            fields.setdefault(field, []).append(Write.kept(
+                (origins[log >> 3][0], log & 7, seq, ordinal), prefix, field,
+                (hlc, quality, cbor(value)[0])))
+        store.records[kind, bytes(record), scope] = fields
+
+
 def read_store(path):
     store = Store()
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
@@ -204,6 +253,7 @@ def read_store(path):
         store.dots.add((origin, log & 7, seq))
         if not withheld:
             store.read_entry(origin, log & 7, device, cbor(sealed[:-8])[0])
+    read_based(db, store, origins)
     store.listed = {(kind, bytes(record), field) for kind, record, field in db.execute(
         "SELECT r.type,r.id,c.field FROM conflict c JOIN record r ON r.no=c.record")}
     db.close()

@@ -229,7 +229,7 @@ def _meets_a_hub_with(world, hub, rees, dates, says):
     rees.stop()
     home = Path(world.directory / f"mint{dates[0]}")
     ca = mint.Mint.of(hub, home)
-    pair = ca.issue(hub.data / "key.pem", "localhost", dates, "serverAuth,clientAuth",
+    pair = ca.issue(hub.data / "key.pem", "localhost", dates, "serverAuth",
                     "DNS:localhost")
     false_hub = wire.FalseHub(hub.data, hub.ports()[0], pair)
     rees.start()

@@ -3,150 +3,78 @@ are told is true at each moment; all of it arrives, whoever was killed meanwhile
 import re
 from pathlib import Path
 
-from world import SCOPE, Hub, equal, expect, refused, silent_port, wait_until
-
-RECOVERY = 90  # after a long absence a redial waits; nothing here depends on how long it takes
-
-
-def _free_port():
-    """A station's token names its port before the station listens, so one is taken on trust."""
-    with silent_port() as port:
-        return port
-
-
-def _station(world, hub, name="north", scopes=SCOPE, address=None, upstream=None):
-    """A station that `hub` enrolled, not yet running; its port."""
-    port = _free_port()
-    station = Hub(world.build, world.directory / name)
-    station.name = name
-    world.nodes.append(station)
-    token = hub.token(name, scopes, "--station", "--address", address or f"localhost:{port}")
-    more = ["--upstream", upstream] if upstream else []
-    station.must("init", "--station", "--token-file", "-", "--listen", f"127.0.0.1:{port}", *more,
-                 feed=token)
-    return station, port
-
-
-def _device(world, hub, name, *ports, first=None):
-    """A device that goes to the hub, then to the stations at these ports; or only to `first`."""
-    device = world.make_device(name)
-    stations = [word for port in ports for word in ("--station", f"localhost:{port}")]
-    device.must("enrol", "--token-file", "-", *stations, feed=hub.token(name, SCOPE))
-    if first:
-        (device.data / "holdfast.conf").write_text(f'hub = "localhost:{first}"\n', encoding="utf-8")
-    device.start()
-    return device
-
-
-def _linked(device, to, seconds=RECOVERY):
-    """In sync with the hub that has this name."""
-    def is_so():
-        status = device.ask("status")
-        return status["link"] == "in-sync" and status["connected_to"] == to
-    wait_until(is_so, seconds, f"{device.name} is in sync with {to}")
-
-
-def _where(node, record):
-    return node.ask("get" if "edge" in node.program else "show", record)["saved"]
-
-
-def _has(node, record):
-    return node.command("get" if "edge" in node.program else "show", record)[0] == 0
-
-
-def _counts(device):
-    status = device.ask("status")
-    return status["at_the_hub"], status["at_the_station"], status["waiting"]
-
-
-def _digests(node):
-    """Of the scopes that all of them hold."""
-    return {row["scope"]: row["digest"] for row in node.ask("verify")["digests"]}
-
-
-def _all_agree(nodes):
-    found = [_digests(node) for node in nodes]
-    shared = set.intersection(*map(set, found)) - {0}
-    expect(len(shared) >= 2, f"scopes that all hold: {shared}")
-    return all(one[scope] == found[0][scope] for one in found for scope in shared)
-
-
-def _no_faults(nodes):
-    for node in nodes:
-        report = node.ask("verify")
-        equal(report["faults"], 0, f"faults at {node.name}: {report['first_fault']}")
-
+from stations import (RECOVERY, all_agree, counts, free_port, has, linked, make, new_device,
+                      nothing_is_missing, numbered, where)
+from world import SCOPE, Hub, equal, expect, refused, wait_until
 
 def the_centre_is_lost_and_the_devices_carry_on_at_the_station(world):
     hub = world.make_hub()
-    station, port = _station(world, hub)
+    station, port = make(world, hub)
     station.start()
-    rees, khan = (_device(world, hub, name, first=port) for name in ("rees", "khan"))
+    rees, khan = (new_device(world, hub, name, first=port) for name in ("rees", "khan"))
     for device in (rees, khan):
-        _linked(device, "north")
+        linked(device, "north")
+        numbered(device)
     before = rees.put("crime", "summary=While all is well")
-    wait_until(lambda: _where(rees, before) == "hub", RECOVERY, "its receipt says at the hub")
-    expect(_has(hub, before), "a receipt said \"at the hub\" of what the hub does not have")
+    wait_until(lambda: where(rees, before) == "hub", RECOVERY, "its receipt says at the hub")
+    expect(has(hub, before), "a receipt said \"at the hub\" of what the hub does not have")
 
     hub.kill()
     wait_until(lambda: station.ask("status")["upstream"]["link"] == "down", RECOVERY,
                "the station knows that it is cut off")
     dark = [device.put("crime", f"summary=In the dark, {device.name} {i}")
             for i in range(20) for device in (rees, khan)]
-    wait_until(lambda: _counts(rees) == (1, 20, 0), RECOVERY, "all of it is at the station")
-    wait_until(lambda: all(_has(khan, record) for record in dark), RECOVERY, "each sees the other's")
+    wait_until(lambda: counts(rees) == (1, 20, 0), RECOVERY, "all of it is at the station")
+    wait_until(lambda: all(has(khan, record) for record in dark), RECOVERY, "each sees the other's")
     for record in dark:
-        equal(_where(rees, record), "station", "where a change is that the hub cannot have")
+        equal(where(rees, record), "station", "where a change is that the hub cannot have")
     equal(rees.ask("get", dark[0]).get("station"), "north", "which station")
     equal(station.ask("status")["upstream"]["waiting"], 40, "what waits at the station")
     expect(not re.search(r" at-hub .*/3/(?!1\b)\d", rees.log()), "a receipt came from nowhere")
 
     station.kill()  # and now the station, too
     alone = rees.put("crime", "summary=Quite alone")
-    equal(_where(rees, alone), "device", "where a change is that nobody else can have")
+    equal(where(rees, alone), "device", "where a change is that nobody else can have")
     station.start()
-    wait_until(lambda: _where(rees, alone) == "station", RECOVERY, "it goes to the station at last")
+    wait_until(lambda: where(rees, alone) == "station", RECOVERY, "it goes to the station at last")
 
     hub.start()
     for device, written in ((rees, 22), (khan, 20)):
-        wait_until(lambda d=device, n=written: _counts(d) == (n, 0, 0), RECOVERY,
+        wait_until(lambda d=device, n=written: counts(d) == (n, 0, 0), RECOVERY,
                    f"all that {device.name} wrote is at the hub")
-    for record in (*dark, alone):
-        expect(_has(hub, record), f"{record} is said to be at the hub, and is not")
-    everyone = (hub, station, rees, khan)
-    wait_until(lambda: _all_agree(everyone), RECOVERY, "all hold the same")
-    _no_faults(everyone)
+    nothing_is_missing(hub, (*dark, alone), (hub, station, rees, khan))
 
 
 def a_device_falls_back_to_its_station_and_comes_back(world):
     hub = world.make_hub()
-    station, port = _station(world, hub)
+    station, port = make(world, hub)
     station.start()
-    rees = _device(world, hub, "rees", port)
-    _linked(rees, "localhost")
+    rees = new_device(world, hub, "rees", port)
+    linked(rees, "localhost")
     first = rees.put("crime", "summary=At the centre")
-    wait_until(lambda: _where(rees, first) == "hub", RECOVERY, "the first is at the hub")
+    wait_until(lambda: where(rees, first) == "hub", RECOVERY, "the first is at the hub")
     hub.kill()
-    _linked(rees, "north")
+    linked(rees, "north")
     second = rees.put("crime", "summary=At the station")
-    wait_until(lambda: _where(rees, second) == "station", RECOVERY, "the second is at the station")
+    wait_until(lambda: where(rees, second) == "station", RECOVERY, "the second is at the station")
     hub.start()
-    wait_until(lambda: _where(rees, second) == "hub", RECOVERY, "it went up meanwhile")
-    _linked(rees, "localhost", seconds=300)
+    wait_until(lambda: where(rees, second) == "hub", RECOVERY, "it went up meanwhile")
+    linked(rees, "localhost", seconds=300)
     third = rees.put("crime", "summary=At the centre again")
-    wait_until(lambda: _where(rees, third) == "hub", RECOVERY, "the third is at the hub")
-    wait_until(lambda: _all_agree((hub, station, rees)), RECOVERY, "all hold the same")
+    wait_until(lambda: where(rees, third) == "hub", RECOVERY, "the third is at the hub")
+    wait_until(lambda: all_agree((hub, station, rees)), RECOVERY, "all hold the same")
     expect("the link was lost" not in rees.log().split(" place=1")[-1],
            "a better hub is dialled beside the link that there is")
 
 
 def the_station_is_killed_at_any_moment_and_nothing_is_lost(world):
     hub = world.make_hub()
-    station, port = _station(world, hub)
+    station, port = make(world, hub)
     station.start()
-    rees, khan = (_device(world, hub, name, first=port) for name in ("rees", "khan"))
-    _linked(rees, "north")
-    _linked(khan, "north")
+    rees, khan = (new_device(world, hub, name, first=port) for name in ("rees", "khan"))
+    for device in (rees, khan):
+        linked(device, "north")
+        numbered(device)
     records = []
     for number in range(12):
         records += [device.put("crime", f"summary=Round {number} of {device.name}")
@@ -159,29 +87,25 @@ def the_station_is_killed_at_any_moment_and_nothing_is_lost(world):
         if number == 9:
             hub.start()
     for device in (rees, khan):
-        wait_until(lambda d=device: _counts(d) == (12, 0, 0), 2 * RECOVERY,
+        wait_until(lambda d=device: counts(d) == (12, 0, 0), 2 * RECOVERY,
                    f"all that {device.name} wrote is at the hub")
-    for record in records:
-        expect(_has(hub, record), f"{record} is said to be at the hub, and is not")
-    everyone = (hub, station, rees, khan)
-    wait_until(lambda: _all_agree(everyone), RECOVERY, "all hold the same")
-    _no_faults(everyone)
+    nothing_is_missing(hub, records, (hub, station, rees, khan))
 
 
 def a_revoked_device_is_shut_out_at_the_station_also_in_the_dark(world):
     hub = world.make_hub()
-    station, port = _station(world, hub)
+    station, port = make(world, hub)
     station.start()
-    rees, khan = (_device(world, hub, name, first=port) for name in ("rees", "khan"))
-    _linked(rees, "north")
-    _linked(khan, "north")
+    rees, khan = (new_device(world, hub, name, first=port) for name in ("rees", "khan"))
+    linked(rees, "north")
+    linked(khan, "north")
     hub.must("revoke", "rees", "--reason", "lost on patrol")
     wait_until(lambda: rees.ask("status")["link"] == "down", RECOVERY, "its session at the station ends")
     hub.kill()
     station.stop()
     station.start()
     begun = rees.log_size()
-    _linked(khan, "north")  # whom it knows it lets in
+    linked(khan, "north")  # whom it knows it lets in
     rees.stop()
     rees.start()
     rees.saw(r"dial-failed .*does not admit this key", begun, RECOVERY)
@@ -189,26 +113,26 @@ def a_revoked_device_is_shut_out_at_the_station_also_in_the_dark(world):
 
 def a_station_that_does_not_trust_the_centre_serves_on_and_says_so(world):
     hub, other = world.make_hub(), world.make_hub("other")
-    station, port = _station(world, hub)
+    station, port = make(world, hub)
     station.start()
-    rees = _device(world, hub, "rees", first=port)
-    _linked(rees, "north")
+    rees = new_device(world, hub, "rees", first=port)
+    linked(rees, "north")
     station.stop()
     config = Path(station.data / "holdfast.conf")
     wrong = re.sub(r'upstream = .*', f'upstream = "localhost:{other.ports()[0]}"',
                    config.read_text(encoding="utf-8"))
     config.write_text(wrong, encoding="utf-8")
     station.start()
-    _linked(rees, "north")
+    linked(rees, "north")
     record = rees.put("crime", "summary=It serves on")
-    wait_until(lambda: _where(rees, record) == "station", RECOVERY, "it is at the station")
+    wait_until(lambda: where(rees, record) == "station", RECOVERY, "it is at the station")
 
     def says_so():
         upstream = station.ask("status")["upstream"]
         return upstream["link"] == "down" and "certificate" in upstream["problem"]
     wait_until(says_so, RECOVERY, "the station says what is wrong with the centre's certificate")
     expect("certificate" in station.must("status"), "and for people")
-    equal(_where(rees, record), "station", "what another's hub has is not at the hub")
+    equal(where(rees, record), "station", "what another's hub has is not at the hub")
 
 
 def who_may_connect_is_the_centres_word(world):
@@ -223,7 +147,7 @@ def who_may_connect_is_the_centres_word(world):
     rees.must("enrol", "--token-file", "-", feed=device_token)  # neither was spent
     station = Hub(world.build, world.directory / "north")
     world.nodes.append(station)
-    port = _free_port()
+    port = free_port()
     station.must("init", "--station", "--token-file", "-", "--listen", f"127.0.0.1:{port}",
                  feed=station_token)
     for words in (("token", "--name", "x", "--force", "f", "--unit", "u", "--scopes", SCOPE),

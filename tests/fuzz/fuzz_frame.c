@@ -2,8 +2,24 @@
 #include "harness.h"
 
 #include "sync/frame.h"
+#include "sync/hubs.h"
 
 #include <assert.h>
+
+/* A list of hubs is read before anybody has said who he is. */
+static void read_hubs(hf_bytes raw)
+{
+    hf_message message;
+    hf_hub_list list;
+    hf_listed_hub hub;
+    size_t count = 0;
+    if (hf_message_read(raw, &message) != HF_OK || message.type != HF_FRAME_HUBS) return;
+    if (hf_hub_list_read(message.as.hubs, &list) != HF_OK) return;
+    for (hf_list walk = list.hubs; hf_next_listed(&walk, &hub); count++)
+        assert(hub.name[0] && hub.address[0] && hub.scopes.count <= HF_SCOPES_MAX);
+    assert(count == list.hubs.count && count <= HF_HUBS_LISTED_MAX);
+    assert(list.certificate.size <= HF_CERTIFICATE_MAX);
+}
 
 /* A message opens to a frame within bounds, or is refused and leaves nothing behind. */
 static void take_in(hf_deflater *deflater, hf_bytes message)
@@ -19,6 +35,7 @@ static void take_in(hf_deflater *deflater, hf_bytes message)
         assert(raw.size <= message.size * HF_FRAME_RATIO_MAX);
         assert(hf_frame_head(raw, &type, &body, &items) == HF_OK);
         assert(type != 60 && type != 61); /* no Z or C frame comes out of one */
+        read_hubs(raw);
     } else {
         assert(status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT);
         assert(raw.size == 0);

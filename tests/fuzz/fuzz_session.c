@@ -7,6 +7,7 @@
 #include "mutate.h"
 #include "world.h"
 
+#include "hub/peer.h"
 #include "sync/session.h"
 
 #include <assert.h>
@@ -16,7 +17,7 @@ enum {
     FRAMES_MAX = 64,
     SAYS_MAX = 100, /* frames that a node may have to say in one turn */
     TURN_MS = 10,
-    WHICH = 6,       /* of the first byte, the rest by this ... */
+    WHICH = 7,       /* of the first byte, the rest by this ... */
     IN_COMPANY = 128 /* ... and this: another peer pushes in the same turns */
 };
 
@@ -133,13 +134,14 @@ static void say_recorded(fuzz_world *world, hf_peer *peer, size_t edge, uint8_t 
     }
 }
 
-/* Edge 0's link says what the script says; edge 1 must not notice. */
-static void feed_hub(script from, bool greeted, bool in_company)
+/* Edge 0's link says what the script says, or that of a station; edge 1 must not notice. */
+static void feed_hub(script from, bool is_station, bool greeted, bool in_company)
 {
     fuzz_world *world = fuzz_world_get();
     (void)fuzz_world_fresh(world, &world->hub);
     pair_world *pair = world->pair;
     hf_peer *peer = link_up(world, 0), *other = link_up(world, 1);
+    peer->is_station = is_station; /* as its row would say */
     say_recorded(world, other, 1, HF_FRAME_HELLO);
     if (greeted) say_recorded(world, peer, 0, HF_FRAME_HELLO);
     turn_hub(world, peer);
@@ -234,9 +236,10 @@ void fuzz_one(const uint8_t *data, size_t size)
     switch ((data[0] & ~IN_COMPANY) % WHICH) {
     case 0: feed_session(HF_SIDE_HUB, from); break;
     case 1: feed_session(HF_SIDE_CLIENT, from); break;
-    case 2: feed_hub(from, false, in_company); break;
+    case 2: feed_hub(from, false, false, in_company); break;
     case 3: feed_edge(from, false); break;
-    case 4: feed_hub(from, true, in_company); break;
-    default: feed_edge(from, true); break;
+    case 4: feed_hub(from, false, true, in_company); break;
+    case 5: feed_edge(from, true); break;
+    default: feed_hub(from, true, true, in_company); break;
     }
 }

@@ -48,6 +48,71 @@ static void write_script(const char *name, uint8_t which, const world_talk *talk
     fclose(file);
 }
 
+static void talk_say(world_talk *talk, const hf_message *message)
+{
+    world_frame *frame = &talk->frames[talk->count++];
+    hf_buffer raw = {0};
+    hf_message_write(&raw, message);
+    assert(raw.status == HF_OK);
+    *frame = (world_frame){.data = raw.data, .size = raw.size};
+}
+
+static void talk_turn(world_talk *talk)
+{
+    talk->frames[talk->count++] = (world_frame){.size = 0};
+}
+
+static void talk_free(world_talk *talk)
+{
+    for (size_t i = 0; i < talk->count; i++) {
+        hf_buffer raw = {.data = talk->frames[i].data};
+        hf_buffer_free(&raw);
+    }
+}
+
+/* What edge 1 pushed in one lane and signed, as a station relays it: index 64 is its first author.
+ * Then how far the hub has it, and a wish for edge 1's certificate. */
+static void write_relayed(const fuzz_world *world)
+{
+    const world_talk *talk = &world->up[1];
+    const sim_crypto *crypto = &world->edges[1].node->crypto;
+    hf_message said, hello, push = {.type = HF_FRAME_NONE}, head = {.type = HF_FRAME_NONE};
+    hf_bytes first = {talk->frames[0].data, talk->frames[0].size};
+    hf_claim claim;
+    hf_status status = hf_message_read(first, &hello);
+    hf_list claims = hello.as.hello.origins;
+    assert(status == HF_OK && hf_next_claim(&claims, &claim));
+    for (size_t i = 1; i < talk->count; i++) {
+        hf_bytes raw = {talk->frames[i].data, talk->frames[i].size};
+        if (raw.size == 0 || hf_message_read(raw, &said) != HF_OK) continue;
+        if (said.type == HF_FRAME_PUSH && !push.type) push = said;
+        if (said.type == HF_FRAME_HEAD && said.as.head.head.lane == push.as.push.lane) head = said;
+    }
+    assert(push.type == HF_FRAME_PUSH && head.type == HF_FRAME_HEAD);
+    world_talk relayed = {.count = 0};
+    hf_message say = {.type = HF_FRAME_ORIGIN};
+    say.as.origin.index = HF_HELLO_ORIGINS_MAX;
+    memcpy(say.as.origin.key_id, crypto->table.own_key_id, HF_HASH_SIZE);
+    memcpy(say.as.origin.incarnation, claim.incarnation, HF_INCARNATION_SIZE);
+    say.as.origin.certificate = crypto->table.own_certificate;
+    talk_say(&relayed, &say);
+    say = (hf_message){.type = HF_FRAME_RELAY};
+    say.as.relay = (hf_relay){.origin = HF_HELLO_ORIGINS_MAX,
+                              .lane = push.as.push.lane,
+                              .bodies = push.as.push.bodies,
+                              .head = head.as.head.head};
+    talk_say(&relayed, &say);
+    talk_turn(&relayed);
+    say.as.relay.bodies = (hf_list){.count = 0};
+    talk_say(&relayed, &say);
+    say = (hf_message){.type = HF_FRAME_RENEW_FOR};
+    memcpy(say.as.key_id, crypto->table.own_key_id, HF_HASH_SIZE);
+    talk_say(&relayed, &say);
+    talk_turn(&relayed);
+    write_script("hub_relayed", 6, &relayed, 0);
+    talk_free(&relayed);
+}
+
 /* Each frame type once, raw and as it is sent. */
 static void write_frames(fuzz_world *world, const world_talk *talk, const char *way)
 {
@@ -126,6 +191,7 @@ int main(int argc, char **argv)
     write_script("edge_resumed", 3, &world->down[0], 0);
     write_script("edge_anew", 3, &world->down_anew, 0);
     write_script("edge_greeted", 5, &world->down[0], 1);
+    write_relayed(world);
     write_frames(world, &world->up[0], "up");
     write_frames(world, &world->down[0], "down");
     write_frames(world, &world->up_anew, "up_anew");

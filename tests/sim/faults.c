@@ -63,6 +63,9 @@ void sim_swarm_draw(sim_world *world)
     s->certificate_ms = sometimes(&random, 400, 10 * SIM_MINUTE, 150 * SIM_MINUTE);
     if (sim_random_chance(&random, 500))
         s->stations = 1 + (unsigned)sim_random_below(&random, SIM_STATIONS_MAX);
+    /* At a station the next certificate is given when it is asked for a second time. */
+    if (s->stations && s->certificate_ms && s->certificate_ms < 3 * HF_RENEW_RETRY_MS)
+        s->certificate_ms = 3 * HF_RENEW_RETRY_MS;
     s->revokes = revokes || (s->stations && sim_random_chance(&random, 400));
     s->dark_ms =
         s->stations ? sim_random_between(&random, 5 * SIM_MINUTE, 90 * SIM_MINUTE) : 8 * SIM_MINUTE;
@@ -160,10 +163,11 @@ static void shift_clock(sim_world *world, sim_node *node)
     partition(world, node);
 }
 
-/* A phone is set back to its backup of another day; the guard beside the store is not in it. */
+/* A phone or a station is set back to its backup of another day; the guard beside the store is not
+ * in it. */
 static void restore(sim_world *world, sim_node *node)
 {
-    if (node->hub || !node->up) return;
+    if (node->index == SIM_HUB || !node->up) return;
     if (!node->backup) { /* only a closed store can be copied; the guard moves on at the next open
                           */
         sim_node_crash(world, node, false);

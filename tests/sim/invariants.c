@@ -39,7 +39,7 @@ static hf_status look_at_hole(void *context, const hf_hole *hole)
     return HF_OK;
 }
 
-static bool is_hole(const sim_node *node, const hf_dot *dot)
+bool sim_is_hole(const sim_node *node, const hf_dot *dot)
 {
     hole_look look = {.dot = dot};
     return hf_hole_each(node->store, look_at_hole, &look) == HF_OK && look.found;
@@ -59,7 +59,8 @@ static model *model_of(sim_world *world, const sim_node *node)
     for (size_t i = 0; i < count && ok; i++) {
         const sim_dot *dot = &world->dots[order[i]];
         if (dot->hollow >> node->index & 1) continue; /* hashes say nothing about any record */
-        if (node->is_station && is_hole(node, &dot->dot)) continue; /* until the centre judges */
+        if (node->is_station && sim_is_hole(node, &dot->dot))
+            continue; /* until the centre judges */
         ok = model_add(m, &dot->dot.origin, dot->dot.lane, (hf_bytes){dot->body, dot->size});
     }
     free(order);
@@ -436,6 +437,8 @@ static void judge_verify(sim_world *world, sim_node *node)
 
 void sim_last_judgement(sim_world *world)
 {
+    /* What it had by its hashes may be whole by now. */
+    if (world->nodes[SIM_HUB].up) sim_observe_again(world, &world->nodes[SIM_HUB]);
     for (unsigned i = 1; i < world->node_count && !sim_over(world); i++)
         if (takes_part(&world->nodes[i])) judge_arrival(world, &world->nodes[i]);
     if (!sim_over(world)) judge_saved(world);

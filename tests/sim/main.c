@@ -2,7 +2,9 @@
  *
  *   sim --seeds 1000 --from 1         1,000 worlds of two virtual hours
  *   sim --seeds 1 --from 17 -v        one of them, told as it happens
- *   sim --planted                     each planted bug, until some world catches it */
+ *   sim --planted                     each planted bug, until some world catches it
+ *   sim --fleet                       27 stations and 270 devices on the day of October 2019 */
+#include "fleet.h"
 #include "planted.h"
 #include "workers.h"
 
@@ -21,7 +23,7 @@ typedef struct settings {
     uint64_t seeds, from;
     double hours;
     unsigned edges, writes, jobs;
-    bool verbose, twice, planted;
+    bool verbose, twice, planted, fleet;
     const char *only;
     uint64_t count; /* planted bugs to try; 0: all */
 } settings;
@@ -45,6 +47,7 @@ static const char USAGE[] =
     "  sim --seeds 5 --from 1 --edges 20 --writes 200\n"
     "  sim --planted                    every planted bug must be caught\n"
     "  sim --planted --only REUSED_SEQ  this one\n"
+    "  sim --fleet --from 1             27 stations and 270 devices, six hours without the centre\n"
     "Options: --seeds N --from S --hours H --edges E --writes PER_DAY --jobs J --twice -v\n"
     "         --planted [--only NAME] [--count K]\n";
 
@@ -235,6 +238,28 @@ static int run_planted(const settings *s, char **arguments)
     return caught == tried ? 0 : 1;
 }
 
+/* ---- the fleet ---- */
+
+static int run_fleet(const settings *s)
+{
+    enum { PER_HOUR = 2, HOURS = 24 };
+    sim_fleet_result r;
+    double start = sim_real_seconds();
+    sim_fleet(s->from, s->writes ? (s->writes + HOURS - 1) / HOURS : PER_HOUR, s->verbose, &r);
+    double real = sim_real_seconds() - start;
+    bool held = r.wrong[0] == 0;
+    append_result("sim", "FLEET", held);
+    if (!held)
+        printf("fleet: %s\nreplay: ./dev sim --fleet --from %" PRIu64 "\n", r.wrong, s->from);
+    printf("fleet: 27 stations, 270 devices, %.1f virtual hours in %.0f s: %" PRIu64
+           " entries had to wait, %" PRIu64 " conflicts wait for a person; drained after %" PRIu64
+           " s (custody), %" PRIu64 " s (incidents), %" PRIu64 " s (crime), %" PRIu64
+           " s (the rest)\n",
+           (double)r.virtual_ms / HOUR_MS, real, r.entries, r.conflicts, r.drained_s[1],
+           r.drained_s[2], r.drained_s[3], r.drained_s[5]);
+    return held ? 0 : 1;
+}
+
 /* ---- the command line ---- */
 
 static uint64_t number(const char *text, uint64_t low, uint64_t high)
@@ -251,14 +276,20 @@ static uint64_t number(const char *text, uint64_t low, uint64_t high)
 
 static settings read_options(int count, char **arguments)
 {
-    enum { SEEDS = 1, FROM, HOURS, EDGES, WRITES, JOBS, TWICE, PLANTED, ONLY, COUNT, HELP };
-    static const struct option OPTIONS[] = {
-        {"seeds", required_argument, NULL, SEEDS},   {"from", required_argument, NULL, FROM},
-        {"hours", required_argument, NULL, HOURS},   {"edges", required_argument, NULL, EDGES},
-        {"writes", required_argument, NULL, WRITES}, {"jobs", required_argument, NULL, JOBS},
-        {"twice", no_argument, NULL, TWICE},         {"planted", no_argument, NULL, PLANTED},
-        {"only", required_argument, NULL, ONLY},     {"count", required_argument, NULL, COUNT},
-        {"help", no_argument, NULL, HELP},           {NULL, 0, NULL, 0}};
+    enum { SEEDS = 1, FROM, HOURS, EDGES, WRITES, JOBS, TWICE, PLANTED, FLEET, ONLY, COUNT, HELP };
+    static const struct option OPTIONS[] = {{"seeds", required_argument, NULL, SEEDS},
+                                            {"from", required_argument, NULL, FROM},
+                                            {"hours", required_argument, NULL, HOURS},
+                                            {"edges", required_argument, NULL, EDGES},
+                                            {"writes", required_argument, NULL, WRITES},
+                                            {"jobs", required_argument, NULL, JOBS},
+                                            {"twice", no_argument, NULL, TWICE},
+                                            {"planted", no_argument, NULL, PLANTED},
+                                            {"fleet", no_argument, NULL, FLEET},
+                                            {"only", required_argument, NULL, ONLY},
+                                            {"count", required_argument, NULL, COUNT},
+                                            {"help", no_argument, NULL, HELP},
+                                            {NULL, 0, NULL, 0}};
     settings s = {.seeds = 100, .from = 1, .hours = 2, .edges = 5, .jobs = 2};
     int option;
     while ((option = getopt_long(count, arguments, "v", OPTIONS, NULL)) != -1) {
@@ -271,6 +302,7 @@ static settings read_options(int count, char **arguments)
         case JOBS: s.jobs = (unsigned)number(optarg, 1, 64); break;
         case TWICE: s.twice = true; break;
         case PLANTED: s.planted = true; break;
+        case FLEET: s.fleet = true; break;
         case ONLY: s.only = optarg; break;
         case COUNT: s.count = number(optarg, 1, 1000); break;
         case 'v': s.verbose = true; break;
@@ -288,5 +320,6 @@ static settings read_options(int count, char **arguments)
 int main(int count, char **arguments)
 {
     settings s = read_options(count, arguments);
+    if (s.fleet) return run_fleet(&s);
     return s.planted ? run_planted(&s, arguments) : run_worlds(&s);
 }

@@ -477,7 +477,7 @@ static void observe_epoch(sim_world *world, sim_node *node)
     sim_checked(world, SIM_S13);
     /* A hub that was set back may learn of it more than once: what it decided comes back in parts.
      */
-    bool may_change = node->index == SIM_HUB && world->hub_lost_ms;
+    bool may_change = node->index == SIM_HUB ? world->hub_lost_ms > 0 : node->set_back;
     if (node->epoch_known && !may_change && memcmp(node->epoch, epoch, sizeof node->epoch) != 0)
         sim_break(world, SIM_S13, "%s has another epoch than before, though nothing was restored",
                   node->name);
@@ -522,7 +522,8 @@ static void forget_feed(sim_world *world, sim_node *node)
     }
     for (size_t i = 0; i < world->dot_count; i++) {
         sim_dot *dot = &world->dots[i];
-        if (dot->held & bit && !(dot->held & 1)) dot->excused = true;
+        bool with_author = dot->author != node->index && dot->held >> dot->author & 1;
+        if (dot->held & bit && !(dot->held & 1) && !with_author) dot->excused = true;
         dot->held &= ~bit;
         dot->hollow &= ~bit;
         dot->based &= ~bit;

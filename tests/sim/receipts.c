@@ -15,55 +15,76 @@ typedef struct looking {
     sim_node *node;
 } looking;
 
-static bool is_remembered(const sim_node *node, const hf_receipt *receipt)
+/* Which node signed it. */
+static unsigned signer_of(const sim_world *world, const hf_receipt *receipt)
+{
+    size_t index;
+    return sim_origin_node(world, &receipt->hub, &index);
+}
+
+static bool is_remembered(const sim_node *node, const hf_receipt *receipt, bool by_centre)
 {
     for (size_t i = node->receipt_count; i-- > 0;) {
         const sim_signed *seen = &node->receipts[i];
-        if (seen->seq == receipt->seq && seen->lane == receipt->lane &&
-            seen->time_ms == receipt->time_ms &&
+        if (seen->by_centre == by_centre && seen->seq == receipt->seq &&
+            seen->lane == receipt->lane && seen->time_ms == receipt->time_ms &&
             memcmp(&seen->origin, &receipt->origin, sizeof seen->origin) == 0)
             return true;
     }
     return false;
 }
 
-static void remember(sim_node *node, const hf_receipt *receipt)
+static void remember(sim_node *node, const hf_receipt *receipt, bool by_centre)
 {
-    if (is_remembered(node, receipt)) return;
+    if (is_remembered(node, receipt, by_centre)) return;
     if (node->receipt_count == node->receipt_capacity) {
         node->receipt_capacity = node->receipt_capacity ? 2 * node->receipt_capacity : 16;
         node->receipts = realloc(node->receipts, node->receipt_capacity * sizeof *node->receipts);
         assert(node->receipts);
     }
     node->receipts[node->receipt_count++] =
-        (sim_signed){receipt->origin, receipt->lane, receipt->seq, receipt->time_ms};
+        (sim_signed){receipt->origin, receipt->lane, by_centre, receipt->seq, receipt->time_ms};
 }
 
-/* As long as the hub was not set back, none of its receipts is undone; after that the device learns
- * which are when the hub greets it. */
+/* The hub lost something, and nobody could tell the node: not yet, or not at a station, when the
+ * hub itself does not know. */
+static bool may_be_stale(const sim_world *world, const sim_node *node, bool by_centre)
+{
+    /* What the centre signed and lost it says itself. */
+    bool unheard = by_centre && node->stale && sim_at_station(world, node);
+    return unheard || node->misled || !sim_is_greeted(world, node);
+}
+
+/* Whoever signed it holds it, the centre or a station. As long as the hub was not set back, none of
+ * its receipts is undone; after that the device learns which are when the hub greets it. */
 static hf_status on_receipt(void *context, const hf_receipt *receipt)
 {
     looking *look = context;
     sim_world *world = look->world;
     hf_dot dot = {.origin = receipt->origin, .lane = receipt->lane, .seq = receipt->seq};
     const sim_dot *entry = sim_dot_find(world, &dot);
-    /* The centre says itself what it signed and lost. */
-    bool by_centre = !look->node->stale || !sim_at_station(world, look->node);
+    unsigned signer = signer_of(world, receipt);
+    bool by_centre = signer == SIM_HUB;
     hf_status status = hf_receipt_check(look->node->store, receipt);
     if (sim_disk_killed(look->node->disk) || status == HF_ERR_IO) return HF_ERR_IO;
     sim_checked(world, SIM_RECEIPT);
+    /* A station hands on what fits; of a log that it came to hold otherwise it keeps one in vain.
+     */
+    if (status == HF_ERR_PROTOCOL && look->node->is_station) return HF_OK;
     if (status != HF_OK)
         sim_break(world, SIM_RECEIPT, "%s holds a receipt for its entry %u/%llu that is not good",
                   look->node->name, dot.lane, (unsigned long long)dot.seq);
-    else if (!by_centre || !sim_is_greeted(world, look->node) ||
+    else if (may_be_stale(world, look->node, by_centre) ||
              (receipt->undone_ms && world->hub_lost_ms))
         return HF_OK;
-    else if (!entry || !(entry->held & 1ull << SIM_HUB) || receipt->undone_ms)
-        sim_break(world, SIM_RECEIPT, "%s holds a receipt for its entry %u/%llu, which the hub %s",
+    else if (!entry || signer >= SIM_NODES_MAX || !(entry->held & 1ull << signer) ||
+             receipt->undone_ms)
+        sim_break(world, SIM_RECEIPT, "%s holds a receipt for entry %u/%llu, which %s %s",
                   look->node->name, dot.lane, (unsigned long long)dot.seq,
+                  signer < SIM_NODES_MAX ? world->nodes[signer].name : "an unknown hub",
                   receipt->undone_ms ? "is said to have lost" : "has not");
-    else
-        remember(look->node, receipt);
+    else if (!look->node->is_station) /* which keeps the newest, to pass it on */
+        remember(look->node, receipt, by_centre);
     return sim_over(world) ? HF_ERR_INPUT : HF_OK;
 }
 
@@ -73,14 +94,16 @@ static void check_remembered(sim_world *world, sim_node *node, const sim_signed 
     hf_receipt receipt;
     bool found;
     const hf_origin_row *origin = hf_origin_by_id(node->store, &seen->origin);
-    hf_status status = origin ? hf_receipt_find(node->store, origin->no, seen->lane, seen->seq,
-                                                false, &receipt, &found)
+    hf_status status = origin ? hf_receipt_by(node->store, origin->no, seen->lane, seen->seq,
+                                              seen->by_centre, &receipt, &found)
                               : HF_ERR_NOT_FOUND;
     if (sim_disk_killed(node->disk) || status == HF_ERR_IO) return;
     sim_checked(world, SIM_RECEIPT);
     bool near = status == HF_OK && found && receipt.seq <= seen->seq + HF_RECEIPT_APART &&
                 receipt.time_ms < seen->time_ms + HF_RECEIPT_APART_MS;
-    if (!near)
+    /* Of two stations one may have had the entry much later. */
+    bool of_several = !seen->by_centre && world->station_count > 1;
+    if (!near && !(of_several && status == HF_OK && found))
         sim_break(world, SIM_RECEIPT, "%s can no longer prove when its entry %u/%llu was there",
                   node->name, seen->lane, (unsigned long long)seen->seq);
 }
@@ -102,11 +125,8 @@ void sim_forget_receipts(sim_node *node)
     node->receipt_count = node->receipt_capacity = 0;
 }
 
-bool sim_all_signed(const sim_world *world, const sim_node *node)
+static bool all_signed_by(const sim_node *node, const sim_node *hub)
 {
-    const sim_node *hub = &world->nodes[SIM_HUB];
-    if (!node->up || !hub->up) return false;
-    if (sim_at_station(world, node)) return true; /* the centre alone signs, when it is met */
     const hf_origin_id *id = &hf_store_own_origin(hub->store)->id;
     const hf_origin_row *own = hf_store_own_origin(node->store);
     for (uint8_t lane = 1; lane < HF_LANE_COUNT; lane++) {
@@ -117,4 +137,15 @@ bool sim_all_signed(const sim_world *world, const sim_node *node)
         if (seq < log.acked) return false;
     }
     return true;
+}
+
+/* At a station it is signed for by that, and by the centre, whose receipts the station passes on.
+ */
+bool sim_all_signed(const sim_world *world, const sim_node *node)
+{
+    const sim_node *hub = &world->nodes[SIM_HUB];
+    if (!node->up || !hub->up) return false;
+    if (!sim_at_station(world, node)) return all_signed_by(node, hub);
+    const sim_node *station = &world->nodes[world->links[node->link].hub];
+    return station->up && all_signed_by(node, station) && all_signed_by(node, hub);
 }

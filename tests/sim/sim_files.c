@@ -231,8 +231,9 @@ sim_image *sim_disk_copy(const sim_disk *disk, const char *except)
 static bool restore_file(sim_disk *disk, const char *name, const sim_bytes *content)
 {
     sim_file *file = sim_file_make(disk, name);
-    return file && sim_file_truncate(file, 0) &&
-           sim_file_write(file, 0, content->data, content->size) && sim_file_sync(disk, file);
+    if (!file || !sim_file_truncate(file, 0)) return false;
+    bool written = !content->size || sim_file_write(file, 0, content->data, content->size);
+    return written && sim_file_sync(disk, file);
 }
 
 bool sim_disk_restore(sim_disk *disk, const sim_image *image)

@@ -8,6 +8,7 @@
 
 #include "sync/control.h"
 #include "sync/entry.h"
+#include "sync/feed.h"
 #include "sync/lease.h"
 #include "sync/reference.h"
 #include "random.h"
@@ -134,11 +135,10 @@ static hf_status on_entry(void *context, const hf_entry *entry)
 static void look(fleet *f, unsigned edge)
 {
     hf_store *store = f->pair->nodes[edge].store;
-    hf_standing standing;
-    assert_int_equal(hf_store_standing(store, &standing), HF_OK);
+    uint64_t position = hf_feed_position(store);
     f->edge = edge;
-    if (f->looked[edge] > standing.position) f->looked[edge] = 0; /* it was set back */
-    while (f->looked[edge] < standing.position)
+    if (f->looked[edge] > position) f->looked[edge] = 0; /* it was set back */
+    while (f->looked[edge] < position)
         assert_int_equal(hf_feed_read(store, f->looked[edge], 512, on_entry, f), HF_OK);
 }
 

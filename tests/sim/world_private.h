@@ -92,6 +92,7 @@ typedef struct sim_tail { /* where a node's feed has brought one log in one scop
 typedef struct sim_signed { /* a receipt that was seen once */
     hf_origin_id origin;
     uint8_t lane;
+    bool by_centre; /* else by a station */
     uint64_t seq, time_ms;
 } sim_signed;
 
@@ -351,6 +352,8 @@ unsigned sim_origin_node(const sim_world *world, const hf_origin_id *origin, siz
 void sim_observe(sim_world *world, sim_node *node);
 /* Is all that was there still there? Also learns which bodies have come since. */
 void sim_observe_again(sim_world *world, sim_node *node);
+/* Its store steps over this entry. */
+bool sim_is_hole(const sim_node *node, const hf_dot *dot);
 bool sim_at_station(const sim_world *world, const sim_node *node); /* its link leads to one */
 bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot);
 bool sim_may_write(const sim_node *node, uint32_t scope);

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "docs/architecture.md"
 KINDS = ("build", "tidy", "unit", "fault", "thread", "fuzz", "example", "e2e", "client2", "sim",
-         "planted", "demo", "docs")
+         "planted", "demo", "replay", "docs")
 
 
 def promises():

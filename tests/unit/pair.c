@@ -260,7 +260,7 @@ static bool pump_down(pair_world *pair, hf_peer *peer)
     }
     if (!node->peer || !hf_hub_wants_close(pair->hub, peer)) return any;
     node->closed_by_hub = true;
-    (void)fine(pair, hf_edge_turn(node->edge, pair->now_ms, pair_wall_ms(pair)));
+    (void)fine(pair, hf_edge_turn(node->edge, pair->now_ms, pair_wall_ms(pair) + node->ahead_ms));
     pair_cut(pair, edge);
     return true;
 }
@@ -288,7 +288,8 @@ static bool step(pair_world *pair)
         pair_node *node = &pair->nodes[i];
         if (!node->edge) continue;
         dial(pair, node);
-        if (!fine(pair, hf_edge_turn(node->edge, pair->now_ms, pair_wall_ms(pair))))
+        if (!fine(pair,
+                  hf_edge_turn(node->edge, pair->now_ms, pair_wall_ms(pair) + node->ahead_ms)))
             pair_cut(pair, i);
         take_certificate(pair, node);
         any |= pump_up(pair, i);

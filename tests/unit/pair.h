@@ -20,10 +20,11 @@ typedef struct pair_node {
     sim_disk *disk;
     sim_crypto crypto;
     hf_store *store;
-    hf_edge *edge;   /* NULL at the hub */
-    hf_peer *peer;   /* the hub's end of its link; NULL: no link */
-    bool offline;    /* the hub cannot be reached */
-    bool stuck_down; /* what the hub sends does not arrive, and is kept */
+    hf_edge *edge;     /* NULL at the hub */
+    hf_peer *peer;     /* the hub's end of its link; NULL: no link */
+    uint64_t ahead_ms; /* of its wall clock; what is added to make it behind */
+    bool offline;      /* the hub cannot be reached */
+    bool stuck_down;   /* what the hub sends does not arrive, and is kept */
     bool closed_by_hub;
 } pair_node;
 

@@ -126,6 +126,25 @@ static void without_a_second_record_of_its_decisions_a_hub_says_so(void **state)
     pair_free(pair);
 }
 
+/* Set back once more while it waits, beside a file that lacks nothing since: that says nothing of
+ * what was lost before. */
+static void a_hub_that_waits_goes_on_waiting_when_it_is_set_back_again(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    sim_image *image = image_of_hub(pair, "\x01");
+    revoke(pair, "edge1");
+    set_back(pair, image, ".guard", ".fence");
+    assert_true(hf_store_control_waits(pair->hub_node.store));
+    image = image_of_hub(pair, ".fence");
+    pair_run(pair);
+    identity before = identity_of(pair->hub_node.store);
+    set_back(pair, image, ".guard", NULL);
+    expect_new_life(pair, &before);
+    assert_true(hf_store_control_waits(pair->hub_node.store));
+    pair_free(pair);
+}
+
 /* What stands beside it is of an earlier day than the store that is put back. */
 static void an_older_record_of_its_decisions_is_not_taken_for_all_of_them(void **state)
 {
@@ -485,6 +504,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_revoked_device_is_not_let_in_again_by_a_restore),
         cmocka_unit_test(without_a_second_record_of_its_decisions_a_hub_says_so),
+        cmocka_unit_test(a_hub_that_waits_goes_on_waiting_when_it_is_set_back_again),
         cmocka_unit_test(an_older_record_of_its_decisions_is_not_taken_for_all_of_them),
         cmocka_unit_test(what_was_decided_is_on_disk_twice_or_is_said_to_be_missing),
         cmocka_unit_test(what_a_hub_lost_comes_back_by_itself_and_receipts_fall_back_meanwhile),

@@ -38,6 +38,16 @@ static json_t *log_name(const hf_log_name *name)
     return name->set ? json_pack("[o,i]", HEX(name->origin.bytes), name->lane) : json_null();
 }
 
+static json_t *reach_json(const hf_receipt_reach *reach)
+{
+    json_t *logs = json_array();
+    hf_receipted one;
+    for (hf_list list = reach->logs; hf_next_receipted(&list, &one);)
+        json_array_append_new(logs,
+                              json_pack("[o,i,o]", number(one.origin), one.lane, number(one.seq)));
+    return json_pack("[o,o]", HEX(reach->hub.bytes), logs);
+}
+
 static json_t *hello_json(const hf_hello *hello)
 {
     json_t *origins = json_array(), *resume = json_null();
@@ -61,17 +71,11 @@ static json_t *hello_json(const hf_hello *hello)
                             "implementation", text_of(hello->implementation), "origins", origins,
                             "pack", number(hello->pack_version), "resume", resume, "wall_ms",
                             number(hello->wall_ms), "heads", number(hello->heads));
-    json_t *receipts = json_array();
-    hf_receipted one;
-    for (hf_list list = hello->receipts; hf_next_receipted(&list, &one);)
-        json_array_append_new(receipts,
-                              json_pack("[i,i,o]", one.origin, one.lane, number(one.seq)));
-    if (!hello->wants_receipts) {
-        json_decref(receipts);
-        return out;
+    if (hello->receipts.set) json_object_set_new(out, "receipts", reach_json(&hello->receipts));
+    if (hello->passed.set) {
+        json_object_set_new(out, "capabilities", number(hello->capabilities));
+        json_object_set_new(out, "passed", reach_json(&hello->passed));
     }
-    json_object_set_new(out, "receipts",
-                        json_pack("[o,o]", HEX(hello->receipts_hub.bytes), receipts));
     return out;
 }
 
@@ -104,14 +108,22 @@ static json_t *welcome_json(const hf_welcome *welcome)
     for (hf_list list = welcome->scopes; hf_next_scope(&list, &scope);)
         json_array_append_new(scopes, json_pack("[o,o,b]", number(scope.number),
                                                 text_of(scope.name), scope.may_write));
-    return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:[o,o],s:o}", "type", "WELCOME",
-                     "protocol", number(welcome->protocol), "implementation",
-                     text_of(welcome->implementation), "hub", HEX(welcome->hub.bytes), "epoch",
-                     HEX(welcome->epoch), "position", number(welcome->position), "chain",
-                     HEX(welcome->chain), "wall_ms", number(welcome->wall_ms), "yours", yours,
-                     "scopes", scopes, "verdict", welcome->verdict, "window",
-                     number(welcome->window_entries), number(welcome->window_bytes), "pack",
-                     number(welcome->pack_version));
+    json_t *out = json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:[o,o],s:o}", "type",
+                            "WELCOME", "protocol", number(welcome->protocol), "implementation",
+                            text_of(welcome->implementation), "hub", HEX(welcome->hub.bytes),
+                            "epoch", HEX(welcome->epoch), "position", number(welcome->position),
+                            "chain", HEX(welcome->chain), "wall_ms", number(welcome->wall_ms),
+                            "yours", yours, "scopes", scopes, "verdict", welcome->verdict, "window",
+                            number(welcome->window_entries), number(welcome->window_bytes), "pack",
+                            number(welcome->pack_version));
+    json_t *former = json_array();
+    hf_origin_id name;
+    for (hf_list list = welcome->former; hf_next_origin_id(&list, &name);)
+        json_array_append_new(former, HEX(name.bytes));
+    if (welcome->former.count || welcome->has_centre) json_object_set(out, "former", former);
+    if (welcome->has_centre) json_object_set_new(out, "centre", HEX(welcome->centre.bytes));
+    json_decref(former);
+    return out;
 }
 
 static json_t *vector_json(const hf_vector *vector)
@@ -146,6 +158,21 @@ static json_t *push_json(const hf_push *push)
         json_array_append_new(bodies, hex_of(walk.body));
     return json_pack("{s:s,s:i,s:i,s:o}", "type", "PUSH", "origin", push->origin, "lane",
                      push->lane, "bodies", bodies);
+}
+
+static json_t *relay_json(const hf_relay *relay)
+{
+    const hf_head *head = &relay->head;
+    json_t *bodies = json_array(), *withheld = json_array();
+    uint64_t seq;
+    for (hf_bodies walk = hf_bodies_of_relay(relay); hf_next_body(&walk);)
+        json_array_append_new(bodies, hex_of(walk.body));
+    for (hf_list list = relay->withheld; hf_next_seq(&list, &seq);)
+        json_array_append_new(withheld, number(seq));
+    return json_pack("{s:s,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "type", "RELAY", "origin",
+                     number(relay->origin), "lane", relay->lane, "bodies", bodies, "withheld",
+                     withheld, "seq", number(head->seq), "hlc", number(head->hlc), "root",
+                     HEX(head->root), "signature", HEX(head->signature));
 }
 
 static json_t *ack_json(const hf_ack *ack)
@@ -327,13 +354,24 @@ static json_t *refill_json(const hf_refill *refill)
                      bodies, "hashes", hex_of(refill->hashes));
 }
 
-static json_t *asked_json(const hf_message *message)
+static json_t *asked_list(hf_list list)
 {
     json_t *items = json_array();
-    hf_asked asked;
-    for (hf_list list = message->as.asked; hf_next_asked(&list, &asked);)
+    for (hf_asked asked; hf_next_asked(&list, &asked);)
         json_array_append_new(items, json_pack("[o,o]", text_of(asked.series), number(asked.last)));
-    return json_pack("{s:s,s:o}", "type", "ASK", "series", items);
+    return items;
+}
+
+static json_t *asked_json(const hf_message *message)
+{
+    const hf_ask *ask = &message->as.ask;
+    if (message->type == HF_FRAME_ASK_FOR)
+        return json_pack("{s:s,s:o,s:o}", "type", "ASK_FOR", "origin",
+                         number(message->as.ask_for.origin), "series",
+                         asked_list(message->as.ask_for.asked));
+    json_t *out = json_pack("{s:s,s:o}", "type", "ASK", "series", asked_list(ask->asked));
+    if (ask->held.count) json_object_set_new(out, "held", asked_list(ask->held));
+    return out;
 }
 
 static json_t *leased_json(const hf_message *message)
@@ -344,6 +382,12 @@ static json_t *leased_json(const hf_message *message)
         json_array_append_new(items, json_pack("[o,o,o]", text_of(leased.series),
                                                number(leased.first), number(leased.last)));
     return json_pack("{s:s,s:o}", "type", "LEASE", "blocks", items);
+}
+
+static json_t *receipt_for_json(const hf_receipted *reach)
+{
+    return json_pack("{s:s,s:o,s:i,s:o}", "type", "RECEIPT_FOR", "origin", number(reach->origin),
+                     "lane", reach->lane, "seq", number(reach->seq));
 }
 
 static json_t *small_json(const hf_message *message)
@@ -366,6 +410,8 @@ static json_t *small_json(const hf_message *message)
         return json_pack("{s:s,s:o,s:o}", "type", "CERTIFICATE", "certificate",
                          hex_of(message->as.certificate.certificate), "text",
                          text_of(message->as.certificate.text));
+    case HF_FRAME_HUBS:
+        return json_pack("{s:s,s:o}", "type", "HUBS", "list", hex_of(message->as.hubs));
     case HF_FRAME_CREDIT:
         return json_pack("{s:s,s:i,s:o,s:o}", "type", "CREDIT", "lane", credit->lane, "entries",
                          number(credit->entries), "bytes", number(credit->bytes));
@@ -405,14 +451,19 @@ static json_t *untimed_json(const hf_message *message)
     case HF_FRAME_OFFER: return offer_json(&message->as.offer);
     case HF_FRAME_WANT:
     case HF_FRAME_CHUNK: return chunk_json(message);
+    case HF_FRAME_RELAY: return relay_json(&message->as.relay);
+    case HF_FRAME_RENEW_FOR:
+        return json_pack("{s:s,s:o}", "type", "RENEW_FOR", "key_id", HEX(message->as.key_id));
     case HF_FRAME_LACK: return lack_json(&message->as.lack);
     case HF_FRAME_REFILL: return refill_json(&message->as.refill);
-    case HF_FRAME_ASK: return asked_json(message);
+    case HF_FRAME_ASK:
+    case HF_FRAME_ASK_FOR: return asked_json(message);
     case HF_FRAME_CARRY:
     case HF_FRAME_CARRIED: return carried_json(message);
     case HF_FRAME_FETCH:
     case HF_FRAME_PIECE: return piece_json(message);
     case HF_FRAME_LEASE: return leased_json(message);
+    case HF_FRAME_RECEIPT_FOR: return receipt_for_json(&message->as.reach);
     case HF_FRAME_RECEIPT: return receipt_json(&message->as.receipt);
     default: return small_json(message);
     }
@@ -517,7 +568,7 @@ static void a_frame_cut_anywhere_is_refused(void **state)
 
 static void check_more(const vector_case *one)
 {
-    uint8_t more[HEX_MAX + 2];
+    uint8_t more[HEX_MAX + 3 + HF_ORIGIN_SIZE];
     hf_message message;
     size_t size = one->raw.size;
     memcpy(more, one->raw.data, size);
@@ -525,10 +576,22 @@ static void check_more(const vector_case *one)
         more[0]++;
         more[size++] = 0xf6;
     }
+    if (more[0] == 0x8d && more[1] == HF_FRAME_WELCOME) { /* the same: no former names */
+        more[0]++;
+        more[size++] = 0x80;
+    }
+    if (more[0] == 0x8e && more[1] == HF_FRAME_WELCOME) { /* this one says more */
+        more[0]++;
+        more[size++] = 0x50;
+        memset(more + size, 7, HF_ORIGIN_SIZE);
+        size += HF_ORIGIN_SIZE;
+    }
     more[0]++; /* one more item in the array */
-    bool is_welcome = one->raw.data[1] == HF_FRAME_WELCOME;
-    more[size++] = is_welcome ? 0x80 : 0x07; /* WELCOME's next one is known: a list */
+    bool is_ask = one->raw.data[1] == 0x18 && one->raw.data[2] == HF_FRAME_ASK;
+    more[size++] = is_ask ? 0x80 : 0x07; /* its next one is known: a list */
     assert_int_equal(hf_message_read((hf_bytes){more, size}, &message), HF_OK);
+    if (!json_object_get(one->frame, "centre") && message.type == HF_FRAME_WELCOME)
+        message.as.welcome.has_centre = false;
     json_t *read = message_json(&message);
     /* In an ACK it is the time, which is one more item already. */
     if (!json_object_get(one->frame, "at")) (void)json_object_del(read, "at");

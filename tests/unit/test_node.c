@@ -302,6 +302,38 @@ static void redials_spread_out_and_grow_to_a_cap(void **state)
     pair_free(pair);
 }
 
+/* Nobody sleeps through the end of what was announced; and if it lasts longer, they try often. */
+static void after_a_planned_outage_a_device_dials_at_once(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(1);
+    hf_edge *edge = pair->nodes[0].edge;
+    for (int round = 0; round < 10; round++) {
+        uint64_t until_ms = pair_wall_ms(pair) + 60 * HF_REDIAL_MAX_MS, wait_ms;
+        hf_record_id id;
+        hf_edge_status now;
+        assert_int_equal(hf_hub_window(pair->hub, pair_wall_ms(pair), until_ms, "new disks",
+                                       pair_wall_ms(pair), &id),
+                         HF_OK);
+        pair_run(pair);
+        while (pair_wall_ms(pair) < until_ms) {
+            hf_edge_link_down(edge, pair->now_ms);
+            hf_edge_status_get(edge, &now);
+            pair->now_ms = now.redial_at_ms;
+        }
+        assert_in_range(pair_wall_ms(pair), until_ms, until_ms + HF_WINDOW_SPREAD_MS);
+        for (unsigned tries = 0; tries < 3; tries++) {
+            hf_edge_link_down(edge, pair->now_ms);
+            hf_edge_status_get(edge, &now);
+            wait_ms = now.redial_at_ms - pair->now_ms;
+            assert_true(wait_ms <= (uint64_t)HF_REDIAL_MIN_MS << tries);
+        }
+        pair_cut(pair, 0);
+        pair_wait(pair, HF_REDIAL_MAX_MS);
+    }
+    pair_free(pair);
+}
+
 /* ---- clocks ---- */
 
 /* Three years ahead, until the hub says what time it is; and after a restart still right. */
@@ -462,6 +494,7 @@ int main(void)
         cmocka_unit_test(the_more_urgent_lane_goes_up_first),
         cmocka_unit_test(every_tail_is_proved_at_every_replica),
         cmocka_unit_test(redials_spread_out_and_grow_to_a_cap),
+        cmocka_unit_test(after_a_planned_outage_a_device_dials_at_once),
         cmocka_unit_test(a_wrong_clock_is_corrected_and_stays_so),
         cmocka_unit_test(a_restored_device_takes_its_own_entries_back),
         cmocka_unit_test(a_forked_device_writes_its_branch_again),

@@ -157,6 +157,31 @@ static void an_outage_goes_on_through_a_restart_of_the_device(void **state)
     pair_free(pair);
 }
 
+/* It starts anew with a wrong clock before it knows that it is cut off. The hub that is back dates
+ * the outage, or the account of the hub's own would leave it out. */
+static void a_wrong_clock_dates_no_outage(void **state)
+{
+    (void)state;
+    const int64_t wrong_ms[] = {-3 * INT64_C(365) * 24 * 60 * MINUTE_MS, 40 * MINUTE_MS};
+    for (size_t i = 0; i < 2; i++) {
+        pair_world *pair = serving(1);
+        uint64_t lost_ms = pair_wall_ms(pair);
+        cut_off(pair, 0);
+        pair_power_cut(pair, &pair->nodes[0]);
+        pair->nodes[0].ahead_ms = (uint64_t)wrong_ms[i];
+        pair_wait(pair, 10 * MINUTE_MS);
+        pair_crime(pair, 0, "By a wrong clock");
+        back(pair, 0);
+        seen s = look(pair->hub_node.store, key_of(&pair->nodes[0]));
+        assert_int_equal(s.count, 1);
+        assert_int_equal(s.waited[0], 1);
+        assert_in_range(s.rows[0].last_ms, lost_ms - SECOND_MS, lost_ms + SECOND_MS);
+        assert_in_range(s.rows[0].ended_ms, lost_ms + 10 * MINUTE_MS, pair_wall_ms(pair));
+        assert_int_equal(look(pair->nodes[0].store, NULL).count, 1);
+        pair_free(pair);
+    }
+}
+
 static void restart_hub(pair_world *pair, bool killed, uint64_t away_ms)
 {
     if (!killed) assert_int_equal(hf_hub_rest(pair->hub, pair_wall_ms(pair)), HF_OK);
@@ -360,6 +385,7 @@ int main(void)
         cmocka_unit_test(a_link_without_answers_is_an_outage),
         cmocka_unit_test(a_quiet_link_is_no_outage),
         cmocka_unit_test(an_outage_goes_on_through_a_restart_of_the_device),
+        cmocka_unit_test(a_wrong_clock_dates_no_outage),
         cmocka_unit_test(a_hub_that_was_killed_knows_how_long_it_was_away),
         cmocka_unit_test(an_outage_whose_answer_was_lost_is_told_again_and_stands_once),
         cmocka_unit_test(a_long_outage_is_not_passed_over_for_a_short_one),

@@ -202,7 +202,7 @@ static void a_node_without_a_pack_still_reads_who_is_enrolled(void **state)
     assert_int_equal(joined(standing, "active", "revoked"), state_of(standing, "revoked"));
     size_t count = 0;
     const hf_type *types = hf_system_types(&count);
-    assert_int_equal(count, 9);
+    assert_int_equal(count, 10);
     for (size_t t = 0; t < count; t++) {
         assert_true(t == 0 || types[t].number > types[t - 1].number);
         assert_true(types[t].number < HF_TYPE_FIRST_PACK);

@@ -321,7 +321,7 @@ static void a_key_gets_blocks_only_so_fast(void **state)
         hf_asked asked = {.series = {(const uint8_t *)"crime", 5}, .last = HF_REFERENCE_MAX};
         hf_write_asked(&items, &asked);
         hf_message ask = {.type = HF_FRAME_ASK};
-        ask.as.asked = (hf_list){hf_buffer_bytes(&items), 1};
+        ask.as.ask.asked = (hf_list){hf_buffer_bytes(&items), 1};
         hf_message_write(&raw, &ask);
         assert_int_equal(pair_say(pair, 0, &raw), HF_OK);
         hf_buffer_free(&items);
@@ -580,6 +580,45 @@ static void a_hub_that_was_set_back_leases_nothing_twice(void **state)
     pair_free(pair);
 }
 
+/* The hub's store as it was then, its decisions since lost; an operator accepts that. */
+static void restore_elsewhere(pair_world *pair, const sim_image *backup)
+{
+    pair_node *hub = &pair->hub_node;
+    pair_shut(pair, hub);
+    sim_disk_wipe(hub->disk);
+    assert_true(sim_disk_restore(hub->disk, backup));
+    pair_open(pair, hub);
+    assert_int_equal(hf_hub_accept_control_loss(pair->hub, "Operator", "the machine is gone",
+                                                pair_wall_ms(pair)),
+                     HF_OK);
+}
+
+/* Neither of the two knows of the other: both would leave the same gap. */
+static void two_lives_of_one_backup_lease_no_number_alike(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    pair_node *hub = &pair->hub_node;
+    pair_wait(pair, HF_ASK_AGAIN_MS);
+    pair_shut(pair, hub);
+    size_t *size;
+    assert_non_null(sim_disk_rot(hub->disk, ".fence", &size));
+    *size = 0;
+    sim_image *backup = sim_disk_copy(hub->disk, ".guard");
+    pair_open(pair, hub);
+    restore_elsewhere(pair, backup);
+    use_half(pair, 0);
+    uint64_t first = last_of(pair->nodes[0].store);
+    go_offline(pair, 0);
+    restore_elsewhere(pair, backup);
+    use_half(pair, 1);
+    uint64_t second = last_of(pair->nodes[1].store);
+    assert_true(first > HF_LEASE_SKIP && second > HF_LEASE_SKIP);
+    assert_int_not_equal(first / HF_LEASE_SKIP, second / HF_LEASE_SKIP);
+    sim_image_free(backup);
+    pair_free(pair);
+}
+
 static void numbers_that_are_in_use_are_not_leased(void **state)
 {
     (void)state;
@@ -677,6 +716,7 @@ int main(void)
         cmocka_unit_test(a_new_name_has_none_of_the_old_ones_numbers),
         cmocka_unit_test(a_provisional_one_of_a_former_life_gets_its_number),
         cmocka_unit_test(a_hub_that_was_set_back_leases_nothing_twice),
+        cmocka_unit_test(two_lives_of_one_backup_lease_no_number_alike),
         cmocka_unit_test(numbers_that_are_in_use_are_not_leased),
         cmocka_unit_test(two_records_of_one_number_are_named_to_the_operator),
         cmocka_unit_test(a_missing_row_is_found_by_verify),

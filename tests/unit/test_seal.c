@@ -1,5 +1,5 @@
 /* test_seal.c: a seal, a bundle and its answer, by mbedTLS, against what Node's own cipher made of
- * protocol.md 12: tests/vectors/bundle.json. */
+ * protocol.md 13: tests/vectors/bundle.json. */
 #include "hex.h"
 
 #include "platform/keys_private.h"

@@ -81,6 +81,39 @@ static void a_receipt_is_the_stations_until_the_centre_has_it(void **state)
     tiers_free(t);
 }
 
+static bool only_by_another_way(tiers *t, size_t node, bool down, const hf_message *message,
+                                hf_buffer *instead)
+{
+    (void)instead;
+    if (node == STATION && !down) return message->type != HF_FRAME_RELAY;
+    bool tells = message->type == HF_FRAME_ACK || message->type == HF_FRAME_RECEIPT;
+    return !(node == FIRST && down && t->nodes[FIRST].at == CENTRE && tells);
+}
+
+/* Its author was elsewhere for a moment, and the centre had it from there before the station could
+ * bring it: the station hears that by the feed alone. */
+static void an_author_hears_that_the_centre_had_it_by_another_way(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    t->tap = only_by_another_way;
+    t->nodes[STATION].offline = true;
+    tiers_cut(t, STATION);
+    (void)tiers_crime(t, FIRST, "Brought by himself");
+    tiers_run(t);
+    tiers_go_to(t, FIRST, CENTRE);
+    tiers_wait(t, 2 * HF_REDIAL_MIN_MS);
+    assert_int_equal(place_of(t, CENTRE, FIRST), HF_PLACE_HUB);
+    tiers_go_to(t, FIRST, STATION);
+    tiers_wait(t, 2 * HF_REDIAL_MIN_MS);
+    assert_int_equal(place_of(t, FIRST, FIRST), HF_PLACE_STATION);
+    t->nodes[STATION].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(place_of(t, STATION, FIRST), HF_PLACE_HUB);
+    assert_int_equal(place_of(t, FIRST, FIRST), HF_PLACE_HUB);
+    tiers_free(t);
+}
+
 /* A day in the dark goes up in as many frames as it took signatures, not in one per entry; and
  * power may fail at the station and at the centre. */
 static void a_day_in_the_dark_comes_back_whole(void **state)
@@ -112,20 +145,124 @@ static void a_day_in_the_dark_comes_back_whole(void **state)
     tiers_free(t);
 }
 
-/* What went up is not fed back; and a station that comes again does not send what it sent. */
+/* What went up is not fed back; and a station that comes again does not send what it sent: it asks
+ * how far the centre has it. */
 static void nothing_goes_twice(void **state)
 {
     (void)state;
     tiers *t = tiers_new(1);
     for (int i = 0; i < 50; i++) (void)tiers_crime(t, FIRST, "Once");
     tiers_run(t);
-    size_t relays = t->up[HF_FRAME_RELAY];
+    size_t relayed = t->relayed;
     uint64_t entries = tiers_standing(t, CENTRE).entries;
+    assert_int_equal(relayed, 50);
     assert_int_equal(tiers_standing(t, STATION).entries, entries);
     tiers_power_cut(t, STATION);
     tiers_wait(t, HF_REDIAL_MAX_MS);
-    assert_int_equal(t->up[HF_FRAME_RELAY], relays);
+    assert_int_equal(t->relayed, relayed);
     assert_true(tiers_equal(t));
+    tiers_free(t);
+}
+
+/* What was acknowledged last may be asked after on the next link; then the feed is past it, which
+ * is sign enough. Else a station would ask after each log that there ever was, at each link. */
+static void what_is_long_at_the_centre_is_not_asked_after(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    (void)tiers_crime(t, FIRST, "Once");
+    (void)tiers_crime(t, SECOND, "Once, too");
+    tiers_run(t);
+    for (int i = 0; i < 3; i++) {
+        t->up[HF_FRAME_RELAY] = 0;
+        tiers_power_cut(t, STATION);
+        tiers_wait(t, HF_REDIAL_MAX_MS);
+        assert_non_null(t->nodes[STATION].peer);
+        assert_in_range(t->up[HF_FRAME_RELAY], 0, i == 0 ? 2 : 0);
+    }
+    tiers_free(t);
+}
+
+/* What a device's link carries, both ways, from its dialling `hub` until all is quiet. */
+static size_t cost_of_going(tiers *t, size_t hub)
+{
+    tiers_go_to(t, FIRST, hub);
+    t->bytes[FIRST] = 0;
+    tiers_wait(t, 3 * HF_REDIAL_MIN_MS);
+    assert_non_null(t->nodes[FIRST].peer);
+    return t->bytes[FIRST];
+}
+
+/* A hub that it knows goes on where it left off: with what came since by that hub's own count, of
+ * which the device may hold some already. At a hub that it never met, a vector for each scope. */
+static void to_change_hubs_costs_what_was_written_meanwhile(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 300, QUIET_MAX = 1500, EACH_MAX = 100 };
+    tiers *t = tiers_new(2);
+    size_t first = cost_of_going(t, CENTRE);
+    size_t back = cost_of_going(t, STATION);
+    size_t again = cost_of_going(t, CENTRE);
+    (void)cost_of_going(t, STATION);
+    for (int i = 0; i < ENTRIES; i++) (void)tiers_crime(t, SECOND, "Meanwhile");
+    tiers_run(t);
+    assert_int_equal(tiers_standing(t, FIRST).entries, tiers_standing(t, SECOND).entries);
+    size_t after = cost_of_going(t, CENTRE);
+    print_message("note: to change hubs: %zu bytes at a first visit, %zu and %zu when nothing was "
+                  "written, %zu with %d entries that it had\n",
+                  first, back, again, after, ENTRIES);
+    assert_in_range(first, 1, 2 * QUIET_MAX);
+    assert_in_range(back, 1, QUIET_MAX);
+    assert_in_range(again, 1, QUIET_MAX);
+    assert_in_range(after, 1, QUIET_MAX + (size_t)ENTRIES * EACH_MAX);
+    tiers_free(t);
+}
+
+/* The device comes back with a certificate that ends in `left_ms`; of those on record, which hold a
+ * hundred years, half is over by then. */
+static void carries_one_until(tiers *t, size_t node, int64_t left_ms)
+{
+    tier_node *device = &t->nodes[node];
+    uint8_t old[SIM_CERTIFICATE_SIZE];
+    t->now_ms += 60 * UINT64_C(24 * 60 * 60 * 1000);
+    const hf_validity valid = {1, tiers_wall_ms(t) + (uint64_t)left_ms};
+    sim_certify((hf_bytes){device->crypto.key, SIM_KEY_SIZE}, device->name, SIM_DEVICE, valid, old);
+    sim_crypto_take(&device->crypto, (hf_bytes){old, sizeof old});
+    tiers_power_cut(t, node);
+}
+
+/* It was away past the end of its certificate. The station has a newer one for it, which is old
+ * enough by now for a next one to be asked for: that takes minutes, and the device is not kept
+ * waiting. */
+static void one_whose_certificate_ended_is_given_what_the_station_has(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    tier_node *device = &t->nodes[FIRST];
+    hf_bytes der;
+    carries_one_until(t, FIRST, -1);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_true(hf_edge_certificate(device->edge, &der));
+    tiers_free(t);
+}
+
+/* The next one is due, and the station's is too old: the device's question waits there for the
+ * centre's answer, and not at the device until it asks again. */
+static void who_asks_a_station_is_answered_once_the_centre_has_issued(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    tier_node *device = &t->nodes[FIRST];
+    hf_bytes der;
+    t->nodes[STATION].offline = true;
+    tiers_cut(t, STATION);
+    carries_one_until(t, FIRST, HF_REDIAL_MAX_MS * 60);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(t->up[HF_FRAME_RENEW], 1);
+    assert_false(hf_edge_certificate(device->edge, &der));
+    t->nodes[STATION].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_true(hf_edge_certificate(device->edge, &der));
     tiers_free(t);
 }
 
@@ -306,8 +443,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_at_a_station_reaches_all),
         cmocka_unit_test(a_receipt_is_the_stations_until_the_centre_has_it),
+        cmocka_unit_test(an_author_hears_that_the_centre_had_it_by_another_way),
         cmocka_unit_test(a_day_in_the_dark_comes_back_whole),
         cmocka_unit_test(nothing_goes_twice),
+        cmocka_unit_test(what_is_long_at_the_centre_is_not_asked_after),
+        cmocka_unit_test(to_change_hubs_costs_what_was_written_meanwhile),
+        cmocka_unit_test(one_whose_certificate_ended_is_given_what_the_station_has),
+        cmocka_unit_test(who_asks_a_station_is_answered_once_the_centre_has_issued),
         cmocka_unit_test(an_altered_entry_is_refused_and_blocks_nothing),
         cmocka_unit_test(a_log_cut_short_is_refused_and_blocks_nothing),
         cmocka_unit_test(a_forged_head_is_refused_and_blocks_nothing),

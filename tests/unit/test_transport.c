@@ -47,7 +47,7 @@ typedef struct bench {
     size_t hub_count, device_count;
     uint8_t barred[HF_HASH_SIZE]; /* the key that `admit` refuses */
     size_t admit_count, admit_resumed, device_asked;
-    hf_validity saw_valid;
+    hf_validity saw_valid, saw_hub_valid;
     bool device_refuses;
     uint8_t seen_key[HF_HASH_SIZE];
     size_t refused_count, failed_count;
@@ -83,6 +83,7 @@ static hf_status on_device_open(void *context, hf_conn *conn, const hf_identity 
 {
     bench *b = context;
     assert_memory_equal(peer->key_id, b->made->hub.key_id, HF_HASH_SIZE);
+    b->saw_hub_valid = peer->valid;
     b->device_asked++;
     if (b->device_refuses || b->device_count == ENDS_MAX) return HF_ERR_LIMIT;
     end *e = &b->device_ends[b->device_count++];
@@ -454,6 +455,30 @@ static void expired_certificate_reaches_admit_with_its_dates(void **state)
     assert_in_range(b->saw_valid.from_ms, made_ms - DAY_MS - 60000, made_ms - DAY_MS);
     assert_int_equal(b->saw_valid.until_ms - b->saw_valid.from_ms, 3 * DAY_MS);
     hf_dialer_close(client);
+}
+
+/* A station runs for years, and its certificate is renewed meanwhile. */
+static void a_renewed_certificate_is_shown_without_a_restart(void **state)
+{
+    bench *b = bench_of(state);
+    server_start(b, &b->made->hub, 0);
+    hf_dialer *first = client_start(b, &b->made->one);
+    RUN_UNTIL(b, b->device_count == 1);
+    uint64_t former_ms = b->saw_hub_valid.until_ms;
+    assert_int_equal(hf_server_renewed(b->server, &b->made->hub_renewed.paths), HF_OK);
+    hf_dialer *second = client_start(b, &b->made->two);
+    RUN_UNTIL(b, b->device_count == 2);
+    assert_in_range(b->saw_hub_valid.until_ms - former_ms, DAY_MS / 2 - 60000, DAY_MS / 2 + 60000);
+    const hf_key_paths mixed = {
+        .key = b->made->one.key, .certificate = b->made->hub.certificate, .ca = b->made->hub.ca};
+    assert_int_equal(hf_server_renewed(b->server, &mixed), HF_ERR_CORRUPT);
+    hf_dialer *third = client_start(b, &b->made->two);
+    RUN_UNTIL(b, b->device_count == 3);
+    assert_true(b->saw_hub_valid.until_ms > former_ms);
+    assert_false(b->device_ends[0].closed); /* who is here stays */
+    hf_dialer_close(first);
+    hf_dialer_close(second);
+    hf_dialer_close(third);
 }
 
 static void hub_of_another_ca_is_refused_by_the_device(void **state)
@@ -842,6 +867,7 @@ int main(int argc, char **argv)
         BOTH(revoked_key_is_refused_and_told_so),
         BOTH(device_of_another_ca_is_refused_before_admit),
         BOTH(expired_certificate_reaches_admit_with_its_dates),
+        BOTH(a_renewed_certificate_is_shown_without_a_restart),
         BOTH(hub_of_another_ca_is_refused_by_the_device),
         BOTH(hub_of_another_name_is_refused_by_the_device),
         BOTH(a_host_name_is_looked_up_and_checked),

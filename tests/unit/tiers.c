@@ -40,6 +40,7 @@ void tiers_open(tiers *t, size_t index)
     tier_node *node = &t->nodes[index];
     char path[64], problem[512] = "";
     bool is_hub = index == TIERS_CENTRE || node->is_station;
+    bool is_station = node->is_station && !node->promoted;
     snprintf(path, sizeof path, "%s.db", node->name);
     hf_store_options options = {.path = path,
                                 .vfs = sim_disk_name(node->disk),
@@ -51,14 +52,14 @@ void tiers_open(tiers *t, size_t index)
     assert_int_equal(status, HF_OK);
     hf_hub_options hub = {.implementation = "test hub",
                           .peers_max = TIERS_NODES_MAX,
-                          .authority = index == TIERS_CENTRE ? &t->authority : NULL,
-                          .station = node->is_station};
+                          .authority = is_station ? NULL : &t->authority,
+                          .station = is_station};
     hf_edge_options edge = {.implementation = "test edge"};
     if (is_hub)
         assert_int_equal(hf_hub_new(node->store, &hub, &node->hub), HF_OK);
     else
         assert_int_equal(hf_edge_new(node->store, &edge, &node->edge), HF_OK);
-    if (node->is_station) node->edge = hf_hub_upstream(node->hub);
+    if (is_station) node->edge = hf_hub_upstream(node->hub);
 }
 
 void tiers_cut(tiers *t, size_t index)
@@ -90,10 +91,43 @@ void tiers_power_cut(tiers *t, size_t index)
     tiers_open(t, index);
 }
 
+void tiers_promote(tiers *t)
+{
+    tier_node *node = &t->nodes[TIERS_STATION];
+    const hf_crypto *crypto = &node->crypto.table;
+    uint8_t centre[SIM_CERTIFICATE_SIZE];
+    hf_certificate own;
+    assert_int_equal(crypto->certificate(crypto->context, crypto->own_certificate, &own), HF_OK);
+    sim_certify((hf_bytes){own.public_key, own.public_key_size}, own.name, SIM_CENTRE, own.valid,
+                centre);
+    sim_crypto_take(&node->crypto, (hf_bytes){centre, sizeof centre});
+    node->promoted = true;
+    tiers_open(t, TIERS_STATION);
+    hf_hubs_wish wish = {.name = node->name, .address = "north.example:7443"};
+    assert_int_equal(hf_hub_promote(node->hub, &wish, "Sgt Khan", tiers_wall_ms(t)), HF_OK);
+}
+
 void tiers_go_to(tiers *t, size_t node, size_t hub)
 {
     tiers_cut(t, node);
     t->nodes[node].at = hub;
+}
+
+sim_image *tiers_image(tiers *t, size_t index, const char *except)
+{
+    tiers_shut(t, index);
+    sim_image *image = sim_disk_copy(t->nodes[index].disk, except);
+    assert_non_null(image);
+    tiers_open(t, index);
+    return image;
+}
+
+void tiers_set_back(tiers *t, size_t index, sim_image *image)
+{
+    tiers_shut(t, index);
+    assert_true(sim_disk_restore(t->nodes[index].disk, image));
+    sim_image_free(image);
+    tiers_open(t, index);
 }
 
 static void node_init(tiers *t, const char *name, sim_rank rank)
@@ -151,7 +185,7 @@ tiers *tiers_new_in(size_t edge_count, const char *const *scopes, size_t scope_c
         tiers_open(t, TIERS_EDGE + i);
         t->nodes[TIERS_EDGE + i].at = TIERS_STATION;
     }
-    tiers_wait(t, 3 * HF_REDIAL_MIN_MS);
+    tiers_wait(t, 4 * HF_ASK_AGAIN_MS); /* each has numbers, and more are in stock for it */
     memset(t->up, 0, sizeof t->up);
     memset(t->down, 0, sizeof t->down);
     return t;
@@ -203,6 +237,8 @@ static bool look(tiers *t, size_t index, bool down, hf_bytes *message, hf_buffer
     assert_int_equal(hf_frame_open(t->deflater, *message, &t->scratch, &raw), HF_OK);
     assert_int_equal(hf_message_read(raw, &frame), HF_OK);
     (down ? t->down : t->up)[frame.type % 64]++;
+    t->bytes[index] += message->size;
+    if (frame.type == HF_FRAME_RELAY) t->relayed += frame.as.relay.bodies.count;
     bool passes = !t->tap || t->tap(t, index, down, &frame, &instead);
     if (passes && instead.size) {
         assert_int_equal(hf_frame_seal(t->deflater, hf_buffer_bytes(&instead), sealed), HF_OK);
@@ -278,7 +314,7 @@ static void dial(tiers *t, size_t index)
     hf_edge_link_up(node->edge, &facts, t->now_ms);
 }
 
-static bool step(tiers *t)
+bool tiers_step(tiers *t)
 {
     bool any = false;
     t->now_ms++;
@@ -305,7 +341,7 @@ void tiers_run(tiers *t)
     unsigned quiet = 0, steps = 0;
     while (quiet < 3) {
         assert_true(++steps < STEPS_MAX); /* else they talk without end */
-        if (step(t)) {
+        if (tiers_step(t)) {
             quiet = 0;
         } else {
             quiet++;
@@ -396,4 +432,16 @@ bool tiers_equal(tiers *t)
         any = true;
     }
     return true;
+}
+
+void tiers_leave(tiers *t, size_t node)
+{
+    t->nodes[node].offline = true;
+    tiers_cut(t, node);
+}
+
+void tiers_come_back(tiers *t, size_t node)
+{
+    t->nodes[node].offline = false;
+    tiers_wait(t, 2 * HF_REDIAL_MAX_MS);
 }

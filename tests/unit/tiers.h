@@ -24,6 +24,7 @@ typedef struct tier_node {
     hf_peer *peer; /* that one's end of its link; NULL: no link */
     bool is_station;
     bool offline;
+    bool promoted; /* the station is the centre by now */
 } tier_node;
 
 typedef struct tiers tiers;
@@ -40,13 +41,15 @@ struct tiers {
     hf_authority authority;
     tiers_tap tap;
     void *context;
-    size_t up[64], down[64]; /* frames by type, over all links */
+    size_t up[64], down[64];       /* frames by type, over all links */
+    size_t bytes[TIERS_NODES_MAX]; /* of messages, over its own link, both ways */
+    size_t relayed;                /* entries that went up in RELAY; one without any only asks */
     hf_deflater *deflater;
     hf_buffer scratch;
 };
 
 /* The station and all devices are enrolled at the centre, with scope "beat"; the devices then dial
- * the station. All in sync. */
+ * the station. All in sync, and each has its numbers: a crime is one entry. */
 tiers *tiers_new(size_t edge_count);
 /* The same with more scopes, of which "beat" is one. */
 tiers *tiers_new_in(size_t edge_count, const char *const *scopes, size_t scope_count);
@@ -60,9 +63,17 @@ uint64_t tiers_wall_ms(const tiers *t);
 void tiers_open(tiers *t, size_t node);
 void tiers_shut(tiers *t, size_t node);
 void tiers_power_cut(tiers *t, size_t node);
-void tiers_cut(tiers *t, size_t node); /* its own link */
+void tiers_cut(tiers *t, size_t node);       /* its own link */
+void tiers_leave(tiers *t, size_t node);     /* its link ends, and it dials no more ... */
+void tiers_come_back(tiers *t, size_t node); /* ... until here; time goes by, so that it did */
+/* The station, which is shut, becomes the centre and is open again. */
+void tiers_promote(tiers *t);
 void tiers_go_to(tiers *t, size_t node, size_t hub);
+/* Its files as they stand now, without those whose names end in `except`; and put back. */
+sim_image *tiers_image(tiers *t, size_t node, const char *except);
+void tiers_set_back(tiers *t, size_t node, sim_image *image); /* frees it */
 
+bool tiers_step(tiers *t); /* a millisecond. False: nobody said anything */
 /* Until nobody has anything to say. */
 void tiers_run(tiers *t);
 void tiers_wait(tiers *t, uint64_t ms);

@@ -22,7 +22,7 @@ typedef struct identity {
 
 typedef struct credentials {
     char directory[64];
-    identity hub, one, two, stranger, expired, hub_elsewhere, hub_of_stranger;
+    identity hub, one, two, stranger, expired, hub_elsewhere, hub_of_stranger, hub_renewed;
 } credentials;
 
 static inline void path_of(char out[128], const credentials *c, const char *name, const char *end)
@@ -36,6 +36,7 @@ typedef struct identity_wish {
     const char *const *names;
     size_t name_count;
     uint64_t wall_ms;
+    const char *key_of; /* whose key it has; NULL: its own */
 } identity_wish;
 
 static inline void identity_make(const credentials *c, const identity_wish *wish, identity *out)
@@ -45,14 +46,14 @@ static inline void identity_make(const credentials *c, const identity_wish *wish
     size_t size = 0, pem_size = sizeof pem;
     hf_ca *ca = NULL;
     hf_keys *keys = NULL;
-    path_of(out->key, c, wish->name, ".key");
+    path_of(out->key, c, wish->key_of ? wish->key_of : wish->name, ".key");
     path_of(out->certificate, c, wish->name, ".crt");
     path_of(out->ca, c, wish->trusts, ".crt");
     path_of(ca_key, c, wish->ca, ".key");
     path_of(ca_certificate, c, wish->ca, ".crt");
     out->paths = (hf_key_paths){out->key, out->certificate, out->ca};
     hf_key_paths bare = {out->key, NULL, NULL};
-    assert_int_equal(hf_keys_create(out->key), HF_OK);
+    if (!wish->key_of) assert_int_equal(hf_keys_create(out->key), HF_OK);
     assert_int_equal(hf_keys_open(&bare, &keys), HF_OK);
     memcpy(out->key_id, hf_keys_crypto(keys)->own_key_id, HF_HASH_SIZE);
     assert_int_equal(hf_ca_open(ca_key, ca_certificate, &ca), HF_OK);
@@ -88,13 +89,14 @@ static inline int credentials_make(void **state)
         assert_int_equal(hf_ca_create(key, certificate, "Test CA", now_ms), HF_OK);
     }
     const identity_wish wishes[] = {
-        {"hub", "ca", "ca", here, 3, now_ms},
-        {"one", "ca", "ca", NULL, 0, now_ms},
-        {"two", "ca", "ca", NULL, 0, now_ms},
-        {"stranger", "other-ca", "ca", NULL, 0, now_ms},
-        {"expired", "ca", "ca", NULL, 0, now_ms - 400ULL * DAY_MS},
-        {"hub-elsewhere", "ca", "ca", elsewhere, 2, now_ms},
-        {"hub-of-stranger", "other-ca", "ca", here, 3, now_ms},
+        {"hub", "ca", "ca", here, 3, now_ms, NULL},
+        {"one", "ca", "ca", NULL, 0, now_ms, NULL},
+        {"two", "ca", "ca", NULL, 0, now_ms, NULL},
+        {"stranger", "other-ca", "ca", NULL, 0, now_ms, NULL},
+        {"expired", "ca", "ca", NULL, 0, now_ms - 400ULL * DAY_MS, NULL},
+        {"hub-elsewhere", "ca", "ca", elsewhere, 2, now_ms, NULL},
+        {"hub-of-stranger", "other-ca", "ca", here, 3, now_ms, NULL},
+        {"hub-renewed", "ca", "ca", here, 3, now_ms + DAY_MS / 2, "hub"},
     };
     identity *const out[] = {&c->hub,
                              &c->one,
@@ -102,7 +104,8 @@ static inline int credentials_make(void **state)
                              &c->stranger,
                              &c->expired,
                              &c->hub_elsewhere,
-                             &c->hub_of_stranger};
+                             &c->hub_of_stranger,
+                             &c->hub_renewed};
     for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++) {
         identity_make(c, &wishes[i], out[i]);
     }

@@ -1,0 +1,313 @@
+/* test_station_loss.c: a station whose centre was set back, or which a frame was lost on the way
+ * to: what was said of others' work falls back, goes up again, and nobody is told what is not so.
+ */
+#include "tiers.h"
+
+#include "sync/control.h"
+#include "sync/log.h"
+#include "sync/safe.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum {
+    CENTRE = TIERS_CENTRE,
+    STATION = TIERS_STATION,
+    FIRST = TIERS_EDGE,
+    SECOND = TIERS_EDGE + 1
+};
+
+static hf_place place_at(tiers *t, size_t node, size_t writer, uint64_t seq)
+{
+    hf_place place;
+    hf_dot dot = {.origin = hf_store_own_origin(t->nodes[writer].store)->id,
+                  .lane = HF_LANE_CRIME,
+                  .seq = seq};
+    assert_int_equal(hf_safe_place(t->nodes[node].store, &dot, &place), HF_OK);
+    return place;
+}
+
+/* ---- taps ---- */
+
+typedef struct losing {
+    size_t node;     /* of whose frames */
+    uint8_t type;    /* these, */
+    uint8_t or_type; /* and these; 0: no others */
+    bool down;       /* ... this way */
+    size_t at_most;  /* are lost */
+    size_t lost;
+} losing;
+
+static bool lose(tiers *t, size_t node, bool down, const hf_message *message, hf_buffer *instead)
+{
+    losing *what = t->context;
+    (void)instead;
+    bool is_it = message->type == what->type || message->type == what->or_type;
+    is_it = is_it && node == what->node && down == what->down;
+    if (!is_it || what->lost == what->at_most) return true;
+    what->lost++;
+    return false;
+}
+
+static void tap(tiers *t, losing *what)
+{
+    t->tap = what ? lose : NULL;
+    t->context = what;
+}
+
+/* ---- a centre that was set back ---- */
+
+static void write_three(tiers *t, hf_record_id records[3])
+{
+    for (int i = 0; i < 3; i++) records[i] = tiers_crime(t, FIRST, "Lost at the centre");
+    tiers_run(t);
+    assert_int_equal(place_at(t, FIRST, FIRST, 3), HF_PLACE_HUB);
+    assert_int_equal(place_at(t, STATION, FIRST, 3), HF_PLACE_HUB);
+}
+
+/* While what was lost cannot go up again, nobody is told that the centre has it; then it has. */
+static void expect_fallen_and_back(tiers *t, const hf_record_id records[3])
+{
+    losing relays = {
+        .node = STATION, .type = HF_FRAME_RELAY, .or_type = HF_FRAME_REFILL, .at_most = SIZE_MAX};
+    assert_string_equal(tiers_summary(t, CENTRE, &records[2]), "");
+    tap(t, &relays);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_true(relays.lost > 0);
+    assert_int_equal(place_at(t, STATION, FIRST, 1), HF_PLACE_STATION);
+    assert_int_equal(place_at(t, FIRST, FIRST, 1), HF_PLACE_STATION);
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 3);
+    tap(t, NULL);
+    tiers_cut(t, STATION); /* a link that lost frames has ended */
+    t->nodes[SECOND].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(tiers_summary(t, CENTRE, &records[i]), "Lost at the centre");
+    assert_int_equal(place_at(t, STATION, FIRST, 3), HF_PLACE_HUB);
+    assert_int_equal(place_at(t, FIRST, FIRST, 3), HF_PLACE_HUB);
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 0);
+    assert_true(tiers_equal(t));
+}
+
+/* It says so by its new name; and its devices, which never meet it, hear that from the station. */
+static void what_a_set_back_centre_lost_goes_up_again_and_falls_back_meanwhile(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    hf_record_id records[3];
+    sim_image *image = tiers_image(t, CENTRE, ".guard");
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    write_three(t, records);
+    tiers_set_back(t, CENTRE, image);
+    expect_fallen_and_back(t, records);
+    tiers_free(t);
+}
+
+/* Guard and all: it does not know it itself. The place in its feed shows it. */
+static void a_loss_that_the_centre_did_not_notice_is_made_good_too(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    hf_record_id records[3];
+    tiers_go_to(t, SECOND, CENTRE);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    sim_image *image = tiers_image(t, CENTRE, "\x01");
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    write_three(t, records);
+    (void)tiers_crime(t, SECOND, "This moves the station's place");
+    tiers_run(t);
+    t->nodes[SECOND].offline = true; /* it would bring them */
+    tiers_set_back(t, CENTRE, image);
+    expect_fallen_and_back(t, records);
+    tiers_free(t);
+}
+
+/* ... nor does the place in its feed, where that is not past what was acknowledged: only asking
+ * shows it. */
+static void what_was_acknowledged_and_not_yet_fed_past_is_asked_after(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    hf_record_id records[3];
+    losing feed = {.node = STATION, .type = HF_FRAME_FEED, .down = true, .at_most = SIZE_MAX};
+    sim_image *image = tiers_image(t, CENTRE, "\x01");
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    tap(t, &feed);
+    write_three(t, records);
+    tiers_set_back(t, CENTRE, image);
+    tap(t, NULL);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(tiers_summary(t, CENTRE, &records[i]), "Lost at the centre");
+    assert_true(tiers_equal(t));
+    tiers_free(t);
+}
+
+static void a_question_whose_answer_was_lost_is_asked_again(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    hf_record_id records[3];
+    losing feed = {.node = STATION, .type = HF_FRAME_FEED, .down = true, .at_most = SIZE_MAX};
+    losing answers = {.node = STATION, .type = HF_FRAME_ACK, .down = true, .at_most = SIZE_MAX};
+    sim_image *image = tiers_image(t, CENTRE, "\x01");
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    tap(t, &feed);
+    write_three(t, records);
+    tiers_set_back(t, CENTRE, image);
+    tap(t, &answers);
+    tiers_wait(t, 2 * HF_REDIAL_MIN_MS);
+    assert_true(answers.lost > 0);
+    tiers_cut(t, STATION);
+    tap(t, NULL);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(tiers_summary(t, CENTRE, &records[i]), "Lost at the centre");
+    tiers_free(t);
+}
+
+/* The heads that it went up under are gone; its author signed for more since, or the same. */
+static void what_a_centre_lost_goes_up_again_under_the_newest_head(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    hf_record_id records[3];
+    losing refills = {.node = STATION, .type = HF_FRAME_REFILL, .at_most = SIZE_MAX};
+    sim_image *image = tiers_image(t, CENTRE, ".guard");
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    write_three(t, records);
+    for (int i = 0; i < 2; i++) { /* long ago: it is past what would be asked after anyway */
+        tiers_power_cut(t, STATION);
+        tiers_wait(t, HF_REDIAL_MAX_MS);
+    }
+    tap(t, &refills); /* that way would bring it too */
+    t->relayed = 0;
+    tiers_set_back(t, CENTRE, image);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(t->relayed, 3);
+    assert_string_equal(tiers_summary(t, CENTRE, &records[2]), "Lost at the centre");
+    assert_int_equal(place_at(t, FIRST, FIRST, 3), HF_PLACE_HUB);
+    assert_true(tiers_equal(t));
+    tiers_free(t);
+}
+
+/* Who heard at the centre that it was set back is not told the old word by a station that did not.
+ */
+static void a_station_that_speaks_by_a_former_centre_is_not_believed(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    hf_record_id records[3];
+    losing pushes = {.node = FIRST, .type = HF_FRAME_PUSH, .at_most = SIZE_MAX};
+    sim_image *image = tiers_image(t, CENTRE, ".guard");
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    write_three(t, records);
+    t->nodes[STATION].offline = true;
+    tiers_cut(t, STATION);
+    tiers_set_back(t, CENTRE, image);
+    tap(t, &pushes); /* she cannot bring it herself */
+    tiers_go_to(t, FIRST, CENTRE);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(place_at(t, FIRST, FIRST, 1), HF_PLACE_STATION);
+    tiers_go_to(t, FIRST, STATION);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_non_null(t->nodes[FIRST].peer);
+    assert_int_equal(place_at(t, FIRST, FIRST, 1), HF_PLACE_STATION);
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 3);
+    tap(t, NULL);
+    t->nodes[STATION].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(place_at(t, FIRST, FIRST, 3), HF_PLACE_HUB);
+    assert_string_equal(tiers_summary(t, CENTRE, &records[0]), "Lost at the centre");
+    tiers_free(t);
+}
+
+/* ---- lost on the way, or brought by another ---- */
+
+static void a_single_relay_that_was_lost_is_noticed_and_goes_again(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    losing relay = {.node = STATION, .type = HF_FRAME_RELAY, .at_most = 1};
+    tap(t, &relay);
+    hf_record_id record = tiers_crime(t, FIRST, "The last word of the day");
+    tiers_run(t);
+    assert_int_equal(relay.lost, 1);
+    assert_string_equal(tiers_summary(t, CENTRE, &record), "");
+    hf_peer *session = t->nodes[STATION].peer;
+    tiers_wait(t, 2 * HF_PACE_PATIENCE_MS);
+    assert_string_equal(tiers_summary(t, CENTRE, &record), "The last word of the day");
+    assert_ptr_equal(t->nodes[STATION].peer, session);
+    assert_int_equal(place_at(t, FIRST, FIRST, 1), HF_PLACE_HUB);
+    tiers_free(t);
+}
+
+/* Another device that held it brought it to the centre: its author, at the station, hears so. */
+static void an_author_hears_that_another_brought_his_work_to_the_centre(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    losing relays = {.node = STATION, .type = HF_FRAME_RELAY, .at_most = SIZE_MAX};
+    t->nodes[STATION].offline = true;
+    tiers_cut(t, STATION);
+    hf_record_id record = tiers_crime(t, FIRST, "Carried by a colleague");
+    tiers_run(t);
+    assert_string_equal(tiers_summary(t, SECOND, &record), "Carried by a colleague");
+    tiers_go_to(t, SECOND, CENTRE);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_string_equal(tiers_summary(t, CENTRE, &record), "Carried by a colleague");
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 1);
+    tap(t, &relays); /* it goes no other way */
+    t->nodes[STATION].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 0);
+    assert_int_equal(place_at(t, FIRST, FIRST, 1), HF_PLACE_HUB);
+    assert_int_equal(place_at(t, STATION, FIRST, 1), HF_PLACE_HUB);
+    tiers_free(t);
+}
+
+/* ---- outages ---- */
+
+/* A station notes when it was away itself, for its own account. That is no client's outage: told
+ * upstream, it would end each session as malformed. */
+static void a_station_keeps_its_own_absence_to_itself(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    sim_image *image = tiers_image(t, CENTRE, ".guard");
+    hf_hub *hub = t->nodes[STATION].hub;
+    assert_int_equal(hf_hub_begin(hub, t->now_ms, tiers_wall_ms(t)), HF_OK);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    tiers_power_cut(t, STATION);
+    t->now_ms += 5 * 60 * 1000;
+    hub = t->nodes[STATION].hub;
+    assert_int_equal(hf_hub_begin(hub, t->now_ms, tiers_wall_ms(t)), HF_OK);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    tiers_set_back(t, CENTRE, image); /* so that all that was told is told again */
+    memset(t->down, 0, sizeof t->down);
+    tiers_wait(t, 2 * HF_REDIAL_MAX_MS);
+    assert_int_equal(t->down[HF_FRAME_ERROR], 0);
+    assert_true(t->up[HF_FRAME_PROBE] > 0);
+    assert_non_null(t->nodes[STATION].peer);
+    tiers_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_set_back_centre_lost_goes_up_again_and_falls_back_meanwhile),
+        cmocka_unit_test(a_loss_that_the_centre_did_not_notice_is_made_good_too),
+        cmocka_unit_test(what_was_acknowledged_and_not_yet_fed_past_is_asked_after),
+        cmocka_unit_test(a_question_whose_answer_was_lost_is_asked_again),
+        cmocka_unit_test(what_a_centre_lost_goes_up_again_under_the_newest_head),
+        cmocka_unit_test(a_station_that_speaks_by_a_former_centre_is_not_believed),
+        cmocka_unit_test(a_single_relay_that_was_lost_is_noticed_and_goes_again),
+        cmocka_unit_test(an_author_hears_that_another_brought_his_work_to_the_centre),
+        cmocka_unit_test(a_station_keeps_its_own_absence_to_itself),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
