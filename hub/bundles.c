@@ -3,6 +3,7 @@
 
 #include "upstream.h"
 
+#include "sync/hubs.h"
 #include "sync/node.h"
 
 #include <stdlib.h>
@@ -10,23 +11,27 @@
 
 enum { SWEEP_EVERY_MS = 1000 };
 
-typedef struct counting {
-    hf_hub *hub;
-    size_t own;
-    bool came;
-    hf_buffer answers; /* rows to be read */
-} counting;
-
-static hf_status count_row(void *context, const hf_carry_row *row)
+bool hf_bundles_own(const hf_hub *hub, const hf_carry_row *row)
 {
-    counting *c = context;
-    const uint8_t *own = hf_store_crypto(c->hub->store)->own_key_id;
-    bool is_own = memcmp(row->station, own, HF_HASH_SIZE) == 0;
-    if (is_own && row->stage == HF_CARRY_BUNDLE) c->own++;
+    return memcmp(row->station, hf_store_crypto(hub->store)->own_key_id, HF_HASH_SIZE) == 0;
+}
+
+typedef struct changed {
+    hf_hub *hub;
+    bool came;
+    hf_buffer own; /* rows that say something of what was sealed here */
+} changed;
+
+/* A station's own are news once they are answered; one that became the centre needs none of it. */
+static hf_status see_row(void *context, const hf_carry_row *row)
+{
+    changed *c = context;
     if (row->stage == HF_CARRY_BUNDLE) c->came = true;
-    if (is_own && row->stage == HF_CARRY_ANSWER)
-        hf_write_raw(&c->answers, (hf_bytes){(const uint8_t *)row, sizeof *row});
-    return c->answers.status;
+    bool is_due =
+        row->stage == HF_CARRY_ANSWER || (row->stage == HF_CARRY_BUNDLE && !c->hub->upstream);
+    if (is_due && hf_bundles_own(c->hub, row))
+        hf_write_raw(&c->own, (hf_bytes){(const uint8_t *)row, sizeof *row});
+    return c->own.status;
 }
 
 hf_status hf_bundles_new(hf_hub *hub, hf_bundles **out)
@@ -57,15 +62,18 @@ static hf_status look(hf_hub *hub)
     uint64_t newest;
     hf_status status = hf_carry_newest(hub->store, &newest);
     if (status != HF_OK || newest == bundles->seen) return status;
-    counting c = {.hub = hub};
-    status = hf_carry_each(hub->store, 0, count_row, &c);
-    const hf_carry_row *rows = (const hf_carry_row *)(const void *)c.answers.data;
-    for (size_t i = 0; i < c.answers.size / sizeof *rows && status == HF_OK; i++)
-        status = hf_bundles_read_answer(hub, &rows[i]);
-    hf_buffer_free(&c.answers);
+    changed c = {.hub = hub};
+    hf_carry_sum sum = {.own_bundles = 0};
+    status = hf_carry_each(hub->store, bundles->seen, see_row, &c);
+    const hf_carry_row *rows = (const hf_carry_row *)(const void *)c.own.data;
+    for (size_t i = 0; i < c.own.size / sizeof *rows && status == HF_OK; i++)
+        status = hub->upstream ? hf_bundles_read_answer(hub, &rows[i])
+                               : hf_carry_settle(hub->store, rows[i].id);
+    hf_buffer_free(&c.own);
+    if (status == HF_OK) status = hf_carry_count(hub->store, &sum);
+    if (status == HF_OK) status = hf_carry_newest(hub->store, &bundles->seen); /* it moved on */
     if (status != HF_OK) return status;
-    status = hf_carry_newest(hub->store, &bundles->seen); /* reading answers moved it on */
-    bundles->under_way = c.own;
+    bundles->under_way = sum.own_bundles;
     bundles->again |= c.came;
     for (hf_peer *peer = hub->peers; peer; peer = peer->next)
         if (peer->carrier.on) hf_peer_wake(peer);
@@ -102,14 +110,29 @@ static uint64_t seal_at_ms(const hf_hub *hub)
     return bundles->made_at_ms + times * HF_BUNDLE_EVERY_MS;
 }
 
+/* By the list of hubs another is the centre: what is under way is sealed anew, at once. */
+static hf_status follow(hf_hub *hub)
+{
+    hf_bundles *bundles = hub->bundles;
+    uint64_t list = hf_hub_list_changes(hub->store);
+    if (bundles->followed && bundles->list == list) return HF_OK;
+    hf_status status = hf_bundles_follow(hub);
+    if (status == HF_OK) status = look(hub);
+    if (status != HF_OK) return status;
+    bundles->followed = true;
+    bundles->list = list;
+    bundles->made_at_ms = 0;
+    return HF_OK;
+}
+
 static hf_status station_turn(hf_hub *hub)
 {
     hf_bundles *bundles = hub->bundles;
     hf_edge_status edge;
     hf_edge_status_get(hf_hub_upstream(hub), &edge);
     bundles->cut_off = edge.cut_off;
-    hf_status status = HF_OK;
-    if (bundles->under_way > 0 && !edge.cut_off &&
+    hf_status status = follow(hub);
+    if (status == HF_OK && bundles->under_way > 0 && !edge.cut_off &&
         hub->now_ms >= bundles->swept_at_ms + SWEEP_EVERY_MS) {
         bundles->swept_at_ms = hub->now_ms;
         status = hf_bundles_sweep(hub);
@@ -126,6 +149,8 @@ static hf_status station_turn(hf_hub *hub)
 
 hf_status hf_bundles_turn(hf_hub *hub)
 {
+    if (hub->retired) return HF_OK; /* another opens what is sealed for the centre */
+    hub->bundles->heard = false;
     hf_status status = look(hub);
     if (status == HF_OK && hub->upstream) status = station_turn(hub);
     if (status == HF_OK && !hub->upstream) status = hf_bundles_answer(hub);
@@ -136,8 +161,10 @@ hf_status hf_bundles_turn(hf_hub *hub)
 uint64_t hf_bundles_deadline_ms(const hf_hub *hub)
 {
     const hf_bundles *bundles = hub->bundles;
-    bool busy = bundles->opened || bundles->again || bundles->tried;
-    if (!hub->upstream) return busy ? 0 : UINT64_MAX;
+    bool busy = !hub->upstream && (bundles->opened || bundles->again || bundles->tried);
+    if (hub->retired) return UINT64_MAX;
+    if (busy || bundles->heard) return 0;
+    if (!hub->upstream) return bundles->waits ? bundles->again_at_ms : UINT64_MAX;
     uint64_t due_ms = seal_at_ms(hub);
     if (bundles->under_way > 0 && !bundles->cut_off &&
         bundles->swept_at_ms + SWEEP_EVERY_MS < due_ms)

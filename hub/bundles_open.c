@@ -7,7 +7,7 @@
 #include "bundles.h"
 
 #include "sync/control.h"
-#include "sync/coverage.h"
+#include "sync/hubs.h"
 #include "sync/log.h"
 
 #include <stdio.h>
@@ -61,6 +61,7 @@ static hf_status put_answer(hf_hub *hub, hf_answer *answer)
     row.since_ms = hub->wall_ms;
     memcpy(answer->bundle, row.id, HF_HASH_SIZE);
     memcpy(answer->incarnation, hf_store_own_origin(hub->store)->incarnation, HF_INCARNATION_SIZE);
+    memcpy(answer->epoch, hf_store_epoch(hub->store), sizeof answer->epoch);
     answer->time_ms = hub->wall_ms;
     hf_status status = hf_answer_write(crypto, answer, &bundles->bytes);
     if (status == HF_OK)
@@ -70,16 +71,23 @@ static hf_status put_answer(hf_hub *hub, hf_answer *answer)
     return status;
 }
 
-/* It is nothing to us, and its station is told why: what was in it is still there. */
+/* It is nothing to us, and its station is told why: what was in it is still there. Where it took
+ * another for the centre, it is told who is. */
 static hf_status refuse(hf_hub *hub, const char *name, uint16_t code, const char *why)
 {
     const uint8_t *id = hub->bundles->row.id;
     hf_answer answer = {.code = code, .text = {(const uint8_t *)why, strlen(why)}};
+    hf_buffer list = {0};
+    hf_status status = HF_OK;
     hub->refused++;
     (void)snprintf(hub->refusal, sizeof hub->refusal,
                    "bundle %02x%02x%02x%02x of %.60s is refused: %.90s", id[0], id[1], id[2], id[3],
                    name, why);
-    return put_answer(hub, &answer);
+    if (code == HF_CODE_RETIRED) status = hf_hub_list_get(hub->store, &list);
+    answer.hubs = hf_buffer_bytes(&list);
+    if (status == HF_OK) status = put_answer(hub, &answer);
+    hf_buffer_free(&list);
+    return status;
 }
 
 /* Why entries of this log were refused; 0: they were not. */
@@ -151,6 +159,10 @@ hf_status hf_bundles_answer(hf_hub *hub)
     else if (!is_over && !lacks_some(peer))
         status = answer_all(hub);
     if (status != HF_OK) return status;
+    if (!is_over && lacks_some(peer)) {
+        bundles->waits = true;
+        bundles->again_at_ms = hub->now_ms + HF_BUNDLE_EVERY_MS;
+    }
     hf_peer_free_linkless(peer);
     bundles->opened = NULL;
     return HF_OK;
@@ -205,11 +217,13 @@ static hf_status open_row(hf_hub *hub)
     if (status != HF_OK) return status;
     if (station.revoked)
         return refuse(hub, station.name, HF_CODE_REVOKED, "its station is revoked");
-    status = memcmp(bundle.centre, crypto->own_key_id, HF_HASH_SIZE) == 0
-                 ? hf_bundle_open(crypto, &bundle, &bundles->plain, &messages)
-                 : HF_ERR_PROTOCOL;
+    if (memcmp(bundle.centre, crypto->own_key_id, HF_HASH_SIZE) != 0)
+        return refuse(hub, station.name, HF_CODE_RETIRED,
+                      "it is sealed for another centre, and is to be sealed anew for this one");
+    status = hf_bundle_open(crypto, &bundle, &bundles->plain, &messages);
     if (status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT)
-        return refuse(hub, station.name, HF_CODE_SIGNATURE, "this hub's key does not open it");
+        return refuse(hub, station.name, HF_CODE_SIGNATURE,
+                      "it does not open, or what is in it cannot be read");
     return status == HF_OK ? take(hub, &station, messages) : status;
 }
 
@@ -217,8 +231,9 @@ hf_status hf_bundles_open(hf_hub *hub)
 {
     hf_bundles *bundles = hub->bundles;
     bool found;
+    if (bundles->waits && hub->now_ms >= bundles->again_at_ms) bundles->again = true;
     if (bundles->opened || (!bundles->again && !bundles->tried)) return HF_OK;
-    if (bundles->again) bundles->tried = false; /* from the first on */
+    if (bundles->again) bundles->tried = bundles->waits = false; /* from the first on */
     bundles->again = false;
     hf_status status = next_row(bundles, hub->store, &found);
     if (status == HF_OK && found) status = open_row(hub);

@@ -1,27 +1,17 @@
-/* bundles_seal.c: at a station: what waits for the centre goes into a bundle, and answers are read.
+/* bundles_seal.c: at a station: what waits for the centre goes into a bundle.
  *
  * Why a bundle is kept until it is answered, and not made for each who asks: so the same bytes go
  * by as many devices as come by, each knows at once that it has them, and nothing is sealed twice.
  */
 #include "bundles.h"
 
-#include "upstream.h"
-
-#include "sync/node.h"
 #include "sync/relay.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char META_SERIAL[] = "bundle_serial"; /* of the last one that was sealed here */
-
-typedef struct covered { /* a log, and how far it is sealed */
-    int64_t origin_no;
-    uint8_t lane;
-    uint64_t seq;
-} covered;
 
 typedef struct sealing {
     hf_hub *hub;
@@ -34,7 +24,6 @@ typedef struct sealing {
     size_t groups, authors;
     uint32_t entries;  /* in it */
     size_t body_bytes; /* ... and what they come to, unpacked */
-    int64_t author_no; /* of the last ORIGIN in it */
     uint8_t lane;
     bool full;
     int64_t named[HF_BUNDLE_AUTHORS_MAX];
@@ -50,19 +39,19 @@ static void sealing_free(sealing *s)
 
 /* ---- what is under way already ---- */
 
-typedef hf_status (*covers_visitor)(void *context, const covered *log);
-
-/* The station's own note of what it put into a bundle: [[origin, lane, seq], ...]. */
-static hf_status read_covers(hf_hub *hub, const uint8_t id[HF_HASH_SIZE], covers_visitor visit,
-                             void *context)
+/* [key id of the centre, [[origin, lane, seq], ...]]. */
+hf_status hf_bundles_covers(hf_hub *hub, const uint8_t id[HF_HASH_SIZE],
+                            uint8_t centre[HF_HASH_SIZE], hf_covered_visitor visit, void *context)
 {
     hf_buffer note = {0};
     hf_status status = hf_carry_covers(hub->store, id, &note);
     hf_reader reader = hf_reader_open(hf_buffer_bytes(&note));
+    if (status == HF_OK && hf_read_array(&reader, 2) != 2) status = HF_ERR_CORRUPT;
+    if (status == HF_OK) hf_read_bytes_exact(&reader, centre, HF_HASH_SIZE);
     size_t count = status == HF_OK ? hf_read_array(&reader, HF_BUNDLE_GROUPS_MAX) : 0;
     for (size_t i = 0; i < count && status == HF_OK; i++) {
         hf_origin_id id_of_log;
-        covered log;
+        hf_covered log;
         if (hf_read_array(&reader, 3) != 3) hf_reader_fail(&reader, HF_ERR_PROTOCOL);
         hf_read_bytes_exact(&reader, id_of_log.bytes, HF_ORIGIN_SIZE);
         log.lane = (uint8_t)hf_read_uint_max(&reader, HF_LANE_COUNT - 1);
@@ -77,30 +66,25 @@ static hf_status read_covers(hf_hub *hub, const uint8_t id[HF_HASH_SIZE], covers
     return status;
 }
 
-static hf_status keep_covered(void *context, const covered *log)
+static hf_status keep_covered(void *context, const hf_covered *log)
 {
     sealing *s = context;
     hf_write_raw(&s->covered, (hf_bytes){(const uint8_t *)log, sizeof *log});
     return s->covered.status;
 }
 
-static bool is_under_way(const hf_hub *hub, const hf_carry_row *row)
-{
-    return row->stage == HF_CARRY_BUNDLE &&
-           memcmp(row->station, hf_store_crypto(hub->store)->own_key_id, HF_HASH_SIZE) == 0;
-}
-
 static hf_status add_covers(void *context, const hf_carry_row *row)
 {
     sealing *s = context;
-    if (!is_under_way(s->hub, row)) return HF_OK;
-    return read_covers(s->hub, row->id, keep_covered, s);
+    uint8_t centre[HF_HASH_SIZE];
+    if (row->stage != HF_CARRY_BUNDLE || !hf_bundles_own(s->hub, row)) return HF_OK;
+    return hf_bundles_covers(s->hub, row->id, centre, keep_covered, s);
 }
 
 static uint64_t sealed_up_to(const sealing *s, const hf_relay_log *log)
 {
     uint64_t seq = 0;
-    const covered *all = (const covered *)(const void *)s->covered.data;
+    const hf_covered *all = (const hf_covered *)(const void *)s->covered.data;
     for (size_t i = 0; i < s->covered.size / sizeof *all; i++)
         if (all[i].origin_no == log->origin_no && all[i].lane == log->lane && all[i].seq > seq)
             seq = all[i].seq;
@@ -225,29 +209,6 @@ static hf_status gather(sealing *s)
 
 /* ---- sealed ---- */
 
-/* The newest life of the centre that we heard of, with its certificate; NULL: none. */
-static const hf_origin_row *find_centre(hf_hub *hub)
-{
-    for (int64_t no = (int64_t)hf_origin_count(hub->store); no > 0; no--) {
-        const hf_origin_row *row = hf_origin_by_no(hub->store, no);
-        if (row && row->is_hub && !row->own && row->name[0]) return row;
-    }
-    return NULL;
-}
-
-/* Its certificate came with its control entries. HF_ERR_NOT_FOUND: we never met it. */
-static hf_status centres_certificate(hf_hub *hub, hf_certificate *out)
-{
-    const hf_crypto *crypto = hf_store_crypto(hub->store);
-    const hf_origin_row *centre = find_centre(hub);
-    hf_buffer der = {0};
-    if (!centre) return HF_ERR_NOT_FOUND;
-    hf_status status = hf_origin_certificate(hub->store, centre->no, &der);
-    if (status == HF_OK) status = crypto->certificate(crypto->context, hf_buffer_bytes(&der), out);
-    hf_buffer_free(&der);
-    return status;
-}
-
 static hf_status next_serial(hf_hub *hub, uint64_t *out)
 {
     hf_buffer last = {0}, next = {0};
@@ -276,6 +237,8 @@ static hf_status keep(sealing *s, const hf_certificate *centre)
                         .serial = parts.serial,
                         .since_ms = hub->wall_ms};
     memcpy(row.station, crypto->own_key_id, HF_HASH_SIZE);
+    hf_write_array(&note, 2);
+    hf_write_bytes(&note, centre->key_id, HF_HASH_SIZE);
     hf_write_array(&note, s->covers_count);
     hf_write_raw(&note, hf_buffer_bytes(&s->covers));
     if (status == HF_OK) status = note.status == HF_OK ? s->covers.status : note.status;
@@ -293,7 +256,7 @@ hf_status hf_bundles_seal(hf_hub *hub)
     hf_certificate centre;
     hf_status status = hf_carry_count(hub->store, &sum);
     if (status != HF_OK || sum.own_bytes >= HF_BUNDLES_OWN_BYTES) return status;
-    status = centres_certificate(hub, &centre);
+    status = hf_bundles_centre(hub, &centre);
     if (status == HF_ERR_NOT_FOUND) return HF_OK; /* never met it: there is nobody to seal it to */
     if (status != HF_OK) return status;
     bool more = true;
@@ -308,122 +271,4 @@ hf_status hf_bundles_seal(hf_hub *hub)
         sealing_free(s);
     }
     return status;
-}
-
-/* ---- what the centre has ---- */
-
-typedef struct sweeping {
-    hf_hub *hub;
-    bool is_there; /* all of it is at the centre */
-} sweeping;
-
-static hf_status check_cover(void *context, const covered *log)
-{
-    sweeping *s = context;
-    hf_log_state state;
-    hf_status status = hf_log_state_get(s->hub->store, log->origin_no, log->lane, &state);
-    if (status == HF_OK && state.acked < log->seq) s->is_there = false;
-    return status;
-}
-
-static hf_status sweep_row(void *context, const hf_carry_row *row)
-{
-    sweeping s = {.hub = context, .is_there = true};
-    if (!is_under_way(s.hub, row)) return HF_OK;
-    hf_status status = read_covers(s.hub, row->id, check_cover, &s);
-    return status == HF_OK && s.is_there ? hf_carry_settle(s.hub->store, row->id) : status;
-}
-
-hf_status hf_bundles_sweep(hf_hub *hub)
-{
-    return hf_carry_each(hub->store, 0, sweep_row, hub);
-}
-
-typedef struct reading {
-    hf_hub *hub;
-    hf_batch *batch;
-    hf_origin_id centre;
-    const hf_answer *answer;
-} reading;
-
-/* Only where the centre's log is ours, entry by entry, does its word count. */
-static hf_status read_log(reading *r, const hf_answered *log)
-{
-    hf_head_leaf leaves[HF_LOG_SCOPES_MAX];
-    size_t count;
-    uint8_t root[HF_HASH_SIZE];
-    hf_hub *hub = r->hub;
-    const hf_origin_row *row = hf_origin_by_id(hub->store, &log->origin);
-    if (!row || log->seq == 0) return HF_OK;
-    hf_status status =
-        hf_head_leaves(hub->store, row->no, log->lane, log->seq, leaves, &count, root);
-    if (status == HF_ERR_NOT_FOUND || status == HF_ERR_LIMIT) return HF_OK;
-    if (status != HF_OK || memcmp(root, log->root, sizeof root) != 0) return status;
-    status = hf_batch_acked(r->batch, &r->centre, row, log->lane, log->seq, log->seq);
-    if (status == HF_OK) status = hf_relay_done(r->batch, row, log->lane, log->seq);
-    hf_client *client = hf_edge_client(hf_hub_upstream(hub));
-    return status == HF_OK ? hf_client_relay_carried(client, row, log->lane) : status;
-}
-
-static void note_refused(hf_hub *hub, const hf_answer *answer, const hf_answered *log)
-{
-    hub->refused++;
-    if (!log) {
-        (void)snprintf(hub->refusal, sizeof hub->refusal,
-                       "the centre could not take a bundle of ours (%u): %.*s", answer->code,
-                       (int)answer->text.size,
-                       answer->text.size ? (const char *)answer->text.data : "");
-        return;
-    }
-    const hf_origin_row *row = hf_origin_by_id(hub->store, &log->origin);
-    (void)snprintf(hub->refusal, sizeof hub->refusal,
-                   "the centre refused entries of %.60s in lane %u, which a device carried (%u)",
-                   row && row->name[0] ? row->name : "an unknown device", log->lane, log->code);
-}
-
-/* A life of the centre before the newest that we know: it was set back since, and may have lost
- * what it then held. What it said does not count, and what was in the bundle is sealed anew. */
-static bool is_stale(const reading *r)
-{
-    const hf_origin_row *said = hf_origin_by_id(r->hub->store, &r->centre);
-    return said && said != find_centre(r->hub);
-}
-
-static hf_status apply_answer(reading *r, const hf_carry_row *row)
-{
-    hf_answered log;
-    hf_list walk = is_stale(r) ? (hf_list){.count = 0} : r->answer->logs;
-    hf_status status = hf_batch_begin(r->hub->store, r->hub->wall_ms, &r->batch);
-    if (status != HF_OK) return status;
-    while (status == HF_OK && hf_next_answered(&walk, &log)) status = read_log(r, &log);
-    if (status == HF_OK) status = hf_carry_settle(r->hub->store, row->id);
-    if (status == HF_OK) return hf_batch_commit(r->batch);
-    hf_batch_rollback(r->batch);
-    return status;
-}
-
-hf_status hf_bundles_read_answer(hf_hub *hub, const hf_carry_row *row)
-{
-    const hf_crypto *crypto = hf_store_crypto(hub->store);
-    hf_buffer *bytes = &hub->bundles->bytes;
-    hf_answer answer;
-    hf_answered log;
-    hf_certificate centre;
-    reading r = {.hub = hub, .answer = &answer};
-    hf_status status = hf_carry_bytes(hub->store, row->id, HF_CARRY_ANSWER, bytes);
-    if (status == HF_OK) status = hf_answer_read(hf_buffer_bytes(bytes), &answer);
-    if (status == HF_OK) status = hf_answer_check(crypto, &answer, &centre);
-    if (status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT) /* it was right when it came */
-        return hf_carry_settle(hub->store, row->id);
-    if (status != HF_OK) return status;
-    hf_origin_make_id(crypto, centre.key_id, answer.incarnation, &r.centre);
-    status = apply_answer(&r, row);
-    if (status != HF_OK) return status;
-    if (answer.code) note_refused(hub, &answer, NULL);
-    for (hf_list walk = answer.logs; hf_next_answered(&walk, &log);) {
-        const hf_origin_row *author = hf_origin_by_id(hub->store, &log.origin);
-        if (log.code) note_refused(hub, &answer, &log);
-        if (author) hf_upstream_tell(hub, author->no, log.lane);
-    }
-    return HF_OK;
 }

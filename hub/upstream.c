@@ -118,27 +118,23 @@ static hf_status hear_out(hf_hub *hub, hf_client *client)
     return status;
 }
 
-void hf_upstream_tell(hf_hub *hub, int64_t origin_no, uint8_t lane)
+/* An hf_relay_visitor: the author, if he is here, hears that his work is at the centre. */
+static hf_status tell_author(void *context, const hf_relay_log *log)
 {
+    hf_hub *hub = context;
     hf_upstream_look_again(hub); /* the centre's receipt may have been lost, or not have been due */
     for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
         for (size_t i = 0; i < peer->origin_count; i++) {
-            if (peer->origins[i].no != origin_no) continue;
-            peer->origins[i].ack_due |= (uint8_t)(1u << lane);
+            if (peer->origins[i].no != log->origin_no) continue;
+            peer->origins[i].ack_due |= (uint8_t)(1u << log->lane);
             hf_peer_wake(peer);
         }
         for (size_t i = 0; i < peer->relayed_durable; i++) {
-            if (peer->relayed[i].origin.no != origin_no) continue;
-            peer->relayed[i].origin.ack_due |= (uint8_t)(1u << lane);
+            if (peer->relayed[i].origin.no != log->origin_no) continue;
+            peer->relayed[i].origin.ack_due |= (uint8_t)(1u << log->lane);
             hf_peer_wake(peer);
         }
     }
-}
-
-/* An hf_relay_visitor. */
-static hf_status tell_author(void *context, const hf_relay_log *log)
-{
-    hf_upstream_tell(context, log->origin_no, log->lane);
     return HF_OK;
 }
 

@@ -13,8 +13,6 @@ void hf_upstream_free(hf_upstream *upstream); /* NULL is fine */
 /* Commits what the centre sent, closes the sessions of those whom it revoked, and wakes those of
  * whose work it has more. First of a hub's turn: what came is then fed in the same one. */
 HF_MUST_CHECK hf_status hf_upstream_turn(hf_upstream *upstream);
-/* The author, if he is here, hears that his work is at the centre. */
-void hf_upstream_tell(hf_hub *hub, int64_t origin_no, uint8_t lane);
 /* After ingest: heads that the centre sent are told to the peers. */
 void hf_upstream_heads(hf_upstream *upstream);
 uint64_t hf_upstream_deadline_ms(const hf_upstream *upstream);

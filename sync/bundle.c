@@ -1,6 +1,7 @@
 /* bundle.c: see bundle.h. */
 #include "bundle.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { /* first bytes of what is hashed: protocol.md 2 */
@@ -8,7 +9,7 @@ enum { /* first bytes of what is hashed: protocol.md 2 */
        HASH_BUNDLE_ID = 0x15,
        HASH_ANSWER = 0x16
 };
-enum { VERSION = 1, BUNDLE_ITEMS = 8, ANSWER_ITEMS = 9, ANSWERED_ITEMS = 5 };
+enum { VERSION = 1, BUNDLE_ITEMS = 8, ANSWER_ITEMS = 12, ANSWERED_ITEMS = 5 };
 
 static void digest_of(const hf_crypto *crypto, uint8_t first, hf_bytes bytes,
                       uint8_t out[HF_HASH_SIZE])
@@ -212,53 +213,135 @@ void hf_write_answered(hf_buffer *out, const hf_answered *log)
     hf_write_uint(out, log->code);
 }
 
+static void read_logs(hf_reader *reader, hf_answer *out)
+{
+    hf_answered log;
+    bool has = false;
+    out->logs.count = hf_read_array(reader, SIZE_MAX);
+    if (out->logs.count > HF_BUNDLE_GROUPS_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+    if (out->code != 0 && out->logs.count > 0) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+    const uint8_t *first = reader->at;
+    for (size_t i = 0; i < out->logs.count && read_answered(reader, &log); i++)
+        has = has || log.seq > 0;
+    out->logs.items = since(first, reader);
+    out->receipt = hf_read_bytes(reader);
+    if (out->receipt.size != (has ? HF_SIGNATURE_SIZE : 0)) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+}
+
 hf_status hf_answer_read(hf_bytes bytes, hf_answer *out)
 {
     memset(out, 0, sizeof *out);
     if (bytes.size > HF_ANSWER_SIZE_MAX) return HF_ERR_LIMIT;
     hf_reader reader = hf_reader_open(bytes);
-    hf_answered log;
     read_begin(&reader, ANSWER_ITEMS);
     const uint8_t *start = reader.at;
     read_version(&reader);
     hf_read_bytes_exact(&reader, out->bundle, HF_HASH_SIZE);
     out->certificate = read_certificate(&reader);
     hf_read_bytes_exact(&reader, out->incarnation, HF_INCARNATION_SIZE);
+    hf_read_bytes_exact(&reader, out->epoch, sizeof out->epoch);
     out->time_ms = hf_read_uint_max(&reader, INT64_MAX);
     out->code = (uint16_t)hf_read_uint_max(&reader, UINT16_MAX);
     out->text = hf_read_text(&reader);
     if (out->text.size > HF_TEXT_MAX) hf_reader_fail(&reader, HF_ERR_LIMIT);
-    out->logs.count = hf_read_array(&reader, SIZE_MAX);
-    if (out->logs.count > HF_BUNDLE_GROUPS_MAX) hf_reader_fail(&reader, HF_ERR_LIMIT);
-    if (out->code != 0 && out->logs.count > 0) hf_reader_fail(&reader, HF_ERR_PROTOCOL);
-    const uint8_t *first = reader.at;
-    for (size_t i = 0; i < out->logs.count && read_answered(&reader, &log); i++) continue;
-    out->logs.items = since(first, &reader);
+    read_logs(&reader, out);
+    out->hubs = hf_read_bytes(&reader);
+    if (out->hubs.size > HF_HUB_LIST_SIZE_MAX) hf_reader_fail(&reader, HF_ERR_LIMIT);
     out->signed_part = since(start, &reader);
     hf_read_bytes_exact(&reader, out->signature, HF_SIGNATURE_SIZE);
     return hf_reader_end(&reader);
+}
+
+/* ---- the receipts in it ---- */
+
+typedef struct folded {
+    hf_receipt *receipts;
+    size_t count;
+    uint8_t digest[HF_HASH_SIZE]; /* that their signature is over, if there are any */
+} folded;
+
+/* Each with its place and way; `receipts` has the room. */
+static hf_status fold(const hf_crypto *crypto, const hf_answer *answer, const uint8_t *centre,
+                      folded *out)
+{
+    hf_receipt common = {.time_ms = answer->time_ms};
+    hf_answered log;
+    uint8_t(*roots)[HF_HASH_SIZE] = calloc(HF_BUNDLE_GROUPS_MAX, sizeof *roots);
+    out->count = 0;
+    if (!roots) return HF_ERR_NOMEM;
+    hf_origin_make_id(crypto, centre, answer->incarnation, &common.hub);
+    memcpy(common.epoch, answer->epoch, sizeof common.epoch);
+    if (answer->receipt.size) memcpy(common.signature, answer->receipt.data, HF_SIGNATURE_SIZE);
+    for (hf_list walk = answer->logs; hf_next_answered(&walk, &log);) {
+        if (log.seq == 0) continue;
+        hf_receipt *receipt = &out->receipts[out->count];
+        *receipt = common;
+        receipt->origin = log.origin;
+        receipt->lane = log.lane;
+        receipt->seq = log.seq;
+        memcpy(roots[out->count++], log.root, HF_HASH_SIZE);
+    }
+    hf_status status = HF_OK;
+    if (out->count > 0)
+        status = hf_receipts_fold(crypto, out->receipts, roots, out->count, out->digest);
+    free(roots);
+    return status;
+}
+
+hf_status hf_answer_receipts(const hf_crypto *crypto, const hf_answer *answer,
+                             const uint8_t centre[HF_HASH_SIZE], hf_receipt *out, size_t *count)
+{
+    folded all = {.receipts = out};
+    hf_status status = fold(crypto, answer, centre, &all);
+    *count = all.count;
+    return status;
+}
+
+static hf_status fold_alone(const hf_crypto *crypto, const hf_answer *answer, const uint8_t *centre,
+                            folded *out)
+{
+    *out = (folded){.receipts = calloc(HF_BUNDLE_GROUPS_MAX, sizeof *out->receipts)};
+    hf_status status = out->receipts ? fold(crypto, answer, centre, out) : HF_ERR_NOMEM;
+    free(out->receipts);
+    out->receipts = NULL;
+    return status;
 }
 
 hf_status hf_answer_check(const hf_crypto *crypto, const hf_answer *answer, hf_certificate *centre)
 {
     hf_status status = check(crypto, HASH_ANSWER, answer->certificate, answer->signed_part,
                              answer->signature, centre);
-    return status == HF_OK && !centre->is_hub ? HF_ERR_PROTOCOL : status;
+    if (status == HF_OK && !centre->is_hub) return HF_ERR_PROTOCOL;
+    if (status != HF_OK || answer->receipt.size == 0) return status;
+    folded all;
+    status = fold_alone(crypto, answer, centre->key_id, &all);
+    if (status != HF_OK) return status;
+    return crypto->verify(crypto->context, (hf_bytes){centre->public_key, centre->public_key_size},
+                          all.digest, answer->receipt.data);
 }
 
 hf_status hf_answer_write(const hf_crypto *crypto, const hf_answer *answer, hf_buffer *out)
 {
+    uint8_t receipt[HF_SIGNATURE_SIZE];
+    folded all;
     hf_buffer_clear(out);
+    hf_status status = fold_alone(crypto, answer, crypto->own_key_id, &all);
+    if (status == HF_OK && all.count > 0)
+        status = crypto->sign(crypto->context, all.digest, receipt);
+    if (status != HF_OK) return status;
     hf_write_array(out, ANSWER_ITEMS);
     size_t start = out->size;
     hf_write_uint(out, VERSION);
     hf_write_bytes(out, answer->bundle, HF_HASH_SIZE);
     hf_write_bytes(out, crypto->own_certificate.data, crypto->own_certificate.size);
     hf_write_bytes(out, answer->incarnation, HF_INCARNATION_SIZE);
+    hf_write_bytes(out, answer->epoch, sizeof answer->epoch);
     hf_write_uint(out, answer->time_ms);
     hf_write_uint(out, answer->code);
     hf_write_text(out, (const char *)answer->text.data, answer->text.size);
     hf_write_array(out, answer->logs.count);
     hf_write_raw(out, answer->logs.items);
+    hf_write_bytes(out, receipt, all.count > 0 ? sizeof receipt : 0);
+    hf_write_bytes(out, answer->hubs.data, answer->hubs.size);
     return sign_and_end(crypto, HASH_ANSWER, start, out);
 }

@@ -8,6 +8,7 @@
 #define HF_BUNDLE_H
 
 #include "messages.h"
+#include "receipt.h"
 
 typedef struct hf_bundle {
     hf_bytes certificate;         /* of the station that sealed it */
@@ -43,10 +44,14 @@ typedef struct hf_answer { /* the centre's, to one bundle */
     uint8_t bundle[HF_HASH_SIZE];
     hf_bytes certificate; /* the centre's */
     uint8_t incarnation[HF_INCARNATION_SIZE];
+    uint8_t epoch[16];
     uint64_t time_ms; /* Unix time, by the centre's clock */
     uint16_t code;    /* 0: it was opened; else why not, and no logs */
     hf_bytes text;
     hf_list logs; /* hf_next_answered: of each log in the bundle, how far the centre has it */
+    hf_bytes
+        receipt;   /* its signature as a receipt of these logs; empty where it has none of them */
+    hf_bytes hubs; /* the list of hubs, for one who takes another hub for the centre; or empty */
     uint8_t signature[HF_SIGNATURE_SIZE];
     hf_bytes signed_part;
 } hf_answer;
@@ -60,10 +65,15 @@ typedef struct hf_answered {
 bool hf_next_answered(hf_list *list, hf_answered *out);
 void hf_write_answered(hf_buffer *out, const hf_answered *log);
 HF_MUST_CHECK hf_status hf_answer_read(hf_bytes bytes, hf_answer *out);
-/* Did the centre say this? HF_ERR_PROTOCOL: no hub of our CA signed it. */
+/* Did the centre say this, and sign for these logs? HF_ERR_PROTOCOL: no hub of our CA did. */
 HF_MUST_CHECK hf_status hf_answer_check(const hf_crypto *crypto, const hf_answer *answer,
                                         hf_certificate *centre);
-/* Signs it with our own key; `certificate` and `signature` are filled in here. */
+/* The receipts that it comes to, one for each log of which `seq` is not 0, in their order: as the
+ * centre would have sent them over a link. `out` has room for HF_BUNDLE_GROUPS_MAX. */
+HF_MUST_CHECK hf_status hf_answer_receipts(const hf_crypto *crypto, const hf_answer *answer,
+                                           const uint8_t centre[HF_HASH_SIZE], hf_receipt *out,
+                                           size_t *count);
+/* Signs it with our own key; `certificate`, `receipt` and `signature` are filled in here. */
 HF_MUST_CHECK hf_status hf_answer_write(const hf_crypto *crypto, const hf_answer *answer,
                                         hf_buffer *out);
 

@@ -67,6 +67,8 @@ static bool is_ours(const hf_carrier *carrier, const uint8_t station[HF_HASH_SIZ
 static hf_status say(hf_carrier *carrier, const uint8_t id[HF_HASH_SIZE], uint8_t stage)
 {
     hf_carried item = {.stage = stage};
+    /* To one who does not listen there is only so much to say; it can ask again. */
+    if (carrier->said.size / sizeof item >= carrier->most) return HF_OK;
     memcpy(item.id, id, HF_HASH_SIZE);
     hf_write_raw(&carrier->said, (hf_bytes){(const uint8_t *)&item, sizeof item});
     return carrier->said.status;
@@ -98,7 +100,7 @@ static hf_status consider(hf_carrier *carrier, const hf_carried *item, uint64_t 
     if (row.stage == HF_CARRY_BUNDLE && item->stage == HF_CARRY_ANSWER) return want(carrier, item);
     /* A row of long ago, and news to the other end. */
     if (row.stage == HF_CARRY_ANSWER && item->stage == HF_CARRY_BUNDLE) carrier->looked = 0;
-    if (carrier->dials || item->stage != HF_CARRY_BUNDLE) return HF_OK;
+    if (!ours || item->stage != HF_CARRY_BUNDLE) return HF_OK;
     return hf_carry_took(carrier->store, item->id, carrier->peer, wall_ms);
 }
 
@@ -109,7 +111,7 @@ static hf_status on_carried(hf_carrier *carrier, const hf_carried *item, uint64_
     hf_status status = hf_carry_get(carrier->store, item->id, &row, &found);
     if (status != HF_OK || !found) return status;
     status = note(carrier, item->id, item->stage);
-    if (status == HF_OK && item->stage == HF_CARRY_BUNDLE && !carrier->dials)
+    if (status == HF_OK && item->stage == HF_CARRY_BUNDLE && is_ours(carrier, row.station))
         status = hf_carry_took(carrier->store, item->id, carrier->peer, wall_ms);
     /* Only its own station can say that nobody need carry it. */
     bool by_maker = memcmp(row.station, carrier->peer, HF_HASH_SIZE) == 0;
@@ -181,18 +183,14 @@ static hf_status take(hf_carrier *carrier, uint64_t wall_ms)
         return HF_OK;
     }
     if (status == HF_OK) status = hf_carry_age(carrier->store, wall_ms);
-    if (status == HF_OK && item.stage == HF_CARRY_BUNDLE)
-        status = hf_carry_room(carrier->store, item.lane, item.size, &has_room);
+    if (status == HF_OK) status = hf_carry_room(carrier->store, &row, &has_room);
     if (status == HF_OK && has_room)
         status = hf_carry_put(carrier->store, &row, (hf_bytes){NULL, 0},
                               hf_buffer_bytes(&carrier->coming));
     if (status != HF_OK) return status;
     next_want(carrier);
     if (!has_room) return HF_OK; /* it stays where it is */
-    carrier->changed = true;
-    if (item.stage == HF_CARRY_BUNDLE && !carrier->dials)
-        status = hf_carry_took(carrier->store, item.id, carrier->peer, wall_ms);
-    return status == HF_OK ? say(carrier, item.id, item.stage) : status;
+    return say(carrier, item.id, item.stage);
 }
 
 static hf_status on_piece(hf_carrier *carrier, const hf_piece *piece, uint64_t wall_ms)
@@ -287,7 +285,8 @@ static hf_status drop_unfit(hf_carrier *carrier)
     while (status == HF_OK && !has_room && wanted(carrier)) {
         const hf_carried *item = wanted(carrier);
         has_room = item->stage == HF_CARRY_ANSWER || carrier->coming.size > 0;
-        if (!has_room) status = hf_carry_room(carrier->store, item->lane, item->size, &has_room);
+        const hf_carry_row row = {.lane = item->lane, .size = item->size};
+        if (!has_room) status = hf_carry_room(carrier->store, &row, &has_room);
         if (status == HF_OK && !has_room) next_want(carrier);
     }
     return status;

@@ -15,7 +15,6 @@ typedef struct hf_carrier {
     bool on;                    /* the other end knows of these frames */
     bool dials;       /* this end does: what we sealed ourselves goes by its own session */
     bool offers;      /* bundles that we hold are offered */
-    bool changed;     /* something came that others may have to be told of */
     size_t most;      /* bundles that the other end may have */
     uint64_t looked;  /* rows up to this number were looked at for news */
     hf_buffer theirs; /* what the other end has, as it said or as it took from us */

@@ -86,13 +86,18 @@ static hf_status copy_blob(hf_store *store, sqlite3_stmt *statement, hf_buffer *
     return row ? out->status : HF_ERR_NOT_FOUND;
 }
 
-static hf_status drop(hf_store *store, const uint8_t id[HF_HASH_SIZE])
+static hf_status drop_carriers(hf_store *store, const uint8_t id[HF_HASH_SIZE])
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_CARRY_DROP_CARRIERS);
     hf_bind_bytes(statement, 1, id, HF_HASH_SIZE);
-    hf_status status = hf_sql_run(store, statement);
+    return hf_sql_run(store, statement);
+}
+
+static hf_status drop(hf_store *store, const uint8_t id[HF_HASH_SIZE])
+{
+    hf_status status = drop_carriers(store, id);
     if (status != HF_OK) return status;
-    statement = hf_sql(store, HF_SQL_CARRY_DROP);
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_CARRY_DROP);
     hf_bind_bytes(statement, 1, id, HF_HASH_SIZE);
     return hf_sql_run(store, statement);
 }
@@ -153,6 +158,7 @@ hf_status hf_carry_settle(hf_store *store, const uint8_t id[HF_HASH_SIZE])
 {
     uint64_t number;
     hf_status status = next_number(store, &number);
+    if (status == HF_OK) status = drop_carriers(store, id);
     if (status != HF_OK) return status;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_CARRY_SETTLE);
     hf_bind_bytes(statement, 1, id, HF_HASH_SIZE);
@@ -160,42 +166,55 @@ hf_status hf_carry_settle(hf_store *store, const uint8_t id[HF_HASH_SIZE])
     return hf_sql_run(store, statement);
 }
 
-static hf_status fits(hf_store *store, uint32_t size, bool *out)
+static uint64_t rows_max(const hf_store *store)
 {
-    uint64_t rows_max = store->is_hub ? HF_CARRY_ROWS_HUB : HF_CARRY_ROWS_DEVICE;
+    return store->is_hub ? HF_CARRY_ROWS_HUB : HF_CARRY_ROWS_DEVICE;
+}
+
+static hf_status fits(hf_store *store, uint64_t rows, uint32_t bytes, bool *out)
+{
     uint64_t bytes_max = store->is_hub ? HF_CARRY_BYTES_HUB : HF_CARRY_BYTES_DEVICE;
     bool row;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_CARRY_SUM);
     hf_bind_bytes(statement, 1, store->crypto->own_key_id, HF_HASH_SIZE);
     hf_status status = hf_sql_row(store, statement, &row);
-    *out = status == HF_OK && (uint64_t)sqlite3_column_int64(statement, 0) < rows_max &&
-           (uint64_t)sqlite3_column_int64(statement, 1) + size <= bytes_max;
+    *out = status == HF_OK &&
+           (uint64_t)sqlite3_column_int64(statement, 0) + rows <= rows_max(store) &&
+           (uint64_t)sqlite3_column_int64(statement, 1) + bytes <= bytes_max;
     if (statement) sqlite3_reset(statement);
     return status;
 }
 
-hf_status hf_carry_room(hf_store *store, uint8_t lane, uint32_t size, bool *has)
+hf_status hf_carry_room(hf_store *store, const hf_carry_row *wanted, bool *has)
 {
-    hf_status status = fits(store, size, has);
+    bool is_answer = wanted->stage == HF_CARRY_ANSWER; /* it takes the place of its bundle */
     bool row = true;
+    hf_status status = fits(store, !is_answer, wanted->size, has);
     while (status == HF_OK && !*has && row) {
         uint8_t id[HF_HASH_SIZE];
         sqlite3_stmt *statement = hf_sql(store, HF_SQL_CARRY_LEAST);
         hf_bind_bytes(statement, 1, store->crypto->own_key_id, HF_HASH_SIZE);
-        sqlite3_bind_int(statement, 2, lane);
+        sqlite3_bind_int(statement, 2, is_answer ? HF_LANE_CONTROL : wanted->lane);
         status = hf_sql_row(store, statement, &row);
         if (status == HF_OK && row) status = hf_column_exact(store, statement, 0, id, sizeof id);
         if (statement) sqlite3_reset(statement);
         if (status == HF_OK && row) status = drop(store, id);
-        if (status == HF_OK && row) status = fits(store, size, has);
+        if (status == HF_OK && row) status = fits(store, !is_answer, wanted->size, has);
     }
     return status;
+}
+
+static hf_status forget_settled(hf_store *store)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_CARRY_FORGET);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)rows_max(store));
+    return hf_sql_run(store, statement);
 }
 
 hf_status hf_carry_age(hf_store *store, uint64_t wall_ms)
 {
     uint64_t age_ms = HF_CARRY_KEPT_DAYS * DAY_MS;
-    hf_status status = HF_OK;
+    hf_status status = forget_settled(store);
     bool row = wall_ms > age_ms;
     while (status == HF_OK && row) {
         uint8_t id[HF_HASH_SIZE];

@@ -46,10 +46,11 @@ HF_MUST_CHECK hf_status hf_carry_put(hf_store *store, const hf_carry_row *row, h
 HF_MUST_CHECK hf_status hf_carry_settle(hf_store *store, const uint8_t id[HF_HASH_SIZE]);
 HF_MUST_CHECK hf_status hf_carry_covers(hf_store *store, const uint8_t id[HF_HASH_SIZE],
                                         hf_buffer *out);
-/* Is there room for one more of that lane and size? Here, less urgent ones that others sealed give
- * way, the newest first: their stations have them still. */
-HF_MUST_CHECK hf_status hf_carry_room(hf_store *store, uint8_t lane, uint32_t size, bool *has);
-/* Drops what is too old to be of use. */
+/* Is there room for it, by its stage, lane and size? Answers give way, the oldest first, for
+ * whoever gave one gives it again; then bundles of others that are less urgent, the newest first,
+ * for their stations have them still. For an answer any bundle gives way. */
+HF_MUST_CHECK hf_status hf_carry_room(hf_store *store, const hf_carry_row *row, bool *has);
+/* Drops what is too old to be of use, and names of what is settled beyond the newest. */
 HF_MUST_CHECK hf_status hf_carry_age(hf_store *store, uint64_t wall_ms);
 
 /* ---- at a station: who took it along ---- */

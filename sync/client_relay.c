@@ -190,11 +190,6 @@ static hf_status note_recent(hf_client *client, int64_t origin_no, uint8_t lane)
     return fresh->status == HF_OK ? keep_recent(client) : fresh->status;
 }
 
-hf_status hf_client_relay_carried(hf_client *client, const hf_origin_row *origin, uint8_t lane)
-{
-    return note_recent(client, origin->no, lane);
-}
-
 hf_status hf_client_relays_look(hf_client *client)
 {
     hf_status status = HF_OK;
@@ -386,6 +381,20 @@ hf_status hf_client_relay_acked(hf_client *client, hf_batch *batch, const hf_ack
         status = note_recent(client, row->no, acked->lane);
     if (status == HF_OK) status = news_of(client, row, acked->lane);
     return status == HF_OK ? hf_relay_done(batch, row, acked->lane, acked->durable) : status;
+}
+
+hf_status hf_client_carried(hf_client *client, hf_batch *batch, const hf_receipt *receipt)
+{
+    const hf_origin_row *row = hf_origin_by_id(client->store, &receipt->origin);
+    if (!row) return HF_ERR_NOT_FOUND;
+    hf_status status = hf_batch_receipt(batch, receipt);
+    if (status == HF_OK) status = hf_client_receipted(client, row->no, receipt->lane);
+    if (status == HF_OK)
+        status =
+            hf_batch_acked(batch, &receipt->hub, row, receipt->lane, receipt->seq, receipt->seq);
+    if (status == HF_OK) status = note_recent(client, row->no, receipt->lane);
+    if (status == HF_OK) status = news_of(client, row, receipt->lane);
+    return status == HF_OK ? hf_relay_done(batch, row, receipt->lane, receipt->seq) : status;
 }
 
 void hf_client_relay_refused(hf_client *client, const hf_notice *notice, uint64_t stamp_ms)

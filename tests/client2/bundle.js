@@ -3,7 +3,9 @@ import {
   createCipheriv, createDecipheriv, createECDH, hkdfSync, sign, verify, X509Certificate,
 } from 'node:crypto';
 import { decode, encode } from './cbor.js';
-import { H, KIND, keyId } from './names.js';
+import { root } from './head.js';
+import { H, KIND, keyId, originOf } from './names.js';
+import { isReceipt, receiptLeaf, signReceipt } from './receipt.js';
 
 const CURVE = 'prime256v1';
 const POINT = 65;
@@ -71,14 +73,30 @@ export function readBundle(bundle, number) {
   };
 }
 
-export const makeAnswer = (centre, { bundle, incarnation, timeMs, code, text, logs }) =>
-  signed(KIND.answer, [1, bundle, centre.certificate, incarnation, timeMs, code, text, logs],
-    centre.privateKey);
+// Of the logs that the centre has something of: what its receipt is over.
+function receiptOf(life, { epoch, timeMs, logs }) {
+  const leaves = logs.filter(([, , seq]) => seq > 0)
+    .map(([origin, lane, seq, top]) => receiptLeaf(origin, lane, seq, top));
+  return leaves.length > 0
+    && [{ hub: life, epoch, timeMs, count: leaves.length }, root(leaves)];
+}
+
+// `hubs`: the signed list of hubs, or empty.
+export function makeAnswer(centre, told) {
+  const { bundle, incarnation, epoch, timeMs, code, text, logs, hubs } = told;
+  const over = receiptOf(originOf(keyId(centre.spki), incarnation), told);
+  const receipt = over ? signReceipt(...over, centre.privateKey) : Buffer.alloc(0);
+  return signed(KIND.answer, [1, bundle, centre.certificate, incarnation, epoch, timeMs, code,
+    text, logs, receipt, hubs], centre.privateKey);
+}
 
 export function readAnswer(answer) {
   const items = decode(answer);
-  const [, bundle, certificate, incarnation, timeMs, code, text, logs] = items;
+  const [, bundle, certificate, incarnation, epoch, timeMs, code, text, logs, receipt, hubs] = items;
   const { publicKey } = new X509Certificate(certificate);
-  return { bundle, incarnation, timeMs, code, text, logs,
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
+  const over = receiptOf(originOf(keyId(spki), incarnation), { epoch, timeMs, logs });
+  return { bundle, incarnation, epoch, timeMs, code, text, logs, hubs,
+    isReceipt: over ? isReceipt(...over, receipt, publicKey) : receipt.length === 0,
     isSigned: isSigned(KIND.answer, items, publicKey) };
 }

@@ -41,9 +41,12 @@ function make(authority) {
   const about = { number: 12, lane: 1, madeMs: MS, messages: MESSAGES, once: fixed('once', 32) };
   const bundle = makeBundle(station, centre.spki, about);
   const told = { bundle: bundleId(bundle), incarnation: fixed('life of the centre', 16),
-    timeMs: MS + 60000, code: 0, text: '',
+    epoch: fixed('epoch', 16), timeMs: MS + 60000, code: 0, text: '', hubs: Buffer.alloc(0),
     logs: [[fixed('author', 16), 1, 40, fixed('root', 32), 0],
-      [fixed('author', 16), 3, 0, Buffer.alloc(32), 304]] };
+      [fixed('author', 16), 3, 0, Buffer.alloc(32), 304],
+      [fixed('another', 16), 1, 7, fixed('another root', 32), 0]] };
+  const refused = { ...told, code: 204, text: 'it is sealed for another', logs: [],
+    hubs: fixed('a list', 32) };
   return {
     seal: makeSeal(),
     bundle: { hex: hex(bundle), id: hex(bundleId(bundle)), station: hex(keyId(station.spki)),
@@ -53,6 +56,8 @@ function make(authority) {
     answer: { hex: hex(makeAnswer(centre, told)), time_ms: told.timeMs, code: 0,
       logs: told.logs.map(([origin, lane, seq, root, code]) =>
         [hex(origin), lane, seq, hex(root), code]) },
+    refused: { hex: hex(makeAnswer(centre, refused)), code: 204, text: refused.text,
+      hubs: hex(refused.hubs) },
   };
 }
 

@@ -28,7 +28,7 @@ export function a_seal_is_that_of_the_vectors_and_opens_for_one_key_alone() {
 }
 
 export function a_bundle_and_its_answer_say_what_the_vectors_say() {
-  const { bundle, answer } = load();
+  const { bundle, answer, refused } = load();
   const found = readBundle(bytes(bundle.hex), bytes(bundle.centre_number));
   expect(found.isSigned, 'the station signed it');
   equal(hex(bundleId(bytes(bundle.hex))), bundle.id, 'its id');
@@ -36,9 +36,13 @@ export function a_bundle_and_its_answer_say_what_the_vectors_say() {
     [bundle.station, bundle.centre, bundle.number, bundle.lane, bundle.made_ms], 'what is told');
   equal(found.messages.map(hex), bundle.messages, 'what is hidden');
   const told = readAnswer(bytes(answer.hex));
-  expect(told.isSigned, 'the centre signed it');
+  expect(told.isSigned && told.isReceipt, 'the centre signed it, and for these logs');
   equal([hex(told.bundle), told.timeMs, told.code], [bundle.id, answer.time_ms, answer.code],
     'the answer');
   equal(told.logs.map(([origin, lane, seq, root, code]) =>
     [hex(origin), lane, seq, hex(root), code]), answer.logs, 'of which logs');
+  const no = readAnswer(bytes(refused.hex));
+  expect(no.isSigned && no.isReceipt, 'the centre refused one');
+  equal([no.code, no.text, no.logs, hex(no.hubs)], [refused.code, refused.text, [], refused.hubs],
+    'and said why');
 }

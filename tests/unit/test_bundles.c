@@ -4,7 +4,9 @@
 
 #include "sync/bundle.h"
 #include "sync/carry.h"
+#include "sync/hubs.h"
 #include "sync/log.h"
+#include "sync/receipt.h"
 #include "sync/safe.h"
 
 #include <setjmp.h>
@@ -22,18 +24,6 @@ enum {
     OTHER = TIERS_EDGE + 2
 };
 enum { LONG_ENOUGH_MS = 3 * HF_CUT_OFF_MS };
-
-static void cut_off(tiers *t)
-{
-    t->nodes[STATION].offline = true;
-    tiers_cut(t, STATION);
-}
-
-static void leave(tiers *t, size_t device)
-{
-    t->nodes[device].offline = true;
-    tiers_cut(t, device);
-}
 
 static void visit(tiers *t, size_t device, size_t hub)
 {
@@ -59,6 +49,21 @@ static hf_place place_of(tiers *t, size_t node, size_t writer, uint64_t seq)
     return place;
 }
 
+/* The centre's own receipt of what the author wrote, as one node has it: up to where. */
+static uint64_t receipted(tiers *t, size_t node)
+{
+    const hf_origin_row *writer = hf_store_own_origin(t->nodes[AUTHOR].store);
+    const hf_origin_row *row = hf_origin_by_id(t->nodes[node].store, &writer->id);
+    hf_receipt receipt;
+    bool found;
+    assert_int_equal(
+        hf_receipt_by(t->nodes[node].store, row->no, HF_LANE_CRIME, 1, true, &receipt, &found),
+        HF_OK);
+    if (!found) return 0;
+    assert_int_equal(hf_receipt_check(t->nodes[node].store, &receipt), HF_OK);
+    return receipt.seq;
+}
+
 /* One who writes, and devices that may see nothing of what she writes. */
 static tiers *with_mules(void)
 {
@@ -73,7 +78,7 @@ static tiers *with_mules(void)
 static tiers *loaded(hf_record_id *record)
 {
     tiers *t = with_mules();
-    cut_off(t);
+    tiers_leave(t, STATION);
     *record = tiers_crime(t, AUTHOR, "Written in the dark");
     tiers_wait(t, LONG_ENOUGH_MS);
     return t;
@@ -93,9 +98,13 @@ static void what_waits_at_a_cut_off_station_reaches_the_centre_by_a_device(void 
     assert_int_equal(sum_of(t, MULE).answers, 1);
     /* At the station nobody is told so before somebody comes and says it. */
     assert_int_equal(place_of(t, AUTHOR, AUTHOR, 1), HF_PLACE_STATION);
+    assert_int_equal(receipted(t, AUTHOR), 0);
     visit(t, MULE, STATION);
     assert_int_equal(place_of(t, STATION, AUTHOR, 1), HF_PLACE_HUB);
     assert_int_equal(place_of(t, AUTHOR, AUTHOR, 1), HF_PLACE_HUB);
+    /* She can prove it from now on, though neither she nor her station has a line. */
+    assert_int_equal(receipted(t, STATION), 1);
+    assert_int_equal(receipted(t, AUTHOR), 1);
     assert_int_equal(sum_of(t, STATION).own_bundles, 0);
     assert_int_equal(sum_of(t, MULE).answers, 0); /* and nothing is left to carry */
     tiers_free(t);
@@ -108,7 +117,7 @@ static void a_bundle_goes_on_by_another_station_and_its_answer_comes_back(void *
     hf_record_id record;
     tiers *t = with_mules();
     size_t south = tiers_add_station(t, "south");
-    cut_off(t);
+    tiers_leave(t, STATION);
     record = tiers_crime(t, AUTHOR, "Written in the dark");
     tiers_wait(t, LONG_ENOUGH_MS);
     visit(t, MULE, south);
@@ -125,14 +134,13 @@ static void a_station_that_is_cut_off_itself_keeps_a_bundle_until_it_can_pass_it
     hf_record_id record;
     tiers *t = with_mules();
     size_t south = tiers_add_station(t, "south");
-    cut_off(t);
-    t->nodes[south].offline = true;
-    tiers_cut(t, south);
+    tiers_leave(t, STATION);
+    tiers_leave(t, south);
     record = tiers_crime(t, AUTHOR, "Written in the dark");
     tiers_wait(t, LONG_ENOUGH_MS);
-    leave(t, OTHER);
+    tiers_leave(t, OTHER);
     visit(t, MULE, south);
-    leave(t, MULE); /* for good */
+    tiers_leave(t, MULE); /* for good */
     assert_int_equal(sum_of(t, south).bundles, 1);
     tiers_power_cut(t, south);
     t->nodes[south].offline = false;
@@ -149,7 +157,7 @@ static void a_station_in_touch_hands_out_no_bundles(void **state)
     hf_record_id record;
     tiers *t = with_mules();
     size_t south = tiers_add_station(t, "south");
-    cut_off(t);
+    tiers_leave(t, STATION);
     record = tiers_crime(t, AUTHOR, "Written in the dark");
     tiers_wait(t, LONG_ENOUGH_MS);
     visit(t, OTHER, south); /* which is in touch, and passes it on */
@@ -294,7 +302,7 @@ static void a_device_seals_nothing(void **state)
     (void)state;
     uint64_t refused;
     tiers *t = with_mules();
-    leave(t, MULE);
+    tiers_leave(t, MULE);
     plant(t, AUTHOR, (hf_bytes){(const uint8_t *)"\x82\x0a\x00", 3});
     visit(t, MULE, CENTRE);
     assert_non_null(strstr(hf_hub_refused(t->nodes[CENTRE].hub, &refused), "mule brought"));
@@ -308,8 +316,8 @@ static void what_does_not_belong_into_a_bundle_is_refused_and_its_station_is_tol
     (void)state;
     uint64_t refused;
     tiers *t = with_mules();
-    cut_off(t);
-    leave(t, MULE);
+    tiers_leave(t, STATION);
+    tiers_leave(t, MULE);
     plant(t, STATION, (hf_bytes){(const uint8_t *)"\x82\x0d\x01", 3});
     visit(t, MULE, CENTRE);
     const char *said = hf_hub_refused(t->nodes[CENTRE].hub, &refused);
@@ -325,7 +333,7 @@ static void a_revoked_stations_bundle_is_refused(void **state)
     hf_record_id record;
     uint64_t refused;
     tiers *t = loaded(&record);
-    leave(t, MULE);
+    tiers_leave(t, MULE);
     assert_int_equal(
         hf_hub_revoke(t->nodes[CENTRE].hub, "north", "an operator", "stolen", tiers_wall_ms(t)),
         HF_OK);
@@ -356,7 +364,7 @@ static void an_answer_that_the_centre_did_not_sign_is_not_believed(void **state)
     memcpy(answer.bundle, row.id, HF_HASH_SIZE);
     assert_int_equal(hf_answer_write(crypto, &answer, &bytes), HF_OK);
     row.stage = HF_CARRY_ANSWER;
-    leave(t, MULE);
+    tiers_leave(t, MULE);
     assert_int_equal(
         hf_carry_put(t->nodes[MULE].store, &row, (hf_bytes){NULL, 0}, hf_buffer_bytes(&bytes)),
         HF_OK);
@@ -381,7 +389,7 @@ static void an_answer_of_a_former_life_of_the_centre_does_not_count(void **state
     const uint8_t later[HF_INCARNATION_SIZE] = "a later life";
     const hf_origin_row *row;
     visit(t, MULE, CENTRE);
-    leave(t, MULE);
+    tiers_leave(t, MULE);
     assert_int_equal(hf_origin_learn(t->nodes[STATION].store, centre->own_key_id, later,
                                      centre->own_certificate, &row),
                      HF_OK);
@@ -390,6 +398,79 @@ static void an_answer_of_a_former_life_of_the_centre_does_not_count(void **state
     tiers_wait(t, 2 * HF_BUNDLE_EVERY_MS);
     assert_int_equal(sum_of(t, STATION).own_bundles, 1); /* it is sealed anew */
     (void)row_of(t, MULE, 2);
+    tiers_free(t);
+}
+
+/* ---- another is the centre ---- */
+
+/* The centre of before is lost, and the cut-off station does not know. What it sealed for it the
+ * new one cannot open: it says so, and who it is; and it is all sealed anew, for who can. */
+static void what_was_sealed_for_a_centre_that_was_lost_is_sealed_anew_for_the_next(void **state)
+{
+    (void)state;
+    uint64_t refused;
+    tiers *t = with_mules();
+    size_t south = tiers_add_station(t, "south");
+    tiers_leave(t, STATION);
+    tiers_leave(t, south);
+    visit(t, AUTHOR, south);
+    hf_record_id souths = tiers_crime(t, AUTHOR, "In the dark, too");
+    tiers_wait(t, LONG_ENOUGH_MS);
+    assert_int_equal(sum_of(t, south).own_bundles, 1);
+    visit(t, AUTHOR, STATION);
+    hf_record_id record = tiers_crime(t, AUTHOR, "Written in the dark");
+    tiers_wait(t, LONG_ENOUGH_MS);
+    tiers_leave(t, MULE);
+    tiers_shut(t, CENTRE);
+    tiers_shut(t, south);
+    tiers_promote(t, south);
+    tiers_wait(t, 2 * HF_BUNDLE_EVERY_MS);
+    assert_int_equal(sum_of(t, south).own_bundles, 0); /* what was in it is at the centre: here */
+    assert_string_equal(tiers_summary(t, south, &souths), "In the dark, too");
+    visit(t, MULE, south);
+    const char *said = hf_hub_refused(t->nodes[south].hub, &refused);
+    assert_non_null(strstr(said, "of north is refused: it is sealed for another centre"));
+    assert_string_equal(tiers_summary(t, south, &record), "");
+    visit(t, MULE, STATION);
+    assert_int_equal(place_of(t, AUTHOR, AUTHOR, 2), HF_PLACE_STATION);
+    tiers_wait(t, 3 * HF_REDIAL_MIN_MS);
+    visit(t, MULE, south);
+    assert_string_equal(tiers_summary(t, south, &record), "Written in the dark");
+    visit(t, MULE, STATION);
+    assert_int_equal(place_of(t, AUTHOR, AUTHOR, 2), HF_PLACE_HUB);
+    assert_int_equal(receipted(t, AUTHOR), 2);
+    assert_int_equal(sum_of(t, STATION).own_bundles, 0);
+    tiers_free(t);
+}
+
+/* It had it, and was lost with it; the station heard who is the centre before it heard the answer.
+ */
+static void an_answer_of_a_centre_that_was_replaced_does_not_count(void **state)
+{
+    (void)state;
+    hf_record_id record;
+    bool taken;
+    hf_buffer list = {0};
+    tiers *t = loaded(&record);
+    size_t south = tiers_add_station(t, "south");
+    visit(t, MULE, CENTRE);
+    assert_int_equal(sum_of(t, MULE).answers, 1);
+    tiers_leave(t, MULE);
+    tiers_shut(t, CENTRE);
+    tiers_shut(t, south);
+    tiers_promote(t, south);
+    assert_int_equal(hf_hub_list_get(t->nodes[south].store, &list), HF_OK);
+    assert_int_equal(hf_hub_list_take(t->nodes[STATION].store, hf_buffer_bytes(&list), &taken),
+                     HF_OK);
+    assert_true(taken);
+    visit(t, MULE, STATION);
+    assert_int_equal(place_of(t, STATION, AUTHOR, 1), HF_PLACE_STATION);
+    assert_int_equal(receipted(t, STATION), 0);
+    tiers_wait(t, HF_REDIAL_MIN_MS);
+    assert_int_equal(sum_of(t, STATION).own_bundles, 1); /* it is sealed for the new one */
+    visit(t, MULE, south);
+    assert_string_equal(tiers_summary(t, south, &record), "Written in the dark");
+    hf_buffer_free(&list);
     tiers_free(t);
 }
 
@@ -421,7 +502,7 @@ static void a_bundle_waits_for_the_one_before_it(void **state)
     (void)state;
     hf_record_id first, second;
     tiers *t = loaded(&first);
-    leave(t, MULE);
+    tiers_leave(t, MULE);
     second = tiers_crime(t, AUTHOR, "And later");
     tiers_wait(t, 2 * HF_BUNDLE_EVERY_MS);
     assert_int_equal(sum_of(t, OTHER).bundles, 2);
@@ -497,30 +578,102 @@ static void put(tiers *t, size_t node, uint8_t name, uint8_t lane, uint32_t size
     hf_buffer_free(&bytes);
 }
 
+static bool has_room(hf_store *store, hf_carry_stage stage, uint8_t lane, uint32_t size)
+{
+    bool has;
+    hf_carry_row row = {.stage = (uint8_t)stage, .lane = lane, .size = size};
+    assert_int_equal(hf_carry_room(store, &row, &has), HF_OK);
+    return has;
+}
+
+static void answer(tiers *t, size_t node, uint64_t serial)
+{
+    hf_carry_row row = row_of(t, node, serial);
+    row.stage = HF_CARRY_ANSWER;
+    assert_int_equal(hf_carry_put(t->nodes[node].store, &row, (hf_bytes){NULL, 0},
+                                  (hf_bytes){(const uint8_t *)"answer", 6}),
+                     HF_OK);
+}
+
+static bool is_held(tiers *t, size_t node, uint64_t serial)
+{
+    held h = {.serial = serial};
+    assert_int_equal(hf_carry_each(t->nodes[node].store, 0, find_row, &h), HF_OK);
+    return h.found;
+}
+
 static void a_full_device_keeps_what_is_most_urgent(void **state)
 {
     (void)state;
     enum { COUNT = HF_CARRY_BYTES_DEVICE / HF_BUNDLE_SIZE_MAX };
     tiers *t = tiers_new(1);
     hf_store *store = t->nodes[AUTHOR].store;
-    bool has;
     for (int i = 0; i < COUNT; i++)
         put(t, AUTHOR, (uint8_t)(i + 1), i % 2 ? HF_LANE_CRIME : HF_LANE_REST, HF_BUNDLE_SIZE_MAX);
-    assert_int_equal(hf_carry_room(store, HF_LANE_REST, 1, &has), HF_OK);
-    assert_false(has); /* nothing in it is less urgent: it stays where it is */
+    /* Nothing in it is less urgent: it stays where it is. */
+    assert_false(has_room(store, HF_CARRY_BUNDLE, HF_LANE_REST, 1));
     assert_int_equal(sum_of(t, AUTHOR).bundles, COUNT);
-    assert_int_equal(hf_carry_room(store, HF_LANE_RISK, HF_BUNDLE_SIZE_MAX, &has), HF_OK);
-    assert_true(has);
+    assert_true(has_room(store, HF_CARRY_BUNDLE, HF_LANE_RISK, HF_BUNDLE_SIZE_MAX));
     assert_int_equal(sum_of(t, AUTHOR).bundles, COUNT - 1);
-    held h = {.serial = COUNT - 1}; /* the newest of the least urgent gave way */
-    assert_int_equal(hf_carry_each(store, 0, find_row, &h), HF_OK);
-    assert_false(h.found);
+    assert_false(is_held(t, AUTHOR, COUNT - 1)); /* the newest of the least urgent gave way */
     assert_int_equal(row_of(t, AUTHOR, COUNT).lane, HF_LANE_CRIME);
     /* A month later it is of no use, and none of it is kept. */
     assert_int_equal(
         hf_carry_age(store, tiers_wall_ms(t) + (HF_CARRY_KEPT_DAYS + 1) * 24ull * 3600 * 1000),
         HF_OK);
     assert_int_equal(sum_of(t, AUTHOR).bundles, 0);
+    tiers_free(t);
+}
+
+/* What was answered is answered again to who asks; what waits nobody else may have along. So a
+ * device that never comes back to a station does not stay full of what that was told. */
+static void answers_give_way_to_what_waits_the_oldest_first(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    hf_store *store = t->nodes[AUTHOR].store;
+    for (uint8_t i = 0; i < HF_CARRY_ROWS_DEVICE - 1; i++) put(t, AUTHOR, i, HF_LANE_RISK, 64);
+    answer(t, AUTHOR, 9);
+    answer(t, AUTHOR, 3);
+    assert_true(has_room(store, HF_CARRY_BUNDLE, HF_LANE_REST, 64)); /* one more fits as it is */
+    assert_int_equal(sum_of(t, AUTHOR).answers, 2);
+    put(t, AUTHOR, HF_CARRY_ROWS_DEVICE - 1, HF_LANE_RISK, 64);
+    assert_true(has_room(store, HF_CARRY_ANSWER, HF_LANE_RISK, 64)); /* in its bundle's place */
+    assert_int_equal(sum_of(t, AUTHOR).answers, 2);
+    assert_true(has_room(store, HF_CARRY_BUNDLE, HF_LANE_REST, 64));
+    assert_false(is_held(t, AUTHOR, 9));
+    assert_true(is_held(t, AUTHOR, 3));
+    assert_int_equal(sum_of(t, AUTHOR).bundles, HF_CARRY_ROWS_DEVICE - 2);
+    tiers_free(t);
+}
+
+/* However many a node has ever carried, it keeps the names of no more than it can carry. */
+static void names_of_what_is_settled_are_bounded(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    hf_store *store = t->nodes[AUTHOR].store;
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < HF_CARRY_ROWS_DEVICE; i++) {
+            hf_carry_row row = {.lane = HF_LANE_REST, .serial = (uint64_t)i};
+            row.id[0] = (uint8_t)i;
+            row.id[1] = (uint8_t)(1 + round);
+            row.since_ms = tiers_wall_ms(t);
+            assert_int_equal(hf_carry_put(store, &row, (hf_bytes){NULL, 0},
+                                          (hf_bytes){(const uint8_t *)"sealed", 6}),
+                             HF_OK);
+            assert_int_equal(hf_carry_settle(store, row.id), HF_OK);
+        }
+    }
+    assert_int_equal(hf_carry_age(store, tiers_wall_ms(t)), HF_OK);
+    hf_carry_row row = {.serial = 0}, found;
+    bool is_there;
+    row.id[1] = 1;
+    assert_int_equal(hf_carry_get(store, row.id, &found, &is_there), HF_OK);
+    assert_false(is_there);
+    row.id[1] = 2;
+    assert_int_equal(hf_carry_get(store, row.id, &found, &is_there), HF_OK);
+    assert_true(is_there);
     tiers_free(t);
 }
 
@@ -538,11 +691,15 @@ int main(void)
         cmocka_unit_test(a_revoked_stations_bundle_is_refused),
         cmocka_unit_test(an_answer_that_the_centre_did_not_sign_is_not_believed),
         cmocka_unit_test(an_answer_of_a_former_life_of_the_centre_does_not_count),
+        cmocka_unit_test(what_was_sealed_for_a_centre_that_was_lost_is_sealed_anew_for_the_next),
+        cmocka_unit_test(an_answer_of_a_centre_that_was_replaced_does_not_count),
         cmocka_unit_test(what_comes_twice_counts_once),
         cmocka_unit_test(a_bundle_waits_for_the_one_before_it),
         cmocka_unit_test(what_travels_survives_every_power_cut),
         cmocka_unit_test(a_long_outage_comes_to_a_bounded_number_of_bundles),
         cmocka_unit_test(a_full_device_keeps_what_is_most_urgent),
+        cmocka_unit_test(answers_give_way_to_what_waits_the_oldest_first),
+        cmocka_unit_test(names_of_what_is_settled_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,6 +220,22 @@ static void an_answer_says_what_the_vectors_say(void **state)
     }
 }
 
+static void a_refusal_says_what_the_vectors_say(void **state)
+{
+    bench *b = *state;
+    const json_t *told = json_object_get(b->vectors, "refused");
+    hf_bytes hubs = bytes_at(b, "refused", "hubs", 1);
+    const char *text = json_string_value(json_object_get(told, "text"));
+    hf_answer answer;
+    hf_certificate centre;
+    assert_int_equal(hf_answer_read(bytes_at(b, "refused", "hex", 0), &answer), HF_OK);
+    assert_int_equal(hf_answer_check(b->crypto, &answer, &centre), HF_OK);
+    assert_int_equal(answer.code, json_integer_value(json_object_get(told, "code")));
+    assert_true(hf_bytes_equal(answer.text, (hf_bytes){(const uint8_t *)text, strlen(text)}));
+    assert_true(hf_bytes_equal(answer.hubs, hubs));
+    assert_int_equal(answer.receipt.size, 0);
+}
+
 /* A byte that is another: it is not read, or not believed. So with both. */
 static void damage_anywhere_is_noticed(void **state)
 {
@@ -255,6 +271,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_bundle_says_what_the_vectors_say, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_answer_says_what_the_vectors_say, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_refusal_says_what_the_vectors_say, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damage_anywhere_is_noticed, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

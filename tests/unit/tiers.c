@@ -91,9 +91,9 @@ void tiers_power_cut(tiers *t, size_t index)
     tiers_open(t, index);
 }
 
-void tiers_promote(tiers *t)
+void tiers_promote(tiers *t, size_t station)
 {
-    tier_node *node = &t->nodes[TIERS_STATION];
+    tier_node *node = &t->nodes[station];
     const hf_crypto *crypto = &node->crypto.table;
     uint8_t centre[SIM_CERTIFICATE_SIZE];
     hf_certificate own;
@@ -102,7 +102,7 @@ void tiers_promote(tiers *t)
                 centre);
     sim_crypto_take(&node->crypto, (hf_bytes){centre, sizeof centre});
     node->promoted = true;
-    tiers_open(t, TIERS_STATION);
+    tiers_open(t, station);
     hf_hubs_wish wish = {.name = node->name, .address = "north.example:7443"};
     assert_int_equal(hf_hub_promote(node->hub, &wish, "Sgt Khan", tiers_wall_ms(t)), HF_OK);
 }

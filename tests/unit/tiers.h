@@ -66,8 +66,8 @@ void tiers_power_cut(tiers *t, size_t node);
 void tiers_cut(tiers *t, size_t node);       /* its own link */
 void tiers_leave(tiers *t, size_t node);     /* its link ends, and it dials no more ... */
 void tiers_come_back(tiers *t, size_t node); /* ... until here; time goes by, so that it did */
-/* The station, which is shut, becomes the centre and is open again. */
-void tiers_promote(tiers *t);
+/* A station, which is shut, becomes the centre and is open again. */
+void tiers_promote(tiers *t, size_t station);
 void tiers_go_to(tiers *t, size_t node, size_t hub);
 /* Its files as they stand now, without those whose names end in `except`; and put back. */
 sim_image *tiers_image(tiers *t, size_t node, const char *except);
