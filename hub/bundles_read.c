@@ -9,6 +9,7 @@
 
 #include "sync/hubs.h"
 #include "sync/node.h"
+#include "sync/planted.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,7 @@ static hf_status is_stale(hf_hub *hub, const hf_certificate *by, const hf_origin
     hf_certificate centre;
     const hf_origin_row *said = hf_origin_by_id(hub->store, life);
     bool is_former = said && said->known && said != newest_life(hub, by->key_id);
+    if (HF_PLANTED(ANSWER_OF_BEFORE)) is_former = false;
     hf_status status = hf_bundles_centre(hub, &centre);
     *stale = status != HF_OK || is_former || memcmp(centre.key_id, by->key_id, HF_HASH_SIZE) != 0;
     return status == HF_ERR_NOT_FOUND ? HF_OK : status;
@@ -88,6 +90,7 @@ static hf_status sweep_row(void *context, const hf_carry_row *row)
     hf_status status = hf_bundles_covers(s->hub, row->id, centre, check_cover, s);
     if (status != HF_OK) return status;
     bool goes = s->follows ? memcmp(centre, s->follows->key_id, HF_HASH_SIZE) != 0 : s->is_there;
+    if (HF_PLANTED(BUNDLE_FOR_EVER)) goes = false;
     return goes ? hf_carry_settle(s->hub->store, row->id) : HF_OK;
 }
 

@@ -5,6 +5,8 @@
  */
 #include "bundles.h"
 
+#include "sync/client.h"
+#include "sync/planted.h"
 #include "sync/relay.h"
 
 #include <assert.h>
@@ -223,6 +225,23 @@ static hf_status next_serial(hf_hub *hub, uint64_t *out)
     return status;
 }
 
+/* The mistake behind HF_PLANTED_SEALED_IS_THERE: what was given away is as good as there. */
+static hf_status forget(void *context, const hf_covered *log)
+{
+    hf_hub *hub = context;
+    hf_origin_id life;
+    bool has;
+    hf_batch *batch;
+    hf_status status = hf_client_met(hub->store, &life, &has);
+    if (status == HF_OK) status = hf_batch_begin(hub->store, hub->wall_ms, &batch);
+    if (status != HF_OK) return status;
+    status = hf_batch_acked(batch, &life, hf_origin_by_no(hub->store, log->origin_no), log->lane,
+                            log->seq, log->seq);
+    if (status == HF_OK) return hf_batch_commit(batch);
+    hf_batch_rollback(batch);
+    return status;
+}
+
 static hf_status keep(sealing *s, const hf_certificate *centre)
 {
     hf_hub *hub = s->hub;
@@ -245,6 +264,10 @@ static hf_status keep(sealing *s, const hf_certificate *centre)
     if (status == HF_OK) {
         hf_bundle_id(crypto, hf_buffer_bytes(bytes), row.id);
         status = hf_carry_put(hub->store, &row, hf_buffer_bytes(&note), hf_buffer_bytes(bytes));
+    }
+    if (status == HF_OK && HF_PLANTED(SEALED_IS_THERE)) {
+        uint8_t named[HF_HASH_SIZE];
+        status = hf_bundles_covers(hub, row.id, named, forget, hub);
     }
     hf_buffer_free(&note);
     return status;
