@@ -95,7 +95,7 @@ CREATE TABLE bundle(            -- carry.c: what a station sealed for the centre
     covers BLOB NOT NULL,       -- at the station that sealed it: logs, and how far (sealed)
     bytes BLOB NOT NULL);       -- checked by its id, or by the centre's signature
 
-CREATE TABLE carrier(           -- carry.c: at a hub, which device took which of them along
+CREATE TABLE carrier(           -- carry.c: at a station, which device took which of its own along
     bundle BLOB NOT NULL, key_id BLOB NOT NULL, since INTEGER NOT NULL,
     PRIMARY KEY(bundle, key_id)) WITHOUT ROWID;
 
