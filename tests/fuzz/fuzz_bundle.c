@@ -39,6 +39,17 @@ static void as_bundle(const hf_crypto *crypto, hf_bytes bytes)
     hf_buffer_free(&plain);
 }
 
+/* Each leaf has its way to one root, whatever the logs are said to be. */
+static void as_receipts(const hf_crypto *crypto, const hf_answer *answer)
+{
+    static hf_receipt receipts[HF_BUNDLE_GROUPS_MAX];
+    size_t count;
+    hf_status status = hf_answer_receipts(crypto, answer, crypto->own_key_id, receipts, &count);
+    assert(status == HF_OK && count <= answer->logs.count);
+    assert((count > 0) == (answer->receipt.size > 0));
+    for (size_t i = 0; i < count; i++) assert(receipts[i].index == i && receipts[i].count == count);
+}
+
 static void as_answer(const hf_crypto *crypto, hf_bytes bytes)
 {
     hf_answer answer;
@@ -51,6 +62,8 @@ static void as_answer(const hf_crypto *crypto, hf_bytes bytes)
     for (hf_list walk = answer.logs; hf_next_answered(&walk, &log); count++)
         assert(log.lane < HF_LANE_COUNT);
     assert(count == answer.logs.count && (count == 0 || answer.code == 0));
+    assert(answer.receipt.size == 0 || answer.receipt.size == HF_SIGNATURE_SIZE);
+    as_receipts(crypto, &answer);
     status = hf_answer_check(crypto, &answer, &centre);
     assert(status == HF_OK || is_refusal(status));
 }
