@@ -20,7 +20,8 @@ static int order(const hf_carry_row *a, const hf_carry_row *b)
     if (a->lane != b->lane) return a->lane < b->lane ? -1 : 1;
     int station = memcmp(a->station, b->station, HF_HASH_SIZE);
     if (station != 0) return station;
-    return a->serial < b->serial ? -1 : a->serial > b->serial;
+    if (a->serial != b->serial) return a->serial < b->serial ? -1 : 1;
+    return memcmp(a->id, b->id, HF_HASH_SIZE); /* a station that was set back counts anew */
 }
 
 typedef struct choosing {
@@ -154,12 +155,13 @@ hf_status hf_bundles_answer(hf_hub *hub)
     bool is_over = !hf_session_live(session);
     if (!is_over && peer->queued_size > 0) return HF_OK; /* more of it in this turn */
     /* Trouble of our own is no reason to refuse it: it waits for the next round. */
-    if (is_over && session->code < HF_CODE_BUSY)
+    bool waits = is_over ? session->code >= HF_CODE_BUSY : lacks_some(peer);
+    if (is_over && !waits)
         status = refuse(hub, peer->name, session->code, session->text);
-    else if (!is_over && !lacks_some(peer))
+    else if (!waits)
         status = answer_all(hub);
     if (status != HF_OK) return status;
-    if (!is_over && lacks_some(peer)) {
+    if (waits) {
         bundles->waits = true;
         bundles->again_at_ms = hub->now_ms + HF_BUNDLE_EVERY_MS;
     }

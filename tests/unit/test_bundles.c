@@ -3,7 +3,7 @@
 #include "tiers.h"
 
 #include "sync/bundle.h"
-#include "sync/carry.h"
+#include "sync/carrier.h"
 #include "sync/hubs.h"
 #include "sync/log.h"
 #include "sync/receipt.h"
@@ -677,6 +677,37 @@ static void names_of_what_is_settled_are_bounded(void **state)
     tiers_free(t);
 }
 
+/* Each asks what became of a bundle that is said to be ours, and nobody takes an answer away. */
+static void one_who_asks_and_never_listens_is_not_kept_words_for(void **state)
+{
+    (void)state;
+    enum { FRAMES = 64 };
+    tiers *t = tiers_new(1);
+    hf_carrier carrier = {.store = NULL};
+    hf_carried item = {.lane = HF_LANE_REST, .size = 100};
+    memcpy(item.station, t->nodes[STATION].crypto.table.own_key_id, HF_HASH_SIZE);
+    hf_carrier_open(&carrier, t->nodes[STATION].store, t->nodes[AUTHOR].crypto.table.own_key_id,
+                    false);
+    carrier.most = HF_CARRY_ROWS_DEVICE;
+    for (uint32_t frame = 0; frame < FRAMES; frame++) {
+        hf_buffer items = {0};
+        for (uint32_t i = 0; i < HF_CARRY_LIST_MAX; i++) {
+            uint32_t name = frame * HF_CARRY_LIST_MAX + i;
+            memcpy(item.id, &name, sizeof name);
+            hf_write_carried(&items, &item);
+        }
+        hf_message message = {.type = HF_FRAME_CARRY};
+        message.as.carried = (hf_list){hf_buffer_bytes(&items), HF_CARRY_LIST_MAX};
+        assert_int_equal(hf_carrier_on(&carrier, &message, tiers_wall_ms(t)), HF_OK);
+        hf_buffer_free(&items);
+    }
+    assert_in_range(carrier.said.size / sizeof item, 1, HF_CARRY_ROWS_DEVICE);
+    assert_in_range(carrier.theirs.size, 1, HF_CARRY_ROWS_DEVICE * (HF_HASH_SIZE + 1));
+    assert_int_equal(carrier.wants.size, 0);
+    hf_carrier_close(&carrier);
+    tiers_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -700,6 +731,7 @@ int main(void)
         cmocka_unit_test(a_full_device_keeps_what_is_most_urgent),
         cmocka_unit_test(answers_give_way_to_what_waits_the_oldest_first),
         cmocka_unit_test(names_of_what_is_settled_are_bounded),
+        cmocka_unit_test(one_who_asks_and_never_listens_is_not_kept_words_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
