@@ -517,8 +517,8 @@ static hf_status end_run(hf_client *client, hf_batch *batch)
     return status == HF_OK ? news_of(client, relays->run_origin, relays->run_lane) : status;
 }
 
-/* One row for each run of a log: entries in order. A log that the centre was brought scope by scope is
- * fed out of order, and then what comes after a step back is another run: see run_proves. */
+/* One row for each run of a log: entries in order. A log that the centre was brought scope by scope
+ * is fed out of order, and then what comes after a step back is another run: see run_proves. */
 hf_status hf_client_relay_fed(hf_client *client, hf_batch *batch, const hf_origin_row *origin,
                               uint8_t lane, uint64_t seq)
 {

@@ -410,8 +410,7 @@ static void judge_saved(sim_world *world)
         const sim_dot *dot = &world->dots[i];
         const sim_node *author = &world->nodes[dot->author];
         bool gone = world->hub_lost_ms && (dot->excused || !can_be_brought(world, dot));
-        bool owed = (dot->acked && !gone) ||
-                    (dot->saved && takes_part(author) && !dot->excused);
+        bool owed = (dot->acked && !gone) || (dot->saved && takes_part(author) && !dot->excused);
         if (!owed) continue;
         sim_checked(world, SIM_S1);
         if (!(dot->held & 1) || dot->hollow & 1)
