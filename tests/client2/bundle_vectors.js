@@ -30,7 +30,7 @@ const MESSAGES = [
     incarnation: fixed('life', 16), certificate: Buffer.alloc(0) }),
 ];
 
-function make(authority) {
+function make(authority, another) {
   const [centre, station] = [['hub.example', 'serverAuth'], ['north', 'serverAuth,clientAuth']]
     .map(([name, usage]) => {
       const issued = authority.issue(name, usage);
@@ -47,8 +47,10 @@ function make(authority) {
       [fixed('another', 16), 1, 7, fixed('another root', 32), 0]] };
   const refused = { ...told, code: 204, text: 'it is sealed for another', logs: [],
     hubs: fixed('a list', 32) };
+  const issued = another.issue('north', 'serverAuth,clientAuth');
+  const foreign = { ...issued, certificate: issued.item[1] };
   return {
-    seal: makeSeal(),
+    seal: makeSeal(), foreign: { hex: hex(makeBundle(foreign, centre.spki, about)) },
     bundle: { hex: hex(bundle), id: hex(bundleId(bundle)), station: hex(keyId(station.spki)),
       number: 12, lane: 1, made_ms: MS, centre: hex(keyId(centre.spki)),
       centre_number: hex(Buffer.from(jwk.d, 'base64url')), centre_key: pem,
@@ -63,11 +65,13 @@ function make(authority) {
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   const authority = new Authority('the authority');
+  const another = new Authority('another authority');
   const vectors = {
     about: 'A seal, a bundle and its answer (protocol.md 13), written by '
       + 'tests/client2/bundle_vectors.js.',
-    ca: authority.pem, ...make(authority),
+    ca: authority.pem, ...make(authority, another),
   };
   writeFileSync(FILE, `${JSON.stringify(vectors, null, 1)}\n`);
   authority.close();
+  another.close();
 }

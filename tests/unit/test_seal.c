@@ -236,6 +236,29 @@ static void a_refusal_says_what_the_vectors_say(void **state)
     assert_int_equal(answer.receipt.size, 0);
 }
 
+/* It is whole and signed, for us to open, by a station of whom our authority knows nothing. */
+static void a_foreign_bundle_is_not_believed(void **state)
+{
+    bench *b = *state;
+    hf_bundle bundle;
+    hf_certificate station;
+    assert_int_equal(hf_bundle_read(bytes_at(b, "foreign", "hex", 0), &bundle), HF_OK);
+    assert_memory_equal(bundle.centre, b->crypto->own_key_id, HF_HASH_SIZE);
+    assert_int_equal(hf_bundle_check(b->crypto, &bundle, &station), HF_ERR_PROTOCOL);
+}
+
+static void what_is_cut_short_is_not_read(void **state)
+{
+    bench *b = *state;
+    hf_bytes bundle = bytes_at(b, "bundle", "hex", 0), answer = bytes_at(b, "answer", "hex", 1);
+    hf_bundle read;
+    hf_answer answered;
+    for (size_t size = 0; size < bundle.size; size++)
+        assert_int_equal(hf_bundle_read((hf_bytes){bundle.data, size}, &read), HF_ERR_PROTOCOL);
+    for (size_t size = 0; size < answer.size; size++)
+        assert_int_equal(hf_answer_read((hf_bytes){answer.data, size}, &answered), HF_ERR_PROTOCOL);
+}
+
 /* A byte that is another: it is not read, or not believed. So with both. */
 static void damage_anywhere_is_noticed(void **state)
 {
@@ -272,6 +295,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_bundle_says_what_the_vectors_say, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_answer_says_what_the_vectors_say, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_says_what_the_vectors_say, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_foreign_bundle_is_not_believed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_cut_short_is_not_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damage_anywhere_is_noticed, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
