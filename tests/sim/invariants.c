@@ -374,8 +374,7 @@ bool sim_settled(sim_world *world)
     const char *what;
     sim_node *hub = &world->nodes[SIM_HUB];
     if (!hub->up) return false;
-    /* A verdict may have come back by a device, before any device waits for what it opens. */
-    if (world->hub_lost_ms) sim_observe_again(world, hub);
+    sim_observe_again(world, hub); /* a verdict may have come, before who waits for what it opens */
     for (unsigned i = 1; i < world->node_count && !sim_over(world); i++) {
         sim_node *node = &world->nodes[i];
         if (!takes_part(node)) continue;
