@@ -341,7 +341,7 @@ bool hf_upload_news(hf_upload *upload, hf_upload_told *out)
         /* The better word first: of what is at the centre nobody need hear that it is here, too. */
         *out = (hf_upload_told){i, is_central ? central : log->durable, is_central};
         if (is_central) log->central_told = central;
-        if (log->told < out->seq || !is_central) log->told = out->seq;
+        if (log->told < out->seq) log->told = out->seq;
         return true;
     }
     return false;

@@ -423,10 +423,29 @@ static void a_control_record_outside_a_hubs_log_ends_the_session(void **state)
     assert_int_equal(line_entries_of(l), held);
 }
 
+/* What a hub asks for waits at the device until it is answered: there is room for so much. */
+static void a_hub_that_asks_for_more_than_is_answered_is_left(void **state)
+{
+    line *l = *state;
+    hf_buffer logs = {0};
+    for (uint8_t i = 0; i < HF_LACK_LOGS_MAX; i++)
+        hf_write_held(&logs, &(hf_held){.log = {.set = true, .origin = {{i}}, .lane = 3}});
+    hf_message lack = {.type = HF_FRAME_LACK};
+    lack.as.lack = (hf_lack){.scope = fix_scope(l->hub, "beat"),
+                             .logs = {hf_buffer_bytes(&logs), HF_LACK_LOGS_MAX}};
+    for (int times = 4; times <= 5; times++) { /* 64 logs, and one frame more */
+        line_meet(l, HF_RESUME);
+        for (int i = 1; i < times; i++) assert_int_equal(line_say(l, &lack), HF_OK);
+        assert_int_equal(line_after(l, &lack), times == 4 ? LINE_LIVE : HF_CODE_LIMIT);
+    }
+    hf_buffer_free(&logs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         LINE_TEST(what_belongs_to_the_vectors_is_refused_in_the_feed),
+        LINE_TEST(a_hub_that_asks_for_more_than_is_answered_is_left),
         LINE_TEST(the_feed_does_not_begin_before_the_vectors_are_through),
         LINE_TEST(only_the_answer_to_the_open_question_is_taken),
         LINE_TEST(a_vector_of_many_logs_is_asked_for_in_pages),
