@@ -12,6 +12,9 @@ typedef struct hf_log_state {
     uint64_t acked;              /* highest seq any hub acknowledged */
     uint64_t central;            /* ... and that one of them said is at the centre */
 } hf_log_state;
+/* How much of a log this one hub acknowledged; 0: nothing. */
+HF_MUST_CHECK hf_status hf_acked_by(hf_store *store, const hf_origin_id *hub, int64_t origin_no,
+                                    uint8_t lane, uint64_t *durable);
 typedef hf_status (*hf_log_visitor)(void *context, const hf_log_state *log);
 /* The logs of one origin, ascending by lane. */
 HF_MUST_CHECK hf_status hf_log_each(hf_store *store, int64_t origin_no, hf_log_visitor visit,
@@ -48,6 +51,11 @@ typedef hf_status (*hf_vector_visitor)(void *context, const hf_vector_item *item
 HF_MUST_CHECK hf_status hf_vector_read(hf_store *store, uint32_t scope, const hf_origin_id *origin,
                                        uint8_t lane, uint32_t limit, hf_vector_visitor visit,
                                        void *context);
+
+/* Up to where we can say that we hold the log in this scope, each entry that counts with its body:
+ * before the first of which we have but the hashes, and nothing withholds. */
+HF_MUST_CHECK hf_status hf_vector_claim(hf_store *store, uint32_t scope, const hf_vector_item *item,
+                                        uint64_t *seq);
 
 typedef struct hf_hole {
     hf_dot dot;
