@@ -67,7 +67,6 @@ static bool lane_room(const hf_upload *upload, uint8_t lane, hf_upload_next *out
     uint32_t most = upload->lanes[lane].window_entries, room = upload->lanes[lane].window_bytes;
     out->entries = HF_PUSH_ENTRIES_MAX;
     out->bytes = hf_pace_frame(&upload->pace);
-    if (HF_PLANTED(CREDIT_IGNORED)) return true;
     if (entries >= most || room == 0) return false;
     if (entries > 0 && (uint64_t)bytes + worth(out->bytes, room) > room) return false;
     if (most - entries < out->entries) out->entries = most - entries;
