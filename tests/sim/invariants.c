@@ -363,10 +363,22 @@ static const sim_dot *outstanding(const sim_world *world, const sim_node *node, 
     return NULL;
 }
 
+/* It had a snapshot of what the hub has lost since: whoever wrote it was revoked, or somebody would
+ * have brought it. Until an operator declares it lost, no other snapshot goes with what it has. */
+static bool rests_on_what_is_lost(const sim_world *world, const sim_node *node)
+{
+    for (size_t i = 0; i < world->dot_count && world->hub_lost_ms; i++) {
+        const sim_dot *dot = &world->dots[i];
+        if (dot->based >> node->index & 1 && !(dot->held & 1) && dot->excused) return true;
+    }
+    return false;
+}
+
 /* The centre alone gives one, when it is met. */
 static bool waits_for_snapshot(const sim_world *world, const sim_node *node)
 {
-    return sim_outdated(node) && !sim_at_station(world, node);
+    return sim_outdated(node) && !sim_at_station(world, node) &&
+           !rests_on_what_is_lost(world, node);
 }
 
 bool sim_settled(sim_world *world)
@@ -374,8 +386,7 @@ bool sim_settled(sim_world *world)
     const char *what;
     sim_node *hub = &world->nodes[SIM_HUB];
     if (!hub->up) return false;
-    /* A verdict may have come back by a device, before any device waits for what it opens. */
-    if (world->hub_lost_ms) sim_observe_again(world, hub);
+    sim_observe_again(world, hub); /* a verdict may have come, before who waits for what it opens */
     for (unsigned i = 1; i < world->node_count && !sim_over(world); i++) {
         sim_node *node = &world->nodes[i];
         if (!takes_part(node)) continue;
