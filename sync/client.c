@@ -1,6 +1,7 @@
 /* client.c: a link comes and goes, messages come in and go out, a turn commits what came. */
 #include "client_core.h"
 
+#include "feed.h"
 #include "planted.h"
 
 #include <assert.h>
@@ -126,7 +127,11 @@ static hf_status own_log(void *context, const hf_log_state *log)
 static hf_status look_for_writes(hf_client *client)
 {
     if (client->session.state != HF_SESSION_OPEN || !client->upload.logs) return HF_OK;
-    hf_status status = hf_log_each(client->store, client->own[0]->no, own_log, client->upload.logs);
+    uint64_t position = hf_feed_position(client->store);
+    hf_status status = HF_OK;
+    if (client->looked_position != position)
+        status = hf_log_each(client->store, client->own[0]->no, own_log, client->upload.logs);
+    if (status == HF_OK) client->looked_position = position;
     return status == HF_OK ? hf_client_relays_look(client) : status;
 }
 

@@ -330,6 +330,7 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_OFFER: return hf_client_on_offer(client, batch, &message->as.offer);
     case HF_FRAME_CHUNK: return hf_client_on_chunk(client, batch, &message->as.chunk);
     case HF_FRAME_RECEIPT: return on_receipt(client, batch, &message->as.receipt);
+    case HF_FRAME_LACK: return on_lack(client, &message->as.lack);
     case HF_FRAME_CERTIFICATE: return hf_client_on_certificate(client, &message->as.certificate);
     case HF_FRAME_LEASE: return hf_client_on_lease(client, batch, &message->as.leased);
     case HF_FRAME_PROBED: return hf_client_on_probed(client, message->as.probe.number);
@@ -421,7 +422,6 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
     case HF_FRAME_WELCOME:
         note_welcome(client);
         return hf_client_begin_upload(client, &message->as.welcome);
-    case HF_FRAME_LACK: return on_lack(client, &message->as.lack);
     case HF_FRAME_CREDIT:
         hf_upload_window(&client->upload, message->as.credit.lane, message->as.credit.entries,
                          message->as.credit.bytes);

@@ -139,6 +139,7 @@ struct hf_client {
     const hf_origin_row *own[HF_HELLO_ORIGINS_MAX]; /* as in our HELLO */
     size_t own_count;
     hf_upload upload;
+    uint64_t looked_position; /* of the feed: up to there the upload knows what we wrote */
     hf_own_certificate certificate;
     hf_client_relays relays;
     bool former_new;  /* WELCOME named hubs whose word counts no more, and we did not know it */

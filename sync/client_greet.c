@@ -546,6 +546,7 @@ static void upload_from(hf_client *client, const hf_welcome *welcome)
 hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome)
 {
     hf_upload_free(&client->upload);
+    client->looked_position = UINT64_MAX;
     if (client->download.phase == HF_PHASE_RENEW) return HF_OK;
     hf_buffer left = {0};
     hf_status status = hf_upload_open(&client->upload, client->own_count);

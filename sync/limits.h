@@ -115,7 +115,7 @@ enum {
     HF_PACE_PATIENCE_MS = 30 * 1000,  /* nothing is acknowledged: one more frame goes */
     HF_PACE_BASE_MS = 60 * 1000,      /* a busy link's shortest round trip is measured anew */
     HF_LANE_FLOOR = 20,               /* one byte in so many goes to the lanes that must wait */
-    HF_UNSIGNED_ENTRIES_MAX = 256,    /* of one log, sent before its head: a relay cuts there */
+    HF_UNSIGNED_ENTRIES_MAX = 512,    /* of one log, sent before its head: a relay cuts there */
     HF_RELAY_ORIGINS_MAX = 64 * 1024, /* authors that one session may relay: ERROR 103 */
     HF_NOTICES_MAX = 64,              /* notices in one ACK; the verdicts tell them all */
     HF_PEER_FRAMES_PER_TURN = 32,     /* frames one session may send before the next may */
@@ -237,6 +237,8 @@ _Static_assert(HF_FIELD_DOTS_MAX <= HF_OVERWRITTEN_MAX, "one write can put a cro
 _Static_assert(HF_FIELD_DOTS_MAX > HF_ELEMENT_INLINE_MAX,
                "a set becomes rows before it is crowded");
 _Static_assert(HF_PUSH_ENTRIES_MAX <= HF_TURN_WORK_MAX, "a turn has room for a frame");
+_Static_assert(HF_UNSIGNED_ENTRIES_MAX >= HF_PUSH_ENTRIES_MAX, "a full PUSH needs no second head");
+_Static_assert(HF_UNSIGNED_ENTRIES_MAX <= HF_TURN_WORK_MAX, "nor has a RELAY more than a turn");
 _Static_assert(HF_PACK_SIZE_MAX < HF_VALUE_SIZE_MAX, "a pack is one value");
 _Static_assert(HF_SINGLY_ENTRIES >= HF_CREDIT_ENTRIES, "what ended us comes within that many");
 _Static_assert(HF_FEED_READ_MAX <= HF_FRAME_ENTRIES_MAX, "one read fits in one frame");

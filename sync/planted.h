@@ -13,7 +13,6 @@ typedef enum hf_planted_name {
     HF_PLANTED_FEED_SKIPS_FILTERED,    /* hub: the feed moves past an entry it did not send */
     HF_PLANTED_FEED_ACK_BEFORE_COMMIT, /* client: says "applied" before it is on disk */
     HF_PLANTED_LANE_ORDER,             /* client: the least urgent lane goes first */
-    HF_PLANTED_CREDIT_IGNORED,         /* client: sends past its window */
     HF_PLANTED_LANE_STARVED,           /* client: no floor: while one lane is busy, none below it */
     HF_PLANTED_FLOOR_WITHOUT_MEASURE,  /* client: the lower lanes get as much as the most urgent */
     HF_PLANTED_NO_PACE,                /* both: whatever the socket takes is under way */

@@ -105,7 +105,7 @@ CREATE TABLE cursor(            -- apply.c: how far we are in a hub's feed
 
 CREATE TABLE ack(               -- apply.c: what a hub says it holds durably of our logs
     hub BLOB NOT NULL, log INTEGER NOT NULL, durable INTEGER NOT NULL, central INTEGER NOT NULL,
-    PRIMARY KEY(hub, log)) WITHOUT ROWID;
+    PRIMARY KEY(log, hub)) WITHOUT ROWID;
 
 CREATE TABLE receipt(           -- receipt.c: what a hub signed of a log of ours; undone: and lost since
     log INTEGER NOT NULL, seq INTEGER NOT NULL, hub BLOB NOT NULL, time INTEGER NOT NULL,

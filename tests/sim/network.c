@@ -436,13 +436,6 @@ static void enqueue(sim_world *world, sim_link *link, unsigned way_number, hf_by
     world->result->messages++;
     world->nodes[way_number == SIM_UP ? link->node : link->hub].idle_turns = 0;
     way->sent += message.size;
-    if (getenv("XX") && world->now_ms > 6043700 && link->node == 1 && !link->ghost &&
-        message.data[1] == 15) {
-        fprintf(stderr, "%llu %zu ", (unsigned long long)world->now_ms, message.size);
-        for (size_t z = 0; z < 64 && z < message.size; z++)
-            fprintf(stderr, "%02x", message.data[z]);
-        fprintf(stderr, "\n");
-    }
     sim_checked(world, SIM_S15);
     if (message.size > HF_FRAME_SIZE_MAX)
         sim_break(world, SIM_S15, "%s: a frame of %zu bytes", edge->name, message.size);
