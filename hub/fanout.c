@@ -14,7 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READS_PER_FRAME = 8, HEADS_PER_FRAME = 32 }; /* bounds on one peer's turn at the store */
+enum {
+    READS_PER_FRAME = 8,
+    HEADS_PER_FRAME = 32,
+    SAMPLES = 256
+}; /* bounds on one peer's turn at the store */
 
 /* ---- waking ---- */
 
@@ -130,12 +134,14 @@ static hf_status feed_item(void *context, const hf_feed_item *item)
     return walk->hub->runs.bodies.status;
 }
 
-size_t hf_fanout_skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX])
+/* What the peer may see and does not have; `skip` is room for what the query borrows. */
+static hf_feed_query query_of(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX])
 {
-    size_t count = 0;
+    hf_feed_query query = {
+        .scopes = peer->scopes, .scope_count = peer->scope_count, .skip = skip, .had = peer->had};
     for (size_t i = 0; i < peer->origin_count; i++)
-        if (peer->origins[i].skip) skip[count++] = peer->origins[i].no;
-    return count;
+        if (peer->origins[i].skip) skip[query.skip_count++] = peer->origins[i].no;
+    return query;
 }
 
 /* It is woken when its link has carried what it has. */
@@ -217,14 +223,30 @@ static hf_status read_feed(hf_hub *hub, hf_peer *peer, uint64_t *reached, uint8_
     int64_t skip[HF_HELLO_ORIGINS_MAX];
     feed_walk walk = {.hub = hub, .peer = peer};
     hf_runs_clear(&hub->runs);
-    hf_feed_query query = {.after = peer->scanned,
-                           .scopes = peer->scopes,
-                           .scope_count = peer->scope_count,
-                           .skip = skip,
-                           .skip_count = hf_fanout_skipped(peer, skip),
-                           .limit = HF_FEED_READ_MAX,
-                           .bytes = hf_pace_frame(&peer->pace)};
+    hf_feed_query query = query_of(peer, skip);
+    query.after = peer->scanned;
+    query.limit = HF_FEED_READ_MAX;
+    query.bytes = hf_pace_frame(&peer->pace);
     return hf_feed_read_scopes(hub->store, &query, feed_item, &walk, reached, chain);
+}
+
+hf_status hf_fanout_sample(const hf_peer *peer, uint64_t from, uint64_t *entries, uint64_t *bytes)
+{
+    hf_store *store = peer->hub->store;
+    int64_t skip[HF_HELLO_ORIGINS_MAX];
+    hf_feed_query query = query_of(peer, skip);
+    uint64_t end = hf_feed_position(store), seen = 0, sampled = 0, looked = 0;
+    uint64_t step = (end - from) / SAMPLES + 1;
+    for (uint64_t at = from + 1; at <= end; at += step, looked++) {
+        size_t size;
+        hf_status status = hf_feed_size_at(store, at, &query, &size);
+        if (status != HF_OK) return status;
+        sampled += size;
+        if (size > 0) seen++;
+    }
+    *entries = looked ? seen * (end - from) / looked : 0;
+    *bytes = looked ? sampled / looked * (end - from) : 0;
+    return HF_OK;
 }
 
 static hf_status feed(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
@@ -288,6 +310,7 @@ static hf_status add_head(hf_hub *hub, hf_peer *peer, const hf_head *head, bool 
     const hf_origin_row *row = hf_origin_by_id(hub->store, &head->origin);
     *added = false;
     if (!row || is_own(peer, row->no)) return HF_OK;
+    if (hf_had_head(peer->had, row->no, head->lane, head->seq)) return HF_OK;
     /* As they came: a station holds a log in part, and could not make them anew. */
     hf_status status = hf_head_kept_leaves(hub->store, head, leaves, &count);
     if (status == HF_ERR_NOT_FOUND) return HF_OK; /* a newer one is here, and comes */
@@ -335,6 +358,31 @@ static hf_status heads(hf_hub *hub, hf_peer *peer)
     return hub->items.status;
 }
 
+/* ---- what it had elsewhere ---- */
+
+void hf_fanout_forget_had(hf_peer *peer)
+{
+    peer->hub->had_count -= hf_had_count(peer->had);
+    hf_had_free(peer->had);
+    peer->had = NULL;
+}
+
+/* Once all is looked at that was here when it came, what it named is behind it, and costs no memory
+ * any more; but for what we have not got ourselves: when that comes, it has it. */
+static hf_status settle_had(hf_hub *hub, hf_peer *peer)
+{
+    bool looked = peer->at_end && peer->scanned == hf_feed_position(hub->store) &&
+                  peer->heads_looked == hub->heads_taken;
+    if (!peer->had || peer->had_settled || !looked) return HF_OK;
+    size_t before = hf_had_count(peer->had);
+    hf_status status = hf_had_settle(hub->store, peer->had);
+    if (status != HF_OK) return status;
+    hub->had_count -= before - hf_had_count(peer->had);
+    peer->had_settled = true;
+    if (hf_had_count(peer->had) == 0) hf_fanout_forget_had(peer);
+    return HF_OK;
+}
+
 /* ---- one frame ---- */
 
 void hf_fanout_wired(hf_peer *peer, size_t wire, uint64_t now_ms)
@@ -375,6 +423,7 @@ hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     } else {
         status = feed(hub, peer, now_ms);
         if (status == HF_OK && hub->raw.size == 0 && peer->at_end) status = heads(hub, peer);
+        if (status == HF_OK) status = settle_had(hub, peer);
     }
     if (status == HF_OK && hub->raw.size > 0) peer->budget--;
     return status;

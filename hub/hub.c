@@ -105,6 +105,7 @@ static hf_status scopes_of(hf_hub *hub, hf_peer *peer, const hf_device *device)
 
 static void peer_free(hf_peer *peer)
 {
+    hf_fanout_forget_had(peer);
     free(peer->scopes);
     free(peer->origins);
     free(peer->relayed);

@@ -9,6 +9,7 @@
 #include "holdfast/hub.h"
 
 #include "sync/coverage.h"
+#include "sync/elsewhere.h"
 #include "sync/feed.h"
 #include "sync/frame.h"
 #include "sync/log.h"
@@ -147,6 +148,8 @@ struct hf_peer {
     size_t named_size;
     int64_t wanted[HF_PEER_WANTED_MAX]; /* ORIGINs to be sent before more is fed */
     size_t wanted_count;
+    hf_had *had; /* what it had elsewhere, so far as that matters yet; may be NULL */
+    bool had_settled;
     struct hf_ahead *ahead; /* what it holds and we lack: refill.c */
     size_t ahead_count, asked_count;
     hf_buffer vector;      /* the VECTOR being answered, raw; empty: none */
@@ -237,6 +240,7 @@ struct hf_hub {
         hf_report log;
     } asked[HF_REFILL_ASKED_MAX]; /* logs being asked for, in all sessions */
     size_t asked_count;
+    size_t had_count;  /* over all sessions */
     uint64_t refilled; /* entries that devices brought of others', since we run */
     hf_deflater *deflater;
     hf_buffer inflated, raw, items, sealed, bytes; /* lent to whoever is being served */

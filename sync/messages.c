@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { CODE_MAX = 0xffff };
+enum { CODE_MAX = 0xffff, MORE_MAX = 4 };
 
 typedef bool (*item_reader)(hf_reader *reader, void *out);
 
@@ -520,8 +520,6 @@ static void read_time(hf_reader *reader, hf_message *out)
     out->at_ms = read_u32(reader);
 }
 
-enum { MORE_MAX = 3 };
-
 typedef struct frame_kind {
     uint8_t type, items; /* items after the type; more may follow */
     void (*read)(hf_reader *reader, hf_message *out);
@@ -529,7 +527,10 @@ typedef struct frame_kind {
 } frame_kind;
 
 static const frame_kind KINDS[] = {
-    {HF_FRAME_HELLO, 8, read_hello, {read_hello_receipts, hf_capabilities_read, read_hello_passed}},
+    {HF_FRAME_HELLO,
+     8,
+     read_hello,
+     {read_hello_receipts, hf_capabilities_read, read_hello_passed, hf_read_elsewhere}},
     {HF_FRAME_WELCOME, 12, read_welcome, {hf_read_former, hf_read_centre}},
     {HF_FRAME_VECTOR, 4, read_vector, {NULL}},
     {HF_FRAME_ENTRIES, 1, read_entries, {NULL}},

@@ -130,7 +130,16 @@ typedef struct hf_hello {
     hf_receipt_reach receipts; /* this hub's; set false: it wants none */
     uint64_t capabilities;     /* 0 where HELLO ends before it */
     hf_receipt_reach passed;   /* the centre's, to a station, which passes them on */
+    hf_list elsewhere;         /* hf_next_elsewhere: what it had of other hubs meanwhile */
 } hf_hello;
+enum { HF_ELSEWHERE_GROUP = 32, HF_ELSEWHERE_CHECK = 8 };
+typedef struct hf_elsewhere { /* some logs of one scope, and how far they are held whole */
+    uint32_t scope;
+    hf_bytes origins, lanes; /* of each log the first 4 bytes of its origin; its lane */
+    hf_list seqs, heads;     /* encoded; of a head's seq, how much above the log's, plus 1 */
+    uint8_t check[HF_ELSEWHERE_CHECK]; /* over the whole names */
+} hf_elsewhere;
+bool hf_next_elsewhere(hf_list *list, hf_elsewhere *out);
 typedef struct hf_claim { /* an incarnation of the device and how far it has its logs */
     uint8_t incarnation[HF_INCARNATION_SIZE];
     hf_list logs; /* hf_next_claimed_log; lanes ascending */
@@ -456,6 +465,7 @@ void hf_write_chunk_name(hf_buffer *out, const hf_chunk_name *chunk);
 
 /* messages_snapshot.c, for messages.c and messages_write.c alone: what is behind a frame's type. */
 void hf_capabilities_read(hf_reader *reader, hf_message *out);
+void hf_read_elsewhere(hf_reader *reader, hf_message *out); /* elsewhere.c */
 void hf_read_offer(hf_reader *reader, hf_message *out);
 void hf_read_want(hf_reader *reader, hf_message *out);
 void hf_read_chunk(hf_reader *reader, hf_message *out);

@@ -177,6 +177,7 @@ static void write_resume(hf_buffer *out, const hf_hello *hello)
 static void write_hello(hf_buffer *out, const hf_hello *hello)
 {
     size_t more = hello->passed.set ? 3 : hello->capabilities ? 2 : hello->receipts.set ? 1 : 0;
+    if (hello->elsewhere.count) more = 4;
     begin(out, HF_FRAME_HELLO, 9 + more);
     hf_write_uint(out, hello->protocol_min);
     hf_write_uint(out, hello->protocol_max);
@@ -189,6 +190,7 @@ static void write_hello(hf_buffer *out, const hf_hello *hello)
     if (more > 0) write_reach(out, &hello->receipts);
     if (more > 1) hf_write_uint(out, hello->capabilities);
     if (more > 2) write_reach(out, &hello->passed);
+    if (more > 3) write_list(out, &hello->elsewhere);
 }
 
 static void write_welcome(hf_buffer *out, const hf_welcome *welcome)

@@ -32,6 +32,7 @@ typedef enum hf_planted_name {
     HF_PLANTED_RELAY_FORGETS,      /* station: what it sent up it takes for acknowledged */
     HF_PLANTED_REVOKED_AT_STATION, /* station: lets a device in that the centre revoked */
     HF_PLANTED_RELAY_SKIPS_FEED,   /* hub: a station is not fed a log that it ever relayed */
+    HF_PLANTED_NAMED_TOO_FAR,      /* client: of what it had elsewhere, says one entry too many */
     /* store */
     HF_PLANTED_RECEIPT_THINNED,   /* the receipt goes that alone covers what came before */
     HF_PLANTED_NO_FALL_BACK,      /* what a hub lost still counts as being there */

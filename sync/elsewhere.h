@@ -1,0 +1,31 @@
+/* elsewhere.h: what a device had of another hub since it left this one, said in few bytes: so that
+ * it is not fed it again. */
+#ifndef HF_ELSEWHERE_H
+#define HF_ELSEWHERE_H
+
+#include "apply.h"
+#include "messages.h"
+
+/* ---- at a device ---- */
+
+/* The groups that HELLO names to a hub, at which it was last up to date when its own feed stood at
+ * `here`. Of each log it names no more than what is held whole; at most HF_ELSEWHERE_LOGS_MAX. */
+HF_MUST_CHECK hf_status hf_elsewhere_write(hf_store *store, uint64_t here, hf_buffer *groups,
+                                           size_t *count);
+
+/* ---- at a hub ---- */
+
+typedef struct hf_had hf_had; /* what a peer named, by our own numbers */
+
+/* NULL where it named nothing that we know. Of a group in which one log cannot be told which it is,
+ * nothing counts. */
+HF_MUST_CHECK hf_status hf_had_read(hf_store *store, const hf_list *groups, hf_had **out);
+void hf_had_free(hf_had *had);
+size_t hf_had_count(const hf_had *had); /* of logs and scopes; NULL: 0 */
+/* Does it have this entry; a head of this log up to `seq`? Of NULL: no. */
+bool hf_had_entry(const hf_had *had, int64_t origin_no, const hf_entry *entry);
+bool hf_had_head(const hf_had *had, int64_t origin_no, uint8_t lane, uint64_t seq);
+/* All that is here was looked at: what is held up to where it was named is forgotten. */
+HF_MUST_CHECK hf_status hf_had_settle(hf_store *store, hf_had *had);
+
+#endif
