@@ -310,7 +310,10 @@ static hf_status add_head(hf_hub *hub, hf_peer *peer, const hf_head *head, bool 
     const hf_origin_row *row = hf_origin_by_id(hub->store, &head->origin);
     *added = false;
     if (!row || is_own(peer, row->no)) return HF_OK;
-    if (hf_had_head(peer->had, row->no, head->lane, head->seq)) return HF_OK;
+    if (hf_had_head(peer->had, row->no, head->lane, head->seq)) {
+        peer->heads_passed = true;
+        return HF_OK;
+    }
     /* As they came: a station holds a log in part, and could not make them anew. */
     hf_status status = hf_head_kept_leaves(hub->store, head, leaves, &count);
     if (status == HF_ERR_NOT_FOUND) return HF_OK; /* a newer one is here, and comes */
@@ -349,8 +352,11 @@ static hf_status heads(hf_hub *hub, hf_peer *peer)
     if (status != HF_OK) return status;
     peer->heads = number;
     if (walk.count < HEADS_PER_FRAME && !walk.ahead) peer->heads_looked = hub->heads_taken;
-    if (added_count == 0 && walk.count == HEADS_PER_FRAME) hf_peer_wake(peer); /* look on later */
-    if (added_count == 0) return HF_OK;
+    bool more = added_count == 0 && walk.count == HEADS_PER_FRAME;
+    if (more) hf_peer_wake(peer); /* look on later */
+    /* What it has of them it is told by their number alone: else they would come the next time. */
+    if (more || (added_count == 0 && !peer->heads_passed)) return HF_OK;
+    peer->heads_passed = false;
     hf_message message = {.type = HF_FRAME_HEADS};
     message.as.heads.heads = (hf_list){hf_buffer_bytes(&hub->items), added_count};
     message.as.heads.number = number;

@@ -143,6 +143,7 @@ struct hf_peer {
     size_t first_flight, flight_count, flight_bytes;
     hf_pace pace;          /* of the way down */
     uint64_t heads;        /* sent up to this acceptance number */
+    bool heads_passed;     /* ... some it had elsewhere, and has not been told the number */
     uint64_t heads_looked; /* hub's count of accepted heads at the last look */
     uint8_t *named;        /* bit per origin number: ORIGIN was sent */
     size_t named_size;

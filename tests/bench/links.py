@@ -4,11 +4,12 @@ import json
 import random
 import time
 
-from stage import IN_SYNC, Trouble
+from stage import IN_SYNC, SCOPE, Trouble
 
 SETTLE_S = 0.3  # what the hub sends after "in sync" (heads) belongs to the reconnect too
 PUTS = 500
 SECONDS_MAX = 60
+MOVED = 300  # as bench_logs.c has it
 THIN = (5000, 500)  # 40 kbit/s, a round trip of a second
 URGENTS = 60
 URGENT_EVERY_S = 1.0
@@ -70,6 +71,33 @@ def reconnect(stage, plan, add):
             add("reconnect_ms", warm_ms, limit_ms)
             add("reconnect_full_bytes", cold_bytes, limit_bytes)
             add("reconnect_full_ms", cold_ms, limit_ms)
+
+
+def two_visits(place, folders, logs, step):
+    """in_sync() of a device that had elsewhere what this hub has got too; and of it with nothing new."""
+    place.stage.run("logs", *folders, logs, step)
+    proxy, port = place.proxy(place.start_hub())
+    seen = []
+    for _ in range(2):
+        device = place.tool("device", folders[1], port)
+        seen.append(in_sync(device, proxy))
+        device.close()
+    place.hub.stop()
+    return seen
+
+
+def roam(stage, plan, add):
+    """A device comes to a hub that it knows. Of the many logs that it holds 300 advanced meanwhile, at
+    this hub and where the device was: what naming them costs, and how long the whole return takes."""
+    logs = plan.count(5000, 100)
+    with stage.round() as place:
+        folders = [place.hub.data, place.folder("ames"), place.directory / "authors"]
+        stage.run("mint", folders[0], MOVED, SCOPE, folders[2])
+        two_visits(place, folders, logs, 0)  # it learns what the hub says of that, and is level
+        for number in plan.rounds:
+            moved, still = two_visits(place, folders, logs, number + 1)
+            add("roam_bytes", moved[0] - still[0])
+            add("roam_ms", moved[1], still[1])
 
 
 def live_times(place, port, count):

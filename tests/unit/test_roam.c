@@ -110,6 +110,10 @@ static void what_was_had_elsewhere_is_not_fed_again_and_what_was_not_is(void **s
     assert_int_equal(h.heads, 0);
     assert_int_equal(h.origins, 0);
     assert_true(tiers_equal(t));
+    go(t, STATION); /* nor the next time, when there is nothing to name */
+    assert_int_equal(h.named, 0);
+    assert_int_equal(h.heads, 0);
+    assert_int_equal(h.origins, 0);
     write_some(t, SECOND);
     assert_int_equal(h.entries, SOME); /* what is written from now on comes as ever */
     assert_true(tiers_equal(t));
