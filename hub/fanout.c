@@ -373,6 +373,17 @@ void hf_fanout_forget_had(hf_peer *peer)
     peer->had = NULL;
 }
 
+hf_status hf_fanout_note_heads(hf_peer *peer, const hf_vector *vector)
+{
+    hf_hub *hub = peer->hub;
+    size_t before = hf_had_count(peer->had);
+    if (peer->verdict != HF_VECTORS) return HF_OK; /* what a snapshot brings, heads are to prove */
+    size_t room = hub->had_count < HF_ELSEWHERE_HUB_MAX ? HF_ELSEWHERE_HUB_MAX - hub->had_count : 0;
+    hf_status status = hf_had_add_heads(hub->store, vector, room, &peer->had);
+    hub->had_count += hf_had_count(peer->had) - before;
+    return status;
+}
+
 /* Once all is looked at that was here when it came, what it named is behind it, and costs no memory
  * any more; but for what we have not got ourselves: when that comes, it has it. */
 static hf_status settle_had(hf_hub *hub, hf_peer *peer)

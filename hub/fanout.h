@@ -31,6 +31,8 @@ bool hf_fanout_named(hf_peer *peer, int64_t origin_no);
  */
 HF_MUST_CHECK hf_status hf_fanout_sample(const hf_peer *peer, uint64_t from, uint64_t *entries,
                                          uint64_t *bytes);
+/* What heads the peer has, by its vectors: those are not sent to it. */
+HF_MUST_CHECK hf_status hf_fanout_note_heads(hf_peer *peer, const hf_vector *vector);
 void hf_fanout_forget_had(hf_peer *peer); /* what it named counts no more: it is fed */
 
 #endif

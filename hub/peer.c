@@ -225,6 +225,7 @@ static hf_status on_vector(hf_peer *peer, const hf_vector *vector, hf_bytes raw)
     peer->vector_seq = 0;
     hf_peer_wake(peer);
     hf_status status = hf_refill_look(peer, vector);
+    if (status == HF_OK) status = hf_fanout_note_heads(peer, vector);
     return status == HF_OK ? peer->vector.status : status;
 }
 

@@ -17,7 +17,7 @@ enum {
     LOG_SIZE = HF_ORIGIN_SIZE + 1 /* as the check covers it: origin, lane */
 };
 
-static void check_of(const hf_crypto *crypto, hf_bytes names, uint8_t out[HF_ELSEWHERE_CHECK])
+void hf_elsewhere_check(const hf_crypto *crypto, hf_bytes names, uint8_t out[HF_ELSEWHERE_CHECK])
 {
     static const uint8_t tag = TAG_ELSEWHERE;
     uint8_t hash[HF_HASH_SIZE];
@@ -54,6 +54,12 @@ static void read_group(hf_reader *reader, hf_elsewhere *out)
     read_uints(reader, count, &out->seqs);
     read_uints(reader, count, &out->heads);
     hf_read_bytes_exact(reader, out->check, sizeof out->check);
+}
+
+/* VECTOR's fifth item. */
+void hf_read_vector_heads(hf_reader *reader, hf_message *out)
+{
+    read_uints(reader, out->as.vector.logs.count, &out->as.vector.heads);
 }
 
 /* HELLO's twelfth item. */
@@ -118,7 +124,8 @@ static void end_group(naming *name)
                           .lanes = {name->lanes, name->count},
                           .seqs = {hf_buffer_bytes(&name->seqs), name->count},
                           .heads = {hf_buffer_bytes(&name->heads), name->count}};
-    check_of(name->store->crypto, (hf_bytes){name->names, name->count * LOG_SIZE}, group.check);
+    hf_elsewhere_check(name->store->crypto, (hf_bytes){name->names, name->count * LOG_SIZE},
+                       group.check);
     write_group(name->out, &group);
     name->written++;
     name->count = 0;
@@ -126,9 +133,25 @@ static void end_group(naming *name)
     hf_buffer_clear(&name->heads);
 }
 
-/* `head`: of the newest head of the log that is held; 0: none. */
-static void add_name(naming *name, const hf_origin_row *origin, uint8_t lane, uint64_t seq,
-                     uint64_t head)
+hf_status hf_claim_head(hf_store *store, int64_t origin_no, uint8_t lane, uint64_t seq,
+                        hf_buffer *out)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_HEAD_SEQ);
+    sqlite3_bind_int64(statement, 1, hf_log_no(origin_no, lane));
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    uint64_t head = status == HF_OK && row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+    if (statement) sqlite3_reset(statement);
+    hf_write_uint(out, head < seq ? 0 : head - seq + 1);
+    return status == HF_OK ? out->status : status;
+}
+
+static uint64_t claimed_head(uint64_t seq, uint64_t claim)
+{
+    return claim ? seq + claim - 1 : 0;
+}
+
+static hf_status add_name(naming *name, const hf_origin_row *origin, uint8_t lane, uint64_t seq)
 {
     uint8_t *whole = name->names + name->count * LOG_SIZE;
     memcpy(whole, origin->id.bytes, HF_ORIGIN_SIZE);
@@ -136,7 +159,7 @@ static void add_name(naming *name, const hf_origin_row *origin, uint8_t lane, ui
     memcpy(name->origins + name->count * PREFIX_SIZE, origin->id.bytes, PREFIX_SIZE);
     name->lanes[name->count++] = lane;
     hf_write_uint(&name->seqs, seq);
-    hf_write_uint(&name->heads, head < seq ? 0 : head - seq + 1);
+    return hf_claim_head(name->store, origin->no, lane, seq, &name->heads);
 }
 
 static hf_status add_row(naming *name, sqlite3_stmt *statement)
@@ -154,8 +177,7 @@ static hf_status add_row(naming *name, sqlite3_stmt *statement)
     if (seq < first) return HF_OK;
     if (name->count == HF_ELSEWHERE_GROUP || scope != name->scope) end_group(name);
     name->scope = scope;
-    add_name(name, origin, (uint8_t)(log % 8), seq, (uint64_t)sqlite3_column_int64(statement, 5));
-    return HF_OK;
+    return add_name(name, origin, (uint8_t)(log % 8), seq);
 }
 
 hf_status hf_elsewhere_write(hf_store *store, uint64_t here, hf_buffer *groups, size_t *count)
@@ -193,9 +215,22 @@ typedef struct had_log {
 } had_log;
 
 struct hf_had {
-    size_t count;
+    size_t count, room;
     had_log logs[]; /* ascending by log, then scope */
 };
+
+/* *had with room for `more`. */
+static hf_status grow(hf_had **had, size_t more)
+{
+    size_t count = hf_had_count(*had);
+    if (*had && count + more <= (*had)->room) return HF_OK;
+    hf_had *grown = realloc(*had, sizeof *grown + (count + more) * sizeof grown->logs[0]);
+    if (!grown) return HF_ERR_NOMEM;
+    grown->count = count;
+    grown->room = count + more;
+    *had = grown;
+    return HF_OK;
+}
 
 /* The one origin that begins so; 0: none, or several. */
 static hf_status origin_of(hf_store *store, const uint8_t prefix[PREFIX_SIZE], int64_t *no)
@@ -233,9 +268,9 @@ static hf_status add_group(hf_store *store, const hf_elsewhere *group, hf_had *h
         had->logs[had->count + i] = (had_log){.log = hf_log_no(no, lane),
                                               .scope = group->scope,
                                               .seq = seq,
-                                              .head = head ? seq + head - 1 : 0};
+                                              .head = claimed_head(seq, head)};
     }
-    check_of(store->crypto, (hf_bytes){names, count * LOG_SIZE}, check);
+    hf_elsewhere_check(store->crypto, (hf_bytes){names, count * LOG_SIZE}, check);
     if (memcmp(check, group->check, sizeof check) == 0) had->count += count;
     return HF_OK;
 }
@@ -254,18 +289,37 @@ hf_status hf_had_read(hf_store *store, const hf_list *groups, hf_had **out)
     *out = NULL;
     for (hf_list walk = *groups; hf_next_elsewhere(&walk, &group);) total += group.lanes.size;
     if (total == 0) return HF_OK;
-    hf_had *had = malloc(sizeof *had + total * sizeof *had->logs);
-    if (!had) return HF_ERR_NOMEM;
-    had->count = 0;
-    hf_status status = HF_OK;
+    hf_had *had = NULL;
+    hf_status status = grow(&had, total);
     for (hf_list walk = *groups; status == HF_OK && hf_next_elsewhere(&walk, &group);)
         status = add_group(store, &group, had);
-    qsort(had->logs, had->count, sizeof *had->logs, by_log);
-    if (status == HF_OK && had->count > 0)
+    if (status == HF_OK && had->count > 0) {
+        qsort(had->logs, had->count, sizeof *had->logs, by_log);
         *out = had;
-    else
+    } else {
         free(had);
+    }
     return status;
+}
+
+/* Of its entries nothing is noted: what it lacks of those is on its way. */
+hf_status hf_had_add_heads(hf_store *store, const hf_vector *vector, size_t room, hf_had **had)
+{
+    hf_held held;
+    hf_reader heads = hf_reader_open(vector->heads.items);
+    if (vector->heads.count == 0) return HF_OK;
+    hf_status status = grow(had, vector->heads.count);
+    if (status != HF_OK) return status;
+    for (hf_list walk = vector->logs; room > 0 && hf_next_held(&walk, &held);) {
+        const hf_origin_row *row = hf_origin_by_id(store, &held.log.origin);
+        uint64_t head = claimed_head(held.seq, hf_read_uint(&heads));
+        if (!row || head == 0) continue;
+        (*had)->logs[(*had)->count++] = (had_log){
+            .log = hf_log_no(row->no, held.log.lane), .scope = vector->scope, .head = head};
+        room--;
+    }
+    qsort((*had)->logs, (*had)->count, sizeof(*had)->logs[0], by_log);
+    return HF_OK;
 }
 
 void hf_had_free(hf_had *had)

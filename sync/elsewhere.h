@@ -6,12 +6,19 @@
 #include "apply.h"
 #include "messages.h"
 
+/* First bytes of a hash over the whole names of a group's logs, each its origin and lane. */
+void hf_elsewhere_check(const hf_crypto *crypto, hf_bytes names, uint8_t out[HF_ELSEWHERE_CHECK]);
+
 /* ---- at a device ---- */
 
 /* The groups that HELLO names to a hub, at which it was last up to date when its own feed stood at
  * `here`. Of each log it names no more than what is held whole; at most HF_ELSEWHERE_LOGS_MAX. */
 HF_MUST_CHECK hf_status hf_elsewhere_write(hf_store *store, uint64_t here, hf_buffer *groups,
                                            size_t *count);
+
+/* How far our newest head of this log goes beyond `seq`, as a frame says it: 0, none so far. */
+HF_MUST_CHECK hf_status hf_claim_head(hf_store *store, int64_t origin_no, uint8_t lane,
+                                      uint64_t seq, hf_buffer *out);
 
 /* ---- at a hub ---- */
 
@@ -20,6 +27,9 @@ typedef struct hf_had hf_had; /* what a peer named, by our own numbers */
 /* NULL where it named nothing that we know. Of a group in which one log cannot be told which it is,
  * nothing counts. */
 HF_MUST_CHECK hf_status hf_had_read(hf_store *store, const hf_list *groups, hf_had **out);
+/* By a VECTOR: the heads that it claims, at most `room` more. New where *had is NULL. */
+HF_MUST_CHECK hf_status hf_had_add_heads(hf_store *store, const hf_vector *vector, size_t room,
+                                         hf_had **had);
 void hf_had_free(hf_had *had);
 size_t hf_had_count(const hf_had *had); /* of logs and scopes; NULL: 0 */
 /* Does it have this entry; a head of this log up to `seq`? Of NULL: no. */

@@ -354,6 +354,7 @@ static void read_vector(hf_reader *reader, hf_message *out)
 {
     hf_vector *vector = &out->as.vector;
     vector->scope = read_u32(reader);
+    vector->heads = (hf_list){.count = 0};
     read_range_end(reader, &vector->from);
     read_range_end(reader, &vector->to);
     hf_held held;
@@ -532,7 +533,7 @@ static const frame_kind KINDS[] = {
      read_hello,
      {read_hello_receipts, hf_capabilities_read, read_hello_passed, hf_read_elsewhere}},
     {HF_FRAME_WELCOME, 12, read_welcome, {hf_read_former, hf_read_centre}},
-    {HF_FRAME_VECTOR, 4, read_vector, {NULL}},
+    {HF_FRAME_VECTOR, 4, read_vector, {hf_read_vector_heads}},
     {HF_FRAME_ENTRIES, 1, read_entries, {NULL}},
     {HF_FRAME_VECTOR_DONE, 2, read_vector_done, {NULL}},
     {HF_FRAME_START, 2, read_start, {NULL}},

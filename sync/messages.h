@@ -195,7 +195,8 @@ int hf_log_name_compare(const hf_log_name *a, const hf_log_name *b); /* both set
 typedef struct hf_vector {
     uint32_t scope;
     hf_log_name from, to;
-    hf_list logs; /* hf_next_held, ascending, inside (from, to] */
+    hf_list logs;  /* hf_next_held, ascending, inside (from, to] */
+    hf_list heads; /* encoded, one for each log, as in hf_elsewhere; or none */
 } hf_vector;
 typedef struct hf_held {
     hf_log_name log;
@@ -465,7 +466,9 @@ void hf_write_chunk_name(hf_buffer *out, const hf_chunk_name *chunk);
 
 /* messages_snapshot.c, for messages.c and messages_write.c alone: what is behind a frame's type. */
 void hf_capabilities_read(hf_reader *reader, hf_message *out);
-void hf_read_elsewhere(hf_reader *reader, hf_message *out); /* elsewhere.c */
+/* elsewhere.c, for these two alone. */
+void hf_read_elsewhere(hf_reader *reader, hf_message *out);
+void hf_read_vector_heads(hf_reader *reader, hf_message *out);
 void hf_read_offer(hf_reader *reader, hf_message *out);
 void hf_read_want(hf_reader *reader, hf_message *out);
 void hf_read_chunk(hf_reader *reader, hf_message *out);

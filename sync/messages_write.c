@@ -217,11 +217,12 @@ static void write_welcome(hf_buffer *out, const hf_welcome *welcome)
 
 static void write_vector(hf_buffer *out, const hf_vector *vector)
 {
-    begin(out, HF_FRAME_VECTOR, 5);
+    begin(out, HF_FRAME_VECTOR, vector->heads.count ? 6 : 5);
     hf_write_uint(out, vector->scope);
     write_range_end(out, &vector->from);
     write_range_end(out, &vector->to);
     write_list(out, &vector->logs);
+    if (vector->heads.count) write_list(out, &vector->heads);
 }
 
 static void write_vector_done(hf_buffer *out, const hf_vector_done *done)

@@ -59,8 +59,8 @@ export const FRAMES = {
   BYE: [63, 'code', 'retryAfterMs'],
 };
 // And may be left out; `at` we read but do not send: when it was made.
-const MAY_FOLLOW = { HELLO: ['receipts', 'capabilities', 'passed'], WELCOME: ['former', 'centre'],
-  ACK: ['at'], ASK: ['held'], FEED_ACK: ['at'], TAKEN: ['at'] };
+const MAY_FOLLOW = { HELLO: ['receipts', 'capabilities', 'passed', 'elsewhere'],
+  WELCOME: ['former', 'centre'], VECTOR: ['heads'], ACK: ['at'], ASK: ['held'], FEED_ACK: ['at'], TAKEN: ['at'] };
 const BY_NUMBER = new Map(Object.entries(FRAMES).map(([name, [number, ...items]]) =>
   [number, { name, items }]));
 

@@ -285,6 +285,66 @@ static void what_is_fed_past_is_forgotten(void **state)
     said_free(&s);
 }
 
+/* ---- what is refused ---- */
+
+static void write_zeros(hf_buffer *out, size_t count)
+{
+    hf_write_array(out, count);
+    for (size_t i = 0; i < count; i++) hf_write_uint(out, 0);
+}
+
+typedef struct shape { /* of groups, as a peer might write them */
+    size_t groups, origins_size, lanes, seqs, heads;
+    uint8_t lane;
+    hf_status status;
+} shape;
+
+static hf_status read_shape(const shape *of)
+{
+    static const uint8_t origins[4 * 40], check[HF_ELSEWHERE_CHECK];
+    uint8_t lanes[40];
+    hf_buffer items = {0}, claims = {0}, frame = {0};
+    memset(lanes, of->lane, sizeof lanes);
+    for (size_t i = 0; i < of->groups; i++) {
+        hf_write_array(&items, 6);
+        hf_write_uint(&items, KIT_BEAT);
+        hf_write_bytes(&items, origins, of->origins_size);
+        hf_write_bytes(&items, lanes, of->lanes);
+        write_zeros(&items, of->seqs);
+        write_zeros(&items, of->heads);
+        hf_write_bytes(&items, check, sizeof check);
+    }
+    hf_write_claim(&claims, &(hf_claim){.logs = {.count = 0}});
+    hf_message message = {.type = HF_FRAME_HELLO}, read;
+    message.as.hello = (hf_hello){.origins = {hf_buffer_bytes(&claims), 1},
+                                  .elsewhere = {hf_buffer_bytes(&items), of->groups}};
+    hf_message_write(&frame, &message);
+    hf_status status = hf_message_read(hf_buffer_bytes(&frame), &read);
+    hf_buffer_free(&items);
+    hf_buffer_free(&claims);
+    hf_buffer_free(&frame);
+    return status;
+}
+
+static void a_group_that_does_not_fit_together_is_refused(void **state)
+{
+    (void)state;
+    enum { FULL = HF_ELSEWHERE_GROUP, MOST = HF_ELSEWHERE_LOGS_MAX / FULL };
+    static const shape shapes[] = {
+        {1, 4, 1, 1, 1, LANE, HF_OK},
+        {MOST, 4 * FULL, FULL, FULL, FULL, HF_LANE_COUNT - 1, HF_OK},
+        {MOST + 1, 4 * FULL, FULL, FULL, FULL, LANE, HF_ERR_LIMIT},
+        {1, 4 * FULL + 4, FULL + 1, FULL + 1, FULL + 1, LANE, HF_ERR_LIMIT},
+        {1, 0, 0, 0, 0, LANE, HF_ERR_PROTOCOL},
+        {1, 7, 2, 2, 2, LANE, HF_ERR_PROTOCOL},
+        {1, 8, 2, 1, 2, LANE, HF_ERR_PROTOCOL},
+        {1, 8, 2, 2, 3, LANE, HF_ERR_PROTOCOL},
+        {1, 8, 2, 2, 2, HF_LANE_COUNT, HF_ERR_PROTOCOL},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        assert_int_equal(read_shape(&shapes[i]), shapes[i].status);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +354,7 @@ int main(void)
         KIT_TEST(what_is_not_understood_counts_for_nothing),
         KIT_TEST(origins_that_begin_alike_are_not_taken_for_one_another),
         KIT_TEST(what_is_fed_past_is_forgotten),
+        cmocka_unit_test(a_group_that_does_not_fit_together_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

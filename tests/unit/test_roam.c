@@ -120,6 +120,29 @@ static void what_was_had_elsewhere_is_not_fed_again_and_what_was_not_is(void **s
     tiers_free(t);
 }
 
+/* Its vectors say what it holds, and how far its heads go: nothing of that comes again. */
+static void at_a_first_visit_nothing_comes_that_it_has(void **state)
+{
+    (void)state;
+    heard h = {.entries = 0};
+    tiers *t = tiers_new(3);
+    t->tap = listen;
+    t->context = &h;
+    tiers_go_to(t, THIRD, CENTRE);
+    tiers_wait(t, 2 * HF_REDIAL_MAX_MS);
+    write_some(t, SECOND);
+    write_some(t, THIRD);
+    go(t, CENTRE);
+    assert_int_equal(h.entries, 0);
+    assert_int_equal(h.heads, 0);
+    assert_int_equal(h.origins, 0);
+    assert_int_equal(t->nodes[CENTRE].hub->had_count, 0);
+    write_some(t, SECOND);
+    assert_int_equal(h.entries, SOME);
+    assert_true(tiers_equal(t));
+    tiers_free(t);
+}
+
 /* It comes to the centre by the station's relay, when the device is there already. */
 static void what_reaches_the_hub_after_the_device_is_not_fed_either(void **state)
 {
@@ -266,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_had_elsewhere_is_not_fed_again_and_what_was_not_is),
+        cmocka_unit_test(at_a_first_visit_nothing_comes_that_it_has),
         cmocka_unit_test(what_reaches_the_hub_after_the_device_is_not_fed_either),
         cmocka_unit_test(what_was_named_on_a_link_that_was_lost_is_named_on_the_next),
         cmocka_unit_test(a_device_that_was_set_back_is_fed_what_it_lost),
