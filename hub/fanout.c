@@ -376,9 +376,9 @@ void hf_fanout_forget_had(hf_peer *peer)
 hf_status hf_fanout_note_heads(hf_peer *peer, const hf_vector *vector)
 {
     hf_hub *hub = peer->hub;
-    size_t before = hf_had_count(peer->had);
+    size_t before = hf_had_count(peer->had), room = HF_ELSEWHERE_HEADS_MAX - before;
     if (peer->verdict != HF_VECTORS) return HF_OK; /* what a snapshot brings, heads are to prove */
-    size_t room = hub->had_count < HF_ELSEWHERE_HUB_MAX ? HF_ELSEWHERE_HUB_MAX - hub->had_count : 0;
+    if (room > HF_ELSEWHERE_HUB_MAX - hub->had_count) room = HF_ELSEWHERE_HUB_MAX - hub->had_count;
     hf_status status = hf_had_add_heads(hub->store, vector, room, &peer->had);
     hub->had_count += hf_had_count(peer->had) - before;
     return status;

@@ -67,6 +67,7 @@ void hf_peer_reset_staged(hf_peer *peer)
 {
     if (peer->greeted && !peer->hello_durable) {
         peer->origin_count = 0; /* learned in the batch that is no more */
+        hf_fanout_forget_had(peer);
         peer->greeted = false;
     }
     for (size_t i = 0; i < peer->origin_count; i++) origin_reset(&peer->origins[i]);
