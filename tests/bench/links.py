@@ -89,7 +89,7 @@ def two_visits(place, folders, logs, step):
 def roam(stage, plan, add):
     """A device comes to a hub that it knows. Of the many logs that it holds 300 advanced meanwhile, at
     this hub and where the device was: what naming them costs, and how long the whole return takes."""
-    logs = plan.count(5000, 100)
+    logs = plan.count(5000, 1000)
     with stage.round() as place:
         folders = [place.hub.data, place.folder("ames"), place.directory / "authors"]
         stage.run("mint", folders[0], MOVED, SCOPE, folders[2])
