@@ -33,7 +33,7 @@ class Case:
         self.pack = Pack(account.load(self.facts["pack"], None))
         self.hub = read_store(self.facts["hub"])
         self.nodes = {name: read_store(file) for name, file in self.facts["nodes"].items()}
-        self.saved, self.acked = account.read_journals(self.facts["journals"])
+        self.saved, self.acked, _ = account.read_journals(self.facts["journals"])
         self.waited = {dot for dot, note in self.saved.items()
                        if note.get("offline") == self.facts["run"]}
 
