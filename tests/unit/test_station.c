@@ -222,8 +222,8 @@ static size_t cost_of_going(tiers *t, size_t hub)
     return t->bytes[FIRST];
 }
 
-/* A hub that it knows goes on where it left off; of what came since by that hub's own count it names
- * what it has. At a hub that it never met, a vector for each scope. */
+/* A hub that it knows goes on where it left off; of what came since by that hub's own count it
+ * names what it has. At a hub that it never met, a vector for each scope. */
 static void to_change_hubs_costs_what_was_written_meanwhile(void **state)
 {
     (void)state;
