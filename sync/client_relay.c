@@ -367,8 +367,10 @@ hf_status hf_client_write_asks(hf_client *client)
     size_t index;
     hf_status status = HF_OK;
     if (relays->asked == relays->asks.size &&
-        hf_upload_overdue(&client->upload, client->wall_now_ms, &index))
+        hf_upload_overdue(&client->upload, client->wall_now_ms, &index)) {
+        hf_upload_answered(&client->upload, index); /* it was not, if it was asked: ask anew */
         status = ask_about(client, index);
+    }
     if (status != HF_OK || relays->asked == relays->asks.size) return status;
     memcpy(&index, relays->asks.data + relays->asked, sizeof index);
     size_t place = index / HF_LANE_COUNT - HF_HELLO_ORIGINS_MAX;
@@ -381,10 +383,12 @@ hf_status hf_client_write_asks(hf_client *client)
     status = hf_relay_newest(client->store, &log, &head);
     hf_buffer_clear(&client->items);
     hf_buffer_clear(&relays->withheld);
-    if (status == HF_OK) write_relay(client, (uint32_t)(index / HF_LANE_COUNT), &head, &none);
+    if (status == HF_OK) {
+        write_relay(client, (uint32_t)(index / HF_LANE_COUNT), &head, &none);
+        hf_upload_asked(&client->upload, index, client->wall_now_ms);
+    }
     if (status != HF_ERR_NOT_FOUND) return status;
-    client->upload.logs[index].asking =
-        false; /* nobody signed for it yet: it cannot be asked for */
+    hf_upload_answered(&client->upload, index); /* nobody signed for it yet: it cannot be asked */
     return HF_OK;
 }
 
@@ -513,15 +517,16 @@ static hf_status end_run(hf_client *client, hf_batch *batch)
     return status == HF_OK ? news_of(client, relays->run_origin, relays->run_lane) : status;
 }
 
-/* One row for each run of a log. */
+/* One row for each run of a log: entries in order. A log that the centre was brought scope by scope
+ * is fed out of order, and then what comes after a step back is another run: see run_proves. */
 hf_status hf_client_relay_fed(hf_client *client, hf_batch *batch, const hf_origin_row *origin,
                               uint8_t lane, uint64_t seq)
 {
     hf_client_relays *relays = &client->relays;
     hf_status status = relays->looked ? HF_OK : look_for_stations(client);
     if (status != HF_OK || !relays->counts_fed) return status;
-    bool is_other =
-        relays->run_origin && (relays->run_origin != origin || relays->run_lane != lane);
+    bool is_other = relays->run_origin && (relays->run_origin != origin ||
+                                           relays->run_lane != lane || seq < relays->run_seq);
     if (is_other) status = end_run(client, batch);
     if (is_other) relays->run_origin = NULL;
     if (status == HF_OK && origin && !relays->run_origin) status = begin_run(client, origin, lane);

@@ -61,7 +61,7 @@ class Case:
         missing = account.missing_entries(self.saved, self.acked, self.hub, [])
         wrong = [f"{item['entry']} of {item['device']} ({item['what']}): {item['why']}"
                  for item in missing]
-        stolen, _ = account.read_journals([self.facts["stolen"]])
+        stolen, *_ = account.read_journals([self.facts["stolen"]])
         wrong += [f"{dot_text(dot)}, written on a stolen phone, came to {name}"
                   for name, store in {"the centre": self.hub, **self.nodes}.items()
                   for dot in stolen if dot in store.dots]

@@ -246,6 +246,23 @@ static void a_single_relay_that_was_lost_is_noticed_and_goes_again(void **state)
     tiers_free(t);
 }
 
+/* The question after it was lost, too. */
+static void a_question_that_was_lost_is_asked_again(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    losing relays = {.node = STATION, .type = HF_FRAME_RELAY, .at_most = 2};
+    tap(t, &relays);
+    hf_record_id record = tiers_crime(t, FIRST, "The last word of the day");
+    tiers_run(t);
+    hf_peer *session = t->nodes[STATION].peer;
+    tiers_wait(t, 3 * HF_PACE_PATIENCE_MS);
+    assert_int_equal(relays.lost, 2);
+    assert_string_equal(tiers_summary(t, CENTRE, &record), "The last word of the day");
+    assert_ptr_equal(t->nodes[STATION].peer, session);
+    tiers_free(t);
+}
+
 /* Another device that held it brought it to the centre: its author, at the station, hears so. */
 static void an_author_hears_that_another_brought_his_work_to_the_centre(void **state)
 {
@@ -306,6 +323,7 @@ int main(void)
         cmocka_unit_test(what_a_centre_lost_goes_up_again_under_the_newest_head),
         cmocka_unit_test(a_station_that_speaks_by_a_former_centre_is_not_believed),
         cmocka_unit_test(a_single_relay_that_was_lost_is_noticed_and_goes_again),
+        cmocka_unit_test(a_question_that_was_lost_is_asked_again),
         cmocka_unit_test(an_author_hears_that_another_brought_his_work_to_the_centre),
         cmocka_unit_test(a_station_keeps_its_own_absence_to_itself),
     };
