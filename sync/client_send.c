@@ -104,6 +104,7 @@ static hf_status write_refill(hf_client *client, bool control_only)
 
 typedef struct vector_walk {
     hf_client *client;
+    uint32_t scope;
     size_t count;
     hf_log_name last;
 } vector_walk;
@@ -111,8 +112,9 @@ typedef struct vector_walk {
 static hf_status vector_item(void *context, const hf_vector_item *item)
 {
     vector_walk *walk = context;
-    hf_held held = {.log = {.set = true, .origin = item->origin, .lane = item->lane},
-                    .seq = item->seq};
+    hf_held held = {.log = {.set = true, .origin = item->origin, .lane = item->lane}};
+    hf_status status = hf_vector_claim(walk->client->store, walk->scope, item, &held.seq);
+    if (status != HF_OK) return status;
     hf_write_held(&walk->client->items, &held);
     walk->last = held.log;
     walk->count++;
@@ -124,8 +126,8 @@ static hf_status vector_item(void *context, const hf_vector_item *item)
 static hf_status write_vector(hf_client *client)
 {
     hf_download *download = &client->download;
-    vector_walk walk = {.client = client};
     uint32_t scope = download->scopes[download->scope_at];
+    vector_walk walk = {.client = client, .scope = scope};
     hf_buffer_clear(&client->items);
     hf_buffer_clear(&client->hashes);
     hf_status status =

@@ -386,8 +386,9 @@ void sim_observe_bases(sim_world *world, sim_node *node);
 bool sim_outdated(const sim_node *node); /* it waits for another one, and says so */
 
 /* ---- invariants.c ---- */
-void sim_look(sim_world *world, sim_node *node); /* S3 to S6 at one replica, now */
-bool sim_settled(sim_world *world);              /* all that should be everywhere is */
-void sim_last_judgement(sim_world *world);       /* all of it, once settled */
+bool sim_is_at_hub(sim_world *world, const hf_dot *dot); /* with its hashes alone it is not */
+void sim_look(sim_world *world, sim_node *node);         /* S3 to S6 at one replica, now */
+bool sim_settled(sim_world *world);                      /* all that should be everywhere is */
+void sim_last_judgement(sim_world *world);               /* all of it, once settled */
 
 #endif
