@@ -368,6 +368,7 @@ static hf_status heads(hf_hub *hub, hf_peer *peer)
 
 void hf_fanout_forget_had(hf_peer *peer)
 {
+    if (!peer->had) return; /* nor a hub, perhaps: it was never let in */
     peer->hub->had_count -= hf_had_count(peer->had);
     hf_had_free(peer->had);
     peer->had = NULL;
