@@ -385,20 +385,20 @@ hf_status hf_fanout_note_heads(hf_peer *peer, const hf_vector *vector)
     return status;
 }
 
-/* Once all is looked at that was here when it came, what it named is behind it, and costs no memory
- * any more; but for what we have not got ourselves: when that comes, it has it. */
-static hf_status settle_had(hf_hub *hub, hf_peer *peer)
+/* Once all is looked at that was here when it came, what it named is behind it. */
+static void settle_had(hf_hub *hub, hf_peer *peer)
 {
     bool looked = peer->at_end && peer->scanned == hf_feed_position(hub->store) &&
                   peer->heads_looked == hub->heads_taken;
-    if (!peer->had || peer->had_settled || !looked) return HF_OK;
-    size_t before = hf_had_count(peer->had);
-    hf_status status = hf_had_settle(hub->store, peer->had);
-    if (status != HF_OK) return status;
-    hub->had_count -= before - hf_had_count(peer->had);
-    peer->had_settled = true;
-    if (hf_had_count(peer->had) == 0) hf_fanout_forget_had(peer);
-    return HF_OK;
+    if (looked) hf_fanout_forget_had(peer);
+}
+
+/* It is not fed what it had; so it is told that we have it, too. */
+static void write_had(hf_hub *hub, hf_peer *peer)
+{
+    hf_message message = {.type = HF_FRAME_HAD, .as.had = hf_buffer_bytes(&peer->had_bits)};
+    hf_message_write(&hub->raw, &message);
+    hf_buffer_clear(&peer->had_bits);
 }
 
 /* ---- one frame ---- */
@@ -434,7 +434,9 @@ hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
         return HF_OK;
     }
     hf_status status = HF_OK;
-    if (peer->wanted_count > 0) {
+    if (peer->had_bits.size > 0) {
+        write_had(hub, peer);
+    } else if (peer->wanted_count > 0) {
         status = write_origin(hub, peer);
     } else if (peer->fed == HF_FED_VECTORS) {
         status = hf_vectors_write(hub, peer, now_ms);
@@ -444,7 +446,7 @@ hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     } else {
         status = feed(hub, peer, now_ms);
         if (status == HF_OK && hub->raw.size == 0 && peer->at_end) status = heads(hub, peer);
-        if (status == HF_OK) status = settle_had(hub, peer);
+        if (status == HF_OK) settle_had(hub, peer);
     }
     if (status == HF_OK && hub->raw.size > 0) peer->budget--;
     return status;

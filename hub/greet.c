@@ -107,12 +107,14 @@ static hf_status is_our_feed(hf_peer *peer, const hf_cursor *resume, bool *ours)
 static hf_status take_elsewhere(hf_peer *peer, const hf_hello *hello)
 {
     hf_fanout_forget_had(peer);
-    peer->had_settled = false;
+    hf_buffer_clear(&peer->had_bits);
     if (peer->verdict != HF_RESUME || peer->is_station) return HF_OK;
-    hf_status status = hf_had_read(peer->hub->store, &hello->elsewhere, &peer->had);
+    hf_status status =
+        hf_had_read(peer->hub->store, &hello->elsewhere, &peer->had_bits, &peer->had);
     if (status != HF_OK) return status;
     peer->hub->had_count += hf_had_count(peer->had);
     if (peer->hub->had_count > HF_ELSEWHERE_HUB_MAX) hf_fanout_forget_had(peer);
+    if (!peer->had) hf_buffer_clear(&peer->had_bits);
     return HF_OK;
 }
 
@@ -137,6 +139,7 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
     if (status != HF_OK) return status;
     if (suits) {
         hf_fanout_forget_had(peer);
+        hf_buffer_clear(&peer->had_bits);
         peer->snapshot_from =
             peer->verdict == HF_RESUME && hello->resuming ? hello->resume.position : 0;
         peer->snapshot_needed = hello->capabilities & HF_NEEDS_SNAPSHOT;

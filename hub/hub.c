@@ -112,6 +112,7 @@ static void peer_free(hf_peer *peer)
     free(peer->named);
     hf_buffer_free(&peer->certificate);
     hf_buffer_free(&peer->notices);
+    hf_buffer_free(&peer->had_bits);
     hf_buffer_free(&peer->vector);
     hf_buffer_free(&peer->renewed);
     hf_buffer_free(&peer->renew_for);

@@ -149,8 +149,8 @@ struct hf_peer {
     size_t named_size;
     int64_t wanted[HF_PEER_WANTED_MAX]; /* ORIGINs to be sent before more is fed */
     size_t wanted_count;
-    hf_had *had; /* what it had elsewhere, so far as that matters yet; may be NULL */
-    bool had_settled;
+    hf_had *had;            /* what it had elsewhere, so far as that matters yet; may be NULL */
+    hf_buffer had_bits;     /* of HAD, which is due; empty: it is not */
     struct hf_ahead *ahead; /* what it holds and we lack: refill.c */
     size_t ahead_count, asked_count;
     hf_buffer vector;      /* the VECTOR being answered, raw; empty: none */

@@ -326,6 +326,7 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_ENTRIES: return on_entries(client, batch, &message->as.feed);
     case HF_FRAME_VECTOR_DONE: return on_vector_done(client, batch, &message->as.done);
     case HF_FRAME_FEED: return on_feed(client, batch, &message->as.feed);
+    case HF_FRAME_HAD: return hf_client_on_had(client, batch, message->as.had);
     case HF_FRAME_HEADS: return on_heads(client, batch, &message->as.heads);
     case HF_FRAME_ACK: return on_ack(client, batch, &message->as.ack);
     case HF_FRAME_OFFER: return hf_client_on_offer(client, batch, &message->as.offer);

@@ -238,8 +238,28 @@ static hf_status passed_get(hf_client *client, hf_buffer *items, hf_receipt_reac
 static hf_status elsewhere_get(hf_client *client, hf_buffer *groups, size_t *count)
 {
     *count = 0;
+    hf_buffer_clear(&client->named);
     if (client->resume.position == 0 || client->relays.on) return HF_OK;
-    return hf_elsewhere_write(client->store, client->resume.here, groups, count);
+    return hf_elsewhere_write(client->store, client->resume.here, &client->named, groups, count);
+}
+
+hf_status hf_client_on_had(hf_client *client, hf_batch *batch, hf_bytes bits)
+{
+    size_t count = client->named.size / sizeof(hf_relay_log);
+    if (client->download.phase != HF_PHASE_FEED || bits.size != (count + 7) / 8) {
+        hf_session_fail(&client->session, HF_CODE_TURN, "speaks of logs that we did not name");
+        return HF_ERR_PROTOCOL;
+    }
+    hf_status status = HF_OK;
+    for (size_t i = 0; i < count && status == HF_OK; i++) {
+        hf_relay_log log;
+        if (!(bits.data[i / 8] & 1u << i % 8)) continue;
+        memcpy(&log, client->named.data + i * sizeof log, sizeof log);
+        status = hf_batch_acked(batch, &client->download.cursor.hub,
+                                hf_origin_by_no(client->store, log.origin_no), log.lane, log.seq,
+                                client->hub.is_station ? 0 : log.seq);
+    }
+    return status;
 }
 
 /* ---- HELLO ---- */

@@ -5,6 +5,7 @@
  * What is not understood is fed, as if it had not been named. */
 #include "elsewhere.h"
 
+#include "coverage.h"
 #include "planted.h"
 #include "store_core.h"
 
@@ -90,6 +91,12 @@ bool hf_next_elsewhere(hf_list *list, hf_elsewhere *out)
     return true;
 }
 
+void hf_read_had(hf_reader *reader, hf_message *out)
+{
+    out->as.had = hf_read_bytes(reader);
+    if (out->as.had.size > HF_ELSEWHERE_LOGS_MAX / 8) hf_reader_fail(reader, HF_ERR_LIMIT);
+}
+
 static void write_group(hf_buffer *out, const hf_elsewhere *group)
 {
     hf_write_array(out, 6);
@@ -107,7 +114,7 @@ static void write_group(hf_buffer *out, const hf_elsewhere *group)
 
 typedef struct naming { /* one group as it grows */
     hf_store *store;
-    hf_buffer *out;
+    hf_buffer *out, *named;
     size_t written;
     uint32_t scope;
     size_t count;
@@ -158,6 +165,8 @@ static hf_status add_name(naming *name, const hf_origin_row *origin, uint8_t lan
     whole[HF_ORIGIN_SIZE] = lane;
     memcpy(name->origins + name->count * PREFIX_SIZE, origin->id.bytes, PREFIX_SIZE);
     name->lanes[name->count++] = lane;
+    hf_relay_log log = {.origin_no = origin->no, .lane = lane, .seq = seq};
+    hf_write_raw(name->named, (hf_bytes){(const uint8_t *)&log, sizeof log});
     hf_write_uint(&name->seqs, seq);
     return hf_claim_head(name->store, origin->no, lane, seq, &name->heads);
 }
@@ -180,9 +189,10 @@ static hf_status add_row(naming *name, sqlite3_stmt *statement)
     return add_name(name, origin, (uint8_t)(log % 8), seq);
 }
 
-hf_status hf_elsewhere_write(hf_store *store, uint64_t here, hf_buffer *groups, size_t *count)
+hf_status hf_elsewhere_write(hf_store *store, uint64_t here, hf_buffer *named, hf_buffer *groups,
+                             size_t *count)
 {
-    naming name = {.store = store, .out = groups};
+    naming name = {.store = store, .named = named, .out = groups};
     /* So that a day's import, which is all our own, does not keep a greeting waiting. */
     if (store->position > here + HF_ELSEWHERE_LOOK_MAX)
         here = store->position - HF_ELSEWHERE_LOOK_MAX;
@@ -200,6 +210,7 @@ hf_status hf_elsewhere_write(hf_store *store, uint64_t here, hf_buffer *groups, 
     end_group(&name);
     if (status == HF_OK) status = name.seqs.status;
     if (status == HF_OK) status = name.heads.status;
+    if (status == HF_OK) status = named->status;
     *count = name.written;
     hf_buffer_free(&name.seqs);
     hf_buffer_free(&name.heads);
@@ -251,9 +262,14 @@ static hf_status origin_of(hf_store *store, const uint8_t prefix[PREFIX_SIZE], i
     return status;
 }
 
-/* Adds what a group names, if each of its logs is known and they are the ones that are meant. */
-static hf_status add_group(hf_store *store, const hf_elsewhere *group, hf_had *had)
+/* Adds what a group names, if each of its logs is known and they are the ones that are meant; but
+ * for those that we have not got as far: they are fed when they come, which tells of them. `bits`
+ * has room for all, and is 0. */
+static hf_status add_group(hf_store *store, const hf_elsewhere *group, size_t first, uint8_t *bits,
+                           hf_had *had)
 {
+    had_log logs[HF_ELSEWHERE_GROUP];
+    uint64_t dense[HF_ELSEWHERE_GROUP];
     uint8_t names[HF_ELSEWHERE_GROUP * LOG_SIZE], check[HF_ELSEWHERE_CHECK];
     hf_reader seqs = hf_reader_open(group->seqs.items), heads = hf_reader_open(group->heads.items);
     size_t count = group->lanes.size;
@@ -265,13 +281,20 @@ static hf_status add_group(hf_store *store, const hf_elsewhere *group, hf_had *h
         memcpy(names + i * LOG_SIZE, hf_origin_by_no(store, no)->id.bytes, HF_ORIGIN_SIZE);
         names[i * LOG_SIZE + HF_ORIGIN_SIZE] = lane;
         uint64_t seq = hf_read_uint(&seqs), head = hf_read_uint(&heads);
-        had->logs[had->count + i] = (had_log){.log = hf_log_no(no, lane),
-                                              .scope = group->scope,
-                                              .seq = seq,
-                                              .head = claimed_head(seq, head)};
+        logs[i] = (had_log){.log = hf_log_no(no, lane),
+                            .scope = group->scope,
+                            .seq = seq,
+                            .head = claimed_head(seq, head)};
+        status = hf_log_dense(store, no, lane, &dense[i]);
+        if (status != HF_OK) return status;
     }
     hf_elsewhere_check(store->crypto, (hf_bytes){names, count * LOG_SIZE}, check);
-    if (memcmp(check, group->check, sizeof check) == 0) had->count += count;
+    if (memcmp(check, group->check, sizeof check) != 0) return HF_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (dense[i] < logs[i].seq) continue;
+        had->logs[had->count++] = logs[i];
+        bits[(first + i) / 8] |= (uint8_t)(1u << (first + i) % 8);
+    }
     return HF_OK;
 }
 
@@ -282,17 +305,23 @@ static int by_log(const void *a, const void *b)
     return x->scope < y->scope ? -1 : x->scope > y->scope;
 }
 
-hf_status hf_had_read(hf_store *store, const hf_list *groups, hf_had **out)
+hf_status hf_had_read(hf_store *store, const hf_list *groups, hf_buffer *bits, hf_had **out)
 {
+    static const uint8_t none[HF_ELSEWHERE_LOGS_MAX / 8];
     hf_elsewhere group;
-    size_t total = 0;
+    size_t total = 0, first = 0;
     *out = NULL;
     for (hf_list walk = *groups; hf_next_elsewhere(&walk, &group);) total += group.lanes.size;
     if (total == 0) return HF_OK;
     hf_had *had = NULL;
     hf_status status = grow(&had, total);
-    for (hf_list walk = *groups; status == HF_OK && hf_next_elsewhere(&walk, &group);)
-        status = add_group(store, &group, had);
+    hf_buffer_clear(bits);
+    hf_write_raw(bits, (hf_bytes){none, (total + 7) / 8});
+    if (status == HF_OK) status = bits->status;
+    for (hf_list walk = *groups; status == HF_OK && hf_next_elsewhere(&walk, &group);) {
+        status = add_group(store, &group, first, bits->data, had);
+        first += group.lanes.size;
+    }
     if (status == HF_OK && had->count > 0) {
         qsort(had->logs, had->count, sizeof *had->logs, by_log);
         *out = had;
@@ -364,17 +393,4 @@ bool hf_had_head(const hf_had *had, int64_t origin_no, uint8_t lane, uint64_t se
         if (seq <= had->logs[at].head) return true;
     }
     return false;
-}
-
-hf_status hf_had_settle(hf_store *store, hf_had *had)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < hf_had_count(had); i++) {
-        hf_vector_slot *slot;
-        hf_status status = hf_vector_get(store, had->logs[i].log, had->logs[i].scope, &slot);
-        if (status != HF_OK) return status;
-        if (slot->seq < had->logs[i].seq) had->logs[kept++] = had->logs[i];
-    }
-    if (had) had->count = kept;
-    return HF_OK;
 }

@@ -353,8 +353,7 @@ static void read_welcome(hf_reader *reader, hf_message *out)
 static void read_vector(hf_reader *reader, hf_message *out)
 {
     hf_vector *vector = &out->as.vector;
-    vector->scope = read_u32(reader);
-    vector->heads = (hf_list){.count = 0};
+    *vector = (hf_vector){.scope = read_u32(reader)};
     read_range_end(reader, &vector->from);
     read_range_end(reader, &vector->to);
     hf_held held;
@@ -556,6 +555,7 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_TAKEN, 1, read_fed, {read_time}},
     {HF_FRAME_ASK, 1, hf_ask_read, {hf_ask_held_read}},
     {HF_FRAME_LEASE, 1, hf_lease_read, {NULL}},
+    {HF_FRAME_HAD, 1, hf_read_had, {NULL}},
     {HF_FRAME_RECEIPT, 5, read_receipt, {NULL}},
     {HF_FRAME_RECEIPT_FOR, 3, hf_read_receipt_for, {NULL}},
     {HF_FRAME_ASK_FOR, 2, hf_ask_for_read, {NULL}},

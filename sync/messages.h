@@ -41,6 +41,7 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_ASK_FOR = 38,
                              HF_FRAME_RECEIPT = 20,
                              HF_FRAME_RECEIPT_FOR = 21,
+                             HF_FRAME_HAD = 24,
                              HF_FRAME_CREDIT = 40,
                              HF_FRAME_HUBS = 41,
                              HF_FRAME_PING = 50,
@@ -408,6 +409,7 @@ typedef struct hf_message {
         hf_relay relay;
         uint8_t key_id[HF_HASH_SIZE]; /* RENEW_FOR */
         hf_ack ack;
+        hf_bytes had;      /* a bit for each log of HELLO's elsewhere: the hub has it as far */
         uint64_t position; /* FEED_ACK; TAKEN: how many frames */
         hf_head_item head;
         hf_heads heads;
@@ -468,6 +470,7 @@ void hf_write_chunk_name(hf_buffer *out, const hf_chunk_name *chunk);
 void hf_capabilities_read(hf_reader *reader, hf_message *out);
 /* elsewhere.c, for these two alone. */
 void hf_read_elsewhere(hf_reader *reader, hf_message *out);
+void hf_read_had(hf_reader *reader, hf_message *out);
 void hf_read_vector_heads(hf_reader *reader, hf_message *out);
 void hf_read_offer(hf_reader *reader, hf_message *out);
 void hf_read_want(hf_reader *reader, hf_message *out);

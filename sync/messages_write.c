@@ -355,6 +355,10 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
         write_list(out, &message->as.feed.runs);
         break;
     case HF_FRAME_VECTOR_DONE: write_vector_done(out, &message->as.done); break;
+    case HF_FRAME_HAD:
+        begin(out, HF_FRAME_HAD, 2);
+        hf_write_bytes(out, message->as.had.data, message->as.had.size);
+        break;
     case HF_FRAME_START: write_start(out, &message->as.start); break;
     case HF_FRAME_ORIGIN: write_origin(out, &message->as.origin); break;
     case HF_FRAME_LACK:

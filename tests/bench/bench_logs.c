@@ -205,6 +205,8 @@ int main(int argument_count, char **arguments)
     hf_status status = open ? HF_OK : HF_ERR_IO;
     if (open) l.crypto = hf_keys_crypto(l.device.keys);
     if (status == HF_OK) status = add_all(&l, l.hub.store, count);
+    /* It holds what is before those, too: that is only not written here. */
+    if (status == HF_OK) status = hf_sql_exec(l.hub.store, "DELETE FROM patchy");
     if (status == HF_OK) status = add_all(&l, l.device.store, count);
     if (status != HF_OK) fprintf(stderr, "bench: logs: %s\n", hf_status_name(status));
     folder_close(&l.device);

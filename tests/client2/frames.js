@@ -40,6 +40,7 @@ export const FRAMES = {
   CERTIFICATE: [17, 'certificate', 'text'],
   RELAY: [18, 'origin', 'lane', 'bodies', 'withheld', 'seq', 'hlc', 'root', 'signature'],
   RENEW_FOR: [19, 'keyId'],
+  HAD: [24, 'bits'],
   OFFER: [30, 'number', 'position', 'chain', 'scopes'],
   WANT: [31, 'offer', 'hash', 'offset'],
   CHUNK: [32, 'hash', 'offset', 'bytes'],

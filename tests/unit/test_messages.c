@@ -434,6 +434,8 @@ static json_t *untimed_json(const hf_message *message)
     json_t *head;
     switch (message->type) {
     case HF_FRAME_HELLO: return hello_json(&message->as.hello);
+    case HF_FRAME_HAD:
+        return json_pack("{s:s,s:o}", "type", "HAD", "bits", hex_of(message->as.had));
     case HF_FRAME_WELCOME: return welcome_json(&message->as.welcome);
     case HF_FRAME_VECTOR: return vector_json(&message->as.vector);
     case HF_FRAME_ENTRIES:
