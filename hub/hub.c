@@ -108,12 +108,14 @@ static hf_status scopes_of(hf_hub *hub, hf_peer *peer, const hf_device *device)
 static void peer_free(hf_peer *peer)
 {
     hf_carrier_close(&peer->carrier);
+    hf_fanout_forget_had(peer);
     free(peer->scopes);
     free(peer->origins);
     free(peer->relayed);
     free(peer->named);
     hf_buffer_free(&peer->certificate);
     hf_buffer_free(&peer->notices);
+    hf_buffer_free(&peer->had_bits);
     hf_buffer_free(&peer->vector);
     hf_buffer_free(&peer->renewed);
     hf_buffer_free(&peer->renew_for);

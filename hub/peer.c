@@ -68,6 +68,7 @@ void hf_peer_reset_staged(hf_peer *peer)
 {
     if (peer->greeted && !peer->hello_durable) {
         peer->origin_count = 0; /* learned in the batch that is no more */
+        hf_fanout_forget_had(peer);
         peer->greeted = false;
     }
     for (size_t i = 0; i < peer->origin_count; i++) origin_reset(&peer->origins[i]);
@@ -226,6 +227,7 @@ static hf_status on_vector(hf_peer *peer, const hf_vector *vector, hf_bytes raw)
     peer->vector_seq = 0;
     hf_peer_wake(peer);
     hf_status status = hf_refill_look(peer, vector);
+    if (status == HF_OK) status = hf_fanout_note_heads(peer, vector);
     return status == HF_OK ? peer->vector.status : status;
 }
 

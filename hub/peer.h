@@ -10,6 +10,7 @@
 
 #include "sync/carrier.h"
 #include "sync/coverage.h"
+#include "sync/elsewhere.h"
 #include "sync/feed.h"
 #include "sync/frame.h"
 #include "sync/log.h"
@@ -146,11 +147,14 @@ struct hf_peer {
     size_t first_flight, flight_count, flight_bytes;
     hf_pace pace;          /* of the way down */
     uint64_t heads;        /* sent up to this acceptance number */
+    bool heads_passed;     /* ... some it had elsewhere, and has not been told the number */
     uint64_t heads_looked; /* hub's count of accepted heads at the last look */
     uint8_t *named;        /* bit per origin number: ORIGIN was sent */
     size_t named_size;
     int64_t wanted[HF_PEER_WANTED_MAX]; /* ORIGINs to be sent before more is fed */
     size_t wanted_count;
+    hf_had *had;            /* what it had elsewhere, so far as that matters yet; may be NULL */
+    hf_buffer had_bits;     /* of HAD, which is due; empty: it is not */
     struct hf_ahead *ahead; /* what it holds and we lack: refill.c */
     size_t ahead_count, asked_count;
     hf_buffer vector;      /* the VECTOR being answered, raw; empty: none */
@@ -242,6 +246,7 @@ struct hf_hub {
         hf_report log;
     } asked[HF_REFILL_ASKED_MAX]; /* logs being asked for, in all sessions */
     size_t asked_count;
+    size_t had_count;  /* over all sessions */
     uint64_t refilled; /* entries that devices brought of others', since we run */
     hf_deflater *deflater;
     hf_buffer inflated, raw, items, sealed, bytes; /* lent to whoever is being served */

@@ -34,6 +34,7 @@ void hf_client_free(hf_client *client)
     hf_buffer_free(&client->raw);
     hf_buffer_free(&client->items);
     hf_buffer_free(&client->hashes);
+    hf_buffer_free(&client->named);
     hf_buffer_free(&client->sealed);
     hf_buffer_free(&client->certificate.next);
     free(client->known);

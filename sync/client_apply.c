@@ -5,6 +5,7 @@
  * cannot be applied undoes the batch, which is then made again without it and what came after. */
 #include "client_core.h"
 
+#include "feed.h"
 #include "planted.h"
 
 #include <assert.h>
@@ -325,6 +326,7 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_ENTRIES: return on_entries(client, batch, &message->as.feed);
     case HF_FRAME_VECTOR_DONE: return on_vector_done(client, batch, &message->as.done);
     case HF_FRAME_FEED: return on_feed(client, batch, &message->as.feed);
+    case HF_FRAME_HAD: return hf_client_on_had(client, batch, message->as.had);
     case HF_FRAME_HEADS: return on_heads(client, batch, &message->as.heads);
     case HF_FRAME_ACK: return on_ack(client, batch, &message->as.ack);
     case HF_FRAME_OFFER: return hf_client_on_offer(client, batch, &message->as.offer);
@@ -343,7 +345,11 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
 static hf_status keep_place(hf_client *client, hf_batch *batch)
 {
     hf_status status = HF_OK;
-    if (client->download.cursor_moved) status = hf_batch_cursor(batch, &client->download.cursor);
+    hf_cursor *cursor = &client->download.cursor;
+    /* Until we have all that it had when we came, what came elsewhere stays to be named. */
+    bool caught_up = cursor->position >= client->download.announced;
+    cursor->here = caught_up ? hf_feed_position(client->store) : client->resume.here;
+    if (client->download.cursor_moved) status = hf_batch_cursor(batch, cursor);
     if (status == HF_OK) status = hf_client_keep_heads(client);
     return status;
 }

@@ -82,6 +82,10 @@ enum {
     HF_FEED_READ_MAX = 512,             /* entries one feed read returns */
     HF_FEED_FRAMES_MAX = 32,            /* the same in frames: FEED, ENTRIES, CHUNK */
     HF_FEED_LAG_MAX = 1024,             /* filtered positions, and the client is told */
+    HF_ELSEWHERE_LOGS_MAX = 4096,       /* that a HELLO names as had elsewhere; the rest is fed */
+    HF_ELSEWHERE_LOOK_MAX = 16 * 1024,  /* entries that a device looks at for that: the newest */
+    HF_ELSEWHERE_HEADS_MAX = 16 * 1024, /* that a session's vectors name; the rest is sent */
+    HF_ELSEWHERE_HUB_MAX = 256 * 1024,  /* of all sessions, kept by a hub; then all is fed */
     HF_REFILL_ENTRIES_MAX = 512,        /* entries in one REFILL */
     HF_REFILL_BYTES = 64 * 1024,        /* body bytes in one; an entry may go whatever its size */
     HF_REFILL_HASHES_MAX = 3072,        /* of what follows them; a log is refilled from there on */

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { CODE_MAX = 0xffff };
+enum { CODE_MAX = 0xffff, MORE_MAX = 4 };
 
 typedef bool (*item_reader)(hf_reader *reader, void *out);
 
@@ -353,7 +353,7 @@ static void read_welcome(hf_reader *reader, hf_message *out)
 static void read_vector(hf_reader *reader, hf_message *out)
 {
     hf_vector *vector = &out->as.vector;
-    vector->scope = read_u32(reader);
+    *vector = (hf_vector){.scope = read_u32(reader)};
     read_range_end(reader, &vector->from);
     read_range_end(reader, &vector->to);
     hf_held held;
@@ -502,8 +502,6 @@ static void read_time(hf_reader *reader, hf_message *out)
     out->at_ms = read_u32(reader);
 }
 
-enum { MORE_MAX = 3 };
-
 typedef struct frame_kind {
     uint8_t type, items; /* items after the type; more may follow */
     void (*read)(hf_reader *reader, hf_message *out);
@@ -511,9 +509,12 @@ typedef struct frame_kind {
 } frame_kind;
 
 static const frame_kind KINDS[] = {
-    {HF_FRAME_HELLO, 8, read_hello, {read_hello_receipts, hf_capabilities_read, read_hello_passed}},
+    {HF_FRAME_HELLO,
+     8,
+     read_hello,
+     {read_hello_receipts, hf_capabilities_read, read_hello_passed, hf_read_elsewhere}},
     {HF_FRAME_WELCOME, 12, read_welcome, {hf_read_former, hf_read_centre}},
-    {HF_FRAME_VECTOR, 4, read_vector, {NULL}},
+    {HF_FRAME_VECTOR, 4, read_vector, {hf_read_vector_heads}},
     {HF_FRAME_ENTRIES, 1, read_entries, {NULL}},
     {HF_FRAME_VECTOR_DONE, 2, read_vector_done, {NULL}},
     {HF_FRAME_START, 2, read_start, {NULL}},
@@ -536,6 +537,7 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_TAKEN, 1, read_fed, {read_time}},
     {HF_FRAME_ASK, 1, hf_ask_read, {hf_ask_held_read}},
     {HF_FRAME_LEASE, 1, hf_lease_read, {NULL}},
+    {HF_FRAME_HAD, 1, hf_read_had, {NULL}},
     {HF_FRAME_RECEIPT, 5, read_receipt, {NULL}},
     {HF_FRAME_RECEIPT_FOR, 3, hf_read_receipt_for, {NULL}},
     {HF_FRAME_ASK_FOR, 2, hf_ask_for_read, {NULL}},

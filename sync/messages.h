@@ -41,6 +41,7 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_ASK_FOR = 38,
                              HF_FRAME_RECEIPT = 20,
                              HF_FRAME_RECEIPT_FOR = 21,
+                             HF_FRAME_HAD = 24,
                              HF_FRAME_CREDIT = 40,
                              HF_FRAME_HUBS = 41,
                              HF_FRAME_CARRY = 44,
@@ -135,7 +136,16 @@ typedef struct hf_hello {
     hf_receipt_reach receipts; /* this hub's; set false: it wants none */
     uint64_t capabilities;     /* 0 where HELLO ends before it */
     hf_receipt_reach passed;   /* the centre's, to a station, which passes them on */
+    hf_list elsewhere;         /* hf_next_elsewhere: what it had of other hubs meanwhile */
 } hf_hello;
+enum { HF_ELSEWHERE_GROUP = 32, HF_ELSEWHERE_CHECK = 8 };
+typedef struct hf_elsewhere { /* some logs of one scope, and how far they are held whole */
+    uint32_t scope;
+    hf_bytes origins, lanes; /* of each log the first 4 bytes of its origin; its lane */
+    hf_list seqs, heads;     /* encoded; of a head's seq, how much above the log's, plus 1 */
+    uint8_t check[HF_ELSEWHERE_CHECK]; /* over the whole names */
+} hf_elsewhere;
+bool hf_next_elsewhere(hf_list *list, hf_elsewhere *out);
 typedef struct hf_claim { /* an incarnation of the device and how far it has its logs */
     uint8_t incarnation[HF_INCARNATION_SIZE];
     hf_list logs; /* hf_next_claimed_log; lanes ascending */
@@ -191,7 +201,8 @@ int hf_log_name_compare(const hf_log_name *a, const hf_log_name *b); /* both set
 typedef struct hf_vector {
     uint32_t scope;
     hf_log_name from, to;
-    hf_list logs; /* hf_next_held, ascending, inside (from, to] */
+    hf_list logs;  /* hf_next_held, ascending, inside (from, to] */
+    hf_list heads; /* encoded, one for each log, as in hf_elsewhere; or none */
 } hf_vector;
 typedef struct hf_held {
     hf_log_name log;
@@ -420,6 +431,7 @@ typedef struct hf_message {
         hf_relay relay;
         uint8_t key_id[HF_HASH_SIZE]; /* RENEW_FOR */
         hf_ack ack;
+        hf_bytes had;      /* a bit for each log of HELLO's elsewhere: the hub has it as far */
         uint64_t position; /* FEED_ACK; TAKEN: how many frames */
         hf_head_item head;
         hf_heads heads;
@@ -482,6 +494,10 @@ void hf_write_chunk_name(hf_buffer *out, const hf_chunk_name *chunk);
 
 /* messages_snapshot.c, for messages.c and messages_write.c alone: what is behind a frame's type. */
 void hf_capabilities_read(hf_reader *reader, hf_message *out);
+/* elsewhere.c, for these two alone. */
+void hf_read_elsewhere(hf_reader *reader, hf_message *out);
+void hf_read_had(hf_reader *reader, hf_message *out);
+void hf_read_vector_heads(hf_reader *reader, hf_message *out);
 void hf_read_offer(hf_reader *reader, hf_message *out);
 void hf_read_want(hf_reader *reader, hf_message *out);
 void hf_read_chunk(hf_reader *reader, hf_message *out);

@@ -33,6 +33,7 @@ typedef enum hf_planted_name {
     HF_PLANTED_RELAY_SKIPS_FEED,   /* hub: a station is not fed a log that it ever relayed */
     HF_PLANTED_SEALED_IS_THERE,    /* station: what it sealed it takes for acknowledged */
     HF_PLANTED_BUNDLE_FOR_EVER,    /* station: keeps one under way that came by another way */
+    HF_PLANTED_NAMED_TOO_FAR,      /* client: of what it had elsewhere, says one entry too many */
     /* store */
     HF_PLANTED_RECEIPT_THINNED,   /* the receipt goes that alone covers what came before */
     HF_PLANTED_NO_FALL_BACK,      /* what a hub lost still counts as being there */

@@ -101,7 +101,8 @@ CREATE TABLE carrier(           -- carry.c: at a station, which device took whic
 
 CREATE TABLE cursor(            -- apply.c: how far we are in a hub's feed
     hub BLOB PRIMARY KEY, epoch BLOB NOT NULL, position INTEGER NOT NULL, chain BLOB NOT NULL,
-    scopes BLOB NOT NULL) WITHOUT ROWID;
+    scopes BLOB NOT NULL,
+    here INTEGER NOT NULL) WITHOUT ROWID; -- of our feed, when we last had all of the hub's
 
 CREATE TABLE ack(               -- apply.c: what a hub says it holds durably of our logs
     hub BLOB NOT NULL, log INTEGER NOT NULL, durable INTEGER NOT NULL, central INTEGER NOT NULL,

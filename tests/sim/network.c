@@ -131,8 +131,9 @@ static void account(sim_world *world, const sim_link *link)
                   (unsigned long long)link->missing_count, (unsigned long long)link->missing);
 }
 
-/* Who was elsewhere meanwhile is fed again what he had there, and a station what it sent before it
- * was cut off: that is bounded by what he missed here, and not by what he lacks. */
+/* Who was elsewhere meanwhile may be fed again some of what he had there, where a link was lost
+ * between; and a station what it sent before it was cut off. That is bounded by what was missed
+ * here, and not by what is lacking: tests/unit/test_roam.c looks more closely. */
 static bool is_accountable(const sim_world *world, const sim_link *link)
 {
     const sim_node *node = &world->nodes[link->node];

@@ -45,6 +45,7 @@ static const sim_planted TABLE[] = {
     BUG(RELAY_SKIPS_FEED),
     BUG(SEALED_IS_THERE),
     BUG(BUNDLE_FOR_EVER),
+    BUG(NAMED_TOO_FAR),
     BUG(GUARD_IGNORED),
     BUG(NO_FSYNC),
     BUG(PENDING_FORGOTTEN),

@@ -3,6 +3,7 @@
 
 #include "sync/control.h"
 #include "sync/embedded.h"
+#include "sync/log.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -395,6 +396,53 @@ void tiers_set(tiers *t, size_t index, const hf_record_id *record, const char *s
 {
     hf_record_id copy = *record;
     write_summary(t, index, &copy, false, summary);
+}
+
+typedef struct taken {
+    uint64_t seq;
+    hf_buffer *out;
+} taken;
+
+static hf_status on_entry(void *context, const hf_entry *entry)
+{
+    taken *it = context;
+    assert_int_equal(entry->dot.seq, it->seq);
+    hf_write_raw(it->out, entry->body);
+    return HF_OK;
+}
+
+void tiers_body(tiers *t, size_t author, uint64_t seq, hf_buffer *out)
+{
+    hf_store *store = t->nodes[author].store;
+    taken it = {.seq = seq, .out = out};
+    assert_int_equal(hf_log_read(store, hf_store_own_origin(store)->no, HF_LANE_CRIME, seq - 1, 1,
+                                 on_entry, &it),
+                     HF_OK);
+}
+
+void tiers_bring(tiers *t, size_t from_index, size_t to_index, const tiers_piece *piece)
+{
+    hf_store *from = t->nodes[from_index].store, *to = t->nodes[to_index].store;
+    const hf_origin_row *own = hf_store_own_origin(from), *row;
+    const hf_crypto *crypto = &t->nodes[from_index].crypto.table;
+    hf_head head;
+    hf_batch *batch;
+    hf_applied_entry applied;
+    hf_buffer body = {0}, hashes = {0};
+    tiers_body(t, from_index, piece->seq, &body);
+    assert_int_equal(hf_entry_erase(crypto, hf_buffer_bytes(&body), &hashes), HF_OK);
+    assert_int_equal(hf_head_sign(from, own, HF_LANE_CRIME, piece->seq, &head), HF_OK);
+    assert_int_equal(hf_batch_begin(to, tiers_wall_ms(t), &batch), HF_OK);
+    assert_int_equal(
+        hf_origin_learn(to, own->key_id, own->incarnation, crypto->own_certificate, &row), HF_OK);
+    assert_int_equal(hf_batch_entry(batch, row, HF_LANE_CRIME,
+                                    hf_buffer_bytes(piece->emptied ? &hashes : &body),
+                                    piece->reason, &applied),
+                     HF_OK);
+    if (piece->headed) assert_int_equal(hf_batch_head(batch, &head), HF_OK);
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+    hf_buffer_free(&body);
+    hf_buffer_free(&hashes);
 }
 
 const char *tiers_summary(tiers *t, size_t index, const hf_record_id *record)

@@ -82,6 +82,15 @@ void tiers_wait(tiers *t, uint64_t ms);
 void tiers_enrol(tiers *t, size_t node, const char *const *scopes, size_t scope_count);
 hf_record_id tiers_crime(tiers *t, size_t node, const char *summary);
 void tiers_set(tiers *t, size_t node, const hf_record_id *record, const char *summary);
+typedef struct tiers_piece { /* an entry of a device's log of crime */
+    uint64_t seq;
+    bool emptied, headed; /* by its hashes alone; with its author's head over it */
+    uint32_t reason;      /* for which it is withheld; 0: it is not */
+} tiers_piece;
+/* Its body, as its author holds it. */
+void tiers_body(tiers *t, size_t author, uint64_t seq, hf_buffer *out);
+/* As another device that holds it would bring it. */
+void tiers_bring(tiers *t, size_t from, size_t to, const tiers_piece *piece);
 const char *tiers_summary(tiers *t, size_t node, const hf_record_id *record); /* "": not held */
 hf_standing tiers_standing(tiers *t, size_t node);
 bool tiers_equal(tiers *t); /* same digest of "beat" in all that are open */
