@@ -230,8 +230,7 @@ static hf_status passed_get(hf_client *client, hf_buffer *items, hf_receipt_reac
     bool found;
     if (!client->hub_known || !client->hub.is_station) return HF_OK;
     hf_status status = hf_receipt_centre(client->store, &centre, &found);
-    if (status != HF_OK || !found) return status;
-    return receipts_get(client, &centre, items, out);
+    return status == HF_OK && found ? receipts_get(client, &centre, items, out) : status;
 }
 
 /* A station's entries come from its devices, and its upload asks what the centre has of them. */
