@@ -6,6 +6,7 @@
 
 #include "sync/control.h"
 #include "sync/coverage.h"
+#include "sync/hubs.h"
 #include "sync/planted.h"
 #include "sync/validity.h"
 
@@ -101,6 +102,16 @@ static hf_status is_our_feed(hf_peer *peer, const hf_cursor *resume, bool *ours)
     return status;
 }
 
+/* A station is gone since it was here. Stations bring what they hold by themselves. */
+static hf_status may_have_read(const hf_peer *peer, const hf_hello *hello, bool *may)
+{
+    uint64_t gone;
+    hf_status status = hf_hubs_gone(peer->hub->store, &gone);
+    *may = status == HF_OK && !peer->is_station && hello->resume.position < gone &&
+           !HF_PLANTED(GONE_RESUMED);
+    return status;
+}
+
 static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *writing)
 {
     bool ours = false;
@@ -109,6 +120,7 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
     bool owes =
         false; /* what it holds and we lack, vectors show; a device that resumes sends none */
     if (ours) status = hf_coverage_owes(peer->hub->store, peer->key_id, &owes);
+    if (status == HF_OK && ours && !owes) status = may_have_read(peer, hello, &owes);
     if (status != HF_OK) return status;
     peer->verdict = !hello->resuming || (ours && !owes) ? HF_RESUME : HF_VECTORS;
     bool waits = hf_store_control_waits(peer->hub->store) && !HF_PLANTED(WAIT_FED);

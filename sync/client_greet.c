@@ -523,10 +523,22 @@ static hf_status upload_log(void *context, const hf_log_state *log)
     return HF_OK;
 }
 
-static void upload_from(hf_client *client, const hf_welcome *welcome)
+/* Of a former life that came back from a hub we have what we may see, and no head over all of it.
+ */
+static hf_status is_whole(hf_client *client, const hf_yours *yours, uint64_t last, bool *whole)
+{
+    hf_relay_log log = {client->own[yours->origin]->no, yours->lane, last};
+    uint64_t count = 0;
+    hf_status status = hf_relay_count(client->store, &log, 0, &count);
+    *whole = count == last;
+    return status;
+}
+
+static hf_status upload_from(hf_client *client, const hf_welcome *welcome)
 {
     hf_yours yours;
-    for (hf_list walk = welcome->yours; hf_next_yours(&walk, &yours);) {
+    hf_status status = HF_OK;
+    for (hf_list walk = welcome->yours; status == HF_OK && hf_next_yours(&walk, &yours);) {
         hf_upload_log *log =
             &client->upload.logs[(size_t)yours.origin * HF_LANE_COUNT + yours.lane];
         log->sent = log->durable = yours.durable;
@@ -534,15 +546,18 @@ static void upload_from(hf_client *client, const hf_welcome *welcome)
         if (HF_PLANTED(REFILL_NOT_SENT) && client->fell_back) log->sent = log->last;
         /* A former life's heads are wanted only where its entries have a way to go, and are ours to
          * sign only where we hold what the hub does. */
-        bool held_better = log->last < yours.durable;
+        bool held_better = log->last < yours.durable, whole = true;
+        if (yours.origin > 0) status = is_whole(client, &yours, log->last, &whole);
         if (held_better) log->last = yours.durable;
         if (yours.origin > 0 && (held_better || yours.central >= yours.durable))
             log->head_sent = yours.durable;
+        if (!whole) log->head_sent = UINT64_MAX;
     }
     for (size_t lane = 0; lane < HF_LANE_COUNT; lane++) {
         hf_upload_log *log = &client->upload.logs[lane];
         log->head_sent = log->head_durable = client->download.heads_up[lane];
     }
+    return status;
 }
 
 hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome)
@@ -561,8 +576,8 @@ hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome)
     }
     hf_buffer_free(&left);
     if (status != HF_OK) return status;
-    upload_from(client, welcome);
+    status = upload_from(client, welcome);
     for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++)
         hf_upload_window(&client->upload, lane, welcome->window_entries, welcome->window_bytes);
-    return HF_OK;
+    return status;
 }

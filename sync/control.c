@@ -219,6 +219,7 @@ static hf_status fold_device(hf_store *store, const hf_record *record)
 {
     hf_device device;
     hf_status status = device_from_record(store, record, &device);
+    if (status == HF_OK && device.is_hub && device.revoked) status = hf_hubs_note_gone(store);
     if (status != HF_OK) return status;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_DEVICE_SET);
     hf_bind_bytes(statement, 1, device.key_id, HF_HASH_SIZE);

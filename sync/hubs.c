@@ -272,3 +272,30 @@ hf_status hf_hub_list_places(hf_store *store, hf_hub_place *out, size_t *count)
     free(scopes);
     return status;
 }
+
+/* ---- hubs that are gone ---- */
+
+static const char META_GONE[] =
+    "gone"; /* 8 bytes: our feed's position when a hub was last revoked */
+
+uint64_t hf_hubs_gone_changes(const hf_store *store)
+{
+    return store->hubs_gone;
+}
+
+hf_status hf_hubs_gone(hf_store *store, uint64_t *position)
+{
+    hf_buffer stored = {0};
+    hf_status status = hf_meta_get(store, META_GONE, &stored);
+    *position = 0;
+    if (stored.size == sizeof *position) memcpy(position, stored.data, sizeof *position);
+    hf_buffer_free(&stored);
+    return status;
+}
+
+hf_status hf_hubs_note_gone(hf_store *store)
+{
+    hf_bytes position = {(const uint8_t *)&store->position, sizeof store->position};
+    store->hubs_gone++;
+    return hf_meta_set(store, META_GONE, position);
+}

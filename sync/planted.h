@@ -31,6 +31,7 @@ typedef enum hf_planted_name {
     HF_PLANTED_RELAY_UNPROVED,     /* hub: relayed entries are believed without their head */
     HF_PLANTED_RELAY_FORGETS,      /* station: what it sent up it takes for acknowledged */
     HF_PLANTED_REVOKED_AT_STATION, /* station: lets a device in that the centre revoked */
+    HF_PLANTED_GONE_RESUMED,       /* hub: nobody is asked what he read at a station that is gone */
     HF_PLANTED_RELAY_SKIPS_FEED,   /* hub: a station is not fed a log that it ever relayed */
     /* store */
     HF_PLANTED_RECEIPT_THINNED,   /* the receipt goes that alone covers what came before */

@@ -309,6 +309,36 @@ static bool takes_part(const sim_node *node)
     return node->exists && node->registered && !node->revoked;
 }
 
+typedef struct head_search {
+    const hf_dot *dot;
+    bool found;
+} head_search;
+
+static hf_status find_head(void *context, uint64_t number, const hf_head *head, uint64_t position)
+{
+    head_search *search = context;
+    const hf_dot *dot = search->dot;
+    (void)number;
+    (void)position;
+    if (head->seq >= dot->seq && head->lane == dot->lane &&
+        memcmp(head->origin.bytes, dot->origin.bytes, HF_ORIGIN_SIZE) == 0)
+        search->found = true;
+    return HF_OK;
+}
+
+/* It can show that another wrote this, and is asked for it should the hub lack it. */
+static bool can_prove(const sim_world *world, const sim_node *node, const sim_dot *dot)
+{
+    uint64_t bit = 1ull << node->index;
+    head_search search = {.dot = &dot->dot};
+    if (!(dot->held & bit) || (dot->hollow | dot->based) & bit || sim_is_centres(world, dot))
+        return false;
+    sim_disk_look(node->disk, true);
+    hf_status status = hf_head_each(node->store, 0, UINT32_MAX, find_head, &search);
+    sim_disk_look(node->disk, false);
+    return status == HF_OK && search.found;
+}
+
 /* What is still to come, from or to this device; NULL when nothing is. */
 static const sim_dot *outstanding(const sim_world *world, const sim_node *node, const char **what)
 {
@@ -318,6 +348,8 @@ static const sim_dot *outstanding(const sim_world *world, const sim_node *node, 
         bool at_hub = dot->held & 1 && !(dot->hollow & 1), here = dot->held & bit;
         *what = "has not reached the hub";
         if (dot->author == node->index && here && !at_hub && !dot->excused) return dot;
+        *what = "is held here, and the hub has it not";
+        if (dot->author != node->index && !at_hub && can_prove(world, node, dot)) return dot;
         *what = "has not been acknowledged";
         if (dot->author == node->index && here && at_hub && !dot->acked &&
             memcmp(dot->dot.origin.bytes, hf_store_own_origin(node->store)->id.bytes,

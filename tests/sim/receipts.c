@@ -16,10 +16,12 @@ typedef struct looking {
 } looking;
 
 /* Which node signed it. */
-static unsigned signer_of(const sim_world *world, const hf_receipt *receipt)
+static unsigned signer_of(const sim_world *world, const hf_receipt *receipt, bool *by_centre)
 {
     size_t index;
-    return sim_origin_node(world, &receipt->hub, &index);
+    unsigned node = sim_origin_node(world, &receipt->hub, &index);
+    *by_centre = node < SIM_NODES_MAX && !world->origins[index].by_station;
+    return node;
 }
 
 static bool is_remembered(const sim_node *node, const hf_receipt *receipt, bool by_centre)
@@ -63,8 +65,8 @@ static hf_status on_receipt(void *context, const hf_receipt *receipt)
     sim_world *world = look->world;
     hf_dot dot = {.origin = receipt->origin, .lane = receipt->lane, .seq = receipt->seq};
     const sim_dot *entry = sim_dot_find(world, &dot);
-    unsigned signer = signer_of(world, receipt);
-    bool by_centre = signer == SIM_HUB;
+    bool by_centre;
+    unsigned signer = signer_of(world, receipt, &by_centre);
     hf_status status = hf_receipt_check(look->node->store, receipt);
     if (sim_disk_killed(look->node->disk) || status == HF_ERR_IO) return HF_ERR_IO;
     sim_checked(world, SIM_RECEIPT);

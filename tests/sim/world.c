@@ -158,6 +158,7 @@ static void populate(sim_world *world)
         sim_schedule(world, sim_random_below(&world->random, 30 * SIM_SECOND), SIM_START,
                      station->index, 0);
     }
+    if (world->swarm.listed && !sim_over(world)) sim_publish_hubs(world);
     unsigned edges = world->thin ? 2 : world->options->edges;
     for (unsigned i = 1; i <= edges && !sim_over(world); i++) {
         char name[24];

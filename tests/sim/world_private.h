@@ -1,7 +1,7 @@
 /* world_private.h: the world's insides, shared by the files that play its parts:
  * world.c (time), node.c (processes), network.c and meddle.c (links), people.c and forge.c
- * (writes), operators.c (the hub's), faults.c (bad luck), observe.c and invariants.c (what must
- * hold), thin.c (a thin link that bulk fills). */
+ * (writes), operators.c (the hub's), faults.c, recovery.c and losses.c (bad luck), observe.c and
+ * invariants.c (what must hold), thin.c (a thin link that bulk fills). */
 #ifndef SIM_WORLD_PRIVATE_H
 #define SIM_WORLD_PRIVATE_H
 
@@ -16,7 +16,7 @@
 #include "world.h"
 
 enum {
-    SIM_NODES_MAX = 40, /* the hub is node 0 */
+    SIM_NODES_MAX = 40, /* node 0 is whoever is the centre */
     SIM_HUB = 0,
     SIM_STATIONS_MAX = 3,
     SIM_LINKS_MAX = 256,
@@ -78,7 +78,7 @@ typedef struct sim_dot {
 typedef struct sim_origin {
     hf_origin_id id;
     unsigned node;
-    bool foreign; /* a former incarnation: read-only */
+    bool by_station; /* of a station's life, though it may be the centre since */
 } sim_origin;
 
 typedef struct sim_tail { /* where a node's feed has brought one log in one scope */
@@ -110,8 +110,12 @@ typedef struct sim_node {
     hf_edge *edge;
     hf_hub *hub; /* a station has both: its edge is its upstream */
     bool is_station;
+    bool was_centre, promotes; /* another is the centre since; it becomes the centre as it opens */
     unsigned hubs[SIM_STATIONS_MAX + 1]; /* where it goes, best first */
     size_t hub_count;
+    unsigned configured[SIM_STATIONS_MAX + 1]; /* ... as it was set up, beside the list of hubs */
+    size_t configured_count;
+    uint64_t followed;     /* hf_edge_places_changes when it last read the list */
     sim_image *backup;     /* of a closed store, to be restored some day */
     uint64_t turn_at;      /* the next SIM_TURN that counts; UINT64_MAX: none */
     uint32_t idle_turns;   /* since a message came or went */
@@ -119,6 +123,7 @@ typedef struct sim_node {
     int64_t skew_ms;       /* its wall clock less the truth */
     uint64_t frozen_at_ms; /* its wall clock stands still there; 0: it runs */
     bool cut_off;          /* no network */
+    uint64_t lost_ms;      /* for good, with its disk: what it held, it held until then; 0: no */
     uint64_t greeted_ms;   /* a station: when it met the hub after its loss; 0: not yet */
     bool misled;           /* by a station that has not, and nobody can tell */
     bool set_back;         /* its disk was restored from a backup, once: it may have lost things */
@@ -207,8 +212,11 @@ typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a me
     uint32_t snapshot_behind, snapshot_chunk; /* as the hub's options have them */
     bool bulky, bulky_now, revokes, early_sends;
     unsigned stations;
-    uint64_t dark_ms;        /* how long the centre is out of reach at a time */
-    uint64_t certificate_ms; /* life of a device's certificate; 0: as good as for ever */
+    uint64_t station_loss_ms; /* until one of them is lost for good */
+    uint64_t centre_loss_ms;  /* ... or the centre, and one of them takes its place */
+    bool listed;              /* the centre signs a list of hubs, and all go by it */
+    uint64_t dark_ms;         /* how long the centre is out of reach at a time */
+    uint64_t certificate_ms;  /* life of a device's certificate; 0: as good as for ever */
 } sim_swarm;
 
 typedef struct sim_reference { /* what a record is called by; or where a lease begins */
@@ -235,7 +243,7 @@ typedef struct sim_world {
     uint64_t event_order;
     sim_node nodes[SIM_NODES_MAX];
     unsigned node_count;
-    unsigned station_count; /* nodes 1 to this */
+    unsigned station_count; /* nodes 1 to this; one of them may be a former centre */
     bool hub_cut_off;       /* nobody reaches the centre */
     sim_link links[SIM_LINKS_MAX];
     sim_dot *dots;
@@ -251,6 +259,12 @@ typedef struct sim_world {
     sim_reference *references;
     size_t reference_count, reference_capacity;
 } sim_world;
+
+/* What the centre wrote, or one that was it once. */
+static inline bool sim_is_centres(const sim_world *world, const sim_dot *dot)
+{
+    return dot->author == SIM_HUB || world->nodes[dot->author].was_centre;
+}
 
 /* ---- world.c ---- */
 void sim_schedule(sim_world *world, uint64_t at, sim_event_kind kind, uint32_t who, uint32_t what);
@@ -289,6 +303,8 @@ void sim_on_deliver(sim_world *world, uint32_t link, uint32_t what);
 void sim_on_lost(sim_world *world, uint32_t link, uint32_t what);
 /* A station serves those whose scopes it holds. */
 void sim_choose_hubs(sim_world *world, sim_node *node);
+/* Where the list of hubs sends it, and then where it was set up to go. */
+void sim_follow_list(sim_world *world, sim_node *node);
 /* Sends what the node has for the link, as far as there is room. */
 void sim_pump(sim_world *world, sim_link *link, unsigned way);
 void sim_link_break(sim_world *world, sim_link *link, bool edge_learns, bool hub_learns);
@@ -322,6 +338,7 @@ void sim_lanes_taken(sim_world *world, const sim_dot *dot);
 bool sim_forge(sim_world *world, sim_node *edge, const hf_author *author, hf_dot *dot);
 
 /* ---- operators.c ---- */
+void sim_publish_hubs(sim_world *world);
 void sim_on_operate(sim_world *world);
 void sim_publish_pack(sim_world *world, uint32_t version);
 bool sim_register(sim_world *world, sim_node *edge);
@@ -338,12 +355,22 @@ void sim_calm(sim_world *world);
 void sim_hub_loss(sim_world *world);
 /* An operator looks after a hub that does not know whom it revoked. */
 void sim_hub_operate(sim_world *world);
-/* Called when the hub starts from an older disk: what was known of it is no more. */
+/* What the hub had is lost: nobody owes what neither its author can bring, nor the heir has. */
+void sim_hub_excuse(sim_world *world, const sim_node *heir);
+/* Called when the hub starts from another disk: what was known of it is no more. */
 void sim_hub_forget(sim_world *world, sim_node *hub);
 /* Has the hub told this device, since it was set back, what it holds? Until then receipts and place
  * are of before. */
 bool sim_is_greeted(const sim_world *world, const sim_node *edge);
 void sim_follow_word(sim_world *world, sim_node *node); /* who knows of the loss by now? */
+
+/* ---- losses.c: what is lost for good ---- */
+void sim_lose_station(sim_world *world);
+void sim_lose_centre(sim_world *world);
+/* The store is open as the centre's that it is to be. */
+hf_status sim_promote(sim_world *world, sim_node *hub);
+/* An operator who has noticed it: a station is revoked, and nobody goes there any more. */
+void sim_losses_operate(sim_world *world);
 
 /* ---- observe.c ---- */
 sim_dot *sim_dot_find(sim_world *world, const hf_dot *dot); /* NULL: never seen */
