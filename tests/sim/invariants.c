@@ -374,23 +374,24 @@ static bool waits_for_snapshot(const sim_world *world, const sim_node *node)
 bool sim_settled(sim_world *world)
 {
     const char *what;
-    if (!world->nodes[SIM_HUB].up) return false;
-    for (unsigned i = 1; i < world->node_count; i++) {
+    sim_node *hub = &world->nodes[SIM_HUB];
+    if (!hub->up) return false;
+    /* A verdict may have come back by a device, before any device waits for what it opens. */
+    if (world->hub_lost_ms) sim_observe_again(world, hub);
+    for (unsigned i = 1; i < world->node_count && !sim_over(world); i++) {
         sim_node *node = &world->nodes[i];
         if (!takes_part(node)) continue;
         if (!node->up) return false;
         const sim_dot *dot = outstanding(world, node, &what);
         if (waits_for_snapshot(world, node)) return false;
         if (dot && dot->hollow >> i & 1)
-            sim_observe_again(world, node); /* it may have come since */
-        /* What it had by its hashes may be whole now; a verdict may have come back by a device. */
-        if (dot && (dot->hollow & 1 || world->hub_lost_ms))
-            sim_observe_again(world, &world->nodes[SIM_HUB]);
+            sim_observe_again(world, node);                        /* it may have come since */
+        if (dot && dot->hollow & 1) sim_observe_again(world, hub); /* it may be whole now */
         if (sim_over(world)) return false;
         if (dot && (!node->up || outstanding(world, node, &what))) return false;
         if (!sim_all_signed(world, node)) return false;
     }
-    return true;
+    return !sim_over(world);
 }
 
 static void judge_arrival(sim_world *world, const sim_node *node)

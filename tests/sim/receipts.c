@@ -57,7 +57,14 @@ static bool may_be_stale(const sim_world *world, const sim_node *node, bool by_c
     return unheard || node->misled || !sim_is_greeted(world, node);
 }
 
-/* Whoever signed it holds it, the centre or a station. As long as the hub was not set back, none of
+/* Whoever signed was set back, and may have said so: the device shows what was lost until it is
+ * signed for again, and longer in its account. */
+static bool may_be_undone(const sim_world *world, unsigned signer)
+{
+    return world->hub_lost_ms || (signer < SIM_NODES_MAX && world->nodes[signer].set_back);
+}
+
+/* Whoever signed it holds it, the centre or a station. As long as that was not set back, none of
  * its receipts is undone; after that the device learns which are when the hub greets it. */
 static hf_status on_receipt(void *context, const hf_receipt *receipt)
 {
@@ -77,7 +84,7 @@ static hf_status on_receipt(void *context, const hf_receipt *receipt)
         sim_break(world, SIM_RECEIPT, "%s holds a receipt for its entry %u/%llu that is not good",
                   look->node->name, dot.lane, (unsigned long long)dot.seq);
     else if (may_be_stale(world, look->node, by_centre) ||
-             (receipt->undone_ms && world->hub_lost_ms))
+             (receipt->undone_ms && may_be_undone(world, signer)))
         return HF_OK;
     else if (!entry || signer >= SIM_NODES_MAX || !(entry->held & 1ull << signer) ||
              receipt->undone_ms)
