@@ -197,7 +197,7 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     uint64_t hello_ms = hf_session_deadline_ms(&peer->session);
     if (hello_ms < hub->timers_at_ms) hub->timers_at_ms = hello_ms;
     hf_pulse_refuse(hub, peer, device.unit);
-    peer->tells_hubs = hub->retired;
+    peer->tells_hubs = hub->retired && !HF_PLANTED(RETIRED_SERVES);
     if (hub->retired) hf_peer_wake(peer);
     *out = peer;
     return HF_OK;

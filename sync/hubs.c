@@ -4,6 +4,7 @@
  * who holds none of that log, such as the centre that was replaced. */
 #include "hubs.h"
 
+#include "planted.h"
 #include "store_core.h"
 #include "system_types.h"
 
@@ -166,7 +167,7 @@ uint64_t hf_hub_places_changes(const hf_store *store)
  * everywhere. */
 static bool is_newer(const hf_hub_list *list, const hf_hub_list *held)
 {
-    if (list->term != held->term) return list->term > held->term;
+    if (list->term != held->term) return list->term > held->term && !HF_PLANTED(FIRST_TERM_STANDS);
     int order = memcmp(list->centre, held->centre, HF_HASH_SIZE);
     if (order != 0) return order > 0;
     return list->number > held->number;

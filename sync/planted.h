@@ -57,10 +57,18 @@ typedef enum hf_planted_name {
     HF_PLANTED_FENCE_IGNORED,   /* store: one that was set back does not look beside itself */
     HF_PLANTED_EPOCH_KEPT,      /* store: one that was set back goes on in its epoch and name */
     HF_PLANTED_ENTRY_ABORTS,    /* an entry with the word POISON in it trips an assertion */
+    HF_PLANTED_FORMER_SIGNED_IN_PART, /* client: signs a former log of which it got back a part */
+    /* another is the centre */
+    HF_PLANTED_PROMOTED_GOES_ON,  /* hub: who takes the centre's place goes on in its station's life
+                                   */
+    HF_PLANTED_PROMOTED_UNSAID,   /* hub: ... and does not say what it withheld as a station */
+    HF_PLANTED_FIRST_TERM_STANDS, /* all: the list of hubs of a new centre is not followed */
+    HF_PLANTED_RETIRED_SERVES,    /* hub: a centre that was replaced, and knows it, serves on */
     /* leased references */
-    HF_PLANTED_BLOCK_OUTLIVES, /* device: a new incarnation uses the old one's numbers */
-    HF_PLANTED_NUMBER_TWICE,   /* device: a number that was given is not crossed out */
-    HF_PLANTED_LEASED_AGAIN,   /* hub: the newest block is leased to the next who asks */
+    HF_PLANTED_BLOCK_OUTLIVES,     /* device: a new incarnation uses the old one's numbers */
+    HF_PLANTED_NUMBER_TWICE,       /* device: a number that was given is not crossed out */
+    HF_PLANTED_LEASED_WITHOUT_GAP, /* hub: in a new life it leases on from what it knows of */
+    HF_PLANTED_LEASED_AGAIN,       /* hub: the newest block is leased to the next who asks */
     /* outages */
     HF_PLANTED_OUTAGE_NOT_KEPT, /* hub: forgets that it was away */
     HF_PLANTED_BEAT_ONLY_BUSY,  /* hub: gives no sign of life while nothing comes */

@@ -32,10 +32,15 @@ static void draw_losses(sim_world *world)
 {
     sim_random random = sim_random_from(world->options->seed, 79);
     sim_swarm *s = &world->swarm;
+    sim_random questions = sim_random_from(world->options->seed, 80);
+    s->tried_again = sim_random_chance(&questions, 150);
+    s->storms = sim_random_chance(&questions, 150);
+    s->looks_at_snapshots = sim_random_chance(&questions, 300);
     if (!s->stations) return;
     s->station_loss_ms = sometimes(&random, 300, 20 * SIM_MINUTE, 90 * SIM_MINUTE);
     if (!s->station_loss_ms)
         s->centre_loss_ms = sometimes(&random, 350, 10 * SIM_MINUTE, 60 * SIM_MINUTE);
+    s->comes_back = sim_random_chance(&random, 500);
     s->listed = s->centre_loss_ms > 0;
 }
 

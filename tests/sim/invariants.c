@@ -302,6 +302,16 @@ void sim_look(sim_world *world, sim_node *node)
     (void)sim_node_alive(world, node);
 }
 
+void sim_look_at_snapshot(sim_world *world, sim_node *node)
+{
+    node->based_anew = false;
+    if (!world->swarm.looks_at_snapshots || sim_over(world)) return;
+    sim_checked(world, SIM_S16);
+    world->judges_snapshot = true;
+    sim_look(world, node);
+    world->judges_snapshot = false;
+}
+
 /* ---- when the bad luck is over ---- */
 
 static bool takes_part(const sim_node *node)
@@ -371,17 +381,30 @@ static bool waits_for_snapshot(const sim_world *world, const sim_node *node)
     return sim_outdated(node) && !sim_at_station(world, node);
 }
 
+/* By the list that it has. */
+bool sim_knows_centre(const sim_world *world, const sim_node *node)
+{
+    hf_hub_place places[SIM_STATIONS_MAX + 1];
+    size_t count = SIM_STATIONS_MAX + 1;
+    const uint8_t *centre = world->nodes[SIM_HUB].crypto.table.own_key_id;
+    if (!world->swarm.listed || !node->up) return true;
+    sim_disk_look(node->disk, true);
+    hf_status status = hf_edge_places(node->edge, places, &count);
+    sim_disk_look(node->disk, false);
+    return status == HF_OK && count > 0 && memcmp(places[0].key_id, centre, HF_HASH_SIZE) == 0;
+}
+
 bool sim_settled(sim_world *world)
 {
     const char *what;
     sim_node *hub = &world->nodes[SIM_HUB];
-    if (!hub->up) return false;
+    if (!hub->up || !sim_former_knows(world)) return false;
     /* A verdict may have come back by a device, before any device waits for what it opens. */
     if (world->hub_lost_ms) sim_observe_again(world, hub);
     for (unsigned i = 1; i < world->node_count && !sim_over(world); i++) {
         sim_node *node = &world->nodes[i];
         if (!takes_part(node)) continue;
-        if (!node->up) return false;
+        if (!node->up || !sim_knows_centre(world, node)) return false;
         const sim_dot *dot = outstanding(world, node, &what);
         if (waits_for_snapshot(world, node)) return false;
         if (dot && dot->hollow >> i & 1)
@@ -401,6 +424,8 @@ static void judge_arrival(sim_world *world, const sim_node *node)
         sim_break(world, SIM_L1, "%s does not come up", node->name);
         return;
     }
+    if (!sim_knows_centre(world, node))
+        sim_break(world, SIM_L1, "%s does not know who is the centre", node->name);
     const char *what;
     const sim_dot *dot = outstanding(world, node, &what);
     if (!dot && !sim_all_signed(world, node))
@@ -460,6 +485,8 @@ void sim_last_judgement(sim_world *world)
     if (world->nodes[SIM_HUB].up) sim_observe_again(world, &world->nodes[SIM_HUB]);
     for (unsigned i = 1; i < world->node_count && !sim_over(world); i++)
         if (takes_part(&world->nodes[i])) judge_arrival(world, &world->nodes[i]);
+    if (!sim_over(world) && !sim_former_knows(world))
+        sim_break(world, SIM_L1, "the former centre does not know that another is it by now");
     if (!sim_over(world)) judge_saved(world);
     for (unsigned i = 0; i < world->node_count && !sim_over(world); i++) {
         if (!world->nodes[i].up) continue;
@@ -467,6 +494,7 @@ void sim_last_judgement(sim_world *world)
         if (!sim_over(world)) judge_verify(world, &world->nodes[i]);
     }
     if (!sim_over(world)) sim_outage_judge(world);
+    if (!sim_over(world)) sim_metamorphic_judge(world);
     for (uint32_t i = 0; i < SIM_LINKS_MAX && !sim_over(world); i++) { /* L4 of those still open */
         sim_link *link = &world->links[i];
         if (!link->used) continue;

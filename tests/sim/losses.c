@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { NOTICED_MS = 5 * SIM_MINUTE };
+enum { NOTICED_MS = 5 * SIM_MINUTE, BACK_AFTER_MS = 10 * SIM_MINUTE };
 
 static void lose(sim_world *world, sim_node *node)
 {
@@ -185,6 +185,74 @@ static void promote(sim_world *world, unsigned heir)
     tell_of_centre(world);
 }
 
+/* ---- it comes back ---- */
+
+static sim_node *former_centre(sim_world *world)
+{
+    for (unsigned i = 1; i <= world->station_count; i++)
+        if (world->nodes[i].was_centre) return &world->nodes[i];
+    return NULL;
+}
+
+/* As a device does by and by, beside its link (platform/uplink.c): it looks whether a centre that
+ * the list does not name is there, and shows it the list. */
+static void knock(sim_world *world, sim_node *former)
+{
+    sim_node *node = &world->nodes[1 + sim_random_below(&world->random, world->node_count - 1)];
+    bool knows = node->up && node->edge && node->link < SIM_LINKS_MAX &&
+                 world->links[node->link].hub == SIM_HUB && world->links[node->link].edge_end;
+    hf_certificate facts;
+    hf_bytes list;
+    hf_peer *peer;
+    if (!knows || former->cut_off) return;
+    const sim_crypto *shown = &former->crypto;
+    hf_status status =
+        shown->table.certificate(&node->crypto, shown->table.own_certificate, &facts);
+    if (status == HF_OK) status = hf_edge_hubs_message(node->edge, &facts, &list);
+    if (!sim_node_alive(world, node) || status != HF_OK || !list.size) return;
+    uint64_t now_ms = sim_node_now(world, former);
+    status = hf_hub_link_up(former->hub, node->crypto.table.own_key_id,
+                            sim_crypto_validity(&node->crypto), now_ms, &peer);
+    if (!sim_node_alive(world, former) || status != HF_OK) return;
+    status = hf_hub_recv(former->hub, peer, list, now_ms);
+    if (sim_node_alive(world, former)) hf_hub_link_down(former->hub, peer, now_ms);
+    if (former->up) sim_node_wake(world, former, world->now_ms);
+    sim_say(world, "%s shows %s the list: %s", node->name, former->name, hf_status_name(status));
+}
+
+/* Until somebody has heard of the new one, the former would find everything as it left it: that is
+ * why an operator never starts it again. */
+static bool anyone_knows(const sim_world *world)
+{
+    for (unsigned i = 1; i < world->node_count; i++)
+        if (world->nodes[i].up && world->nodes[i].edge && sim_knows_centre(world, &world->nodes[i]))
+            return true;
+    return false;
+}
+
+static void look_for_former(sim_world *world)
+{
+    sim_node *former = former_centre(world);
+    if (!former || !world->swarm.comes_back) return;
+    bool may = world->calm || world->now_ms - world->hub_lost_ms > BACK_AFTER_MS;
+    if (!former->exists && may && anyone_knows(world)) {
+        former->exists = true;
+        sim_say(world, "the former centre comes back");
+        sim_schedule(world, world->now_ms, SIM_START, former->index, 0);
+    }
+    if (former->up && !hf_hub_retired(former->hub)) knock(world, former);
+}
+
+bool sim_former_knows(const sim_world *world)
+{
+    for (unsigned i = 1; i <= world->station_count; i++) {
+        const sim_node *node = &world->nodes[i];
+        if (node->was_centre && node->exists && !(node->up && hf_hub_retired(node->hub)))
+            return false;
+    }
+    return true;
+}
+
 /* ---- what operators do about it ---- */
 
 /* Whoever went there goes elsewhere; who went nowhere else, to the centre. */
@@ -227,6 +295,7 @@ void sim_losses_operate(sim_world *world)
 {
     sim_node *heir = is_noticed(world, &world->nodes[SIM_HUB]) ? find_heir(world) : NULL;
     if (heir) promote(world, heir->index);
+    look_for_former(world);
     for (unsigned i = 1; i <= world->station_count && !sim_over(world); i++) {
         const sim_node *hub = &world->nodes[SIM_HUB];
         sim_node *station = &world->nodes[i];

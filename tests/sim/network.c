@@ -506,6 +506,8 @@ static hf_bytes next_message(sim_world *world, sim_link *link, unsigned way)
     if (!sim_status_sane(world, sender, status, "send")) message = (hf_bytes){NULL, 0};
     if (way == SIM_DOWN && message.size && link->hub == SIM_HUB)
         sim_check_expired(world, link, message);
+    if (way == SIM_DOWN && message.size && sender->was_centre)
+        sim_check_retired(world, link, message);
     return message;
 }
 

@@ -315,5 +315,6 @@ void sim_node_turn(sim_world *world, sim_node *node)
         edge_turn(world, node);
     if (!sim_node_alive(world, node) || sim_over(world)) return;
     sim_observe(world, node);
+    if (node->based_anew && sim_node_alive(world, node)) sim_look_at_snapshot(world, node);
     if (sim_node_alive(world, node)) plan_next(world, node);
 }

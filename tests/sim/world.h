@@ -37,6 +37,10 @@ typedef enum sim_invariant {         /* sync.md 4.2 */
                                              ever damaged */
                              SIM_OUTAGES, /* what is said of an outage is what happened, to the
                                              entry */
+                             SIM_S16,     /* a snapshot is seen only once it is whole, and is then
+                                             what its entries come to */
+                             SIM_L3,   /* when all come back at once, all is settled in minutes */
+                             SIM_META, /* other orders, other pieces, and twice: the same digest */
                              SIM_INVARIANTS
 } sim_invariant;
 

@@ -152,6 +152,7 @@ typedef struct sim_node {
     uint64_t stale_cursor;  /* ... so its place is one that is no more */
     uint64_t lived_wall_ms; /* the hub's: by its clock, when it last ran */
     uint64_t based;         /* sum of what its snapshots stand for */
+    bool based_anew;        /* one has just come to be seen */
     uint64_t wall_seen_ms;  /* highest wall time given to it in this step */
     uint64_t turn_wall_ms;  /* wall time of its last turn */
 } sim_node;
@@ -214,9 +215,11 @@ typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a me
     unsigned stations;
     uint64_t station_loss_ms; /* until one of them is lost for good */
     uint64_t centre_loss_ms;  /* ... or the centre, and one of them takes its place */
+    bool comes_back;          /* ... and is there again one day */
     bool listed;              /* the centre signs a list of hubs, and all go by it */
-    uint64_t dark_ms;         /* how long the centre is out of reach at a time */
-    uint64_t certificate_ms;  /* life of a device's certificate; 0: as good as for ever */
+    bool tried_again, storms, looks_at_snapshots; /* which further questions the judge asks */
+    uint64_t dark_ms;        /* how long the centre is out of reach at a time */
+    uint64_t certificate_ms; /* life of a device's certificate; 0: as good as for ever */
 } sim_swarm;
 
 typedef struct sim_reference { /* what a record is called by; or where a lease begins */
@@ -233,6 +236,7 @@ typedef struct sim_world {
     uint32_t hot_fields;    /* which fields of each type people mostly write: a seed for it */
     uint64_t now_ms;
     bool calm;               /* the faults are over */
+    bool judges_snapshot;    /* what is amiss now, is so with a snapshot that came */
     bool lost_in_silence;    /* once */
     uint64_t hub_lost_ms;    /* when the hub was last set back; 0: never */
     hf_origin_id hub_origin; /* that the hub writes under, or wrote when it was last up */
@@ -314,6 +318,8 @@ void sim_link_end(sim_world *world, sim_link *link); /* both ends are closed: ac
 void sim_links_free(sim_world *world);
 
 /* ---- meddle.c ---- */
+/* Breaks the run when a centre that knows that it was replaced says more than who is. */
+void sim_check_retired(sim_world *world, const sim_link *link, hf_bytes message);
 /* Breaks the run when the hub sends what others wrote to one whose certificate does not hold. */
 void sim_check_expired(sim_world *world, const sim_link *link, hf_bytes message);
 /* False: the message is lost on the way. It may also be altered; `sealed` then holds it. */
@@ -367,6 +373,8 @@ void sim_follow_word(sim_world *world, sim_node *node); /* who knows of the loss
 /* ---- losses.c: what is lost for good ---- */
 void sim_lose_station(sim_world *world);
 void sim_lose_centre(sim_world *world);
+/* Has the one that was replaced, if it came back, learnt who is the centre by now? */
+bool sim_former_knows(const sim_world *world);
 /* The store is open as the centre's that it is to be. */
 hf_status sim_promote(sim_world *world, sim_node *hub);
 /* An operator who has noticed it: a station is revoked, and nobody goes there any more. */
@@ -412,9 +420,17 @@ sim_tail *sim_tail_of(sim_node *node, const sim_dot *dot, uint32_t origin);
 void sim_observe_bases(sim_world *world, sim_node *node);
 bool sim_outdated(const sim_node *node); /* it waits for another one, and says so */
 
+/* ---- metamorphic.c ---- */
+void sim_metamorphic_judge(sim_world *world); /* once settled */
+
+/* ---- storm.c ---- */
+void sim_storm(sim_world *world);
+
 /* ---- invariants.c ---- */
+void sim_look_at_snapshot(sim_world *world, sim_node *node);
 void sim_look(sim_world *world, sim_node *node); /* S3 to S6 at one replica, now */
-bool sim_settled(sim_world *world);              /* all that should be everywhere is */
-void sim_last_judgement(sim_world *world);       /* all of it, once settled */
+bool sim_knows_centre(const sim_world *world, const sim_node *node); /* by its list of hubs */
+bool sim_settled(sim_world *world);        /* all that should be everywhere is */
+void sim_last_judgement(sim_world *world); /* all of it, once settled */
 
 #endif
