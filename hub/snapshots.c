@@ -395,7 +395,8 @@ bool hf_snapshots_suit(hf_hub *hub, const hf_hello *hello, hf_resume_verdict ver
     uint64_t end = hf_feed_position(hub->store), from = hello->resume.position;
     /* A station judges provisionally: who holds the entries can be told better, who has only their
      * effect cannot. */
-    if (hub->upstream || !(hello->capabilities & HF_TAKES_SNAPSHOTS)) return false;
+    bool takes = hello->capabilities & HF_TAKES_SNAPSHOTS || HF_PLANTED(OLDER_OFFERED);
+    if (hub->upstream || !takes) return false;
     if (verdict != HF_RESUME && verdict != HF_VECTORS) return false;
     static const hf_origin_id nobody;
     bool fetching = hello->capabilities & HF_HAS_CHUNKS &&

@@ -551,7 +551,7 @@ static hf_status upload_from(hf_client *client, const hf_welcome *welcome)
         if (held_better) log->last = yours.durable;
         if (yours.origin > 0 && (held_better || yours.central >= yours.durable))
             log->head_sent = yours.durable;
-        if (!whole) log->head_sent = UINT64_MAX;
+        log->headless = !whole;
     }
     for (size_t lane = 0; lane < HF_LANE_COUNT; lane++) {
         hf_upload_log *log = &client->upload.logs[lane];

@@ -36,6 +36,7 @@ static void draw_losses(sim_world *world)
     s->tried_again = sim_random_chance(&questions, 150);
     s->storms = sim_random_chance(&questions, 150);
     s->looks_at_snapshots = sim_random_chance(&questions, 300);
+    s->versions = sim_random_chance(&questions, 200);
     if (!s->stations) return;
     s->station_loss_ms = sometimes(&random, 300, 20 * SIM_MINUTE, 90 * SIM_MINUTE);
     if (!s->station_loss_ms)

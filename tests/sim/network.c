@@ -488,10 +488,12 @@ static void enqueue(sim_world *world, sim_link *link, unsigned way_number, hf_by
         way->bytes += message.size;
         return;
     }
-    hf_buffer altered = {0};
+    hf_buffer altered = {0}, translated = {0};
+    sim_translate(world, edge, way_number == SIM_DOWN, &message, &translated);
     if (sim_meddle(world, edge, &message, &altered))
         queue_message(world, link, way_number, message);
     hf_buffer_free(&altered);
+    hf_buffer_free(&translated);
 }
 
 /* The sender's next message; size 0: none, or the sender died or failed. */

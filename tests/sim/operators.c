@@ -162,6 +162,9 @@ bool sim_register(sim_world *world, sim_node *edge)
             names[count++] = SCOPE_NAMES[i];
     if (!count) names[count++] = SCOPE_NAMES[0];
     static const char *const addresses[] = {"station.example:7443"};
+    sim_random which = sim_random_from(world->options->seed, 3000 + edge->index);
+    if (world->swarm.versions && !edge->is_station)
+        edge->version = (int)sim_random_below(&which, 3) - 1;
     hf_bytes certificate = edge->crypto.table.own_certificate;
     hub->wall_seen_ms = sim_node_wall(world, hub);
     certify(world, edge, hub->wall_seen_ms);

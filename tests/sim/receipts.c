@@ -154,6 +154,7 @@ bool sim_all_signed(const sim_world *world, const sim_node *node)
 {
     const sim_node *hub = &world->nodes[SIM_HUB];
     if (!node->up || !hub->up) return false;
+    if (node->version < 0) return true; /* it knows of none, and asks for none */
     if (!sim_at_station(world, node)) return all_signed_by(node, hub);
     const sim_node *station = &world->nodes[world->links[node->link].hub];
     return station->up && all_signed_by(node, station) && all_signed_by(node, hub);

@@ -110,6 +110,7 @@ typedef struct sim_node {
     hf_edge *edge;
     hf_hub *hub; /* a station has both: its edge is its upstream */
     bool is_station;
+    int version; /* of its program: below 0, of one before ours; above, of one after */
     bool was_centre, promotes; /* another is the centre since; it becomes the centre as it opens */
     unsigned hubs[SIM_STATIONS_MAX + 1]; /* where it goes, best first */
     size_t hub_count;
@@ -217,6 +218,7 @@ typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a me
     uint64_t centre_loss_ms;  /* ... or the centre, and one of them takes its place */
     bool comes_back;          /* ... and is there again one day */
     bool listed;              /* the centre signs a list of hubs, and all go by it */
+    bool versions;            /* there are programs of other versions */
     bool tried_again, storms, looks_at_snapshots; /* which further questions the judge asks */
     uint64_t dark_ms;        /* how long the centre is out of reach at a time */
     uint64_t certificate_ms; /* life of a device's certificate; 0: as good as for ever */
@@ -324,6 +326,11 @@ void sim_check_retired(sim_world *world, const sim_link *link, hf_bytes message)
 void sim_check_expired(sim_world *world, const sim_link *link, hf_bytes message);
 /* False: the message is lost on the way. It may also be altered; `sealed` then holds it. */
 bool sim_meddle(sim_world *world, sim_node *edge, hf_bytes *message, hf_buffer *sealed);
+
+/* ---- versions.c ---- */
+/* The message as a device of another version would have said it, or been told it. */
+void sim_translate(sim_world *world, const sim_node *node, bool down, hf_bytes *message,
+                   hf_buffer *sealed);
 
 /* ---- people.c ---- */
 void sim_on_write(sim_world *world, sim_node *edge);
