@@ -95,15 +95,36 @@ static hf_status look_at(void *context, const hf_relay_log *found)
     return HF_OK;
 }
 
+/* All went out: those that have no answer yet stay. */
+static void drop_answered(hf_client *client)
+{
+    hf_client_relays *relays = &client->relays;
+    size_t kept = 0, index;
+    for (size_t at = 0; at < relays->asks.size; at += sizeof index) {
+        memcpy(&index, relays->asks.data + at, sizeof index);
+        if (!client->upload.logs[index].asking) continue;
+        memcpy(relays->asks.data + kept, &index, sizeof index);
+        kept += sizeof index;
+    }
+    relays->asks.size = relays->asked = kept;
+}
+
+/* A question that was lost, though its link was not, would keep its log here until the next. */
+static void ask_again(hf_client *client)
+{
+    hf_client_relays *relays = &client->relays;
+    bool waits = relays->asked == relays->asks.size && relays->asked > 0;
+    if (!waits || client->wall_now_ms < relays->asked_at_ms + HF_PACE_PATIENCE_MS) return;
+    drop_answered(client);
+    relays->asked = 0;
+}
+
 static hf_status ask_about(hf_client *client, size_t index)
 {
     hf_client_relays *relays = &client->relays;
     if (client->upload.logs[index].asking) return HF_OK;
     client->upload.logs[index].asking = true;
-    if (relays->asked == relays->asks.size) { /* all went out */
-        hf_buffer_clear(&relays->asks);
-        relays->asked = 0;
-    }
+    if (relays->asked == relays->asks.size) drop_answered(client);
     hf_write_raw(&relays->asks, (hf_bytes){(const uint8_t *)&index, sizeof index});
     return relays->asks.status;
 }
@@ -366,6 +387,7 @@ hf_status hf_client_write_asks(hf_client *client)
     hf_client_relays *relays = &client->relays;
     size_t index;
     hf_status status = HF_OK;
+    ask_again(client);
     if (relays->asked == relays->asks.size &&
         hf_upload_overdue(&client->upload, client->wall_now_ms, &index))
         status = ask_about(client, index);
@@ -374,6 +396,7 @@ hf_status hf_client_write_asks(hf_client *client)
     size_t place = index / HF_LANE_COUNT - HF_HELLO_ORIGINS_MAX;
     if (place >= relays->named) return hf_client_write_author(client);
     relays->asked += sizeof index;
+    relays->asked_at_ms = client->wall_now_ms;
     hf_relay_log log = {.origin_no = relays->origins[place]->no,
                         .lane = (uint8_t)(index % HF_LANE_COUNT)};
     hf_head head;
