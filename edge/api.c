@@ -56,7 +56,7 @@ static void json_link(hf_call *call, const hf_edge_status *link)
     hf_json *json = &call->json;
     uint64_t now_ms = call->api->now_ms;
     hf_json_string(json, "link", call->api->running ? link_word(link->link) : "down");
-    hf_json_uint(json, "link_for_ms", now_ms > link->since_ms ? now_ms - link->since_ms : 0);
+    hf_json_lasting(json, "link_for_ms", link->since_ms, now_ms);
     if (link->redial_at_ms > now_ms)
         hf_json_uint(json, "dials_in_ms", link->redial_at_ms - now_ms);
     else
@@ -79,14 +79,18 @@ static void json_link(hf_call *call, const hf_edge_status *link)
     hf_json_end(json);
 }
 
+static uint64_t at_the_hub(const hf_standing *standing)
+{
+    return standing->own_entries - standing->waiting - standing->at_station;
+}
+
 static void json_standing(hf_call *call, const hf_standing *standing)
 {
     hf_json *json = &call->json;
     hf_json_uint(json, "records", standing->records);
     hf_json_uint(json, "entries", standing->entries);
     hf_json_uint(json, "written_here", standing->own_entries);
-    hf_json_uint(json, "at_the_hub",
-                 standing->own_entries - standing->waiting - standing->at_station);
+    hf_json_uint(json, "at_the_hub", at_the_hub(standing));
     hf_json_uint(json, "at_the_station", standing->at_station);
     hf_json_uint(json, "waiting", standing->waiting);
     hf_json_time(json, "oldest_waiting", standing->oldest_waiting_ms);
@@ -227,26 +231,32 @@ static void json_next(hf_call *call, const hf_standing *standing, const hf_edge_
 /* One line: are we cut off, since when, what waits, what is safe? */
 static void json_contact(hf_call *call, const hf_standing *standing, const hf_edge_status *link)
 {
-    char words[400], since[HF_WORDS_SIZE], waits[160];
+    char words[600], since[HF_WORDS_SIZE], waits[160], whom[HF_NAME_SIZE + 32] = "the hub";
     hf_json *json = &call->json;
     unsigned long long waiting = standing->waiting;
     bool running = call->api->running;
     bool in_touch = running && !link->cut_off && link->link >= HF_LINK_CATCHING_UP;
+    if (in_touch && link->is_station)
+        (void)snprintf(whom, sizeof whom, "the station \"%s\"", link->hub_name);
     hf_words_time(link->contact_wall_ms, since);
     if (waiting)
         (void)snprintf(waits, sizeof waits, "%llu change%s, saved on this device", waiting,
                        waiting == 1 ? " waits" : "s wait");
     else
         (void)snprintf(waits, sizeof waits, "nothing waits");
-    const char *state = link->drill     ? "Cut off from the hub for a drill, since %s"
-                        : link->cut_off ? "Cut off from the hub since %s"
-                        : in_touch      ? "In touch with the hub, which answered at %s"
-                        : running       ? "Looking for the hub, for less than a minute"
+    const char *state = link->drill     ? "Cut off from %s for a drill, since %s"
+                        : link->cut_off ? "Cut off from %s since %s"
+                        : in_touch      ? "In touch with %s, which answered at %s"
+                        : running       ? "Looking for %s, for less than a minute"
                                         : "Not in touch: \"holdfast-edge run\" is not running";
-    int used = snprintf(words, sizeof words, state, since);
-    (void)snprintf(words + used, sizeof words - (size_t)used, ": %s; %llu of %llu are at the hub.",
-                   waits, (unsigned long long)(standing->own_entries - standing->waiting),
-                   (unsigned long long)standing->own_entries);
+    int used = snprintf(words, sizeof words, state, whom, since);
+    used += snprintf(words + used, sizeof words - (size_t)used, ": %s; %llu of %llu are at the hub",
+                     waits, (unsigned long long)at_the_hub(standing),
+                     (unsigned long long)standing->own_entries);
+    if (standing->at_station)
+        used += snprintf(words + used, sizeof words - (size_t)used, ", %llu at the station",
+                         (unsigned long long)standing->at_station);
+    (void)snprintf(words + used, sizeof words - (size_t)used, ".");
     hf_json_object(json, "contact");
     hf_json_bool(json, "cut_off", link->cut_off);
     hf_json_bool(json, "drill", link->drill);

@@ -6,6 +6,8 @@
 #include "sync/render.h"
 #include "sync/report.h"
 
+#include <string.h>
+
 #include <stdio.h>
 
 enum { WITHHELD_SHOWN = 20 };
@@ -106,8 +108,7 @@ static hf_status json_upstream(hf_call *call)
     hf_json_object(json, "upstream");
     hf_json_string(json, "address", enroll->upstream);
     hf_json_string(json, "link", call->api->running ? words[link.link] : "down");
-    hf_json_uint(json, "link_for_ms",
-                 call->api->now_ms > link.since_ms ? call->api->now_ms - link.since_ms : 0);
+    hf_json_lasting(json, "link_for_ms", link.since_ms, call->api->now_ms);
     hf_json_string(json, "last_error", link.last_error);
     hf_json_string(json, "problem", enroll->upstream_problem ? enroll->upstream_problem : "");
     hf_json_uint(json, "waiting", waiting);
@@ -116,6 +117,19 @@ static hf_status json_upstream(hf_call *call)
     hf_json_string(json, "certificate_problem", link.certificate_problem);
     hf_json_end(json);
     return status;
+}
+
+/* At a station that runs: does it reach the centre? "" at the centre. */
+static void centre_words(const hf_edge_status *link, char *words, size_t size)
+{
+    char when[HF_WORDS_SIZE];
+    hf_words_time(link->contact_wall_ms, when);
+    const char *state = link->drill     ? "Cut off from the centre for a drill, since %s. "
+                        : link->cut_off ? "Cut off from the centre since %s. "
+                        : link->link >= HF_LINK_CATCHING_UP
+                            ? "In touch with the centre, which answered at %s. "
+                            : "Looking for the centre, for less than a minute. ";
+    (void)snprintf(words, size, state, when);
 }
 
 /* One line: whom do we reach, since when, what waits elsewhere, what is safe here? */
@@ -132,7 +146,8 @@ static void contact_words(hf_call *call, const hf_standing *standing, const hub_
     else if (contact->known) {
         hf_words_time(contact->ended_ms, last);
         hf_words_lasting(contact->lasted_ms, lasted);
-        used = snprintf(words, size, "Not cut off since %s (away for %s then). ", last, lasted);
+        used = snprintf(words, size, "%s since %s (away for %s then). ",
+                        hf_enroll_of(call)->upstream ? "Itself back" : "Not cut off", last, lasted);
     }
     (void)snprintf(words + used, size - (size_t)used,
                    "%llu device%s away, with %llu entr%s when last heard of; the %llu here are "
@@ -143,14 +158,19 @@ static void contact_words(hf_call *call, const hf_standing *standing, const hub_
 
 static hf_status json_contact(hf_call *call, const hf_standing *standing)
 {
-    char words[480];
+    char words[640] = "";
     hf_json *json = &call->json;
     hub_contact contact;
+    hf_edge_status link = {.cut_off = false};
+    hf_edge *upstream = hf_hub_upstream(hf_enroll_of(call)->hub);
     hf_status status = hf_hub_contact(call, &contact);
     if (status != HF_OK) return status;
-    contact_words(call, standing, &contact, words, sizeof words);
+    if (upstream) hf_edge_status_get(upstream, &link);
+    if (upstream && call->api->running) centre_words(&link, words, sizeof words);
+    size_t used = strlen(words);
+    contact_words(call, standing, &contact, words + used, sizeof words - used);
     hf_json_object(json, "contact");
-    hf_json_bool(json, "cut_off", !call->api->running);
+    hf_json_bool(json, "cut_off", !call->api->running || link.cut_off);
     hf_json_bool(json, "drill", contact.drill);
     hf_json_time(json, "back_since", contact.ended_ms);
     hf_json_uint(json, "away", contact.away);

@@ -70,7 +70,9 @@ hf_status hf_hub_contact(hf_call *call, hub_contact *out)
             out->drill = true;
             memcpy(out->unit, one->unit, sizeof out->unit);
         }
-        if (one->extent != HF_EXTENT_HUB) continue;
+        /* A station has seen its centre away, too: that is another thing. */
+        bool own = one->reason == HF_OUTAGE_STOPPED || one->reason == HF_OUTAGE_FELL;
+        if (one->extent != HF_EXTENT_HUB || !own || one->ended_ms == 0) continue;
         out->known = true;
         out->ended_ms = one->ended_ms;
         out->lasted_ms = one->ended_ms - one->began_ms;

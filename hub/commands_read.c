@@ -25,8 +25,7 @@ static void show_upstream(const hf_show *show, const json_t *upstream)
     fputs("Centre     ", show->out);
     hf_cli_text(show->out, hf_show_text(upstream, "address"));
     if (is_down)
-        fprintf(show->out, ", cut off since %" PRIu64 " s",
-                hf_show_number(upstream, "link_for_ms") / 1000);
+        fputs(", no link", show->out);
     else
         fputs(strcmp(link, "in-sync") == 0 ? ", in sync" : ", connected", show->out);
     if (is_down && *why) {
@@ -36,8 +35,8 @@ static void show_upstream(const hf_show *show, const json_t *upstream)
     }
     fputc('\n', show->out);
     hf_show_time(show, upstream, "oldest_waiting", oldest, sizeof oldest);
-    fprintf(show->out, "Waiting    %" PRIu64 " changes are at this station and not yet at the hub",
-            waiting);
+    fprintf(show->out, "Waiting    %" PRIu64 " change%s at this station and not yet at the hub",
+            waiting, waiting == 1 ? " is" : "s are");
     fprintf(show->out, waiting ? ", the oldest since %s\n" : "\n", oldest);
 }
 

@@ -115,6 +115,13 @@ static uint64_t end_of(uint64_t ended_ms)
     return ended_ms ? ended_ms : UINT64_MAX - NEAR_MS;
 }
 
+/* How long it was, or has been so far. */
+static uint64_t lasted_ms(const hf_episodes *e, const hf_sighting *sighting)
+{
+    uint64_t until_ms = sighting->ended_ms ? sighting->ended_ms : e->now_ms;
+    return until_ms > sighting->last_ms ? until_ms - sighting->last_ms : 0;
+}
+
 static bool meets(const hf_episode *episode, const hf_sighting *sighting, uint64_t slack_ms)
 {
     return sighting->last_ms <= end_of(episode->ended_ms) + slack_ms &&
@@ -141,7 +148,7 @@ static hf_status add_episode(hf_episodes *e, hf_sighting *sighting, hf_extent ex
     const hf_party *party = own ? NULL : &e->parties[sighting->party];
     (void)snprintf(one.unit, sizeof one.unit, "%s", own ? sighting->unit : party->unit);
     (void)snprintf(one.force, sizeof one.force, "%s", own ? "" : party->force);
-    if (extent == HF_EXTENT_HUB) one.away_ms = sighting->ended_ms - sighting->last_ms;
+    if (extent == HF_EXTENT_HUB) one.away_ms = lasted_ms(e, sighting);
     one.seers = !own;
     sighting->episode = e->count;
     hf_write_raw(&e->storage[2], (hf_bytes){(const uint8_t *)&one, sizeof one});
@@ -159,7 +166,7 @@ static hf_status place_own(hf_episodes *e, hf_sighting *sighting)
         hf_episode *episode = &e->items[i];
         if (episode->extent != HF_EXTENT_HUB || !meets(episode, sighting, FLAP_MS)) continue;
         reach(episode, sighting);
-        episode->away_ms += sighting->ended_ms - sighting->last_ms;
+        episode->away_ms += lasted_ms(e, sighting);
         sighting->episode = i;
         return HF_OK;
     }
@@ -252,7 +259,7 @@ static hf_status sort(hf_episodes *e)
 hf_status hf_episodes_read(hf_store *store, hf_hub *hub, uint64_t since_ms, uint64_t now_ms,
                            hf_episodes *out)
 {
-    *out = (hf_episodes){.count = 0};
+    *out = (hf_episodes){.now_ms = now_ms};
     sighting_walk walk = {
         .e = out, .own_key = hf_store_crypto(store)->own_key_id, .now_ms = now_ms};
     hf_status status = read_parties(store, hub, now_ms, out);

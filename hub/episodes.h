@@ -56,6 +56,7 @@ typedef struct hf_episodes { /* free with hf_episodes_free */
     size_t sighting_count;
     hf_episode *items; /* by their beginning */
     size_t count;
+    uint64_t now_ms; /* when they were read */
     hf_buffer logs;
     hf_buffer storage[3]; /* where the arrays lie */
 } hf_episodes;

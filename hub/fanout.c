@@ -349,9 +349,12 @@ void hf_fanout_wired(hf_peer *peer, size_t wire, uint64_t now_ms)
 
 hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
 {
-    if (peer->session.state != HF_SESSION_OPEN || peer->fed == HF_FED_NOT) return HF_OK;
+    if (peer->session.state != HF_SESSION_OPEN) return HF_OK;
+    bool holds = hf_validity_holds(peer->valid, hub->wall_ms);
+    bool since = holds && peer->verdict == HF_EXPIRED; /* it did not yet as the session began */
+    if (peer->fed == HF_FED_NOT && !since) return HF_OK;
     /* All that others wrote goes through here: past its certificate's end a device gets none. */
-    if (!hf_validity_holds(peer->valid, hub->wall_ms) && !HF_PLANTED(EXPIRED_FED)) {
+    if (since || (!holds && !HF_PLANTED(EXPIRED_FED))) {
         hf_session_bye(&peer->session, HF_CODE_EXPIRED, HF_REDIAL_MIN_MS);
         hf_peer_wake(peer);
         return HF_OK;

@@ -389,7 +389,8 @@ static void note_welcome(hf_client *client)
                        "The hub was restored: it takes what we send, and hands nothing out yet.");
     else if (client->fell_back)
         (void)snprintf(client->notice, sizeof client->notice,
-                       "The hub has lost %llu entries of ours that it had; they are sent again.",
+                       "%s has lost %llu of our entries that it had; what is lost is sent again.",
+                       client->hub_known && client->hub.is_station ? "The station" : "The hub",
                        (unsigned long long)client->fell_back);
 }
 

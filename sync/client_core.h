@@ -107,16 +107,15 @@ typedef struct hf_client_relays {  /* client_relay.c */
     uint64_t filled; /* hf_relay_filled, as it was then */
     bool begun;      /* what is to be asked on this link is known */
     bool control_came;
-    bool centre_lost;     /* it was set back, and what it said of others' logs is void */
-    hf_buffer told;       /* logs of which the centre has more, to be told: hf_relay_log in a row */
-    hf_buffer asks;       /* indices of logs in the upload: how far has the centre those? */
-    size_t asked;         /* bytes of them that went out */
-    uint64_t asked_at_ms; /* monotonic: the last of these */
-    hf_buffer doubts;     /* hf_relay_log in a row: fed behind a gap, to be asked about */
-    hf_buffer fresh;      /* logs acknowledged on this link, in a row ... */
-    hf_buffer before;     /* ... and before it, past our place in the feed: they are asked after */
-    bool counts_fed;      /* what is fed is noted: we are a station, or have met one */
-    bool looked;          /* ... and whether we have is known */
+    bool centre_lost; /* it was set back, and what it said of others' logs is void */
+    hf_buffer told;   /* logs of which the centre has more, to be told: hf_relay_log in a row */
+    hf_buffer asks;   /* indices of logs in the upload: how far has the centre those? */
+    size_t asked;     /* bytes of them that went out */
+    hf_buffer doubts; /* hf_relay_log in a row: fed behind a gap, to be asked about */
+    hf_buffer fresh;  /* logs acknowledged on this link, in a row ... */
+    hf_buffer before; /* ... and before it, past our place in the feed: they are asked after */
+    bool counts_fed;  /* what is fed is noted: we are a station, or have met one */
+    bool looked;      /* ... and whether we have is known */
     const hf_origin_row *run_origin; /* the run of a log that is being fed: acknowledged by it */
     uint8_t run_lane;
     uint64_t run_seq;

@@ -88,6 +88,21 @@ static hf_status undo(hf_client *client, hf_batch *batch, const hf_origin_id *hu
     return hf_batch_receipts_undo(batch, hub, origin, said->lane, said->durable);
 }
 
+/* What this hub acknowledged, under this name or a former one, and says no more. */
+static hf_status count_lost(hf_client *client, const hf_welcome *welcome, const hf_yours *yours)
+{
+    int64_t no = client->own[yours->origin]->no;
+    uint64_t had, most;
+    hf_origin_id former;
+    hf_status status = hf_acked_by(client->store, &welcome->hub, no, yours->lane, &most);
+    for (hf_list walk = welcome->former; status == HF_OK && hf_next_origin_id(&walk, &former);) {
+        status = hf_acked_by(client->store, &former, no, yours->lane, &had);
+        if (status == HF_OK && had > most) most = had;
+    }
+    if (status == HF_OK && most > yours->durable) client->fell_back += most - yours->durable;
+    return status;
+}
+
 /* What this hub says now is all that counts of what it ever said, under this name and its former
  * ones: it may hold less than it acknowledged, and then nobody may be shown that it holds it. */
 hf_status hf_client_fall_back(hf_client *client, hf_batch *batch, const hf_welcome *welcome,
@@ -97,10 +112,11 @@ hf_status hf_client_fall_back(hf_client *client, hf_batch *batch, const hf_welco
     hf_acked said = {.lane = yours->lane, .durable = yours->durable, .central = yours->central};
     hf_origin_id former;
     bool by_station = client->hub_known && client->hub.is_station;
+    hf_status status = count_lost(client, welcome, yours);
     /* Who never heard that the centre was set back told us what it lost; it is not known who did.
      */
-    hf_status status =
-        hf_batch_fall_back(batch, &welcome->hub, origin, &said, client->former_new || !by_station);
+    bool alone = client->former_new || !by_station;
+    if (status == HF_OK) status = hf_batch_fall_back(batch, &welcome->hub, origin, &said, alone);
     for (hf_list walk = welcome->former; status == HF_OK && hf_next_origin_id(&walk, &former);) {
         status = hf_batch_fall_back(batch, &former, origin, &said, false);
         if (status == HF_OK) status = undo(client, batch, &former, origin, &said);

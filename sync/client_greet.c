@@ -359,8 +359,6 @@ static hf_status take_one_of_yours(hf_client *client, hf_batch *batch, const hf_
         download->forked = yours->origin;
         return HF_OK;
     }
-    if (status == HF_OK && yours->durable < log->acked)
-        client->fell_back += log->acked - yours->durable;
     /* More than we hold is not ours to count, at the centre either. */
     hf_yours counted = *yours;
     if (counted.central > log->seq) counted.central = log->seq;

@@ -95,36 +95,15 @@ static hf_status look_at(void *context, const hf_relay_log *found)
     return HF_OK;
 }
 
-/* All went out: those that have no answer yet stay. */
-static void drop_answered(hf_client *client)
-{
-    hf_client_relays *relays = &client->relays;
-    size_t kept = 0, index;
-    for (size_t at = 0; at < relays->asks.size; at += sizeof index) {
-        memcpy(&index, relays->asks.data + at, sizeof index);
-        if (!client->upload.logs[index].asking) continue;
-        memcpy(relays->asks.data + kept, &index, sizeof index);
-        kept += sizeof index;
-    }
-    relays->asks.size = relays->asked = kept;
-}
-
-/* A question that was lost, though its link was not, would keep its log here until the next. */
-static void ask_again(hf_client *client)
-{
-    hf_client_relays *relays = &client->relays;
-    bool waits = relays->asked == relays->asks.size && relays->asked > 0;
-    if (!waits || client->wall_now_ms < relays->asked_at_ms + HF_PACE_PATIENCE_MS) return;
-    drop_answered(client);
-    relays->asked = 0;
-}
-
 static hf_status ask_about(hf_client *client, size_t index)
 {
     hf_client_relays *relays = &client->relays;
     if (client->upload.logs[index].asking) return HF_OK;
     client->upload.logs[index].asking = true;
-    if (relays->asked == relays->asks.size) drop_answered(client);
+    if (relays->asked == relays->asks.size) { /* all went out */
+        hf_buffer_clear(&relays->asks);
+        relays->asked = 0;
+    }
     hf_write_raw(&relays->asks, (hf_bytes){(const uint8_t *)&index, sizeof index});
     return relays->asks.status;
 }
@@ -387,16 +366,16 @@ hf_status hf_client_write_asks(hf_client *client)
     hf_client_relays *relays = &client->relays;
     size_t index;
     hf_status status = HF_OK;
-    ask_again(client);
     if (relays->asked == relays->asks.size &&
-        hf_upload_overdue(&client->upload, client->wall_now_ms, &index))
+        hf_upload_overdue(&client->upload, client->wall_now_ms, &index)) {
+        hf_upload_answered(&client->upload, index); /* it was not, if it was asked: ask anew */
         status = ask_about(client, index);
+    }
     if (status != HF_OK || relays->asked == relays->asks.size) return status;
     memcpy(&index, relays->asks.data + relays->asked, sizeof index);
     size_t place = index / HF_LANE_COUNT - HF_HELLO_ORIGINS_MAX;
     if (place >= relays->named) return hf_client_write_author(client);
     relays->asked += sizeof index;
-    relays->asked_at_ms = client->wall_now_ms;
     hf_relay_log log = {.origin_no = relays->origins[place]->no,
                         .lane = (uint8_t)(index % HF_LANE_COUNT)};
     hf_head head;
@@ -404,10 +383,12 @@ hf_status hf_client_write_asks(hf_client *client)
     status = hf_relay_newest(client->store, &log, &head);
     hf_buffer_clear(&client->items);
     hf_buffer_clear(&relays->withheld);
-    if (status == HF_OK) write_relay(client, (uint32_t)(index / HF_LANE_COUNT), &head, &none);
+    if (status == HF_OK) {
+        write_relay(client, (uint32_t)(index / HF_LANE_COUNT), &head, &none);
+        hf_upload_asked(&client->upload, index, client->wall_now_ms);
+    }
     if (status != HF_ERR_NOT_FOUND) return status;
-    client->upload.logs[index].asking =
-        false; /* nobody signed for it yet: it cannot be asked for */
+    hf_upload_answered(&client->upload, index); /* nobody signed for it yet: it cannot be asked */
     return HF_OK;
 }
 
@@ -536,15 +517,16 @@ static hf_status end_run(hf_client *client, hf_batch *batch)
     return status == HF_OK ? news_of(client, relays->run_origin, relays->run_lane) : status;
 }
 
-/* One row for each run of a log. */
+/* One row for each run of a log: entries in order. A log that the centre was brought scope by scope
+ * is fed out of order, and then what comes after a step back is another run: see run_proves. */
 hf_status hf_client_relay_fed(hf_client *client, hf_batch *batch, const hf_origin_row *origin,
                               uint8_t lane, uint64_t seq)
 {
     hf_client_relays *relays = &client->relays;
     hf_status status = relays->looked ? HF_OK : look_for_stations(client);
     if (status != HF_OK || !relays->counts_fed) return status;
-    bool is_other =
-        relays->run_origin && (relays->run_origin != origin || relays->run_lane != lane);
+    bool is_other = relays->run_origin && (relays->run_origin != origin ||
+                                           relays->run_lane != lane || seq < relays->run_seq);
     if (is_other) status = end_run(client, batch);
     if (is_other) relays->run_origin = NULL;
     if (status == HF_OK && origin && !relays->run_origin) status = begin_run(client, origin, lane);

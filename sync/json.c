@@ -155,6 +155,14 @@ void hf_json_hex(hf_json *json, const char *key, hf_bytes bytes)
     put(json, "\"", 1);
 }
 
+void hf_json_lasting(hf_json *json, const char *key, uint64_t since_ms, uint64_t now_ms)
+{
+    if (since_ms)
+        hf_json_uint(json, key, now_ms > since_ms ? now_ms - since_ms : 0);
+    else
+        hf_json_null(json, key);
+}
+
 void hf_json_time(hf_json *json, const char *key, uint64_t wall_ms)
 {
     char text[HF_TIME_TEXT_SIZE];

@@ -30,7 +30,9 @@ void hf_json_int(hf_json *json, const char *key, int64_t value);
 void hf_json_uint(hf_json *json, const char *key, uint64_t value);
 void hf_json_bool(hf_json *json, const char *key, bool value);
 void hf_json_null(hf_json *json, const char *key);
-void hf_json_hex(hf_json *json, const char *key, hf_bytes bytes);    /* as lower-case hex text */
+void hf_json_hex(hf_json *json, const char *key, hf_bytes bytes); /* as lower-case hex text */
+/* Milliseconds since; null when `since_ms` is 0: it never was. */
+void hf_json_lasting(hf_json *json, const char *key, uint64_t since_ms, uint64_t now_ms);
 void hf_json_time(hf_json *json, const char *key, uint64_t wall_ms); /* RFC 3339; null for 0 */
 
 #endif

@@ -12,6 +12,9 @@ typedef struct hf_log_state {
     uint64_t acked;              /* highest seq any hub acknowledged */
     uint64_t central;            /* ... and that one of them said is at the centre */
 } hf_log_state;
+/* How much of a log this one hub acknowledged; 0: nothing. */
+HF_MUST_CHECK hf_status hf_acked_by(hf_store *store, const hf_origin_id *hub, int64_t origin_no,
+                                    uint8_t lane, uint64_t *durable);
 typedef hf_status (*hf_log_visitor)(void *context, const hf_log_state *log);
 /* The logs of one origin, ascending by lane. */
 HF_MUST_CHECK hf_status hf_log_each(hf_store *store, int64_t origin_no, hf_log_visitor visit,

@@ -209,6 +209,19 @@ bool hf_upload_admits(const hf_upload *upload, const hf_acked *acked)
     return acked->durable <= log->sent && acked->head <= log->head_sent;
 }
 
+void hf_upload_asked(hf_upload *upload, size_t log, uint64_t now_ms)
+{
+    upload->asked += !upload->logs[log].asked;
+    upload->logs[log].asked = true;
+    upload->asked_at_ms = now_ms;
+}
+
+void hf_upload_answered(hf_upload *upload, size_t log)
+{
+    upload->asked -= upload->logs[log].asked;
+    upload->logs[log].asking = upload->logs[log].asked = false;
+}
+
 void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms, uint64_t stamp_ms)
 {
     assert(hf_upload_admits(upload, acked));
@@ -216,7 +229,7 @@ void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms, 
     hf_upload_log *log = &upload->logs[index];
     log->said = acked->durable;
     if (log->asking) { /* what went out before the question, and is not here, is nowhere */
-        log->asking = false;
+        hf_upload_answered(upload, index);
         log->rewound = true;
         log->sent = log->said;
         land(upload, index, UINT64_MAX, now_ms, stamp_ms);
@@ -229,10 +242,22 @@ void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms, 
     land(upload, index, log->rewound ? log->said : log->durable, now_ms, stamp_ms);
 }
 
+/* A question that was lost is asked again: what waits for its answer would wait for ever. */
+static uint64_t answer_overdue_ms(const hf_upload *upload, uint64_t now_ms, size_t *log)
+{
+    uint64_t at_ms = upload->asked_at_ms + HF_PACE_PATIENCE_MS;
+    if (upload->asked == 0) return UINT64_MAX;
+    if (at_ms > now_ms) return at_ms;
+    *log = 0;
+    while (!upload->logs[*log].asked) ++*log;
+    return now_ms;
+}
+
 /* When what is under way of others' logs is overdue; UINT64_MAX: none is. */
 static uint64_t overdue_ms(const hf_upload *upload, uint64_t now_ms, size_t *log)
 {
-    uint64_t first_ms = UINT64_MAX;
+    uint64_t first_ms = answer_overdue_ms(upload, now_ms, log);
+    if (first_ms <= now_ms) return first_ms;
     for (size_t i = 0; i < upload->flight_count; i++) {
         const hf_flight *flight = &upload->flights[(upload->first + i) % HF_PUSHES_MAX];
         bool signed_for = flight->log < upload->signer_count * HF_LANE_COUNT; /* HEAD shows a gap */
@@ -262,7 +287,7 @@ void hf_upload_rewind(hf_upload *upload, size_t log, uint64_t now_ms, uint64_t s
 void hf_upload_stop(hf_upload *upload, size_t log, uint64_t now_ms, uint64_t stamp_ms)
 {
     upload->logs[log].stopped = true;
-    upload->logs[log].asking = false;
+    hf_upload_answered(upload, log);
     upload->logs[log].last = upload->logs[log].sent = upload->logs[log].durable;
     land(upload, log, UINT64_MAX, now_ms, stamp_ms);
 }

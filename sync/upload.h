@@ -18,7 +18,8 @@ typedef struct hf_upload_log { /* one own log, as this session sees it */
     uint64_t central_told;     /* ... and we passed it on */
     bool stopped;              /* refused, or another branch than the hub's: no more of it goes */
     bool headless;             /* held in part: there is no head that we could sign over it */
-    bool asking;               /* how far the hub has it must be heard first */
+    bool asking;               /* how far the hub has it must be heard first ... */
+    bool asked;                /* ... and the question went out */
     bool rewound;              /* the hub has less than it once said: its last word counts */
     uint64_t said;             /* ... which is this: durable, as of the last ACK */
     uint64_t head_sent;        /* newest seq that we sent a head for */
@@ -45,6 +46,8 @@ typedef struct hf_upload {
     } lanes[HF_LANE_COUNT];
     hf_flight flights[HF_PUSHES_MAX]; /* oldest first, from `first` on, around */
     size_t first, flight_count;
+    size_t asked;         /* questions that went out and are not answered ... */
+    uint64_t asked_at_ms; /* ... the last of them then */
     hf_pace pace;
     uint64_t owed;      /* wire bytes that the lanes which had to wait may have now */
     uint8_t floor_lane; /* the last of them that got some */
@@ -76,8 +79,12 @@ void hf_upload_wired(hf_upload *upload, size_t wire, uint64_t now_ms);
 bool hf_upload_admits(const hf_upload *upload, const hf_acked *acked);
 /* ... which it may. `stamp_ms`, here and below: as hf_pace_acked has it. */
 void hf_upload_acked(hf_upload *upload, const hf_acked *acked, uint64_t now_ms, uint64_t stamp_ms);
-/* Was something of others' logs not acknowledged for HF_PACE_PATIENCE_MS? Some program lost it, or
- * what came before it: nothing that follows would show that. */
+/* A question of how far the hub has this log went out; and its answer came, or is not awaited. */
+void hf_upload_asked(hf_upload *upload, size_t log, uint64_t now_ms);
+void hf_upload_answered(hf_upload *upload, size_t log);
+/* Was something of others' logs not acknowledged, or a question not answered, for
+ * HF_PACE_PATIENCE_MS? Some program lost it, or what came before it: nothing that follows would
+ * show that. */
 bool hf_upload_overdue(const hf_upload *upload, uint64_t now_ms, size_t *log);
 /* What is under way of this log does not follow what the hub holds: it goes again from there. */
 void hf_upload_rewind(hf_upload *upload, size_t log, uint64_t now_ms, uint64_t stamp_ms);

@@ -7,7 +7,7 @@ synced to disk at every "saved" and every acknowledgement. So the engine does no
 
 usage: account.py --hub FILE --pack FILE --journal FILE [--journal ...] [--node NAME=FILE ...]
                   [--kills FILE] [--checks FILE] [--view NAME=FILE ...] [--imported FILE ...]
---kills   what every device had been told when the hub was killed, and the file it left
+--kills   what every device had been told when a hub was killed, and the file it left
 --checks  what the driver knows must come of the edits it made
 --view    what a node itself shows: its conflicts, and some records
 --imported  the CSV files that were imported, each as often as it was
@@ -23,8 +23,8 @@ from fold import (DELETED, FIRST_PACK_TYPE, Pack, digest, disputes, dot_text, is
 
 
 def read_journals(paths):
-    """({dot: note}, {log: highest seq that was acknowledged})"""
-    saved, acked = {}, {}
+    """({dot: note}, {log: highest seq that was acknowledged}, the same of what a station holds)"""
+    saved, upto = {}, {"acked": {}, "held": {}}
     for path in paths:
         with open(path, encoding="utf-8") as file:
             for line in file:
@@ -32,12 +32,13 @@ def read_journals(paths):
                     break  # the driver died in mid-line: nothing was claimed
                 note = json.loads(line)
                 log = (bytes.fromhex(note["origin"]), note["lane"])
-                if note["event"] == "acked":
-                    acked[log] = max(acked.get(log, 0), note["seq"])
+                if note["event"] in upto:
+                    known = upto[note["event"]]
+                    known[log] = max(known.get(log, 0), note["seq"])
                 for seq in range(note["seq"], note["seq"] + note.get("count", 1)):
                     if note["event"] == "saved":
                         saved[(*log, seq)] = note
-    return saved, acked
+    return saved, upto["acked"], upto["held"]
 
 
 def name_of(dot, saved, why):
@@ -53,8 +54,8 @@ def missing_at_kill(kill, saved):
     for log in kill["acked"]:
         origin = bytes.fromhex(log["origin"])
         missing += [name_of((origin, log["lane"], seq), saved,
-                            f"acknowledged before kill {kill['number']} of the hub, and not in "
-                            "the file that the kill left")
+                            f"acknowledged before kill {kill['number']}, of {kill['of']}, and not "
+                            "in the file that the kill left")
                     for seq in range(1, log["seq"] + 1) if (origin, log["lane"], seq) not in dots]
     return missing
 
@@ -246,7 +247,7 @@ def pairs(texts):
 def main():
     options = arguments()
     pack = Pack(load(options.pack, None))
-    saved, acked = read_journals(options.journal)
+    saved, acked, held = read_journals(options.journal)
     nodes = {"hub": read_store(options.hub)}
     nodes.update((name, read_store(path)) for name, path in pairs(options.node).items())
     hub, kills = nodes["hub"], load(options.kills, [])
@@ -262,6 +263,8 @@ def main():
     rows = identities(options.imported) if options.imported else crimes
     result = {
         "entries_offline": sum(1 for note in saved.values() if note.get("offline")),
+        "entries_held": sum(1 for dot, note in saved.items()
+                            if note.get("offline") and dot[2] <= held.get(dot[:2], 0)),
         "saved": len(saved),
         "acknowledged": sum(1 for dot in saved if dot[2] <= acked.get(dot[:2], 0)),
         "found": sum(1 for dot in saved if dot in hub.dots),

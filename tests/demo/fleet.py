@@ -1,20 +1,24 @@
-"""A hub and devices as real processes, each in a directory of its own, and a journal of promises.
+"""Hubs, stations and devices as real processes, each in a directory of its own, and a journal of promises.
 
 Why journals: what an officer was told is saved, and what a device was told is at the hub, is written
 down here by the one who heard it and synced to disk, so that a later account does not depend on the
-programs that made the promises. The demo and the end-to-end tests share this file."""
+programs that made the promises. The demo, the replay and the end-to-end tests share this file."""
 import json
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
 from pathlib import Path
 
-AT_HUB = re.compile(r" at-hub up-to=([0-9a-f]{32})/(\d)/(\d+)$")
+SAFE = re.compile(r" at-(hub|station) up-to=([0-9a-f]{32})/(\d)/(\d+)$")
 START_SECONDS = 120  # for anything that takes moments: a slow or busy machine is no fault
 COMMAND_SECONDS = 600
+# Below the ports that a system gives to those who dial, or a dialler could sit on a dead hub's.
+PORTS = (20000, 30000)
 
 
 class Trouble(Exception):
@@ -40,7 +44,8 @@ class Journal:
         self.path = path
         self.file = open(path, "a", encoding="utf-8")
         self.lock = threading.Lock()
-        self.saved, self.acked = 0, {}
+        self.saved = 0
+        self.upto = {"acked": {}, "held": {}}  # at the hub, and at a station
 
     def note(self, event, dot, **more):
         origin, lane, seq = dot.split("/")[:3]
@@ -53,13 +58,14 @@ class Journal:
             if event == "saved":
                 self.saved += more.get("count", 1)
             else:
-                log = (origin, int(lane))
-                self.acked[log] = max(self.acked.get(log, 0), int(seq))
+                log, upto = (origin, int(lane)), self.upto[event]
+                upto[log] = max(upto.get(log, 0), int(seq))
 
-    def acked_logs(self):
-        """((origin, lane), seq) of each log, as far as it is known to be at the hub."""
+    def acked_logs(self, event="acked"):
+        """((origin, lane), seq) of each log, as far as it is known to be at the hub, or "held" by a
+        station."""
         with self.lock:
-            return list(self.acked.items())
+            return list(self.upto[event].items())
 
 
 class Node:
@@ -180,6 +186,39 @@ class Hub(Node):
         return [int(line.split()[1]) for line in (self.data / "ports").read_text().splitlines()]
 
 
+GIVEN = set()  # no port twice, for not all who were given one listen on it all the time
+
+
+def free_port():
+    """One that must be known before the program listens, so it is taken on trust."""
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        if port in GIVEN:
+            continue
+        with socket.socket() as tried:
+            try:
+                tried.bind(("127.0.0.1", port))
+                GIVEN.add(port)
+                return port
+            except OSError:
+                continue
+
+
+class Station(Hub):
+    """A hub with an upstream; its token names the port where devices will find it."""
+
+    def __init__(self, build, name, directory, environment=None, suffix=""):
+        super().__init__(build, directory, environment, suffix)
+        self.name, self.port = name, free_port()
+
+    def join(self, hub, scopes, *more, address=None, **grant):
+        """`more`: of `init`."""
+        token = hub.token(self.name, scopes, "--station", "--address",
+                          address or f"localhost:{self.port}", **grant)
+        self.must("init", "--station", "--token-file", "-", "--listen", f"127.0.0.1:{self.port}",
+                  *more, feed=token)
+
+
 class Device(Node):
     """One officer's device, with its journal."""
 
@@ -201,9 +240,10 @@ class Device(Node):
         text = self.log_bytes(self.read_from)
         text = text[:text.rfind(b"\n") + 1]
         for line in text.decode("utf-8", "replace").splitlines():
-            found = AT_HUB.search(line)
+            found = SAFE.search(line)
             if found:
-                self.journal.note("acked", "/".join(found.groups()))
+                where, *dot = found.groups()
+                self.journal.note("acked" if where == "hub" else "held", "/".join(dot))
         self.read_from += len(text)
 
     def settle(self):
@@ -211,9 +251,11 @@ class Device(Node):
         size = self.log_size()
         wait_until(lambda: self.read_from >= size, START_SECONDS, f"{self.name}: its log is read")
 
-    def join(self, hub, scopes, **grant):
+    def join(self, hub, scopes, *stations, **grant):
+        """It goes to the hub, and where that is away to the stations at these ports."""
+        more = [word for port in stations for word in ("--station", f"localhost:{port}")]
         self.must("init")
-        self.must("enrol", "--token-file", "-", feed=hub.token(self.name, scopes, **grant))
+        self.must("enrol", "--token-file", "-", *more, feed=hub.token(self.name, scopes, **grant))
 
     def close(self):
         self.ended.set()

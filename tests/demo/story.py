@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-from fleet import Device, Hub, Trouble, wait_until
+from fleet import Device, Hub, Station, Trouble, wait_until
 
 DATA = Path(__file__).resolve().parent / "data"
 MAPPING = DATA / "street.mapping.json"
@@ -24,7 +24,10 @@ MORNING = {  # some of it on two devices: importing twice must make nothing twic
 }
 AFTERNOON = "street-city-of-london-2018-12.csv"
 OUTAGE = "street-city-of-london-2019-01.csv"
-OFFICERS = {"rees": "PC 4411 Rees", "okafor": "Sgt 207 Okafor", "doyle": "DC 88 Doyle"}
+ALONE = {"rees": "PC 4411 Rees", "okafor": "Sgt 207 Okafor", "doyle": "DC 88 Doyle"}
+AT_STATION = {"byrne": "PC 301 Byrne", "nkemelu": "Sgt 44 Nkemelu"}
+OFFICERS = {**ALONE, **AT_STATION}
+ROUNDS = 4          # of two officers who write by turns, through their station
 SECONDS = 300       # for anything that should take moments, however slow or busy the machine is
 STUCK_SECONDS = 30  # with a mistake planted: it need not converge, and the account says what lacks
 KILLS = 2           # of the hub in the morning; a third begins the outage
@@ -80,24 +83,32 @@ class Day:
         suffix = "-planted" if fault else ""
         planted = {"HOLDFAST_PLANTED": fault} if fault else {}
         self.hub = Hub(build, self.directory / "hub", planted, suffix)
+        self.station = Station(build, "the station", self.directory / "station", planted, suffix)
         self.devices = {short: Device(build, name, self.directory / short, planted, suffix)
                         for short, name in OFFICERS.items()}
-        self.rees, self.okafor, self.doyle = self.devices.values()
+        self.rees, self.okafor, self.doyle, self.byrne, self.nkemelu = self.devices.values()
         self.kills, self.imported, self.checks = [], [], []
         self.shared = []  # crimes that every device held when the hub died
         self.notes = 0
 
+    def nodes(self):
+        return [self.hub, self.station, *self.devices.values()]
+
     # ---- setting up ----
 
     def begin(self):
-        self.say.step("A hub and three officers' devices start, each a process of its own")
+        self.say.step("A hub, a station and five officers' devices start, each a process of its own")
         self.hub.make()
         self.hub.start()
-        for device in self.devices.values():
-            device.join(self.hub, SCOPE)
+        self.station.join(self.hub, SCOPE)
+        self.station.start()
+        for short, device in self.devices.items():
+            ports = [self.station.port] if short in AT_STATION else []
+            device.join(self.hub, SCOPE, *ports)
             device.start()
         self.say.fact("enrolled with one-time tokens, joined by mutual TLS on 127.0.0.1: "
                       + ", ".join(OFFICERS.values()))
+        self.say.fact(f"{' and '.join(AT_STATION.values())} can reach the station, too")
         self.converge()
 
     # ---- the morning: everything at once, and a hub that falls over ----
@@ -150,39 +161,42 @@ class Day:
             if self.kills[-1]["lost"]:
                 return
 
-    def acked(self):
-        return sum(seq for device in self.devices.values()
-                   for _, seq in device.journal.acked_logs())
-
-    def kill_hub(self):
+    def kill(self, node, event, devices):
         """Kills it at a random moment soon after a fresh acknowledgement, and keeps its file as the
         kill left it beside what every device had been told by then."""
-        before = self.acked()
+        def told():
+            return sum(seq for device in devices for _, seq in device.journal.acked_logs(event))
+        before = told()
         try:
-            wait_until(lambda: self.acked() > before, self.patience,
-                       "an upload is acknowledged", pause=0.002)
+            wait_until(lambda: told() > before, self.patience,
+                       f"an upload to {node.name} is acknowledged", pause=0.002)
         except Trouble as trouble:  # all have something to send: the account says what became of it
             raise Stuck(str(trouble)) from None
         time.sleep(self.random.uniform(0, 0.12))
-        self.hub.kill()
+        begun = {device: device.log_size() for device in devices}
+        node.kill()
         kept = self.directory / f"kill-{len(self.kills) + 1}"
         kept.mkdir()
         for name in ("store.db", "store.db-wal"):
-            if (self.hub.data / name).exists():
-                shutil.copy(self.hub.data / name, kept / name)
-        told = []
-        for device in self.devices.values():
-            wait_until(lambda d=device: not is_linked(d), SECONDS,
-                       f"{device.name} notices that the hub is gone")
+            if (node.data / name).exists():
+                shutil.copy(node.data / name, kept / name)
+        acked = []
+        for device in devices:
+            wait_until(lambda d=device: has_lost_link(d, node == self.station, begun[d]), SECONDS,
+                       f"{device.name} notices that {node.name} is gone")
             device.settle()
-            told += [{"origin": origin, "lane": lane, "seq": seq}
-                     for (origin, lane), seq in device.journal.acked_logs()]
-        self.kills.append({"number": len(self.kills) + 1, "store": str(kept / "store.db"),
-                           "acked": told})
+            acked += [{"origin": origin, "lane": lane, "seq": seq}
+                      for (origin, lane), seq in device.journal.acked_logs(event)]
+        self.kills.append({"number": len(self.kills) + 1, "of": node.name, "acked": acked,
+                           "store": str(kept / "store.db")})
         with open(self.directory / "kills.json", "w", encoding="utf-8") as file:
             json.dump(self.kills, file)
+        return told()
+
+    def kill_hub(self):
+        acked = self.kill(self.hub, "acked", list(self.devices.values()))
         self.kills[-1]["lost"] = self.fault == "ack-early" and lost_at(self.kills[-1])
-        return self.acked()
+        return acked
 
     # ---- the outage ----
 
@@ -192,7 +206,7 @@ class Day:
         ended = threading.Event()
         work = Together([lambda: self.import_all(self.doyle, [AFTERNOON])] +
                         [lambda d=device: self.write_notes(d, ended)
-                         for device in (self.rees, self.okafor)])
+                         for device in self.devices.values() if device != self.doyle])
         try:
             self.kill_hub()
         finally:
@@ -242,15 +256,42 @@ class Day:
                       "already")
 
     def outage(self):
+        edits = Edits(self)
+        edits.plan()
         self.say.step("No hub: three officers go on, each alone")
         self.clock_jumps()
         self.device_dies()
-        edits = Edits(self)
-        edits.plan()
         edits.carry_out()
+        offline = sum(self.devices[short].ask("status")["waiting"] for short in ALONE)
+        self.say.fact(f"{offline:,} entries wait on the three devices, every one saved there")
+        self.say.step("No hub: the station carries two officers, who go on together")
+        self.station_carries(edits)
         self.checks = edits.checks
-        offline = sum(device.ask("status")["waiting"] for device in self.devices.values())
-        self.say.fact(f"{offline:,} entries wait on the devices, every one saved there")
+
+    # ---- two officers and their station, without a hub ----
+
+    def station_carries(self, edits):
+        pair = [self.byrne, self.nkemelu]
+        for device in pair:
+            wait_until(lambda d=device: is_at(d, self.station), self.patience,
+                       f"{device.name} is in sync with {self.station.name}")
+        edits.take_turns()
+        ended = threading.Event()
+        notes = Together([lambda d=device: self.write_notes(d, ended) for device in pair])
+        try:
+            held = self.kill(self.station, "held", pair)
+        finally:
+            ended.set()
+            notes.join()
+        self.station.start()
+        self.say.fact(f"the station was killed (SIGKILL), after it had acknowledged {held:,} "
+                      "entries; started again")
+        for device in pair:
+            wait_until(lambda d=device: is_at(d, self.station) and
+                       d.ask("status")["waiting"] == 0, self.patience,
+                       f"all that {device.name} wrote is at {self.station.name}")
+        waiting = self.station.ask("status")["upstream"]["waiting"]
+        self.say.fact(f"{waiting:,} entries are at the station, and wait there for the hub")
 
     def hub_returns(self):
         self.say.step("The hub comes back")
@@ -288,9 +329,14 @@ class Day:
             at_hub += status["at_the_hub"]
             saved += status["written_here"]
             everywhere = everywhere and status["waiting"] == 0 and status["link"] == "in-sync"
-        for row in self.hub.ask("devices")["devices"] if everywhere else []:
-            everywhere = everywhere and row["in_sync"] and row["behind"] == 0
-        return at_hub, saved, everywhere
+        rows = {}  # of everyone who is connected to the hub or to the station: the hub feeds first
+        for hub in (self.hub, self.station) if everywhere else []:
+            rows.update((row["name"], row) for row in hub.ask("devices")["devices"]
+                        if row["connected"])
+        joined = {self.station.name, *OFFICERS.values()}
+        everywhere = everywhere and joined <= rows.keys()
+        return at_hub, saved, everywhere and all(row["in_sync"] and row["behind"] == 0
+                                                 for row in rows.values())
 
     def converge(self):
         deadline = time.monotonic() + self.patience
@@ -323,16 +369,24 @@ class Day:
             view = {"conflicts": node.ask("conflicts")["conflicts"], "records": records}
             files[name] = self.directory / f"view-{name}.json"
             files[name].write_text(json.dumps(view), encoding="utf-8")
-        looks = [lambda: look("hub", self.hub, "show")]
+        looks = [lambda: look("hub", self.hub, "show"),
+                 lambda: look("station", self.station, "show")]
         looks += [lambda s=short, d=device: look(s, d, "get")
                   for short, device in self.devices.items()]
         Together(looks).join()
         return files
 
 
-def is_linked(device):
-    events = re.findall(r" (link-up|link-down|started)\b", device.log())
-    return bool(events) and events[-1] == "link-up"
+def has_lost_link(device, to_station, begun):
+    """It has no link to that hub, or had to make another since `begun`."""
+    ends = re.findall(r" (?:link-up .*station=(yes|no)|link-down|started)\b", device.log())
+    return not ends or ends[-1] != ("yes" if to_station else "no") or \
+        " link-down" in device.log(begun)
+
+
+def is_at(device, hub):
+    status = device.ask("status")
+    return status["link"] == "in-sync" and status["connected_to"] == hub.name
 
 
 def lost_at(kill):
@@ -352,7 +406,8 @@ class Edits:
     def __init__(self, day):
         self.day, self.random = day, day.random
         self.pool = self.random.sample(day.shared, len(day.shared))
-        self.work = {short: [] for short in OFFICERS}
+        self.work = {short: [] for short in ALONE}
+        self.turns = []  # (record, field, the values in the order in which they are written)
         self.checks = []
 
     def take(self, how_many):
@@ -375,10 +430,11 @@ class Edits:
         self.different_fields()
         self.rules_that_settle()
         self.deletes()
+        self.by_turns()
 
     def same_field(self):
         for record in self.take(10):
-            who = self.random.sample(list(OFFICERS), self.random.choice([2, 2, 3]))
+            who = self.random.sample(list(ALONE), self.random.choice([2, 2, 3]))
             values = self.random.sample(self.OUTCOMES, len(who))
             for short, value in zip(who, values):
                 self.put(short, record, f"outcome={value}")
@@ -437,11 +493,43 @@ class Edits:
             self.delete("doyle", record, "test entry")
             self.expect(record, deleted=True)
 
+    def by_turns(self):
+        """Who sees what the other wrote and writes over it does not disagree: who is alone does."""
+        for number, record in enumerate(self.take(4)):
+            values = self.random.sample(self.OUTCOMES, ROUNDS)
+            self.turns.append((record, "outcome", values))
+            if number % 2:
+                self.expect(record, "outcome", shown=values[-1])
+                continue
+            value = next(value for value in self.OUTCOMES if value not in values)
+            self.put("rees", record, f"outcome={value}")
+            self.expect(record, "outcome", conflict=[values[-1], value])
+
+    def take_turns(self):
+        """Each waits until the other's words are on the own device; no hub is there."""
+        pair = [self.day.byrne, self.day.nkemelu]
+
+        def write(record, field, values):
+            for number, value in enumerate(values):
+                pair[number % 2].put("crime", f"{field}={value}", record=record)
+                for device in pair:
+                    wait_until(lambda d=device: self.shows(d, record, field) == value,
+                               self.day.patience, f"{device.name} sees \"{value}\"")
+        Together([lambda t=turn: write(*t) for turn in self.turns]).join()
+        count_ = sum(len(values) for _, _, values in self.turns)
+        self.day.say.fact(f"{count_} edits of {len(self.turns)} crimes by turns, each after the "
+                          "other's was seen on the own device: those two do not disagree")
+
+    @staticmethod
+    def shows(device, record, field):
+        fields = {item["field"]: item["value"] for item in device.ask("get", record)["fields"]}
+        return fields.get(field)
+
     def carry_out(self):
         def work(short):
             for act in self.work[short]:
                 act()
-        Together([lambda s=short: work(s) for short in OFFICERS]).join()
+        Together([lambda s=short: work(s) for short in ALONE]).join()
         disputes = sum(1 for check in self.checks if "conflict" in check)
         touched = len({check["record"] for check in self.checks})
         done = sum(len(acts) for acts in self.work.values())

@@ -1,33 +1,20 @@
 """A hub, its stations and their devices: what the tests of stations and of hubs share."""
-from world import SCOPE, Hub, equal, expect, silent_port, wait_until
+from world import SCOPE, Station, equal, expect, wait_until
 
 RECOVERY = 90  # after a long absence a redial waits; nothing here depends on how long it takes
 
 
-def free_port():
-    """A station's token names its port before the station listens, so one is taken on trust."""
-    with silent_port() as port:
-        return port
-
-
 def make(world, hub, name="north", scopes=SCOPE, address=None, upstream=None):
     """A station that `hub` enrolled, not yet running; its port."""
-    port = free_port()
-    station = Hub(world.build, world.directory / name)
-    station.name = name
+    station = Station(world.build, name, world.directory / name)
     world.nodes.append(station)
-    token = hub.token(name, scopes, "--station", "--address", address or f"localhost:{port}")
-    more = ["--upstream", upstream] if upstream else []
-    station.must("init", "--station", "--token-file", "-", "--listen", f"127.0.0.1:{port}", *more,
-                 feed=token)
-    return station, port
+    station.join(hub, scopes, *(["--upstream", upstream] if upstream else []), address=address)
+    return station, station.port
 
 
 def new_device(world, hub, name, *ports, first=None):
     """A device that goes to the hub, then to the stations at these ports; or only to `first`."""
-    node = world.make_device(name)
-    stations = [word for port in ports for word in ("--station", f"localhost:{port}")]
-    node.must("enrol", "--token-file", "-", *stations, feed=hub.token(name, SCOPE))
+    node = world.make_device(name, hub, start=False, ports=ports)
     if first:
         (node.data / "holdfast.conf").write_text(f'hub = "localhost:{first}"\n', encoding="utf-8")
     node.start()

@@ -23,6 +23,20 @@ def _signed_by(device, record, name):
     return _entry(device, record)
 
 
+def _tells_where(station, device):
+    """One line each: the station that it is cut off, and the device that its work is at a station."""
+    wait_until(lambda: device.ask("status")["waiting"] == 0, RECOVERY, "all of it is at the station")
+    status = device.ask("status")
+    words, held = status["contact"]["words"], status["at_the_station"]
+    expect(words.startswith('In touch with the station "north"'), words)
+    expect(f"{status['at_the_hub']} of {status['written_here']} are at the hub, {held} at the "
+           "station." in words and held > 0, words)
+    wait_until(lambda: station.ask("status")["contact"]["cut_off"], RECOVERY, "it is cut off")
+    words = station.ask("status")["contact"]["words"]
+    expect(words.startswith("Cut off from the centre since 20"), words)
+    expect("213503" not in words and "since not yet" not in words, words)
+
+
 def numbers_and_receipts_go_on_at_a_station_in_the_dark(world):
     hub = world.make_hub()
     _small_blocks(world, hub)
@@ -43,9 +57,11 @@ def numbers_and_receipts_go_on_at_a_station_in_the_dark(world):
         wait_until(lambda d=device: _left(d) == BLOCK + BLOCK // 2, RECOVERY, "the stock is handed over")
         rest = [_put(device, "In the dark, on") for _ in range(BLOCK + BLOCK // 2)]
         given += half + rest
+        _tells_where(station, device)
         station.kill()  # what is in stock for the next it does not forget
         station.start()
         linked(device, "north")
+        _tells_where(station, device)
     expect(not any(provisional for _, _, provisional in given), "a provisional one, with the stock there")
     equal(len({reference for _, reference, _ in given}), 4 * BLOCK, "references that differ")
     dry, _, provisional = _put(rees, "Quite dry")

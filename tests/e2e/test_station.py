@@ -3,9 +3,9 @@ are told is true at each moment; all of it arrives, whoever was killed meanwhile
 import re
 from pathlib import Path
 
-from stations import (RECOVERY, all_agree, counts, free_port, has, linked, make, new_device,
+from stations import (RECOVERY, all_agree, counts, has, linked, make, new_device,
                       nothing_is_missing, numbered, where)
-from world import SCOPE, Hub, equal, expect, refused, wait_until
+from world import SCOPE, Hub, equal, expect, free_port, refused, wait_until
 
 def the_centre_is_lost_and_the_devices_carry_on_at_the_station(world):
     hub = world.make_hub()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "demo"))
-from fleet import Device, Hub, Trouble, wait_until  # pylint: disable=wrong-import-position,unused-import
+from fleet import (Device, Hub, Station, Trouble,  # pylint: disable=wrong-import-position,unused-import
+                   free_port, wait_until)
 import fold  # pylint: disable=wrong-import-position,unused-import
 
 DATA = ROOT / "tests" / "demo" / "data"
@@ -60,16 +61,16 @@ class World:
             hub.start()
         return hub
 
-    def make_device(self, name, hub=None, scopes=SCOPE, start=True, planted=False):
+    def make_device(self, name, hub=None, scopes=SCOPE, start=True, planted=False, ports=()):
         """A device with its key; enrolled and running where a hub is given. `planted`: of the build
-        that can be told to fall (tests/demo/planted.c)."""
+        that can be told to fall (tests/demo/planted.c). `ports`: of its stations."""
         device = Device(self.build, name, self.directory / name,
                         suffix="-planted" if planted else "")
         self.nodes.append(device)
         if hub is None:
             device.must("init")
             return device
-        device.join(hub, scopes)
+        device.join(hub, scopes, *ports)
         if start:
             device.start()
         return device

@@ -3,8 +3,6 @@
 Only the wall clock of the story is compressed: what happens at 3 h happens after 3 h / compression.
 Time-outs, pauses between dials and drain limits stay as they are in life."""
 import json
-import random
-import socket
 import sys
 import threading
 import time
@@ -12,26 +10,14 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "demo"))
-from fleet import START_SECONDS, Device, Hub, Trouble, wait_until  # pylint: disable=wrong-import-position
+from fleet import (START_SECONDS, Device, Hub, Station,  # pylint: disable=wrong-import-position
+                   Trouble, free_port, wait_until)
 from plan import STATIONS, force_of, forces_at, station_of  # pylint: disable=wrong-import-position
 
 SHARED = "region/all"
 CONVERGE_SECONDS = 900  # criterion 6: all text within a quarter of an hour
 REFUSED = (74, 75)      # exit codes that say for certain that nothing was saved
-# Below the ports that a system gives to those who dial, or a dialler could sit on a dead hub's.
-PORTS = (20000, 30000)
 LEAD_SECONDS = 40       # from a window's announcement to its beginning: a device asks each 15
-
-
-def free_port():
-    while True:
-        port = random.SystemRandom().randrange(*PORTS)
-        with socket.socket() as tried:
-            try:
-                tried.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 def scope_of(force):
@@ -50,19 +36,6 @@ class Centre(Hub):
                   f"127.0.0.1:{free_port()}")
 
 
-class Station(Hub):
-    def __init__(self, build, number, directory):
-        super().__init__(build, directory)
-        self.number, self.name, self.port = number, f"station {number + 1}", free_port()
-        self.scopes = ",".join([*map(scope_of, forces_at(number)), SHARED])
-
-    def join(self, centre):
-        token = centre.token(self.name, self.scopes, "--station", "--address",
-                             f"localhost:{self.port}", force="all", unit="stations")
-        self.must("init", "--station", "--token-file", "-", "--listen", f"127.0.0.1:{self.port}",
-                  feed=token)
-
-
 class Officer(Device):
     """A device whose owner does what the plan says, and which may be unable to for a while."""
 
@@ -72,10 +45,8 @@ class Officer(Device):
 
     def join_all(self, centre, stations):
         force = force_of(self.number)
-        self.must("init")
-        more = [word for station in stations for word in ("--station", f"localhost:{station.port}")]
-        self.must("enrol", "--token-file", "-", *more, feed=centre.token(
-            self.name, f"{scope_of(force)},{SHARED}", force=f"force-{force + 1}", unit="response"))
+        self.join(centre, f"{scope_of(force)},{SHARED}", *(station.port for station in stations),
+                  force=f"force-{force + 1}", unit="response")
 
     def write(self, act, record):
         """(id, "") once it is said to be saved; else (None, why, whether it may be there)."""
@@ -102,7 +73,8 @@ class World:
     def __init__(self, build, directory, devices, say):
         self.directory, self.say = Path(directory), say
         self.hub = Centre(build, self.directory / "centre")
-        self.stations = [Station(build, number, self.directory / f"station-{number + 1}")
+        self.stations = [Station(build, f"station {number + 1}",
+                                 self.directory / f"station-{number + 1}")
                          for number in range(STATIONS)]
         self.officers = [Officer(build, number, self.directory / f"device-{number:03}")
                          for number in range(devices)]
@@ -130,8 +102,9 @@ class World:
                       f"forces start; {alone} devices are out of reach of any station")
         self.hub.make()
         self.hub.start()
-        for station in self.stations:
-            station.join(self.hub)
+        for number, station in enumerate(self.stations):
+            station.join(self.hub, ",".join([*map(scope_of, forces_at(number)), SHARED]),
+                         force="all", unit="stations")
             station.start()
         for officer in self.officers:
             officer.join_all(self.hub, self.own_stations(officer))

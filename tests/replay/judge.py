@@ -33,7 +33,7 @@ class Case:
         self.pack = Pack(account.load(self.facts["pack"], None))
         self.hub = read_store(self.facts["hub"])
         self.nodes = {name: read_store(file) for name, file in self.facts["nodes"].items()}
-        self.saved, self.acked = account.read_journals(self.facts["journals"])
+        self.saved, self.acked, _ = account.read_journals(self.facts["journals"])
         self.waited = {dot for dot, note in self.saved.items()
                        if note.get("offline") == self.facts["run"]}
 
@@ -61,7 +61,7 @@ class Case:
         missing = account.missing_entries(self.saved, self.acked, self.hub, [])
         wrong = [f"{item['entry']} of {item['device']} ({item['what']}): {item['why']}"
                  for item in missing]
-        stolen, _ = account.read_journals([self.facts["stolen"]])
+        stolen, *_ = account.read_journals([self.facts["stolen"]])
         wrong += [f"{dot_text(dot)}, written on a stolen phone, came to {name}"
                   for name, store in {"the centre": self.hub, **self.nodes}.items()
                   for dot in stolen if dot in store.dots]

@@ -452,13 +452,22 @@ static void judge_arrival(sim_world *world, const sim_node *node)
         (unsigned long long)node->cursor, status.link, status.last_error);
 }
 
+/* What the hub lost, and only who was revoked since has whole, nobody can bring back. */
+static bool can_be_brought(const sim_world *world, const sim_dot *dot)
+{
+    for (unsigned i = 1; i < world->node_count; i++)
+        if (dot->held >> i & 1 && !(dot->hollow >> i & 1) && takes_part(&world->nodes[i]))
+            return true;
+    return false;
+}
+
 static void judge_saved(sim_world *world)
 {
     for (size_t i = 0; i < world->dot_count && !sim_over(world); i++) {
         const sim_dot *dot = &world->dots[i];
         const sim_node *author = &world->nodes[dot->author];
-        bool owed = (dot->acked && !(world->hub_lost_ms && dot->excused)) ||
-                    (dot->saved && takes_part(author) && !dot->excused);
+        bool gone = world->hub_lost_ms && (dot->excused || !can_be_brought(world, dot));
+        bool owed = (dot->acked && !gone) || (dot->saved && takes_part(author) && !dot->excused);
         if (!owed) continue;
         sim_checked(world, SIM_S1);
         if (!(dot->held & 1) || dot->hollow & 1)

@@ -157,6 +157,21 @@ sim_tail *sim_tail_of(sim_node *node, const sim_dot *dot, uint32_t origin)
     return tail;
 }
 
+/* A hub that was set back is brought its logs by many, in any order: read again from its beginning,
+ * its feed has the later entry first, and the hole before it was filled since. */
+static bool filled_since(sim_world *world, sim_node *node, hole_search *search)
+{
+    uint8_t chain[HF_HASH_SIZE];
+    hf_dot dot = *search->dot;
+    dot.seq = search->seq;
+    const sim_dot *filled = sim_dot_find(world, &dot);
+    const hf_origin_row *origin = hf_origin_by_id(node->store, &dot.origin);
+    if (!filled || !origin) return false;
+    hf_status status = hf_log_chain_at(node->store, origin->no, dot.lane, dot.seq, chain);
+    search->pseq = filled->pseq;
+    return status == HF_OK;
+}
+
 static void check_step(sim_world *world, sim_node *node, const sim_dot *dot, bool again)
 {
     size_t origin;
@@ -175,7 +190,8 @@ static void check_step(sim_world *world, sim_node *node, const sim_dot *dot, boo
     while (search.seq > tail->seq) {
         search.found = false;
         if (hf_hole_each(node->store, on_hole, &search) != HF_OK) return;
-        if (!search.found) break;
+        bool late = again && world->hub_lost_ms && node->index == SIM_HUB;
+        if (!search.found && !(late && filled_since(world, node, &search))) break;
         search.seq = search.pseq;
     }
     if (search.seq != tail->seq)

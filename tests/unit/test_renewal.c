@@ -241,6 +241,36 @@ static void a_session_ends_with_its_certificate(void **state)
     pair_free(pair);
 }
 
+/* ---- too early, by the hub's clock, which was set back ---- */
+
+static void one_that_does_not_hold_yet_is_fed_as_soon_as_it_does(void **state)
+{
+    (void)state;
+    uint8_t der[SIM_CERTIFICATE_SIZE];
+    pair_world *pair = pair_new_certified(2, LIFE_MS);
+    pair_node *node = &pair->nodes[0];
+    node->offline = true;
+    pair_cut(pair, 0);
+    pair_wait(pair, 2 * LIFE_MS); /* the one that the hub has on record ends */
+    uint64_t from_ms = pair_wall_ms(pair) + 5 * MINUTE_MS;
+    sim_certify((hf_bytes){node->crypto.key, SIM_KEY_SIZE}, node->name, false,
+                (hf_validity){from_ms, from_ms + 10 * LIFE_MS}, der);
+    sim_crypto_take(&node->crypto, (hf_bytes){der, sizeof der});
+    pair_shut(pair, node);
+    pair_open(pair, node);
+    node->offline = false;
+    pair->life_ms = 0; /* a new one is not to be had */
+    pair_wait(pair, MINUTE_MS);
+    hf_record_id theirs = pair_crime(pair, 1, "Before it holds");
+    pair_wait(pair, 3 * MINUTE_MS);
+    assert_int_equal(status_of(pair, 0).link, HF_LINK_CATCHING_UP);
+    assert_string_equal(pair_summary(node->store, &theirs), "");
+    pair_wait(pair, 2 * MINUTE_MS);
+    assert_int_equal(status_of(pair, 0).link, HF_LINK_IN_SYNC);
+    assert_string_equal(pair_summary(node->store, &theirs), "Before it holds");
+    pair_free(pair);
+}
+
 /* ---- never ---- */
 
 static void a_revoked_device_is_not_renewed(void **state)
@@ -378,6 +408,7 @@ int main(void)
         cmocka_unit_test(an_expired_device_uploads_and_gets_nothing_until_it_is_renewed),
         cmocka_unit_test(an_expired_device_cannot_ask_for_more),
         cmocka_unit_test(a_session_ends_with_its_certificate),
+        cmocka_unit_test(one_that_does_not_hold_yet_is_fed_as_soon_as_it_does),
         cmocka_unit_test(a_revoked_device_is_not_renewed),
         cmocka_unit_test(asking_again_and_again_is_out_of_turn),
         cmocka_unit_test(many_at_once_are_renewed_by_and_by),

@@ -114,6 +114,35 @@ static void an_author_hears_that_the_centre_had_it_by_another_way(void **state)
     tiers_free(t);
 }
 
+/* What a station has not heard of yet, the centre has not lost; and what the station itself was
+ * said to have, and has not, it has. */
+static void a_station_that_knows_less_has_lost_nothing(void **state)
+{
+    (void)state;
+    hf_edge_status status;
+    tiers *t = tiers_new(1);
+    tiers_leave(t, STATION);
+    tiers_go_to(t, FIRST, CENTRE);
+    tiers_wait(t, 2 * HF_REDIAL_MIN_MS);
+    (void)tiers_crime(t, FIRST, "At the centre");
+    tiers_run(t);
+    tiers_go_to(t, FIRST, STATION);
+    tiers_wait(t, 2 * HF_REDIAL_MIN_MS);
+    hf_edge_status_get(t->nodes[FIRST].edge, &status);
+    assert_int_equal(status.link, HF_LINK_IN_SYNC);
+    assert_string_equal(status.last_error, "");
+    assert_int_equal(place_of(t, FIRST, FIRST), HF_PLACE_HUB);
+
+    sim_image *before = tiers_image(t, STATION, "\x01");
+    (void)tiers_crime(t, FIRST, "At the station");
+    tiers_run(t);
+    tiers_set_back(t, STATION, before);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    hf_edge_status_get(t->nodes[FIRST].edge, &status);
+    assert_non_null(strstr(status.last_error, "The station has lost 1 of our entries"));
+    tiers_free(t);
+}
+
 /* A day in the dark goes up in as many frames as it took signatures, not in one per entry; and
  * power may fail at the station and at the centre. */
 static void a_day_in_the_dark_comes_back_whole(void **state)
@@ -444,6 +473,7 @@ int main(void)
         cmocka_unit_test(what_is_written_at_a_station_reaches_all),
         cmocka_unit_test(a_receipt_is_the_stations_until_the_centre_has_it),
         cmocka_unit_test(an_author_hears_that_the_centre_had_it_by_another_way),
+        cmocka_unit_test(a_station_that_knows_less_has_lost_nothing),
         cmocka_unit_test(a_day_in_the_dark_comes_back_whole),
         cmocka_unit_test(nothing_goes_twice),
         cmocka_unit_test(what_is_long_at_the_centre_is_not_asked_after),

@@ -170,31 +170,6 @@ static void a_question_whose_answer_was_lost_is_asked_again(void **state)
     tiers_free(t);
 }
 
-/* The link lives on: nothing else would ask. */
-static void a_question_that_was_lost_is_asked_again_on_the_same_link(void **state)
-{
-    (void)state;
-    tiers *t = tiers_new(2);
-    hf_record_id records[3];
-    losing feed = {.node = STATION, .type = HF_FRAME_FEED, .down = true, .at_most = SIZE_MAX};
-    losing questions = {.node = STATION, .type = HF_FRAME_RELAY, .at_most = SIZE_MAX};
-    sim_image *image = tiers_image(t, CENTRE, "\x01");
-    tiers_wait(t, HF_REDIAL_MAX_MS);
-    tap(t, &feed);
-    write_three(t, records);
-    tiers_set_back(t, CENTRE, image);
-    tap(t, &questions);
-    tiers_wait(t, 2 * HF_REDIAL_MIN_MS);
-    assert_true(questions.lost > 0);
-    const hf_peer *link = t->nodes[STATION].peer;
-    tap(t, NULL);
-    tiers_wait(t, 2 * HF_PACE_PATIENCE_MS);
-    assert_ptr_equal(t->nodes[STATION].peer, link);
-    for (int i = 0; i < 3; i++)
-        assert_string_equal(tiers_summary(t, CENTRE, &records[i]), "Lost at the centre");
-    tiers_free(t);
-}
-
 /* The heads that it went up under are gone; its author signed for more since, or the same. */
 static void what_a_centre_lost_goes_up_again_under_the_newest_head(void **state)
 {
@@ -268,6 +243,23 @@ static void a_single_relay_that_was_lost_is_noticed_and_goes_again(void **state)
     assert_string_equal(tiers_summary(t, CENTRE, &record), "The last word of the day");
     assert_ptr_equal(t->nodes[STATION].peer, session);
     assert_int_equal(place_at(t, FIRST, FIRST, 1), HF_PLACE_HUB);
+    tiers_free(t);
+}
+
+/* The question after it was lost, too. */
+static void a_question_that_was_lost_is_asked_again(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    losing relays = {.node = STATION, .type = HF_FRAME_RELAY, .at_most = 2};
+    tap(t, &relays);
+    hf_record_id record = tiers_crime(t, FIRST, "The last word of the day");
+    tiers_run(t);
+    hf_peer *session = t->nodes[STATION].peer;
+    tiers_wait(t, 3 * HF_PACE_PATIENCE_MS);
+    assert_int_equal(relays.lost, 2);
+    assert_string_equal(tiers_summary(t, CENTRE, &record), "The last word of the day");
+    assert_ptr_equal(t->nodes[STATION].peer, session);
     tiers_free(t);
 }
 
@@ -390,10 +382,10 @@ int main(void)
         cmocka_unit_test(a_loss_that_the_centre_did_not_notice_is_made_good_too),
         cmocka_unit_test(what_was_acknowledged_and_not_yet_fed_past_is_asked_after),
         cmocka_unit_test(a_question_whose_answer_was_lost_is_asked_again),
-        cmocka_unit_test(a_question_that_was_lost_is_asked_again_on_the_same_link),
         cmocka_unit_test(what_a_centre_lost_goes_up_again_under_the_newest_head),
         cmocka_unit_test(a_station_that_speaks_by_a_former_centre_is_not_believed),
         cmocka_unit_test(a_single_relay_that_was_lost_is_noticed_and_goes_again),
+        cmocka_unit_test(a_question_that_was_lost_is_asked_again),
         cmocka_unit_test(an_author_hears_that_another_brought_his_work_to_the_centre),
         cmocka_unit_test(a_station_keeps_its_own_absence_to_itself),
     };

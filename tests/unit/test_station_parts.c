@@ -115,6 +115,58 @@ static void what_is_fed_from_behind_a_gap_says_nothing_of_the_gap(void **state)
     tiers_free(t);
 }
 
+static bool centre_holds_the_first(tiers *t)
+{
+    uint8_t chain[HF_HASH_SIZE];
+    hf_store *centre = t->nodes[CENTRE].store;
+    const hf_origin_id *id = &hf_store_own_origin(t->nodes[FIRST].store)->id;
+    const hf_origin_row *author = hf_origin_by_id(centre, id);
+    return hf_log_chain_at(centre, author->no, HF_LANE_CRIME, 1, chain) == HF_OK;
+}
+
+/* Whether the device was told that any of its crimes is at the centre, before the first was. */
+static bool hear(tiers *t, size_t node, bool down, const hf_message *message, hf_buffer *instead)
+{
+    bool *early = t->context;
+    hf_acked acked;
+    (void)instead;
+    hf_list logs = message->as.ack.logs;
+    if (!down || node != FIRST || message->type != HF_FRAME_ACK) return true;
+    while (hf_next_acked(&logs, &acked))
+        if (acked.lane == HF_LANE_CRIME && acked.central > 0 && !centre_holds_the_first(t))
+            *early = true;
+    return true;
+}
+
+/* Brought scope by scope, a log is fed so: its later entries before the earlier ones. */
+static void what_is_fed_out_of_order_says_nothing_of_a_gap(void **state)
+{
+    (void)state;
+    static const char *const three[] = {"beat", "covert", "other"};
+    const char *const order[] = {"covert", "beat", "other", "other"};
+    tiers *t = tiers_new_in(1, three, 3);
+    t->nodes[STATION].offline = true;
+    tiers_cut(t, STATION);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(hf_scope_by_name(t->nodes[CENTRE].store, order[i], &t->beat), HF_OK);
+        (void)tiers_crime(t, FIRST, order[i]);
+    }
+    tiers_run(t);
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 4);
+    bring(t, CENTRE, 3, false, false, 0);
+    bring(t, CENTRE, 4, false, false, 0);
+    bring(t, CENTRE, 2, false, false, 0);
+    bool early = false;
+    t->tap = hear;
+    t->context = &early;
+    t->nodes[STATION].offline = false;
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_false(early);
+    assert_int_equal(tiers_standing(t, FIRST).at_station, 0);
+    assert_int_equal(tiers_standing(t, CENTRE).entries, tiers_standing(t, STATION).entries);
+    tiers_free(t);
+}
+
 /* A write that is withheld by its header alone: the hub still owes its author the body's safety. */
 static void hashes_are_not_acknowledged_whatever_the_verdict(void **state)
 {
@@ -252,6 +304,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes_alone_are_not_relayed),
         cmocka_unit_test(what_is_fed_from_behind_a_gap_says_nothing_of_the_gap),
+        cmocka_unit_test(what_is_fed_out_of_order_says_nothing_of_a_gap),
         cmocka_unit_test(hashes_are_not_acknowledged_whatever_the_verdict),
         cmocka_unit_test(what_came_by_its_hashes_is_judged_once_it_is_whole),
         cmocka_unit_test(a_gap_that_nobody_decided_on_is_missing),
