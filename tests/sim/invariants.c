@@ -482,10 +482,9 @@ static void judge_verify(sim_world *world, sim_node *node)
 {
     hf_verify_report report;
     if (hf_store_verify(node->store, &report) != HF_OK) return;
-    sim_checked(world, SIM_HONEST);
+    sim_checked(world, SIM_S11);
     if (report.faults)
-        sim_break(world, SIM_HONEST, "%s finds fault with itself: %s", node->name,
-                  report.first_fault);
+        sim_break(world, SIM_S11, "%s finds fault with itself: %s", node->name, report.first_fault);
 }
 
 void sim_last_judgement(sim_world *world)

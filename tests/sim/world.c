@@ -20,9 +20,9 @@ enum {
 const char *sim_invariant_name(sim_invariant invariant)
 {
     static const char *const NAMES[SIM_INVARIANTS] = {
-        "S1",     "S2",     "S3",      "S4",  "S5", "S6",   "S7",      "S12",
-        "S13",    "S14",    "S15",     "L1",  "L4", "REFS", "RECEIPT", "LANES",
-        "URGENT", "HONEST", "OUTAGES", "S16", "L3", "META"};
+        "S1",    "S2",     "S3",     "S4",      "S5",  "S6", "S7",   "S11",
+        "S12",   "S13",    "S14",    "S15",     "L1",  "L4", "REFS", "RECEIPT",
+        "LANES", "URGENT", "HONEST", "OUTAGES", "S16", "L3", "META"};
     return NAMES[invariant];
 }
 

@@ -19,6 +19,8 @@ typedef enum sim_invariant {         /* sync.md 4.2 */
                              SIM_S5, /* no vector passes a missing entry that is not a hole */
                              SIM_S6, /* the conflicts listed are the model's */
                              SIM_S7, /* a cursor never stands past data that is not there */
+                             SIM_S11, /* chains and signed heads verify, by everyone's own account
+                                       */
                              SIM_S12, /* nobody's clock pulls another's more than a minute ahead */
                              SIM_S13, /* positions dense, epochs never reused */
                              SIM_S14, /* nothing waits behind what is withheld, and nobody is shown
