@@ -21,6 +21,7 @@ typedef enum hf_planted_name {
     HF_PLANTED_NO_ORIGIN_CHECK,           /* hub: takes anything from anyone it knows */
     HF_PLANTED_WITHHELD_BLOCKS,           /* hub: what follows a withheld entry waits for ever */
     HF_PLANTED_WITHHELD_FED,              /* hub: a withheld entry is sent to others */
+    HF_PLANTED_FORK_UNSEEN,               /* hub: goes on with who holds another branch */
     HF_PLANTED_RESYNC_FROM_ZERO,          /* hub: forgets where the client was */
     HF_PLANTED_DROP_ENTRY,                /* hub: a pushed entry is passed over */
     HF_PLANTED_EXPIRED_FED,               /* hub: an expired certificate's session is fed on */

@@ -16,6 +16,7 @@ typedef enum fault { /* also what a relief relieves */
                      FAULT_HUB_LOSS,
                      FAULT_STATION_LOSS,
                      FAULT_CENTRE_LOSS,
+                     FAULT_CLONE,
                      FAULT_KINDS
 } fault;
 
@@ -37,6 +38,7 @@ static void draw_losses(sim_world *world)
     s->storms = sim_random_chance(&questions, 150);
     s->looks_at_snapshots = sim_random_chance(&questions, 300);
     s->versions = sim_random_chance(&questions, 200);
+    if (!s->stations) s->clone_ms = sometimes(&questions, 200, 5 * SIM_MINUTE, 30 * SIM_MINUTE);
     if (!s->stations) return;
     s->station_loss_ms = sometimes(&random, 300, 20 * SIM_MINUTE, 90 * SIM_MINUTE);
     if (!s->station_loss_ms)
@@ -105,6 +107,7 @@ static uint64_t mean_of(const sim_swarm *s, fault kind)
     case FAULT_HUB_LOSS: return s->hub_loss_ms;
     case FAULT_STATION_LOSS: return s->station_loss_ms;
     case FAULT_CENTRE_LOSS: return s->centre_loss_ms;
+    case FAULT_CLONE: return s->clone_ms;
     case FAULT_KINDS: break;
     }
     return 0;
@@ -191,7 +194,7 @@ static void shift_clock(sim_world *world, sim_node *node)
 static void restore(sim_world *world, sim_node *node)
 {
     bool awaited = node->is_station && world->nodes[SIM_HUB].lost_ms; /* one is to be promoted */
-    if (node->index == SIM_HUB || node->was_centre || awaited || !node->up) return;
+    if (node->index == SIM_HUB || node->was_centre || awaited || !node->up || node->twin) return;
     if (!node->backup) { /* only a closed store can be copied; the guard moves on at the next open
                           */
         sim_node_crash(world, node, false);
@@ -225,6 +228,7 @@ void sim_on_fault(sim_world *world, uint32_t kind)
     case FAULT_HUB_LOSS: sim_hub_loss(world); break;
     case FAULT_STATION_LOSS: sim_lose_station(world); break;
     case FAULT_CENTRE_LOSS: sim_lose_centre(world); break;
+    case FAULT_CLONE: sim_clone(world); break;
     case FAULT_KINDS: break;
     }
 }
@@ -251,6 +255,7 @@ void sim_on_relief(sim_world *world, uint32_t index, uint32_t what)
     case FAULT_HUB_LOSS:
     case FAULT_STATION_LOSS:
     case FAULT_CENTRE_LOSS:
+    case FAULT_CLONE:
     case FAULT_KINDS: break;
     }
 }

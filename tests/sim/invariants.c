@@ -280,7 +280,7 @@ static void compare_digests(sim_world *world, const sim_node *a, const sim_node 
 void sim_look(sim_world *world, sim_node *node)
 {
     sim_observe_again(world, node);
-    if (!node->up || sim_over(world) || sim_outdated(node)) return;
+    if (!node->up || sim_over(world) || node->cloned || sim_outdated(node)) return;
     model *m = model_of(world, node);
     if (!m) return;
     size_t count;
@@ -295,7 +295,7 @@ void sim_look(sim_world *world, sim_node *node)
         sim_node *other = &world->nodes[i];
         if (world->station_count && !world->calm) break;
         if (other == node || !other->up || sim_disk_killed(node->disk)) continue;
-        if (sim_outdated(other)) continue;
+        if (other->cloned || sim_outdated(other)) continue;
         compare_digests(world, node, other);
         (void)sim_node_alive(world, other);
     }
@@ -316,7 +316,7 @@ void sim_look_at_snapshot(sim_world *world, sim_node *node)
 
 static bool takes_part(const sim_node *node)
 {
-    return node->exists && node->registered && !node->revoked;
+    return node->exists && node->registered && !node->revoked && !node->cloned;
 }
 
 typedef struct head_search {
@@ -398,7 +398,7 @@ bool sim_settled(sim_world *world)
 {
     const char *what;
     sim_node *hub = &world->nodes[SIM_HUB];
-    if (!hub->up || !sim_former_knows(world)) return false;
+    if (!hub->up || !sim_former_knows(world) || !sim_clone_is_told(world)) return false;
     /* A verdict may have come back by a device, before any device waits for what it opens. */
     if (world->hub_lost_ms) sim_observe_again(world, hub);
     for (unsigned i = 1; i < world->node_count && !sim_over(world); i++) {
@@ -493,11 +493,14 @@ void sim_last_judgement(sim_world *world)
     if (world->nodes[SIM_HUB].up) sim_observe_again(world, &world->nodes[SIM_HUB]);
     for (unsigned i = 1; i < world->node_count && !sim_over(world); i++)
         if (takes_part(&world->nodes[i])) judge_arrival(world, &world->nodes[i]);
+    sim_checked(world, SIM_S11);
+    if (!sim_over(world) && !sim_clone_is_told(world))
+        sim_break(world, SIM_S11, "who went on from a copy of itself was not told, or lost by it");
     if (!sim_over(world) && !sim_former_knows(world))
         sim_break(world, SIM_L1, "the former centre does not know that another is it by now");
     if (!sim_over(world)) judge_saved(world);
     for (unsigned i = 0; i < world->node_count && !sim_over(world); i++) {
-        if (!world->nodes[i].up) continue;
+        if (!world->nodes[i].up || world->nodes[i].cloned) continue;
         sim_look(world, &world->nodes[i]);
         if (!sim_over(world)) judge_verify(world, &world->nodes[i]);
     }

@@ -134,7 +134,7 @@ static void account(sim_world *world, const sim_link *link)
 static bool is_accountable(const sim_world *world, const sim_link *link)
 {
     const sim_node *node = &world->nodes[link->node];
-    return link->hub == SIM_HUB && node->hub_count == 1 && !node->is_station;
+    return link->hub == SIM_HUB && node->hub_count == 1 && !node->is_station && !node->cloned;
 }
 
 void sim_link_end(sim_world *world, sim_link *link)

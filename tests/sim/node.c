@@ -45,6 +45,7 @@ void sim_node_free(sim_node *node)
 {
     forget_process(node);
     sim_image_free(node->backup);
+    sim_image_free(node->twin);
     sim_disk_free(node->disk);
     free(node->feed);
     free(node->tails);
@@ -275,7 +276,7 @@ static void edge_turn(sim_world *world, sim_node *node)
     hf_status status = hf_edge_turn(node->edge, now, sim_node_wall(world, node));
     if (!sim_node_alive(world, node)) return;
     bool fine = sim_status_sane(world, node, status, "turn");
-    sim_outage_look(world, node);
+    if (!node->cloned) sim_outage_look(world, node);
     send_and_close(world, node, fine);
 }
 

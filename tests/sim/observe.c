@@ -574,6 +574,8 @@ static void observe_again(sim_world *world, sim_node *node)
 
 void sim_observe(sim_world *world, sim_node *node)
 {
+    if (node->cloned) learn_origin(world, node); /* and no more: clone.c */
+    if (node->cloned) return;
     sim_disk_look(node->disk, true);
     observe(world, node);
     sim_disk_look(node->disk, false);
@@ -581,6 +583,8 @@ void sim_observe(sim_world *world, sim_node *node)
 
 void sim_observe_again(sim_world *world, sim_node *node)
 {
+    if (node->cloned) learn_origin(world, node);
+    if (node->cloned) return;
     sim_disk_look(node->disk, true);
     observe_again(world, node);
     sim_disk_look(node->disk, false);

@@ -127,8 +127,12 @@ typedef struct sim_node {
     uint64_t lost_ms;      /* for good, with its disk: what it held, it held until then; 0: no */
     uint64_t greeted_ms;   /* a station: when it met the hub after its loss; 0: not yet */
     bool misled;           /* by a station that has not, and nobody can tell */
-    bool set_back;         /* its disk was restored from a backup, once: it may have lost things */
-    bool just_restored;    /* ... and it has not been started since */
+    sim_image *twin;       /* of a closed store, guard and all ... */
+    size_t twin_count;     /* ... in which it had written so much */
+    bool cloned, branched; /* it goes on from that; and has written since under its old name: */
+    hf_origin_id cloned_as;
+    bool set_back;      /* its disk was restored from a backup, once: it may have lost things */
+    bool just_restored; /* ... and it has not been started since */
     struct {
         uint64_t control; /* entries of its own, when the backup was taken */
         unsigned registered, revoked;
@@ -218,6 +222,7 @@ typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a me
     uint64_t centre_loss_ms;  /* ... or the centre, and one of them takes its place */
     bool comes_back;          /* ... and is there again one day */
     bool listed;              /* the centre signs a list of hubs, and all go by it */
+    uint64_t clone_ms;        /* until a device goes on from a copy of itself */
     bool versions;            /* there are programs of other versions */
     bool tried_again, storms, looks_at_snapshots; /* which further questions the judge asks */
     uint64_t dark_ms;        /* how long the centre is out of reach at a time */
@@ -426,6 +431,12 @@ sim_tail *sim_tail_of(sim_node *node, const sim_dot *dot, uint32_t origin);
 /* Learns what the node's snapshots stand for, if that has changed. */
 void sim_observe_bases(sim_world *world, sim_node *node);
 bool sim_outdated(const sim_node *node); /* it waits for another one, and says so */
+
+/* ---- clone.c ---- */
+void sim_clone(sim_world *world);
+void sim_clone_wrote(sim_node *node); /* it was told "saved" */
+/* Who wrote a second branch has another name by now, and the branch is at the hub under that. */
+bool sim_clone_is_told(const sim_world *world);
 
 /* ---- metamorphic.c ---- */
 void sim_metamorphic_judge(sim_world *world); /* once settled */
