@@ -106,9 +106,10 @@ void sim_say(const sim_world *world, const char *format, ...)
 
 static void on_look(sim_world *world)
 {
+    if (world->calm) return; /* all are looked at once it is settled, and may differ until then */
     sim_node *node = &world->nodes[sim_random_below(&world->random, world->node_count)];
     if (node->up) sim_look(world, node);
-    if (!world->calm) sim_schedule(world, world->now_ms + LOOK_EVERY_MS, SIM_LOOK, 0, 0);
+    sim_schedule(world, world->now_ms + LOOK_EVERY_MS, SIM_LOOK, 0, 0);
 }
 
 static void dispatch(sim_world *world, const sim_event *event)
