@@ -472,18 +472,21 @@ static hf_status look_for_stations(hf_client *client)
     return status;
 }
 
-/* The centre may feed what stands behind a gap in what it has: it lost a part, or was brought a
- * part by who saw only that. Then this says nothing, and its acknowledgement does: protocol.md 4,
- * Stations. So it is asked, where the gap is here too; what we hold, and it does not, goes up. */
+/* A hub may feed what stands behind a gap in what it has: it lost a part, or was brought a part by
+ * who saw only that. Then this says nothing of what we hold up to there and were not fed. Of a
+ * station, its centre's acknowledgement does: protocol.md 4, Stations. So it is asked, where the
+ * gap is here too; what we hold, and it does not, goes up. */
 static hf_status run_proves(hf_client *client, bool *proves)
 {
     hf_client_relays *relays = &client->relays;
     hf_relay_log log = {relays->run_origin->no, relays->run_lane, relays->run_seq};
-    uint64_t count = 0, dense = 0;
+    uint64_t count = 0, dense = UINT64_MAX; /* a device may see no more than a part of a log */
     *proves = true;
-    if (!relays->on || log.seq <= relays->run_acked) return HF_OK;
-    hf_status status = hf_log_dense(client->store, log.origin_no, log.lane, &dense);
-    if (status == HF_OK) status = hf_relay_count(client->store, &log, relays->run_acked, &count);
+    if (log.seq <= relays->run_acked) return HF_OK;
+    if (!relays->on && client->hub.is_station) return HF_OK; /* to be at a station is the least */
+    hf_status status = hf_relay_count(client->store, &log, relays->run_acked, &count);
+    if (status == HF_OK && relays->on)
+        status = hf_log_dense(client->store, log.origin_no, log.lane, &dense);
     *proves = dense >= log.seq && count <= relays->run_entries;
     if (status != HF_OK || dense >= log.seq) return status;
     hf_write_raw(&relays->doubts, (hf_bytes){(const uint8_t *)&log, sizeof log});
@@ -493,12 +496,11 @@ static hf_status run_proves(hf_client *client, bool *proves)
 static hf_status begin_run(hf_client *client, const hf_origin_row *origin, uint8_t lane)
 {
     hf_client_relays *relays = &client->relays;
-    hf_log_state state = {.acked = 0};
-    hf_status status =
-        relays->on ? hf_log_state_get(client->store, origin->no, lane, &state) : HF_OK;
+    hf_log_state state;
+    hf_status status = hf_log_state_get(client->store, origin->no, lane, &state);
     relays->run_origin = origin;
     relays->run_lane = lane;
-    relays->run_acked = state.acked;
+    relays->run_acked = client->hub.is_station ? state.acked : state.central;
     relays->run_entries = 0;
     return status;
 }

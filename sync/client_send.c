@@ -102,6 +102,7 @@ static hf_status write_refill(hf_client *client, bool control_only)
 
 typedef struct vector_walk {
     hf_client *client;
+    uint32_t scope;
     size_t count;
     hf_log_name last;
 } vector_walk;
@@ -109,8 +110,9 @@ typedef struct vector_walk {
 static hf_status vector_item(void *context, const hf_vector_item *item)
 {
     vector_walk *walk = context;
-    hf_held held = {.log = {.set = true, .origin = item->origin, .lane = item->lane},
-                    .seq = item->seq};
+    hf_held held = {.log = {.set = true, .origin = item->origin, .lane = item->lane}};
+    hf_status status = hf_vector_claim(walk->client->store, walk->scope, item, &held.seq);
+    if (status != HF_OK) return status;
     hf_write_held(&walk->client->items, &held);
     walk->last = held.log;
     walk->count++;
@@ -120,8 +122,8 @@ static hf_status vector_item(void *context, const hf_vector_item *item)
 static hf_status write_vector(hf_client *client)
 {
     hf_download *download = &client->download;
-    vector_walk walk = {.client = client};
     uint32_t scope = download->scopes[download->scope_at];
+    vector_walk walk = {.client = client, .scope = scope};
     hf_buffer_clear(&client->items);
     hf_status status =
         hf_vector_read(client->store, scope, download->from.set ? &download->from.origin : NULL,

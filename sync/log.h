@@ -52,6 +52,11 @@ HF_MUST_CHECK hf_status hf_vector_read(hf_store *store, uint32_t scope, const hf
                                        uint8_t lane, uint32_t limit, hf_vector_visitor visit,
                                        void *context);
 
+/* Up to where we can say that we hold the log in this scope, each entry that counts with its body:
+ * before the first of which we have but the hashes, and nothing withholds. */
+HF_MUST_CHECK hf_status hf_vector_claim(hf_store *store, uint32_t scope, const hf_vector_item *item,
+                                        uint64_t *seq);
+
 typedef struct hf_hole {
     hf_dot dot;
     uint32_t scope;

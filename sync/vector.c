@@ -189,3 +189,19 @@ hf_status hf_dot_seen(hf_store *store, uint32_t scope, const hf_dot *dot, bool *
     *seen = status == HF_OK && reason == 0;
     return status;
 }
+
+hf_status hf_vector_claim(hf_store *store, uint32_t scope, const hf_vector_item *item,
+                          uint64_t *seq)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_AWAITED);
+    sqlite3_bind_int64(statement, 1, hf_log_no(item->origin_no, item->lane));
+    sqlite3_bind_int64(statement, 2, scope);
+    sqlite3_bind_int64(statement, 3, HF_HOLE_AWAITED);
+    sqlite3_bind_int64(statement, 4, (sqlite3_int64)item->seq);
+    bool row;
+    *seq = item->seq;
+    hf_status status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && row) *seq = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (statement) sqlite3_reset(statement);
+    return status;
+}

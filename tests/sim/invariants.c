@@ -5,6 +5,7 @@
 
 #include "model.h"
 #include "sync/log.h"
+#include "sync/safe.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -245,13 +246,15 @@ static void compare_conflicts(sim_world *world, const sim_node *node, const mode
 /* ---- S3: who holds the same, shows the same ---- */
 
 /* Do the two hold the same entries of the scope? Withheld ones too: their hashes move the vector.
- */
+ * But what counts again since a verdict came back counts where it is whole. */
 static bool same_entries(const sim_world *world, const sim_node *a, const sim_node *b,
                          uint32_t scope)
 {
     for (size_t i = 0; i < world->dot_count; i++) {
         const sim_dot *dot = &world->dots[i];
         if (dot->scope != scope) continue;
+        bool waits = (dot->hollow >> a->index & 1) != (dot->hollow >> b->index & 1);
+        if (waits && !dot->withheld) return false;
         if ((dot->held >> a->index & 1) != (dot->held >> b->index & 1)) return false;
     }
     return true;
@@ -277,6 +280,32 @@ static void compare_digests(sim_world *world, const sim_node *a, const sim_node 
     }
 }
 
+enum { PLACES_PER_LOOK = 12 };
+
+/* S1, of others' work as well: no screen says "at the hub" of what is not. */
+static void check_places(sim_world *world, sim_node *node)
+{
+    uint64_t bit = 1ull << node->index;
+    sim_random random = sim_random_from(world->now_ms, node->index); /* no one else's dice */
+    if (world->hub_lost_ms || !node->edge || !world->dot_count) return;
+    for (int i = 0; i < PLACES_PER_LOOK && !sim_over(world); i++) {
+        const sim_dot *dot = &world->dots[sim_random_below(&random, world->dot_count)];
+        const hf_dot name = dot->dot;
+        unsigned author = dot->author;
+        hf_place place;
+        bool is_here = dot->held & bit && !(dot->hollow & bit) && dot->dot.lane != HF_LANE_CONTROL;
+        if (!is_here) continue;
+        sim_disk_look(node->disk, true);
+        hf_status status = hf_safe_place(node->store, &name, &place);
+        sim_disk_look(node->disk, false);
+        if (status != HF_OK || place != HF_PLACE_HUB) continue;
+        sim_checked(world, SIM_S1);
+        if (!sim_is_at_hub(world, &name))
+            sim_break(world, SIM_S1, "%s shows %s/%u/%llu at the hub, and it is not", node->name,
+                      world->nodes[author].name, name.lane, (unsigned long long)name.seq);
+    }
+}
+
 void sim_look(sim_world *world, sim_node *node)
 {
     sim_observe_again(world, node);
@@ -290,6 +319,7 @@ void sim_look(sim_world *world, sim_node *node)
     if (!sim_over(world) && !sim_disk_killed(node->disk)) compare_conflicts(world, node, m);
     model_free(m);
     if (!sim_over(world) && !sim_disk_killed(node->disk)) sim_look_at_receipts(world, node);
+    if (!sim_over(world) && !sim_disk_killed(node->disk)) check_places(world, node);
     /* Until the centre has judged it, an entry may count here and not there. */
     for (unsigned i = 0; i < world->node_count && !sim_over(world); i++) {
         sim_node *other = &world->nodes[i];
@@ -399,8 +429,7 @@ bool sim_settled(sim_world *world)
     const char *what;
     sim_node *hub = &world->nodes[SIM_HUB];
     if (!hub->up || !sim_former_knows(world) || !sim_clone_is_told(world)) return false;
-    /* A verdict may have come back by a device, before any device waits for what it opens. */
-    if (world->hub_lost_ms) sim_observe_again(world, hub);
+    sim_observe_again(world, hub); /* a verdict may have come, before who waits for what it opens */
     for (unsigned i = 1; i < world->node_count && !sim_over(world); i++) {
         sim_node *node = &world->nodes[i];
         if (!takes_part(node)) continue;

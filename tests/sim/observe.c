@@ -397,8 +397,7 @@ static bool read_feed(observation *seen, uint64_t after)
 
 /* ---- S1: what the device was told is at the hub, is ---- */
 
-/* With its hashes alone it is not. */
-static bool is_at_hub(sim_world *world, const hf_dot *dot)
+bool sim_is_at_hub(sim_world *world, const hf_dot *dot)
 {
     sim_node *hub = &world->nodes[SIM_HUB];
     const sim_dot *entry = sim_dot_find(world, dot);
@@ -413,7 +412,7 @@ static void check_acked(sim_world *world, sim_node *node, uint8_t lane, uint64_t
     for (uint64_t seq = node->acked[lane] + 1; seq <= acked; seq++) {
         dot.seq = seq;
         sim_checked(world, SIM_S1);
-        if (!is_at_hub(world, &dot)) {
+        if (!sim_is_at_hub(world, &dot)) {
             sim_break(world, SIM_S1, "%s was told that the hub has %s; it has not", node->name,
                       name_of(world, &dot).text);
             return;

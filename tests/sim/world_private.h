@@ -445,6 +445,7 @@ void sim_metamorphic_judge(sim_world *world); /* once settled */
 void sim_storm(sim_world *world);
 
 /* ---- invariants.c ---- */
+bool sim_is_at_hub(sim_world *world, const hf_dot *dot); /* with its hashes alone it is not */
 void sim_look_at_snapshot(sim_world *world, sim_node *node);
 void sim_look(sim_world *world, sim_node *node); /* S3 to S6 at one replica, now */
 bool sim_knows_centre(const sim_world *world, const sim_node *node); /* by its list of hubs */

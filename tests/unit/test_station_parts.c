@@ -5,6 +5,7 @@
 #include "sync/control.h"
 #include "sync/coverage.h"
 #include "sync/log.h"
+#include "sync/safe.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -167,6 +168,74 @@ static void what_is_fed_out_of_order_says_nothing_of_a_gap(void **state)
     tiers_free(t);
 }
 
+static bool no_refill(tiers *t, size_t node, bool down, const hf_message *message,
+                      hf_buffer *instead)
+{
+    (void)t, (void)node, (void)down, (void)instead;
+    return message->type != HF_FRAME_REFILL;
+}
+
+static hf_place place_of_first(tiers *t, size_t node, uint64_t seq)
+{
+    hf_place place;
+    hf_dot dot = {.origin = hf_store_own_origin(t->nodes[FIRST].store)->id,
+                  .lane = HF_LANE_CRIME,
+                  .seq = seq};
+    assert_int_equal(hf_safe_place(t->nodes[node].store, &dot, &place), HF_OK);
+    return place;
+}
+
+/* What a device had of a station is there, on its screens, until the centre has shown it that: a
+ * later entry of the same log does not. */
+static void what_a_colleague_wrote_is_not_at_the_centre_before_that_has_shown_it(void **state)
+{
+    (void)state;
+    enum { OTHER = FIRST + 1 };
+    static const char *const both[] = {"beat", "other"};
+    tiers *t = tiers_new_in(2, both, 2);
+    tiers_go_to(t, OTHER, CENTRE);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    tiers_leave(t, STATION);
+    tiers_go_to(t, OTHER, STATION);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    for (int i = 0; i < 2; i++) (void)tiers_crime(t, FIRST, "At the station");
+    tiers_run(t);
+    assert_int_equal(place_of_first(t, OTHER, 2), HF_PLACE_STATION);
+    tiers_leave(t, OTHER);
+    assert_int_equal(hf_scope_by_name(t->nodes[CENTRE].store, "other", &t->beat), HF_OK);
+    (void)tiers_crime(t, FIRST, "At the station");
+    tiers_run(t);
+    bring(t, CENTRE, 3, false, false, 0);
+    t->tap = no_refill;
+    tiers_go_to(t, OTHER, CENTRE);
+    tiers_come_back(t, OTHER);
+    assert_int_equal(place_of_first(t, OTHER, 3), HF_PLACE_HUB);
+    assert_int_equal(place_of_first(t, OTHER, 2), HF_PLACE_STATION);
+    assert_int_equal(place_of_first(t, OTHER, 1), HF_PLACE_STATION);
+    tiers_free(t);
+}
+
+/* Nothing withholds it any more, and the verdict that opened it came before: only by what it says
+ * of the log does the device ask for the body. */
+static void what_is_had_by_its_hashes_comes_whole_by_vectors(void **state)
+{
+    (void)state;
+    enum { OTHER = FIRST + 1 };
+    tiers *t = tiers_new(2);
+    tiers_leave(t, OTHER);
+    hf_record_id record = tiers_crime(t, FIRST, "Whole at the centre");
+    (void)tiers_crime(t, FIRST, "And more");
+    tiers_run(t);
+    bring(t, OTHER, 1, true, false, 0);
+    bring(t, OTHER, 2, false, false, 0);
+    assert_string_equal(tiers_summary(t, OTHER, &record), "");
+    tiers_go_to(t, OTHER, CENTRE); /* for the first time: by vectors */
+    tiers_come_back(t, OTHER);
+    assert_string_equal(tiers_summary(t, OTHER, &record), "Whole at the centre");
+    assert_true(tiers_equal(t));
+    tiers_free(t);
+}
+
 /* A write that is withheld by its header alone: the hub still owes its author the body's safety. */
 static void hashes_are_not_acknowledged_whatever_the_verdict(void **state)
 {
@@ -305,6 +374,8 @@ int main(void)
         cmocka_unit_test(hashes_alone_are_not_relayed),
         cmocka_unit_test(what_is_fed_from_behind_a_gap_says_nothing_of_the_gap),
         cmocka_unit_test(what_is_fed_out_of_order_says_nothing_of_a_gap),
+        cmocka_unit_test(what_a_colleague_wrote_is_not_at_the_centre_before_that_has_shown_it),
+        cmocka_unit_test(what_is_had_by_its_hashes_comes_whole_by_vectors),
         cmocka_unit_test(hashes_are_not_acknowledged_whatever_the_verdict),
         cmocka_unit_test(what_came_by_its_hashes_is_judged_once_it_is_whole),
         cmocka_unit_test(a_gap_that_nobody_decided_on_is_missing),
