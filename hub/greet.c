@@ -107,8 +107,7 @@ static hf_status may_have_read(const hf_peer *peer, const hf_hello *hello, bool 
 {
     uint64_t gone;
     hf_status status = hf_hubs_gone(peer->hub->store, &gone);
-    *may = status == HF_OK && !peer->is_station && hello->resume.position < gone &&
-           !HF_PLANTED(GONE_RESUMED);
+    *may = status == HF_OK && !peer->is_station && hello->resume.position < gone;
     return status;
 }
 
@@ -127,7 +126,7 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
     if (waits) peer->verdict = HF_REFILLING;
     if (!hf_validity_holds(peer->valid, peer->hub->wall_ms)) peer->verdict = HF_EXPIRED;
     if (writing->behind) peer->verdict = HF_BEHIND;
-    if (writing->forked && !HF_PLANTED(FORK_UNSEEN)) peer->verdict = HF_FORKED;
+    if (writing->forked) peer->verdict = HF_FORKED;
     if (hf_snapshots_suit(peer->hub, hello, peer->verdict)) {
         peer->snapshot_from =
             peer->verdict == HF_RESUME && hello->resuming ? hello->resume.position : 0;

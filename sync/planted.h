@@ -21,7 +21,6 @@ typedef enum hf_planted_name {
     HF_PLANTED_NO_ORIGIN_CHECK,           /* hub: takes anything from anyone it knows */
     HF_PLANTED_WITHHELD_BLOCKS,           /* hub: what follows a withheld entry waits for ever */
     HF_PLANTED_WITHHELD_FED,              /* hub: a withheld entry is sent to others */
-    HF_PLANTED_FORK_UNSEEN,               /* hub: goes on with who holds another branch */
     HF_PLANTED_RESYNC_FROM_ZERO,          /* hub: forgets where the client was */
     HF_PLANTED_DROP_ENTRY,                /* hub: a pushed entry is passed over */
     HF_PLANTED_EXPIRED_FED,               /* hub: an expired certificate's session is fed on */
@@ -33,7 +32,6 @@ typedef enum hf_planted_name {
     HF_PLANTED_RELAY_UNPROVED,     /* hub: relayed entries are believed without their head */
     HF_PLANTED_RELAY_FORGETS,      /* station: what it sent up it takes for acknowledged */
     HF_PLANTED_REVOKED_AT_STATION, /* station: lets a device in that the centre revoked */
-    HF_PLANTED_GONE_RESUMED,       /* hub: nobody is asked what he read at a station that is gone */
     HF_PLANTED_RELAY_SKIPS_FEED,   /* hub: a station is not fed a log that it ever relayed */
     /* store */
     HF_PLANTED_RECEIPT_THINNED,   /* the receipt goes that alone covers what came before */

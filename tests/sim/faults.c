@@ -20,6 +20,7 @@ typedef enum fault { /* also what a relief relieves */
                      FAULT_KINDS
 } fault;
 
+enum { BURNS_AFTER_MS = 10 * SIM_MINUTE }; /* since its line went */
 #define YEAR_MS (365ll * 24 * 60 * SIM_MINUTE)
 
 static uint64_t sometimes(sim_random *random, uint32_t per_thousand, uint64_t low, uint64_t high)
@@ -226,7 +227,11 @@ void sim_on_fault(sim_world *world, uint32_t kind)
     case FAULT_PARTITION: partition(world, node); break;
     case FAULT_RESTORE: restore(world, node); break;
     case FAULT_HUB_LOSS: sim_hub_loss(world); break;
-    case FAULT_STATION_LOSS: sim_lose_station(world); break;
+    case FAULT_STATION_LOSS:
+        if (sim_lose_station(world)) break;
+        partition(world, &world->nodes[SIM_HUB]); /* all are at their stations, and write there */
+        sim_schedule(world, world->now_ms + BURNS_AFTER_MS, SIM_FAULT, 0, FAULT_STATION_LOSS);
+        break;
     case FAULT_CENTRE_LOSS: sim_lose_centre(world); break;
     case FAULT_CLONE: sim_clone(world); break;
     case FAULT_KINDS: break;

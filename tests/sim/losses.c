@@ -36,13 +36,20 @@ static void lose_one_of_its_devices(sim_world *world, const sim_node *station)
     }
 }
 
-void sim_lose_station(sim_world *world)
+bool sim_lose_station(sim_world *world)
 {
-    sim_node *station = &world->nodes[1 + sim_random_below(&world->random, world->station_count)];
-    if (world->result->counts.gone || !station->registered) return;
+    unsigned any = 1 + (unsigned)sim_random_below(&world->random, world->station_count);
+    sim_node *station = &world->nodes[world->doomed ? world->doomed : any];
+    if (world->result->counts.gone || !station->registered) return true;
+    if (!world->doomed) {
+        world->doomed = any;
+        station->cut_off = true;
+        return false;
+    }
     world->result->counts.gone++;
     if (sim_random_chance(&world->random, 500)) lose_one_of_its_devices(world, station);
     lose(world, station);
+    return true;
 }
 
 /* ---- the centre, and who takes its place ---- */

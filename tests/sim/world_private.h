@@ -255,6 +255,7 @@ typedef struct sim_world {
     sim_node nodes[SIM_NODES_MAX];
     unsigned node_count;
     unsigned station_count; /* nodes 1 to this; one of them may be a former centre */
+    unsigned doomed;        /* sim_lose_station */
     bool hub_cut_off;       /* nobody reaches the centre */
     sim_link links[SIM_LINKS_MAX];
     sim_dot *dots;
@@ -383,7 +384,8 @@ bool sim_is_greeted(const sim_world *world, const sim_node *edge);
 void sim_follow_word(sim_world *world, sim_node *node); /* who knows of the loss by now? */
 
 /* ---- losses.c: what is lost for good ---- */
-void sim_lose_station(sim_world *world);
+/* False: its lines went first; it burns the next time that this is called. */
+bool sim_lose_station(sim_world *world);
 void sim_lose_centre(sim_world *world);
 /* Has the one that was replaced, if it came back, learnt who is the centre by now? */
 bool sim_former_knows(const sim_world *world);
