@@ -335,6 +335,7 @@ static hf_status api_status(hf_call *call)
     json_certificate(call, &link);
     json_standing(call, &standing);
     status = json_scopes(call);
+    if (status == HF_OK) status = hf_report_bundles(call->api->store, &call->json);
     if (status == HF_OK) status = json_references(call);
     if (status == HF_OK)
         status = hf_report_withheld(call->api->store, true, WITHHELD_SHOWN, &call->json);

@@ -206,6 +206,7 @@ static void show_status(const hf_show *show, const json_t *status)
     if (at_station) fprintf(show->out, "%" PRIu64 " at the station, ", at_station);
     fprintf(show->out, "%" PRIu64 " saved on this device and waiting\n", waiting);
     if (waiting) fprintf(show->out, "           the oldest since %s\n", oldest);
+    hf_show_bundles(show, status);
     show_references(show, status);
     hf_show_withheld(show, status);
     fprintf(show->out, "Next: %s\n", hf_show_text(status, "next"));

@@ -41,8 +41,10 @@ static void json_next(hf_call *call, const hf_standing *standing, const hub_flee
                        "Nothing is needed for the devices here: carry on. Find out why the centre "
                        "cannot be reached (above).");
     else if (*hf_hub_refused(hf_enroll_of(call)->hub, &refused))
-        (void)snprintf(next, sizeof next,
-                       "Look at the station that relayed what its author did not sign (above).");
+        (void)snprintf(
+            next, sizeof next,
+            "Look at who brought what is refused (above). None of it counts, and nothing "
+            "waits for it.");
     else if (fleet->enrolled == 0 && !hf_enroll_of(call)->upstream)
         (void)snprintf(next, sizeof next,
                        "Make a token for the first device: holdfast-hub token "
@@ -213,6 +215,7 @@ static hf_status api_status(hf_call *call)
     hf_json_uint(json, "relay_refused", refused);
     hf_json_string(json, "relay_refusal", refusal);
     status = json_upstream(call);
+    if (status == HF_OK) status = hf_report_bundles(call->api->store, json);
     if (status != HF_OK) return status;
     status = hf_report_withheld(call->api->store, false, WITHHELD_SHOWN, json);
     json_next(call, &standing, &fleet);

@@ -67,6 +67,7 @@ static void show_status(const hf_show *show, const json_t *status)
         fprintf(show->out, "Stations   %" PRIu64 " enrolled, %" PRIu64 " connected\n",
                 hf_show_number(stations, "enrolled"), hf_show_number(stations, "connected"));
     if (json_is_object(upstream)) show_upstream(show, upstream);
+    hf_show_bundles(show, status);
     if (hf_show_number(status, "relay_refused")) {
         fputs("Refused    ", show->out);
         hf_cli_text(show->out, hf_show_text(status, "relay_refusal"));

@@ -14,7 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READS_PER_FRAME = 8, HEADS_PER_FRAME = 32 }; /* bounds on one peer's turn at the store */
+enum {
+    READS_PER_FRAME = 8,
+    HEADS_PER_FRAME = 32,
+    SAMPLES = 256
+}; /* bounds on one peer's turn at the store */
 
 /* ---- waking ---- */
 
@@ -130,12 +134,14 @@ static hf_status feed_item(void *context, const hf_feed_item *item)
     return walk->hub->runs.bodies.status;
 }
 
-size_t hf_fanout_skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX])
+/* What the peer may see and does not have; `skip` is room for what the query borrows. */
+static hf_feed_query query_of(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX])
 {
-    size_t count = 0;
+    hf_feed_query query = {
+        .scopes = peer->scopes, .scope_count = peer->scope_count, .skip = skip, .had = peer->had};
     for (size_t i = 0; i < peer->origin_count; i++)
-        if (peer->origins[i].skip) skip[count++] = peer->origins[i].no;
-    return count;
+        if (peer->origins[i].skip) skip[query.skip_count++] = peer->origins[i].no;
+    return query;
 }
 
 /* It is woken when its link has carried what it has. */
@@ -217,14 +223,30 @@ static hf_status read_feed(hf_hub *hub, hf_peer *peer, uint64_t *reached, uint8_
     int64_t skip[HF_HELLO_ORIGINS_MAX];
     feed_walk walk = {.hub = hub, .peer = peer};
     hf_runs_clear(&hub->runs);
-    hf_feed_query query = {.after = peer->scanned,
-                           .scopes = peer->scopes,
-                           .scope_count = peer->scope_count,
-                           .skip = skip,
-                           .skip_count = hf_fanout_skipped(peer, skip),
-                           .limit = HF_FEED_READ_MAX,
-                           .bytes = hf_pace_frame(&peer->pace)};
+    hf_feed_query query = query_of(peer, skip);
+    query.after = peer->scanned;
+    query.limit = HF_FEED_READ_MAX;
+    query.bytes = hf_pace_frame(&peer->pace);
     return hf_feed_read_scopes(hub->store, &query, feed_item, &walk, reached, chain);
+}
+
+hf_status hf_fanout_sample(const hf_peer *peer, uint64_t from, uint64_t *entries, uint64_t *bytes)
+{
+    hf_store *store = peer->hub->store;
+    int64_t skip[HF_HELLO_ORIGINS_MAX];
+    hf_feed_query query = query_of(peer, skip);
+    uint64_t end = hf_feed_position(store), seen = 0, sampled = 0, looked = 0;
+    uint64_t step = (end - from) / SAMPLES + 1;
+    for (uint64_t at = from + 1; at <= end; at += step, looked++) {
+        size_t size;
+        hf_status status = hf_feed_size_at(store, at, &query, &size);
+        if (status != HF_OK) return status;
+        sampled += size;
+        if (size > 0) seen++;
+    }
+    *entries = looked ? seen * (end - from) / looked : 0;
+    *bytes = looked ? sampled / looked * (end - from) : 0;
+    return HF_OK;
 }
 
 static hf_status feed(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
@@ -288,6 +310,10 @@ static hf_status add_head(hf_hub *hub, hf_peer *peer, const hf_head *head, bool 
     const hf_origin_row *row = hf_origin_by_id(hub->store, &head->origin);
     *added = false;
     if (!row || is_own(peer, row->no)) return HF_OK;
+    if (hf_had_head(peer->had, row->no, head->lane, head->seq)) {
+        peer->heads_passed = true;
+        return HF_OK;
+    }
     /* As they came: a station holds a log in part, and could not make them anew. */
     hf_status status = hf_head_kept_leaves(hub->store, head, leaves, &count);
     if (status == HF_ERR_NOT_FOUND) return HF_OK; /* a newer one is here, and comes */
@@ -326,13 +352,53 @@ static hf_status heads(hf_hub *hub, hf_peer *peer)
     if (status != HF_OK) return status;
     peer->heads = number;
     if (walk.count < HEADS_PER_FRAME && !walk.ahead) peer->heads_looked = hub->heads_taken;
-    if (added_count == 0 && walk.count == HEADS_PER_FRAME) hf_peer_wake(peer); /* look on later */
-    if (added_count == 0) return HF_OK;
+    bool more = added_count == 0 && walk.count == HEADS_PER_FRAME;
+    if (more) hf_peer_wake(peer); /* look on later */
+    /* What it has of them it is told by their number alone: else they would come the next time. */
+    if (more || (added_count == 0 && !peer->heads_passed)) return HF_OK;
+    peer->heads_passed = false;
     hf_message message = {.type = HF_FRAME_HEADS};
     message.as.heads.heads = (hf_list){hf_buffer_bytes(&hub->items), added_count};
     message.as.heads.number = number;
     hf_message_write(&hub->raw, &message);
     return hub->items.status;
+}
+
+/* ---- what it had elsewhere ---- */
+
+void hf_fanout_forget_had(hf_peer *peer)
+{
+    if (!peer->had) return; /* nor a hub, perhaps: it was never let in */
+    peer->hub->had_count -= hf_had_count(peer->had);
+    hf_had_free(peer->had);
+    peer->had = NULL;
+}
+
+hf_status hf_fanout_note_heads(hf_peer *peer, const hf_vector *vector)
+{
+    hf_hub *hub = peer->hub;
+    size_t before = hf_had_count(peer->had), room = HF_ELSEWHERE_HEADS_MAX - before;
+    if (peer->verdict != HF_VECTORS) return HF_OK; /* what a snapshot brings, heads are to prove */
+    if (room > HF_ELSEWHERE_HUB_MAX - hub->had_count) room = HF_ELSEWHERE_HUB_MAX - hub->had_count;
+    hf_status status = hf_had_add_heads(hub->store, vector, room, &peer->had);
+    hub->had_count += hf_had_count(peer->had) - before;
+    return status;
+}
+
+/* Once all is looked at that was here when it came, what it named is behind it. */
+static void settle_had(hf_hub *hub, hf_peer *peer)
+{
+    bool looked = peer->at_end && peer->scanned == hf_feed_position(hub->store) &&
+                  peer->heads_looked == hub->heads_taken;
+    if (looked) hf_fanout_forget_had(peer);
+}
+
+/* It is not fed what it had; so it is told that we have it, too. */
+static void write_had(hf_hub *hub, hf_peer *peer)
+{
+    hf_message message = {.type = HF_FRAME_HAD, .as.had = hf_buffer_bytes(&peer->had_bits)};
+    hf_message_write(&hub->raw, &message);
+    hf_buffer_clear(&peer->had_bits);
 }
 
 /* ---- one frame ---- */
@@ -368,7 +434,9 @@ hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
         return HF_OK;
     }
     hf_status status = HF_OK;
-    if (peer->wanted_count > 0) {
+    if (peer->had_bits.size > 0) {
+        write_had(hub, peer);
+    } else if (peer->wanted_count > 0) {
         status = write_origin(hub, peer);
     } else if (peer->fed == HF_FED_VECTORS) {
         status = hf_vectors_write(hub, peer, now_ms);
@@ -378,6 +446,7 @@ hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     } else {
         status = feed(hub, peer, now_ms);
         if (status == HF_OK && hub->raw.size == 0 && peer->at_end) status = heads(hub, peer);
+        if (status == HF_OK) settle_had(hub, peer);
     }
     if (status == HF_OK && hub->raw.size > 0) peer->budget--;
     return status;

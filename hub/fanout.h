@@ -27,7 +27,12 @@ void hf_fanout_wake_paced(hf_hub *hub);
 void hf_fanout_drop(hf_hub *hub, hf_peer *peer); /* its link is gone */
 /* Was ORIGIN sent for it? If not, it is put on the list of those to be sent next. */
 bool hf_fanout_named(hf_peer *peer, int64_t origin_no);
-/* Origins whose entries the peer has: they are not fed to it. */
-size_t hf_fanout_skipped(const hf_peer *peer, int64_t skip[HF_HELLO_ORIGINS_MAX]);
+/* Of what lies behind `from`, by a sample: how many entries the peer would be fed, and how large.
+ */
+HF_MUST_CHECK hf_status hf_fanout_sample(const hf_peer *peer, uint64_t from, uint64_t *entries,
+                                         uint64_t *bytes);
+/* What heads the peer has, by its vectors: those are not sent to it. */
+HF_MUST_CHECK hf_status hf_fanout_note_heads(hf_peer *peer, const hf_vector *vector);
+void hf_fanout_forget_had(hf_peer *peer); /* what it named counts no more: it is fed */
 
 #endif

@@ -1,6 +1,7 @@
 /* greet.c: what a device says it has against what we hold: HELLO, the verdict, WELCOME. */
 #include "peer.h"
 
+#include "fanout.h"
 #include "snapshots.h"
 #include "upstream.h"
 
@@ -111,6 +112,22 @@ static hf_status may_have_read(const hf_peer *peer, const hf_hello *hello, bool 
     return status;
 }
 
+/* By its vectors a device says more exactly what it holds; and a snapshot may take from it what it
+ * names, so there nothing of it is believed. */
+static hf_status take_elsewhere(hf_peer *peer, const hf_hello *hello)
+{
+    hf_fanout_forget_had(peer);
+    hf_buffer_clear(&peer->had_bits);
+    if (peer->verdict != HF_RESUME || peer->is_station) return HF_OK;
+    hf_status status =
+        hf_had_read(peer->hub->store, &hello->elsewhere, &peer->had_bits, &peer->had);
+    if (status != HF_OK) return status;
+    peer->hub->had_count += hf_had_count(peer->had);
+    if (peer->hub->had_count > HF_ELSEWHERE_HUB_MAX) hf_fanout_forget_had(peer);
+    if (!peer->had) hf_buffer_clear(&peer->had_bits);
+    return HF_OK;
+}
+
 static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *writing)
 {
     bool ours = false;
@@ -127,13 +144,24 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
     if (!hf_validity_holds(peer->valid, peer->hub->wall_ms)) peer->verdict = HF_EXPIRED;
     if (writing->behind) peer->verdict = HF_BEHIND;
     if (writing->forked) peer->verdict = HF_FORKED;
-    if (hf_snapshots_suit(peer->hub, hello, peer->verdict)) {
+    status = take_elsewhere(peer, hello);
+    bool suits = false;
+    if (status == HF_OK) status = hf_snapshots_suit(peer, hello, &suits);
+    if (status != HF_OK) return status;
+    if (suits) {
+        hf_fanout_forget_had(peer);
+        hf_buffer_clear(&peer->had_bits);
         peer->snapshot_from =
             peer->verdict == HF_RESUME && hello->resuming ? hello->resume.position : 0;
         peer->snapshot_needed = hello->capabilities & HF_NEEDS_SNAPSHOT;
         peer->verdict = HF_SNAPSHOT;
         hf_snapshots_wait(peer);
     }
+    bool carries = peer->verdict != HF_EXPIRED && peer->verdict != HF_BEHIND &&
+                   peer->verdict != HF_FORKED && hello->capabilities & HF_CARRIES;
+    hf_carrier_open(&peer->carrier, peer->hub->store, peer->key_id, false);
+    if (!peer->is_station) peer->carrier.most = HF_CARRY_ROWS_DEVICE;
+    peer->carrier.on = carries;
     bool resumes = peer->verdict == HF_RESUME;
     bool by_vectors = peer->verdict == HF_VECTORS || peer->verdict == HF_SNAPSHOT ||
                       peer->verdict == HF_REFILLING;

@@ -35,6 +35,7 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     hf_status status = hub->buckets ? hf_deflater_new(&hub->deflater) : HF_ERR_NOMEM;
     if (status == HF_OK) status = hf_snapshots_new(hub, options, &hub->snapshots);
     if (status == HF_OK && options->station) status = hf_upstream_new(hub, &hub->upstream);
+    if (status == HF_OK) status = hf_bundles_new(hub, &hub->bundles);
     if (status == HF_OK) status = hf_pulse_load(hub);
     if (status == HF_OK) status = hf_hub_look_retired(hub);
     if (status != HF_OK) {
@@ -49,6 +50,7 @@ void hf_hub_free(hf_hub *hub)
 {
     if (!hub) return;
     while (hub->peers) hf_hub_link_down(hub, hub->peers, hub->now_ms);
+    hf_bundles_free(hub);
     hf_snapshots_free(hub->snapshots);
     hf_upstream_free(hub->upstream);
     hf_deflater_free(hub->deflater);
@@ -106,12 +108,15 @@ static hf_status scopes_of(hf_hub *hub, hf_peer *peer, const hf_device *device)
 
 static void peer_free(hf_peer *peer)
 {
+    hf_carrier_close(&peer->carrier);
+    hf_fanout_forget_had(peer);
     free(peer->scopes);
     free(peer->origins);
     free(peer->relayed);
     free(peer->named);
     hf_buffer_free(&peer->certificate);
     hf_buffer_free(&peer->notices);
+    hf_buffer_free(&peer->had_bits);
     hf_buffer_free(&peer->vector);
     hf_buffer_free(&peer->renewed);
     hf_buffer_free(&peer->renew_for);
@@ -119,6 +124,27 @@ static void peer_free(hf_peer *peer)
     hf_buffer_free(&peer->leased);
     hf_buffer_free(&peer->receipt);
     free(peer);
+}
+
+hf_status hf_peer_new_linkless(hf_hub *hub, const hf_device *station, hf_peer **out)
+{
+    hf_peer *peer = calloc(1, sizeof *peer);
+    *out = peer;
+    if (!peer) return HF_ERR_NOMEM;
+    peer->hub = hub;
+    peer->linkless = peer->is_station = true;
+    peer->greeted = peer->hello_durable = true;
+    memcpy(peer->key_id, station->key_id, HF_HASH_SIZE);
+    memcpy(peer->name, station->name, sizeof peer->name);
+    hf_session_open(&peer->session, HF_SIDE_HUB, hub->now_ms);
+    peer->session.state = HF_SESSION_OPEN;
+    return HF_OK;
+}
+
+void hf_peer_free_linkless(hf_peer *peer)
+{
+    hf_backlog_drop(peer->hub, peer);
+    peer_free(peer);
 }
 
 /* Where the peers with such a key hang. A key id is a hash: its bytes are spread already. */
@@ -337,6 +363,7 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     /* Registered a device, published a pack, or the operator wrote: entries that no device sent. */
     bool wrote_outside = hf_feed_position(hub->store) != hub->position;
     uint64_t heads_before = hub->heads_taken;
+    hf_status bundles = hf_bundles_turn(hub);
     hf_backlog_take(hub);
     hf_status status = hf_ingest(hub);
     hf_hub_look_gone(hub); /* before anyone is fed past it */
@@ -352,6 +379,7 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     wake_starved(hub);
     hf_fanout_wake_paced(hub);
     if (status == HF_OK) status = upstream;
+    if (status == HF_OK) status = bundles;
     hub->retry_at_ms = status == HF_OK ? 0 : now_ms + HF_STORE_RETRY_MS;
     return status;
 }
@@ -387,8 +415,12 @@ static hf_status write_frame(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     if (hub->raw.size == 0) hf_peer_write_lease(peer, &hub->raw);
     if (hub->raw.size == 0) hf_peer_write_receipt(peer, &hub->raw);
     if (hub->raw.size == 0) status = hf_peer_write_passed(peer, &hub->raw);
-    if (status != HF_OK) return status;
-    return hub->raw.size > 0 ? HF_OK : hf_fanout_write(hub, peer, now_ms);
+    if (status == HF_OK && hub->raw.size == 0) status = hf_fanout_write(hub, peer, now_ms);
+    /* What others sealed goes when there is nothing else, a quarter of a second at a time. */
+    size_t piece = peer->flight_count ? 0 : hf_pace_quarter(&peer->pace);
+    bool may = hub->raw.size == 0 && peer->session.state == HF_SESSION_OPEN;
+    if (status == HF_OK && may) status = hf_carrier_write(&peer->carrier, piece, &hub->raw);
+    return status;
 }
 
 hf_status hf_hub_send(hf_hub *hub, hf_peer *peer, uint64_t now_ms, hf_bytes *message)
@@ -427,6 +459,8 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
     if (receipts_ms < due_ms) due_ms = receipts_ms;
     uint64_t pulse_ms = hf_pulse_deadline_ms(hub);
     if (pulse_ms < due_ms) due_ms = pulse_ms;
+    uint64_t bundles_ms = hf_bundles_deadline_ms(hub);
+    if (bundles_ms < due_ms) due_ms = bundles_ms;
     if (hub->paced_at_ms < due_ms) due_ms = hub->paced_at_ms;
     return due_ms < hub->retry_at_ms ? hub->retry_at_ms : due_ms;
 }

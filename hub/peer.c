@@ -9,6 +9,7 @@
 #include "sync/planted.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { ACKED_PER_FRAME = HF_FRAME_ENTRIES_MAX / 2 }; /* of relayed logs, beside its own */
@@ -16,7 +17,7 @@ enum { ACKED_PER_FRAME = HF_FRAME_ENTRIES_MAX / 2 }; /* of relayed logs, beside 
 void hf_peer_wake(hf_peer *peer)
 {
     hf_hub *hub = peer->hub;
-    if (peer->ready) return;
+    if (peer->ready || peer->linkless) return;
     peer->ready = true;
     peer->next_ready = NULL;
     if (hub->ready_last)
@@ -67,6 +68,7 @@ void hf_peer_reset_staged(hf_peer *peer)
 {
     if (peer->greeted && !peer->hello_durable) {
         peer->origin_count = 0; /* learned in the batch that is no more */
+        hf_fanout_forget_had(peer);
         peer->greeted = false;
     }
     for (size_t i = 0; i < peer->origin_count; i++) origin_reset(&peer->origins[i]);
@@ -225,6 +227,7 @@ static hf_status on_vector(hf_peer *peer, const hf_vector *vector, hf_bytes raw)
     peer->vector_seq = 0;
     hf_peer_wake(peer);
     hf_status status = hf_refill_look(peer, vector);
+    if (status == HF_OK) status = hf_fanout_note_heads(peer, vector);
     return status == HF_OK ? peer->vector.status : status;
 }
 
@@ -282,6 +285,23 @@ static hf_status on_relay(hf_peer *peer, const hf_relay *relay)
     return HF_ERR_LIMIT;
 }
 
+static hf_status on_carrier(hf_peer *peer, const hf_message *message)
+{
+    hf_hub *hub = peer->hub;
+    hf_carrier *carrier = &peer->carrier;
+    if (!carrier->on) return out_of_turn(peer, "CARRY");
+    hf_status status = hf_carrier_on(carrier, message, hub->wall_ms);
+    if (status == HF_ERR_PROTOCOL) return out_of_turn(peer, "PIECE or FETCH");
+    if (carrier->refusal[0]) {
+        hub->refused++;
+        (void)snprintf(hub->refusal, sizeof hub->refusal, "%.40s brought what is refused: %.120s",
+                       peer->name, carrier->refusal);
+    }
+    carrier->refusal[0] = 0;
+    hf_peer_wake(peer);
+    return status;
+}
+
 hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes raw, uint64_t now_ms,
                            bool *queue)
 {
@@ -311,6 +331,10 @@ hf_status hf_peer_on_frame(hf_peer *peer, const hf_message *message, hf_bytes ra
         return peer->is_station ? hf_peer_on_renew_for(peer, message->as.key_id)
                                 : out_of_turn(peer, "RENEW_FOR by a device");
     case HF_FRAME_ASK: return hf_peer_on_ask(peer, raw);
+    case HF_FRAME_CARRY:
+    case HF_FRAME_FETCH:
+    case HF_FRAME_PIECE:
+    case HF_FRAME_CARRIED: return on_carrier(peer, message);
     default: return HF_OK; /* nothing, or a PONG: we ask only to hear that they live */
     }
 }

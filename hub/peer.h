@@ -8,7 +8,9 @@
 
 #include "holdfast/hub.h"
 
+#include "sync/carrier.h"
 #include "sync/coverage.h"
+#include "sync/elsewhere.h"
 #include "sync/feed.h"
 #include "sync/frame.h"
 #include "sync/log.h"
@@ -16,6 +18,7 @@
 #include "sync/session.h"
 
 typedef struct hf_upstream hf_upstream; /* upstream.h */
+typedef struct hf_bundles hf_bundles;   /* bundles.c */
 
 typedef struct hf_peer_log {
     uint64_t held; /* we have the log up to here */
@@ -106,6 +109,8 @@ struct hf_peer {
     hf_buffer notices;      /* encoded items */
     size_t notice_count, notices_durable, notices_durable_size;
 
+    hf_carrier carrier;
+    bool linkless;       /* it stands for a bundle that was opened: nothing is said to it */
     hf_buffer renew_for; /* a station's wishes for its devices: keys, in a row */
     bool wants_receipts;
     bool receipt_waits;      /* in the hub's list of those that are due one */
@@ -142,11 +147,14 @@ struct hf_peer {
     size_t first_flight, flight_count, flight_bytes;
     hf_pace pace;          /* of the way down */
     uint64_t heads;        /* sent up to this acceptance number */
+    bool heads_passed;     /* ... some it had elsewhere, and has not been told the number */
     uint64_t heads_looked; /* hub's count of accepted heads at the last look */
     uint8_t *named;        /* bit per origin number: ORIGIN was sent */
     size_t named_size;
     int64_t wanted[HF_PEER_WANTED_MAX]; /* ORIGINs to be sent before more is fed */
     size_t wanted_count;
+    hf_had *had;            /* what it had elsewhere, so far as that matters yet; may be NULL */
+    hf_buffer had_bits;     /* of HAD, which is due; empty: it is not */
     struct hf_ahead *ahead; /* what it holds and we lack: refill.c */
     size_t ahead_count, asked_count;
     hf_buffer vector;      /* the VECTOR being answered, raw; empty: none */
@@ -193,7 +201,8 @@ struct hf_hub {
     hf_store *store;
     const hf_authority *authority; /* NULL: no certificate is renewed here */
     hf_upstream *upstream;         /* NULL: this is the centre, unless it is retired */
-    bool retired;                  /* another is the centre by now: nobody is served */
+    hf_bundles *bundles;
+    bool retired; /* another is the centre by now: nobody is served */
     char implementation[HF_TEXT_MAX + 1];
     uint32_t peers_max, peer_count;
     hf_peer *peers;
@@ -238,6 +247,7 @@ struct hf_hub {
         hf_report log;
     } asked[HF_REFILL_ASKED_MAX]; /* logs being asked for, in all sessions */
     size_t asked_count;
+    size_t had_count;  /* over all sessions */
     uint64_t refilled; /* entries that devices brought of others', since we run */
     hf_deflater *deflater;
     hf_buffer inflated, raw, items, sealed, bytes; /* lent to whoever is being served */
@@ -275,6 +285,9 @@ HF_MUST_CHECK hf_status hf_hub_on_hubs(hf_peer *peer, hf_bytes signed_list);
 HF_MUST_CHECK hf_status hf_peer_write_hubs(hf_peer *peer, hf_buffer *raw);
 
 /* ---- hub.c ---- */
+/* A station's session without a link: what comes of it is taken as if it had one. */
+HF_MUST_CHECK hf_status hf_peer_new_linkless(hf_hub *hub, const hf_device *station, hf_peer **out);
+void hf_peer_free_linkless(hf_peer *peer);
 void hf_hub_touch(hf_scope_list *list, uint32_t scope); /* who holds it will be woken */
 void hf_hub_part(hf_hub *hub);      /* every session is told to go, and to come back at once */
 void hf_hub_look_gone(hf_hub *hub); /* ... so when a station was revoked */
@@ -327,6 +340,14 @@ HF_MUST_CHECK hf_status hf_peer_write_passed(hf_peer *peer, hf_buffer *raw);
 HF_MUST_CHECK hf_status hf_peer_probe(hf_peer *peer,
                                       const hf_probe_frame *probe); /* in the batch */
 void hf_peer_write_probed(hf_peer *peer, uint64_t wall_ms, hf_buffer *raw);
+
+/* ---- bundles.c ---- */
+HF_MUST_CHECK hf_status hf_bundles_new(hf_hub *hub, hf_bundles **out);
+void hf_bundles_free(hf_hub *hub);
+/* A station that is cut off seals what waits, and reads answers; the centre opens what came, and
+ * answers what was in it. Before the turn's frames are taken. */
+HF_MUST_CHECK hf_status hf_bundles_turn(hf_hub *hub);
+uint64_t hf_bundles_deadline_ms(const hf_hub *hub);
 
 /* ---- pulse.c ---- */
 HF_MUST_CHECK hf_status hf_pulse_load(hf_hub *hub);

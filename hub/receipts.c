@@ -6,9 +6,7 @@
 #include "fanout.h"
 
 #include "sync/planted.h"
-#include "sync/tree.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,36 +140,24 @@ static hf_status note_all(hf_hub *hub)
 
 /* ---- the signature ---- */
 
-static void note_beside(void *context, size_t index, const uint8_t hash[HF_HASH_SIZE])
-{
-    hf_receipt *receipt = &((hf_receipt *)context)[index];
-    assert(receipt->path_count < HF_RECEIPT_PATH_MAX);
-    memcpy(receipt->path[receipt->path_count++], hash, HF_HASH_SIZE);
-}
-
-static hf_status sign(hf_hub *hub, hf_receipt *receipts, uint8_t (*nodes)[HF_HASH_SIZE])
+static hf_status sign(hf_hub *hub, hf_receipt *receipts, uint8_t (*roots)[HF_HASH_SIZE])
 {
     const hf_crypto *crypto = hf_store_crypto(hub->store);
     uint8_t digest[HF_HASH_SIZE], signature[HF_SIGNATURE_SIZE];
-    hf_status status = HF_OK;
-    for (size_t i = 0; i < hub->point_count && status == HF_OK; i++) {
+    for (size_t i = 0; i < hub->point_count; i++) {
         const hf_receipt_point *point = &hub->points[i];
         hf_receipt *receipt = &receipts[i];
         *receipt = (hf_receipt){.hub = hf_store_own_origin(hub->store)->id,
                                 .time_ms = hub->wall_ms,
                                 .lane = point->lane,
-                                .seq = point->seq,
-                                .index = (uint32_t)i,
-                                .count = (uint32_t)hub->point_count};
+                                .seq = point->seq};
         int64_t no = hf_peer_origin_at(point->peer, point->origin)->no;
         receipt->origin = hf_origin_by_no(hub->store, no)->id;
         memcpy(receipt->epoch, hf_store_epoch(hub->store), sizeof receipt->epoch);
-        status = hf_receipt_leaf(crypto, receipt, point->root, nodes[i]);
+        memcpy(roots[i], point->root, HF_HASH_SIZE);
     }
-    if (status != HF_OK) return status;
-    hf_tree_fold(crypto, nodes, hub->point_count, note_beside, receipts);
-    if (HF_PLANTED(RECEIPT_UNCHECKED)) nodes[0][0] ^= 1;
-    status = hf_receipt_digest(crypto, &receipts[0], nodes[0], digest);
+    hf_status status = hf_receipts_fold(crypto, receipts, roots, hub->point_count, digest);
+    if (HF_PLANTED(RECEIPT_UNCHECKED)) digest[0] ^= 1;
     if (status == HF_OK) status = crypto->sign(crypto->context, digest, signature);
     for (size_t i = 0; i < hub->point_count && status == HF_OK; i++)
         memcpy(receipts[i].signature, signature, sizeof signature);
@@ -207,8 +193,8 @@ static void write_frame(hf_hub *hub, hf_peer *peer, const hf_receipt *receipts)
 static hf_status sign_all(hf_hub *hub)
 {
     hf_receipt *receipts = calloc(hub->point_count, sizeof *receipts);
-    uint8_t(*nodes)[HF_HASH_SIZE] = calloc(hub->point_count, sizeof *nodes);
-    hf_status status = receipts && nodes ? sign(hub, receipts, nodes) : HF_ERR_NOMEM;
+    uint8_t(*roots)[HF_HASH_SIZE] = calloc(hub->point_count, sizeof *roots);
+    hf_status status = receipts && roots ? sign(hub, receipts, roots) : HF_ERR_NOMEM;
     for (size_t i = 0; i < hub->point_count && status == HF_OK; i++) {
         hf_peer *peer = hub->points[i].peer;
         if (peer->receipt.size == 0) write_frame(hub, peer, receipts);
@@ -216,7 +202,7 @@ static hf_status sign_all(hf_hub *hub)
         if (status != HF_OK) hf_buffer_free(&peer->receipt); /* half a frame */
     }
     free(receipts);
-    free(nodes);
+    free(roots);
     return status;
 }
 

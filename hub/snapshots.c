@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLES = 256, OFFERS_MAX = 64 };
+enum { OFFERS_MAX = 64 };
 
 typedef struct packed { /* one chunk; of however many snapshots */
     struct packed *next;
@@ -390,45 +390,41 @@ bool hf_snapshots_busy(const hf_hub *hub)
 
 /* ---- whom it suits ---- */
 
-bool hf_snapshots_suit(hf_hub *hub, const hf_hello *hello, hf_resume_verdict verdict)
+hf_status hf_snapshots_suit(const hf_peer *peer, const hf_hello *hello, bool *suits)
 {
+    hf_hub *hub = peer->hub;
+    hf_resume_verdict verdict = peer->verdict;
     uint64_t end = hf_feed_position(hub->store), from = hello->resume.position;
+    *suits = false;
     /* A station judges provisionally: who holds the entries can be told better, who has only their
      * effect cannot. */
     bool takes = hello->capabilities & HF_TAKES_SNAPSHOTS || HF_PLANTED(OLDER_OFFERED);
-    if (hub->upstream || !takes) return false;
-    if (verdict != HF_RESUME && verdict != HF_VECTORS) return false;
+    if (hub->upstream || !takes) return HF_OK;
+    if (verdict != HF_RESUME && verdict != HF_VECTORS) return HF_OK;
     static const hf_origin_id nobody;
     bool fetching = hello->capabilities & HF_HAS_CHUNKS &&
                     memcmp(&hello->resume.hub, &nobody, sizeof nobody) == 0;
-    if (fetching || hello->capabilities & HF_NEEDS_SNAPSHOT) return true;
-    if (verdict != HF_RESUME) return false; /* what it holds is not known: its vectors tell */
-    if (!hello->resuming) return end >= hub->snapshots->behind_min;
-    return end - from >= hub->snapshots->behind_min &&
-           (end - from) * HF_SNAPSHOT_BEHIND_SHARE >= end;
+    *suits = fetching || hello->capabilities & HF_NEEDS_SNAPSHOT;
+    /* By vectors, what it holds is not known yet. */
+    if (*suits || verdict != HF_RESUME) return HF_OK;
+    *suits = !hello->resuming && end >= hub->snapshots->behind_min;
+    if (!hello->resuming || end - from < hub->snapshots->behind_min) return HF_OK;
+    uint64_t behind = end - from, bytes;
+    /* One that was served elsewhere meanwhile lacks less than the positions say. */
+    hf_status status = peer->had ? hf_fanout_sample(peer, from, &behind, &bytes) : HF_OK;
+    *suits = behind >= hub->snapshots->behind_min && behind * HF_SNAPSHOT_BEHIND_SHARE >= end;
+    return status;
 }
 
 /* Would the feed be shorter? By a sample of what it would hold. */
-static hf_status feed_is_shorter(hf_hub *hub, const hf_peer *peer, size_t bytes, bool *shorter)
+static hf_status feed_is_shorter(const hf_peer *peer, size_t bytes, bool *shorter)
 {
-    uint64_t end = hf_feed_position(hub->store), from = peer->snapshot_from, sampled = 0;
+    uint64_t entries, feed;
     *shorter = false;
-    if (from == 0) return HF_OK; /* a new one: all that there is, and more */
-    int64_t skip[HF_HELLO_ORIGINS_MAX];
-    hf_feed_query query = {.scopes = peer->scopes,
-                           .scope_count = peer->scope_count,
-                           .skip = skip,
-                           .skip_count = hf_fanout_skipped(peer, skip)};
-    uint64_t step = (end - from) / SAMPLES + 1, looked = 0;
-    for (uint64_t at = from + 1; at <= end; at += step, looked++) {
-        size_t size;
-        hf_status status = hf_feed_size_at(hub->store, at, &query, &size);
-        if (status != HF_OK) return status;
-        sampled += size;
-    }
-    uint64_t feed = looked ? sampled / looked * (end - from) / HF_SNAPSHOT_FEED_RATIO : 0;
-    *shorter = feed < bytes;
-    return HF_OK;
+    if (peer->snapshot_from == 0) return HF_OK; /* a new one: all that there is, and more */
+    hf_status status = hf_fanout_sample(peer, peer->snapshot_from, &entries, &feed);
+    *shorter = status == HF_OK && feed / HF_SNAPSHOT_FEED_RATIO < bytes;
+    return status;
 }
 
 /* ---- OFFER ---- */
@@ -484,7 +480,7 @@ static hf_status write_offer(hf_hub *hub, hf_peer *peer)
     hf_status status = HF_OK;
     if (peer->snapshot == HF_PEER_SNAPSHOT_DUE) status = gather(hub, peer, &offer);
     if (status == HF_OK && offer.count > 0 && !peer->snapshot_needed)
-        status = feed_is_shorter(hub, peer, offer.bytes, &shorter);
+        status = feed_is_shorter(peer, offer.bytes, &shorter);
     if (status == HF_OK && (shorter || offer.count == 0)) {
         offer = (offering){.position = hf_feed_position(hub->store)};
         hf_buffer_clear(&hub->items);

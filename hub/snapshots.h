@@ -9,7 +9,7 @@ HF_MUST_CHECK hf_status hf_snapshots_new(hf_hub *hub, const hf_hub_options *opti
 void hf_snapshots_free(hf_snapshots *snapshots);
 
 /* Is this device to be offered one, rather than fed? By HELLO and the verdict without it. */
-bool hf_snapshots_suit(hf_hub *hub, const hf_hello *hello, hf_resume_verdict verdict);
+HF_MUST_CHECK hf_status hf_snapshots_suit(const hf_peer *peer, const hf_hello *hello, bool *suits);
 void hf_snapshots_wait(hf_peer *peer); /* it gets an OFFER, when what it may see is made */
 /* Goes on with what peers wait for, by a bounded piece. */
 void hf_snapshots_turn(hf_hub *hub);

@@ -137,6 +137,19 @@ static hf_status crypto_verify(void *context, hf_bytes public_key,
     return point.data ? hf_p256_verify(point, digest, signature) : HF_ERR_PROTOCOL;
 }
 
+static hf_status crypto_seal(void *context, hf_bytes public_key, hf_bytes beside, hf_bytes plain,
+                             uint8_t *out)
+{
+    (void)context;
+    return hf_seal_for(public_key, beside, plain, out);
+}
+
+static hf_status crypto_unseal(void *context, hf_bytes beside, hf_bytes sealed, uint8_t *out)
+{
+    hf_keys *keys = context;
+    return hf_seal_open(mbedtls_pk_ec(keys->key), beside, sealed, out);
+}
+
 int hf_keys_judge_chain(void *unused, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
 {
     (void)unused;
@@ -377,6 +390,7 @@ static hf_keys *keys_new(void)
     keys->crypto.hash = crypto_hash;
     keys->crypto.random = crypto_random;
     keys->crypto.verify = crypto_verify;
+    keys->crypto.seal = crypto_seal;
     keys->crypto.certificate = crypto_certificate;
     return keys;
 }
@@ -394,6 +408,7 @@ hf_status hf_keys_open(const hf_key_paths *paths, hf_keys **out)
     hf_keys *keys = keys_new();
     if (!keys) return HF_ERR_NOMEM;
     keys->crypto.sign = crypto_sign;
+    keys->crypto.unseal = crypto_unseal;
     return keys_give(keys, keys_load(keys, paths), out);
 }
 

@@ -34,4 +34,13 @@ bool hf_keys_has_usage(const mbedtls_x509_crt *certificate, const char *oid, siz
 HF_MUST_CHECK hf_status hf_keys_public_read(hf_bytes spki, mbedtls_ecp_group *group,
                                             mbedtls_ecp_point *point);
 
+/* ---- seal.c: protocol.md 13.1 ---- */
+/* As in hf_crypto. */
+HF_MUST_CHECK hf_status hf_seal_for(hf_bytes spki, hf_bytes beside, hf_bytes plain, uint8_t *out);
+HF_MUST_CHECK hf_status hf_seal_open(mbedtls_ecp_keypair *own, hf_bytes beside, hf_bytes sealed,
+                                     uint8_t *out);
+/* The seal of a given throw of the dice: for hf_seal_for, and for the vectors. */
+HF_MUST_CHECK hf_status hf_seal_by(mbedtls_mpi *secret, hf_bytes spki, hf_bytes beside,
+                                   hf_bytes plain, uint8_t *out);
+
 #endif

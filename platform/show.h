@@ -21,6 +21,7 @@ void hf_show_list(const hf_show *show, const json_t *document);
 void hf_show_conflicts(const hf_show *show, const json_t *document);
 void hf_show_history(const hf_show *show, const json_t *document);
 void hf_show_withheld(const hf_show *show, const json_t *document);
+void hf_show_bundles(const hf_show *show, const json_t *document); /* show_bundles.c */
 void hf_show_verify(const hf_show *show, const json_t *document);
 void hf_show_receipt(const hf_show *show, const json_t *document); /* show_receipt.c */
 void hf_show_proof(const hf_show *show, const json_t *document);

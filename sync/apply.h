@@ -102,6 +102,7 @@ typedef struct hf_cursor {
     uint64_t position;
     uint8_t chain[16];  /* the hub's feed chain at position */
     uint8_t scopes[16]; /* hash of the scope set the position is good for */
+    uint64_t here;      /* of our own feed, when we last had all of the hub's; nobody is told */
 } hf_cursor;
 HF_MUST_CHECK hf_status hf_batch_cursor(hf_batch *batch, const hf_cursor *cursor);
 HF_MUST_CHECK hf_status hf_cursor_get(hf_store *store, const hf_origin_id *hub, hf_cursor *out,

@@ -1,6 +1,7 @@
 /* client.c: a link comes and goes, messages come in and go out, a turn commits what came. */
 #include "client_core.h"
 
+#include "feed.h"
 #include "planted.h"
 
 #include <assert.h>
@@ -33,6 +34,7 @@ void hf_client_free(hf_client *client)
     hf_buffer_free(&client->raw);
     hf_buffer_free(&client->items);
     hf_buffer_free(&client->hashes);
+    hf_buffer_free(&client->named);
     hf_buffer_free(&client->sealed);
     hf_buffer_free(&client->certificate.next);
     free(client->known);
@@ -47,6 +49,7 @@ void hf_client_link_up(hf_client *client, const hf_certificate *hub, uint64_t no
     memset(&client->hub, 0, sizeof client->hub);
     if (hub) client->hub = *hub;
     hf_client_relays_link(client);
+    hf_carrier_open(&client->carrier, client->store, hub ? hub->key_id : NULL, true);
     hf_session_open(&client->session, HF_SIDE_CLIENT, now_ms);
     memset(&client->download, 0, sizeof client->download);
     hf_client_certificate_link(client);
@@ -64,6 +67,7 @@ void hf_client_link_down(hf_client *client)
     hf_inbox_drop(&client->inbox, NULL);
     hf_upload_free(&client->upload);
     hf_client_fetch_drop(client);
+    hf_carrier_close(&client->carrier);
     client->known_count = 0;
     client->own_count = 0;
     client->wish_count = 0;
@@ -124,7 +128,11 @@ static hf_status own_log(void *context, const hf_log_state *log)
 static hf_status look_for_writes(hf_client *client)
 {
     if (client->session.state != HF_SESSION_OPEN || !client->upload.logs) return HF_OK;
-    hf_status status = hf_log_each(client->store, client->own[0]->no, own_log, client->upload.logs);
+    uint64_t position = hf_feed_position(client->store);
+    hf_status status = HF_OK;
+    if (client->looked_position != position)
+        status = hf_log_each(client->store, client->own[0]->no, own_log, client->upload.logs);
+    if (status == HF_OK) client->looked_position = position;
     return status == HF_OK ? hf_client_relays_look(client) : status;
 }
 

@@ -54,6 +54,12 @@ HF_MUST_CHECK hf_status hf_client_station_name(hf_store *store, const hf_origin_
 /* ---- a station's: client_relay.c ---- */
 /* Others' logs of which the centre has more than was told here before, each once. */
 HF_MUST_CHECK hf_status hf_client_relayed(hf_client *client, hf_relay_visitor visit, void *context);
+struct hf_receipt; /* receipt.h */
+/* In an open batch: the centre's receipt of another's log came by another way than a link. It is
+ * what an ACK and a RECEIPT would have been, and the next session asks how far the centre is.
+ * HF_ERR_PROTOCOL: it is not true, or not of what we hold. */
+HF_MUST_CHECK hf_status hf_client_carried(hf_client *client, hf_batch *batch,
+                                          const struct hf_receipt *receipt);
 /* Others' logs that the centre signed for since the last call; a log may come twice. `seq` says
  * nothing. */
 HF_MUST_CHECK hf_status hf_client_receipts(hf_client *client, hf_relay_visitor visit,

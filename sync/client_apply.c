@@ -5,6 +5,7 @@
  * cannot be applied undoes the batch, which is then made again without it and what came after. */
 #include "client_core.h"
 
+#include "feed.h"
 #include "planted.h"
 
 #include <assert.h>
@@ -325,11 +326,13 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_ENTRIES: return on_entries(client, batch, &message->as.feed);
     case HF_FRAME_VECTOR_DONE: return on_vector_done(client, batch, &message->as.done);
     case HF_FRAME_FEED: return on_feed(client, batch, &message->as.feed);
+    case HF_FRAME_HAD: return hf_client_on_had(client, batch, message->as.had);
     case HF_FRAME_HEADS: return on_heads(client, batch, &message->as.heads);
     case HF_FRAME_ACK: return on_ack(client, batch, &message->as.ack);
     case HF_FRAME_OFFER: return hf_client_on_offer(client, batch, &message->as.offer);
     case HF_FRAME_CHUNK: return hf_client_on_chunk(client, batch, &message->as.chunk);
     case HF_FRAME_RECEIPT: return on_receipt(client, batch, &message->as.receipt);
+    case HF_FRAME_LACK: return on_lack(client, &message->as.lack);
     case HF_FRAME_CERTIFICATE: return hf_client_on_certificate(client, &message->as.certificate);
     case HF_FRAME_LEASE: return hf_client_on_lease(client, batch, &message->as.leased);
     case HF_FRAME_PROBED: return hf_client_on_probed(client, message->as.probe.number);
@@ -342,7 +345,11 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
 static hf_status keep_place(hf_client *client, hf_batch *batch)
 {
     hf_status status = HF_OK;
-    if (client->download.cursor_moved) status = hf_batch_cursor(batch, &client->download.cursor);
+    hf_cursor *cursor = &client->download.cursor;
+    /* Until we have all that it had when we came, what came elsewhere stays to be named. */
+    bool caught_up = cursor->position >= client->download.announced;
+    cursor->here = caught_up ? hf_feed_position(client->store) : client->resume.here;
+    if (client->download.cursor_moved) status = hf_batch_cursor(batch, cursor);
     if (status == HF_OK) status = hf_client_keep_heads(client);
     return status;
 }
@@ -394,6 +401,21 @@ static void note_welcome(hf_client *client)
                        (unsigned long long)client->fell_back);
 }
 
+/* What came of bundles is stored by itself: it is of no log, and moves no place. */
+static hf_status on_carrier(hf_client *client, const hf_message *message)
+{
+    hf_carrier *carrier = &client->carrier;
+    hf_status status = hf_carrier_on(carrier, message, hf_client_true_ms(client));
+    if (status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT) {
+        hf_session_fail(&client->session, HF_CODE_TURN, "frame out of turn: %u", message->type);
+        return HF_OK;
+    }
+    if (carrier->refusal[0])
+        (void)snprintf(client->notice, sizeof client->notice, "%s", carrier->refusal);
+    carrier->refusal[0] = 0;
+    return status;
+}
+
 static hf_status settle_frame(hf_client *client, const hf_message *message)
 {
     hf_acked acked;
@@ -406,7 +428,6 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
     case HF_FRAME_WELCOME:
         note_welcome(client);
         return hf_client_begin_upload(client, &message->as.welcome);
-    case HF_FRAME_LACK: return on_lack(client, &message->as.lack);
     case HF_FRAME_CREDIT:
         hf_upload_window(&client->upload, message->as.credit.lane, message->as.credit.entries,
                          message->as.credit.bytes);
@@ -424,6 +445,10 @@ static hf_status settle_frame(hf_client *client, const hf_message *message)
         }
         return HF_OK;
     case HF_FRAME_PROBED: hf_client_probed(client, message->as.probe.number); return HF_OK;
+    case HF_FRAME_CARRY:
+    case HF_FRAME_FETCH:
+    case HF_FRAME_PIECE:
+    case HF_FRAME_CARRIED: return on_carrier(client, message);
     default: return HF_OK;
     }
 }

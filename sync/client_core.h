@@ -2,6 +2,7 @@
 #ifndef HF_CLIENT_CORE_H
 #define HF_CLIENT_CORE_H
 
+#include "carrier.h"
 #include "client.h"
 #include "frame.h"
 #include "log.h"
@@ -138,6 +139,7 @@ struct hf_client {
     const hf_origin_row *own[HF_HELLO_ORIGINS_MAX]; /* as in our HELLO */
     size_t own_count;
     hf_upload upload;
+    uint64_t looked_position; /* of the feed: up to there the upload knows what we wrote */
     hf_own_certificate certificate;
     hf_client_relays relays;
     bool former_new;  /* WELCOME named hubs whose word counts no more, and we did not know it */
@@ -146,6 +148,7 @@ struct hf_client {
     hf_certificate hub;
     hf_numbering numbering;
     hf_probing probing;
+    hf_carrier carrier;
 
     hf_download download;
     hf_fetch fetch;
@@ -158,6 +161,7 @@ struct hf_client {
     uint64_t fed_acked; /* position of our last FEED_ACK; before START: what our last TAKEN said */
     bool resuming;      /* what HELLO said: */
     hf_cursor resume;
+    hf_buffer named;  /* hf_relay_log in a row: what HELLO named as had elsewhere */
     bool postponed;   /* planted mistakes only: what came is applied a turn late */
     uint64_t claimed; /* planted mistakes only: position acknowledged before its time */
 
@@ -200,6 +204,8 @@ HF_MUST_CHECK hf_status hf_client_write(hf_client *client, uint64_t now_ms);
 
 /* ---- client_greet.c ---- */
 HF_MUST_CHECK hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms);
+/* What HELLO named, the hub has, too: where its bit is set. */
+HF_MUST_CHECK hf_status hf_client_on_had(hf_client *client, hf_batch *batch, hf_bytes bits);
 HF_MUST_CHECK hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch,
                                              const hf_welcome *welcome);
 /* Once WELCOME is committed: the upload starts from what the hub says it has. */

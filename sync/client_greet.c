@@ -3,6 +3,7 @@
 #include "client_core.h"
 
 #include "control.h"
+#include "elsewhere.h"
 #include "feed.h"
 #include "outage.h"
 #include "planted.h"
@@ -233,6 +234,34 @@ static hf_status passed_get(hf_client *client, hf_buffer *items, hf_receipt_reac
     return receipts_get(client, &centre, items, out);
 }
 
+/* A station's entries come from its devices, and its upload asks what the centre has of them. */
+static hf_status elsewhere_get(hf_client *client, hf_buffer *groups, size_t *count)
+{
+    *count = 0;
+    hf_buffer_clear(&client->named);
+    if (client->resume.position == 0 || client->relays.on) return HF_OK;
+    return hf_elsewhere_write(client->store, client->resume.here, &client->named, groups, count);
+}
+
+hf_status hf_client_on_had(hf_client *client, hf_batch *batch, hf_bytes bits)
+{
+    size_t count = client->named.size / sizeof(hf_relay_log);
+    if (client->download.phase != HF_PHASE_FEED || bits.size != (count + 7) / 8) {
+        hf_session_fail(&client->session, HF_CODE_TURN, "speaks of logs that we did not name");
+        return HF_ERR_PROTOCOL;
+    }
+    hf_status status = HF_OK;
+    for (size_t i = 0; i < count && status == HF_OK; i++) {
+        hf_relay_log log;
+        if (!(bits.data[i / 8] & 1u << i % 8)) continue;
+        memcpy(&log, client->named.data + i * sizeof log, sizeof log);
+        status = hf_batch_acked(batch, &client->download.cursor.hub,
+                                hf_origin_by_no(client->store, log.origin_no), log.lane, log.seq,
+                                client->hub.is_station ? 0 : log.seq);
+    }
+    return status;
+}
+
 /* ---- HELLO ---- */
 
 hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
@@ -244,10 +273,12 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
     if (status == HF_OK) status = resume_get(client);
     hf_download stored = {.heads = 0};
     if (status == HF_OK) status = heads_get(client, &client->resume, &stored);
-    hf_buffer receipts = {0}, passed = {0};
+    hf_buffer receipts = {0}, passed = {0}, elsewhere = {0};
     hf_receipt_reach ours = {.set = false}, centres = {.set = false};
     if (status == HF_OK) status = receipts_get(client, &client->resume.hub, &receipts, &ours);
     if (status == HF_OK) status = passed_get(client, &passed, &centres);
+    size_t groups = 0;
+    if (status == HF_OK) status = elsewhere_get(client, &elsewhere, &groups);
     hf_message message = {.type = HF_FRAME_HELLO};
     message.as.hello = (hf_hello){
         .protocol_min = HF_PROTOCOL,
@@ -261,6 +292,7 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
         .heads = stored.heads,
         .receipts = ours,
         .passed = centres,
+        .elsewhere = {hf_buffer_bytes(&elsewhere), groups},
     };
     if (status == HF_OK) status = hf_client_capabilities(client, &message.as.hello.capabilities);
     if (status == HF_OK) hf_message_write(&client->raw, &message);
@@ -268,6 +300,7 @@ hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms)
     hf_buffer_free(&walk.claims);
     hf_buffer_free(&receipts);
     hf_buffer_free(&passed);
+    hf_buffer_free(&elsewhere);
     if (status != HF_OK) return status;
     client->hello_at_ms = now_ms;
     hf_session_greeted(&client->session);
@@ -561,6 +594,7 @@ static hf_status upload_from(hf_client *client, const hf_welcome *welcome)
 hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome)
 {
     hf_upload_free(&client->upload);
+    client->looked_position = UINT64_MAX;
     if (client->download.phase == HF_PHASE_RENEW) return HF_OK;
     hf_buffer left = {0};
     hf_status status = hf_upload_open(&client->upload, client->own_count);
@@ -577,5 +611,6 @@ hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome)
     status = upload_from(client, welcome);
     for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++)
         hf_upload_window(&client->upload, lane, welcome->window_entries, welcome->window_bytes);
+    client->carrier.on = client->download.phase != HF_PHASE_EXPIRED;
     return status;
 }

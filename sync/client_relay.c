@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RELAY_BYTES_MAX = HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX };
-
 static const char META_MET[] = "stations";   /* "1": one of them has fed us */
 static const char META_RECENT[] = "relayed"; /* numbers of logs, as below: fresh and before */
 static const char META_FORKED[] = "forked"; /* [origin, lane] of logs with two branches, in a row */
@@ -230,51 +228,6 @@ hf_status hf_client_write_author(hf_client *client)
     return HF_OK;
 }
 
-typedef struct relay_walk {
-    hf_client *client;
-    uint64_t seq, until;
-    uint32_t entries, withheld;
-    size_t bytes;
-    bool emptied; /* the next is here by its hashes alone */
-} relay_walk;
-
-static hf_status is_emptied(const hf_entry *entry, bool *emptied)
-{
-    hf_entry_body body;
-    hf_status status = hf_entry_parse(entry->body, &body);
-    *emptied = status == HF_OK && body.erased_count > 0 && body.erased_count == body.part_count;
-    return status;
-}
-
-static hf_status relay_entry(void *context, const hf_entry *entry)
-{
-    relay_walk *walk = context;
-    if (walk->seq >= walk->until || entry->dot.seq != walk->seq + 1) return HF_ERR_LIMIT;
-    hf_status status = entry->withheld ? is_emptied(entry, &walk->emptied) : HF_OK;
-    if (status != HF_OK || walk->emptied) return status != HF_OK ? status : HF_ERR_LIMIT;
-    hf_write_raw(&walk->client->items, entry->body);
-    walk->seq = entry->dot.seq;
-    walk->entries++;
-    walk->bytes += entry->body.size;
-    if (entry->withheld) {
-        hf_write_uint(&walk->client->relays.withheld, entry->dot.seq);
-        walk->withheld++;
-    }
-    return walk->client->items.status;
-}
-
-static hf_status read_group(hf_client *client, const hf_relay_log *log, const hf_head *head,
-                            uint64_t after, relay_walk *walk)
-{
-    *walk = (relay_walk){.client = client, .seq = after, .until = head->seq};
-    hf_buffer_clear(&client->items);
-    hf_buffer_clear(&client->relays.withheld);
-    hf_status status = hf_log_read(client->store, log->origin_no, log->lane, after,
-                                   HF_FEED_READ_MAX, relay_entry, walk);
-    if (status == HF_ERR_LIMIT) status = HF_OK;
-    return status == HF_OK ? client->relays.withheld.status : status;
-}
-
 /* It cannot go: its author signed too seldom, or we hold the log in part. It is told, and what is
  * in other logs goes on. */
 static void give_up(hf_client *client, hf_upload_log *log, const hf_origin_row *row, uint8_t lane)
@@ -283,19 +236,6 @@ static void give_up(hf_client *client, hf_upload_log *log, const hf_origin_row *
                    "entries of %.60s in lane %u after %llu cannot be relayed", row->name, lane,
                    (unsigned long long)log->sent);
     log->last = log->sent;
-}
-
-static void write_relay(hf_client *client, uint32_t index, const hf_head *head,
-                        const relay_walk *walk)
-{
-    hf_message message = {.type = HF_FRAME_RELAY};
-    message.as.relay =
-        (hf_relay){.origin = index,
-                   .lane = head->lane,
-                   .bodies = {hf_buffer_bytes(&client->items), walk->entries},
-                   .withheld = {hf_buffer_bytes(&client->relays.withheld), walk->withheld},
-                   .head = *head};
-    hf_message_write(&client->raw, &message);
 }
 
 /* What came to the centre by another way since we looked need not go. False: nothing is left. */
@@ -340,21 +280,27 @@ hf_status hf_client_write_relay(hf_client *client, const hf_upload_next *next)
     status = hf_relay_next(client->store, &log, up->sent, next->entries, next->bytes, &head);
     if (status == HF_ERR_NOT_FOUND) up->last = up->sent;
     if (status == HF_ERR_NOT_FOUND) return HF_OK;
-    relay_walk walk;
-    if (status == HF_OK) status = read_group(client, &log, &head, up->sent, &walk);
-    if (status != HF_OK) return status;
+    hf_message message = {.type = HF_FRAME_RELAY};
+    hf_relay *group = &message.as.relay;
+    if (status == HF_OK)
+        status = hf_relay_group(client->store, &log, &head, up->sent, &client->items,
+                                &relays->withheld, group);
     /* Who has all of it sends it, and then it comes down to us; or its author brings it here. */
-    if (walk.emptied) hf_upload_end(&client->upload, next->log);
-    if (walk.emptied) return HF_OK;
-    if (walk.seq != head.seq || walk.bytes > RELAY_BYTES_MAX) {
+    if (status == HF_ERR_DENIED) hf_upload_end(&client->upload, next->log);
+    if (status == HF_ERR_DENIED) return HF_OK;
+    if (status == HF_ERR_NOT_FOUND || status == HF_ERR_LIMIT) {
         give_up(client, up, row, lane);
         return HF_OK;
     }
+    if (status != HF_OK) return status;
     /* It is not to be cut: where the lane has no room for it, it goes alone. */
-    bool fits = walk.entries <= next->entries && walk.bytes <= next->bytes;
+    uint32_t entries = (uint32_t)group->bodies.count;
+    size_t bytes = group->bodies.items.size;
+    bool fits = entries <= next->entries && bytes <= next->bytes;
     if (!fits && client->upload.lanes[lane].entries > 0) return HF_OK;
-    write_relay(client, (uint32_t)(HF_HELLO_ORIGINS_MAX + place), &head, &walk);
-    hf_upload_sent(&client->upload, next->log, head.seq, walk.entries, walk.bytes);
+    group->origin = (uint32_t)(HF_HELLO_ORIGINS_MAX + place);
+    hf_message_write(&client->raw, &message);
+    hf_upload_sent(&client->upload, next->log, head.seq, entries, bytes);
     up->head_sent = head.seq;
     if (HF_PLANTED(RELAY_FORGETS)) return forget(client, row, lane, head.seq);
     return HF_OK;
@@ -379,16 +325,15 @@ hf_status hf_client_write_asks(hf_client *client)
     hf_relay_log log = {.origin_no = relays->origins[place]->no,
                         .lane = (uint8_t)(index % HF_LANE_COUNT)};
     hf_head head;
-    const relay_walk none = {.client = client};
     status = hf_relay_newest(client->store, &log, &head);
-    hf_buffer_clear(&client->items);
-    hf_buffer_clear(&relays->withheld);
-    if (status == HF_OK) {
-        write_relay(client, (uint32_t)(index / HF_LANE_COUNT), &head, &none);
-        hf_upload_asked(&client->upload, index, client->wall_now_ms);
-    }
-    if (status != HF_ERR_NOT_FOUND) return status;
-    hf_upload_answered(&client->upload, index); /* nobody signed for it yet: it cannot be asked */
+    if (status == HF_ERR_NOT_FOUND) /* nobody signed for it yet: it cannot be asked */
+        hf_upload_answered(&client->upload, index);
+    if (status != HF_OK) return status == HF_ERR_NOT_FOUND ? HF_OK : status;
+    hf_message message = {.type = HF_FRAME_RELAY};
+    message.as.relay =
+        (hf_relay){.origin = (uint32_t)(index / HF_LANE_COUNT), .lane = head.lane, .head = head};
+    hf_message_write(&client->raw, &message);
+    hf_upload_asked(&client->upload, index, client->wall_now_ms);
     return HF_OK;
 }
 
@@ -439,6 +384,20 @@ hf_status hf_client_relay_acked(hf_client *client, hf_batch *batch, const hf_ack
         status = note_recent(client, row->no, acked->lane);
     if (status == HF_OK) status = news_of(client, row, acked->lane);
     return status == HF_OK ? hf_relay_done(batch, row, acked->lane, acked->durable) : status;
+}
+
+hf_status hf_client_carried(hf_client *client, hf_batch *batch, const hf_receipt *receipt)
+{
+    const hf_origin_row *row = hf_origin_by_id(client->store, &receipt->origin);
+    if (!row) return HF_ERR_NOT_FOUND;
+    hf_status status = hf_batch_receipt(batch, receipt);
+    if (status == HF_OK) status = hf_client_receipted(client, row->no, receipt->lane);
+    if (status == HF_OK)
+        status =
+            hf_batch_acked(batch, &receipt->hub, row, receipt->lane, receipt->seq, receipt->seq);
+    if (status == HF_OK) status = note_recent(client, row->no, receipt->lane);
+    if (status == HF_OK) status = news_of(client, row, receipt->lane);
+    return status == HF_OK ? hf_relay_done(batch, row, receipt->lane, receipt->seq) : status;
 }
 
 void hf_client_relay_refused(hf_client *client, const hf_notice *notice, uint64_t stamp_ms)

@@ -2,6 +2,8 @@
  * memory and a custody entry written a moment ago goes before a note written an hour ago. */
 #include "client_core.h"
 
+#include "elsewhere.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -116,7 +118,9 @@ static hf_status vector_item(void *context, const hf_vector_item *item)
     hf_write_held(&walk->client->items, &held);
     walk->last = held.log;
     walk->count++;
-    return walk->client->items.status;
+    if (walk->client->items.status != HF_OK) return walk->client->items.status;
+    return hf_claim_head(walk->client->store, item->origin_no, item->lane, item->seq,
+                         &walk->client->hashes);
 }
 
 static hf_status write_vector(hf_client *client)
@@ -125,6 +129,7 @@ static hf_status write_vector(hf_client *client)
     uint32_t scope = download->scopes[download->scope_at];
     vector_walk walk = {.client = client, .scope = scope};
     hf_buffer_clear(&client->items);
+    hf_buffer_clear(&client->hashes);
     hf_status status =
         hf_vector_read(client->store, scope, download->from.set ? &download->from.origin : NULL,
                        download->from.lane, HF_VECTOR_LOGS_MAX, vector_item, &walk);
@@ -135,7 +140,8 @@ static hf_status write_vector(hf_client *client)
     message.as.vector = (hf_vector){.scope = scope,
                                     .from = download->from,
                                     .to = download->to,
-                                    .logs = {hf_buffer_bytes(&client->items), walk.count}};
+                                    .logs = {hf_buffer_bytes(&client->items), walk.count},
+                                    .heads = {hf_buffer_bytes(&client->hashes), walk.count}};
     hf_message_write(&client->raw, &message);
     download->asked = true;
     return HF_OK;
@@ -201,5 +207,9 @@ hf_status hf_client_write(hf_client *client, uint64_t now_ms)
         status = write_push(client, now_ms);
     if (status == HF_OK && client->raw.size == 0) status = hf_client_write_asks(client);
     if (status == HF_OK && client->raw.size == 0) status = write_refill(client, false);
+    /* Bundles go while nothing of our own is under way, and a quarter of a second at a time. */
+    size_t piece = client->upload.flight_count ? 0 : hf_pace_quarter(&client->upload.pace);
+    if (status == HF_OK && client->raw.size == 0)
+        status = hf_carrier_write(&client->carrier, piece, &client->raw);
     return status;
 }

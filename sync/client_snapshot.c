@@ -39,14 +39,14 @@ void hf_client_fetch_drop(hf_client *client)
 /* A station serves devices the entries themselves: state without them is of no use to it. */
 hf_status hf_client_capabilities(hf_client *client, uint64_t *out)
 {
-    *out = 0;
+    *out = HF_CARRIES;
     bool refused = client->wall_now_ms < client->fetch.refused_until_ms;
     if (hf_store_is_hub(client->store) || refused) return HF_OK;
     bool outdated;
     hf_buffer fetching = {0};
     hf_status status = hf_snapshot_is_outdated(client->store, &outdated);
     if (status == HF_OK) status = hf_meta_get(client->store, META_FETCHING, &fetching);
-    *out = HF_TAKES_SNAPSHOTS;
+    *out += HF_TAKES_SNAPSHOTS;
     if (fetching.size > 0) *out += HF_HAS_CHUNKS;
     if (outdated) *out += HF_NEEDS_SNAPSHOT;
     hf_buffer_free(&fetching);

@@ -13,6 +13,7 @@ hf_status hf_batch_cursor(hf_batch *batch, const hf_cursor *cursor)
     sqlite3_bind_int64(statement, 3, (sqlite3_int64)cursor->position);
     hf_bind_bytes(statement, 4, cursor->chain, sizeof cursor->chain);
     hf_bind_bytes(statement, 5, cursor->scopes, sizeof cursor->scopes);
+    sqlite3_bind_int64(statement, 6, (sqlite3_int64)cursor->here);
     return hf_sql_run(store, statement);
 }
 
@@ -29,6 +30,7 @@ hf_status hf_cursor_get(hf_store *store, const hf_origin_id *hub, hf_cursor *out
         status = hf_column_exact(store, statement, 2, out->chain, sizeof out->chain);
     if (status == HF_OK)
         status = hf_column_exact(store, statement, 3, out->scopes, sizeof out->scopes);
+    out->here = (uint64_t)sqlite3_column_int64(statement, 4);
     sqlite3_reset(statement);
     return status;
 }

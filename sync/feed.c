@@ -90,6 +90,7 @@ static bool may_see(const hf_feed_query *query, const hf_entry *entry, int64_t o
 {
     for (size_t i = 0; i < query->skip_count; i++)
         if (query->skip[i] == origin_no) return false;
+    if (hf_had_entry(query->had, origin_no, entry)) return false;
     for (size_t i = 0; i < query->scope_count; i++)
         if (query->scopes[i] == entry->scope) return true;
     return false;
@@ -164,8 +165,11 @@ hf_status hf_feed_size_at(hf_store *store, uint64_t position, const hf_feed_quer
     hf_status status = hf_sql_row(store, statement, &row);
     if (status == HF_OK && !row) return HF_ERR_NOT_FOUND;
     if (status != HF_OK) return status;
-    hf_entry entry = {.scope = (uint32_t)sqlite3_column_int64(statement, 0)};
-    bool shown = may_see(query, &entry, sqlite3_column_int64(statement, 2) / 8);
+    int64_t log = sqlite3_column_int64(statement, 2);
+    hf_entry entry = {
+        .scope = (uint32_t)sqlite3_column_int64(statement, 0),
+        .dot = {.lane = (uint8_t)(log % 8), .seq = (uint64_t)sqlite3_column_int64(statement, 3)}};
+    bool shown = may_see(query, &entry, log / 8);
     *size = shown ? (size_t)sqlite3_column_int64(statement, 1) : 0;
     sqlite3_reset(statement);
     return HF_OK;

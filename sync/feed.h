@@ -3,7 +3,7 @@
 #ifndef HF_FEED_H
 #define HF_FEED_H
 
-#include "apply.h"
+#include "elsewhere.h"
 
 typedef struct hf_feed_item {
     hf_entry entry; /* body borrowed until the visitor returns */
@@ -17,8 +17,9 @@ typedef struct hf_feed_query {
     size_t scope_count;
     const int64_t *skip; /* origins whose entries the reader has: its own */
     size_t skip_count;
-    uint32_t limit; /* entries looked at, at most HF_FEED_READ_MAX */
-    size_t bytes;   /* stop once this many body bytes were visited */
+    const hf_had *had; /* what else the reader has; may be NULL */
+    uint32_t limit;    /* entries looked at, at most HF_FEED_READ_MAX */
+    size_t bytes;      /* stop once this many body bytes were visited */
 } hf_feed_query;
 
 /* Visits the entries after `after` that the reader may see; withheld ones come with every part

@@ -90,16 +90,13 @@ static hf_status fold_part(fold_context *fold, hf_record *record, hf_part *part,
 
 /* ---- what the live writes add up to: hidden, flagged, disputed ---- */
 
-static hf_status covered(const hf_cell *deletes, const hf_dot *dot, bool *out)
+/* A delete that does not read as one covers nothing: it is shown, flagged, not obeyed. */
+static bool covered(const hf_cell *deletes, const hf_dot *dot)
 {
-    *out = false;
-    for (size_t i = 0; i < deletes->live_count && !*out; i++) {
-        hf_status status = hf_delete_covers(deletes->live[i].value, dot, out);
-        /* A delete that does not read as one covers nothing: it is shown, flagged, not obeyed. */
-        if (status == HF_ERR_NOMEM) return status;
-        if (status != HF_OK) *out = false;
-    }
-    return HF_OK;
+    bool is_covered = false;
+    for (size_t i = 0; i < deletes->live_count && !is_covered; i++)
+        if (hf_delete_covers(deletes->live[i].value, dot, &is_covered) != HF_OK) is_covered = false;
+    return is_covered;
 }
 
 static hf_status settle_deleted(hf_store *store, hf_record *record)
@@ -115,10 +112,8 @@ static hf_status settle_deleted(hf_store *store, hf_record *record)
             hf_status status = hf_elements_load(store, record, field);
             if (status != HF_OK) return status;
         }
-        for (size_t j = 0; j < field->cell.live_count && all; j++) {
-            hf_status status = covered(&deletes->cell, &field->cell.live[j].at.dot, &all);
-            if (status != HF_OK) return status;
-        }
+        for (size_t j = 0; j < field->cell.live_count && all; j++)
+            all = covered(&deletes->cell, &field->cell.live[j].at.dot);
     }
     if (HF_PLANTED(DELETE_HIDES_EDIT)) all = true;
     record->deleted = all;

@@ -82,6 +82,10 @@ enum {
     HF_FEED_READ_MAX = 512,             /* entries one feed read returns */
     HF_FEED_FRAMES_MAX = 32,            /* the same in frames: FEED, ENTRIES, CHUNK */
     HF_FEED_LAG_MAX = 1024,             /* filtered positions, and the client is told */
+    HF_ELSEWHERE_LOGS_MAX = 4096,       /* that a HELLO names as had elsewhere; the rest is fed */
+    HF_ELSEWHERE_LOOK_MAX = 16 * 1024,  /* entries that a device looks at for that: the newest */
+    HF_ELSEWHERE_HEADS_MAX = 16 * 1024, /* that a session's vectors name; the rest is sent */
+    HF_ELSEWHERE_HUB_MAX = 256 * 1024,  /* of all sessions, kept by a hub; then all is fed */
     HF_REFILL_ENTRIES_MAX = 512,        /* entries in one REFILL */
     HF_REFILL_BYTES = 64 * 1024,        /* body bytes in one; an entry may go whatever its size */
     HF_REFILL_HASHES_MAX = 3072,        /* of what follows them; a log is refilled from there on */
@@ -89,7 +93,24 @@ enum {
     HF_REFILL_AHEAD_MAX = 4096,         /* logs that one session may offer; the rest next time */
     HF_SCOPES_SKIPPED = 100000,         /* numbers left out after a loss of control entries */
     HF_REPORTED_MAX = 64 * 1024,        /* rows kept of what devices hold and a hub lacks */
-    HF_PUSHES_MAX = 512,                /* PUSH frames not yet acknowledged, per session */
+    /* Bundles: what does not fit waits where it is; nothing is lost with one that is dropped. */
+    HF_BUNDLE_SIZE_MAX = 256 * 1024,         /* sealed, in bytes */
+    HF_BUNDLE_TARGET = 128 * 1024,           /* packed bytes of entries at which it is sealed */
+    HF_BUNDLE_GROUPS_MAX = 512,              /* runs of entries, each under one head, in one */
+    HF_BUNDLE_AUTHORS_MAX = 256,             /* installations whose entries are in one */
+    HF_BUNDLES_OWN_MAX = 256,                /* under way of one station; more wait for answers */
+    HF_BUNDLES_OWN_BYTES = 32 * 1024 * 1024, /* the same in bytes */
+    HF_BUNDLE_EVERY_MS = 60 * 1000,          /* a station seals what is new, the less often ... */
+    HF_BUNDLE_EVERY_SHARE = 8,               /* ... one such time more for so many under way */
+    HF_ANSWER_SIZE_MAX = 64 * 1024,
+    HF_CARRY_ROWS_DEVICE = 256, /* that a device takes along, answers too */
+    HF_CARRY_BYTES_DEVICE = 8 * 1024 * 1024,
+    HF_CARRY_ROWS_HUB = 4096, /* ... and a hub, of others' */
+    HF_CARRY_BYTES_HUB = 128 * 1024 * 1024,
+    HF_CARRY_LIST_MAX = 64, /* in one CARRY or CARRIED; the rest in the next */
+    HF_CARRY_KEPT_DAYS = 30,
+    HF_PIECE_SIZE_MAX = 16 * 1024,    /* of a bundle in one frame */
+    HF_PUSHES_MAX = 512,              /* PUSH frames not yet acknowledged, per session */
     HF_PACE_AHEAD_MS = 250,           /* of bulk under way beyond what the link needs to be busy */
     HF_PACE_FRAME_MIN = 1024,         /* wire bytes of a frame on the slowest link ... */
     HF_PACE_START = 2 * 1024,         /* ... and unacknowledged while nothing is known of it */
@@ -98,7 +119,7 @@ enum {
     HF_PACE_PATIENCE_MS = 30 * 1000,  /* nothing is acknowledged: one more frame goes */
     HF_PACE_BASE_MS = 60 * 1000,      /* a busy link's shortest round trip is measured anew */
     HF_LANE_FLOOR = 20,               /* one byte in so many goes to the lanes that must wait */
-    HF_UNSIGNED_ENTRIES_MAX = 256,    /* of one log, sent before its head: a relay cuts there */
+    HF_UNSIGNED_ENTRIES_MAX = 512,    /* of one log, sent before its head: a relay cuts there */
     HF_RELAY_ORIGINS_MAX = 64 * 1024, /* authors that one session may relay: ERROR 103 */
     HF_NOTICES_MAX = 64,              /* notices in one ACK; the verdicts tell them all */
     HF_PEER_FRAMES_PER_TURN = 32,     /* frames one session may send before the next may */
@@ -220,6 +241,8 @@ _Static_assert(HF_FIELD_DOTS_MAX <= HF_OVERWRITTEN_MAX, "one write can put a cro
 _Static_assert(HF_FIELD_DOTS_MAX > HF_ELEMENT_INLINE_MAX,
                "a set becomes rows before it is crowded");
 _Static_assert(HF_PUSH_ENTRIES_MAX <= HF_TURN_WORK_MAX, "a turn has room for a frame");
+_Static_assert(HF_UNSIGNED_ENTRIES_MAX >= HF_PUSH_ENTRIES_MAX, "a full PUSH needs no second head");
+_Static_assert(HF_UNSIGNED_ENTRIES_MAX <= HF_TURN_WORK_MAX, "nor has a RELAY more than a turn");
 _Static_assert(HF_PACK_SIZE_MAX < HF_VALUE_SIZE_MAX, "a pack is one value");
 _Static_assert(HF_SINGLY_ENTRIES >= HF_CREDIT_ENTRIES, "what ended us comes within that many");
 _Static_assert(HF_FEED_READ_MAX <= HF_FRAME_ENTRIES_MAX, "one read fits in one frame");

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { CODE_MAX = 0xffff };
+enum { CODE_MAX = 0xffff, MORE_MAX = 4 };
 
 typedef bool (*item_reader)(hf_reader *reader, void *out);
 
@@ -354,7 +354,7 @@ static void read_welcome(hf_reader *reader, hf_message *out)
 static void read_vector(hf_reader *reader, hf_message *out)
 {
     hf_vector *vector = &out->as.vector;
-    vector->scope = read_u32(reader);
+    *vector = (hf_vector){.scope = read_u32(reader)};
     read_range_end(reader, &vector->from);
     read_range_end(reader, &vector->to);
     hf_held held;
@@ -389,16 +389,6 @@ static void read_start(hf_reader *reader, hf_message *out)
 {
     out->as.start.position = read_seq(reader);
     hf_read_bytes_exact(reader, out->as.start.chain, sizeof out->as.start.chain);
-}
-
-static void read_origin(hf_reader *reader, hf_message *out)
-{
-    hf_origin_frame *origin = &out->as.origin;
-    origin->index = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
-    hf_read_bytes_exact(reader, origin->key_id, HF_HASH_SIZE);
-    hf_read_bytes_exact(reader, origin->incarnation, HF_INCARNATION_SIZE);
-    origin->certificate = hf_read_bytes(reader);
-    if (origin->certificate.size > HF_CERTIFICATE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
 }
 
 static void read_push(hf_reader *reader, hf_message *out)
@@ -457,14 +447,6 @@ static void read_receipt(hf_reader *reader, hf_message *out)
     read_list(reader, HF_RECEIPT_LOGS_MAX, &frame->logs, read_receipt_item, &item);
 }
 
-static void read_certificate(hf_reader *reader, hf_message *out)
-{
-    hf_certificate_frame *frame = &out->as.certificate;
-    frame->certificate = hf_read_bytes(reader);
-    if (frame->certificate.size > HF_CERTIFICATE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
-    frame->text = read_short_text(reader, HF_TEXT_MAX);
-}
-
 static bool read_withheld(hf_reader *reader, void *out)
 {
     uint64_t *seq = out;
@@ -521,8 +503,6 @@ static void read_time(hf_reader *reader, hf_message *out)
     out->at_ms = read_u32(reader);
 }
 
-enum { MORE_MAX = 3 };
-
 typedef struct frame_kind {
     uint8_t type, items; /* items after the type; more may follow */
     void (*read)(hf_reader *reader, hf_message *out);
@@ -530,13 +510,16 @@ typedef struct frame_kind {
 } frame_kind;
 
 static const frame_kind KINDS[] = {
-    {HF_FRAME_HELLO, 8, read_hello, {read_hello_receipts, hf_capabilities_read, read_hello_passed}},
+    {HF_FRAME_HELLO,
+     8,
+     read_hello,
+     {read_hello_receipts, hf_capabilities_read, read_hello_passed, hf_read_elsewhere}},
     {HF_FRAME_WELCOME, 12, read_welcome, {hf_read_former, hf_read_centre}},
-    {HF_FRAME_VECTOR, 4, read_vector, {NULL}},
+    {HF_FRAME_VECTOR, 4, read_vector, {hf_read_vector_heads}},
     {HF_FRAME_ENTRIES, 1, read_entries, {NULL}},
     {HF_FRAME_VECTOR_DONE, 2, read_vector_done, {NULL}},
     {HF_FRAME_START, 2, read_start, {NULL}},
-    {HF_FRAME_ORIGIN, 4, read_origin, {NULL}},
+    {HF_FRAME_ORIGIN, 4, hf_read_origin, {NULL}},
     {HF_FRAME_LACK, 2, hf_read_lack, {NULL}},
     {HF_FRAME_REFILL, 6, hf_read_refill, {NULL}},
     {HF_FRAME_PUSH, 3, read_push, {NULL}},
@@ -546,7 +529,7 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_HEAD, 6, read_head, {NULL}},
     {HF_FRAME_HEADS, 2, read_heads, {NULL}},
     {HF_FRAME_RENEW, 0, NULL, {NULL}}, /* that it came says it all */
-    {HF_FRAME_CERTIFICATE, 2, read_certificate, {NULL}},
+    {HF_FRAME_CERTIFICATE, 2, hf_read_certificate, {NULL}},
     {HF_FRAME_RELAY, 8, read_relay, {NULL}},
     {HF_FRAME_RENEW_FOR, 1, hf_read_renew_for, {NULL}},
     {HF_FRAME_OFFER, 4, hf_read_offer, {NULL}},
@@ -555,11 +538,16 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_TAKEN, 1, read_fed, {read_time}},
     {HF_FRAME_ASK, 1, hf_ask_read, {hf_ask_held_read}},
     {HF_FRAME_LEASE, 1, hf_lease_read, {NULL}},
+    {HF_FRAME_HAD, 1, hf_read_had, {NULL}},
     {HF_FRAME_RECEIPT, 5, read_receipt, {NULL}},
     {HF_FRAME_RECEIPT_FOR, 3, hf_read_receipt_for, {NULL}},
     {HF_FRAME_ASK_FOR, 2, hf_ask_for_read, {NULL}},
     {HF_FRAME_CREDIT, 3, hf_read_credit, {NULL}},
     {HF_FRAME_HUBS, 1, hf_read_hubs, {NULL}},
+    {HF_FRAME_CARRY, 1, hf_carry_read, {NULL}},
+    {HF_FRAME_FETCH, 3, hf_fetch_read, {NULL}},
+    {HF_FRAME_PIECE, 4, hf_piece_read, {NULL}},
+    {HF_FRAME_CARRIED, 1, hf_carried_read, {NULL}},
     {HF_FRAME_PING, 1, hf_read_ping, {NULL}},
     {HF_FRAME_PONG, 2, hf_read_pong, {NULL}},
     {HF_FRAME_PROBE, 8, hf_probe_read, {NULL}},

@@ -41,8 +41,13 @@ typedef enum hf_frame_type {                    /* wire format */
                              HF_FRAME_ASK_FOR = 38,
                              HF_FRAME_RECEIPT = 20,
                              HF_FRAME_RECEIPT_FOR = 21,
+                             HF_FRAME_HAD = 24,
                              HF_FRAME_CREDIT = 40,
                              HF_FRAME_HUBS = 41,
+                             HF_FRAME_CARRY = 44,
+                             HF_FRAME_FETCH = 45,
+                             HF_FRAME_PIECE = 46,
+                             HF_FRAME_CARRIED = 47,
                              HF_FRAME_PING = 50,
                              HF_FRAME_PONG = 51,
                              HF_FRAME_PROBE = 52,
@@ -103,8 +108,9 @@ typedef struct hf_list {
 
 enum { /* HELLO's capabilities, a sum */
        HF_TAKES_SNAPSHOTS = 8,
-       HF_HAS_CHUNKS = 16,    /* was promised one, and has not loaded it */
-       HF_NEEDS_SNAPSHOT = 32 /* has state that only another can put right */
+       HF_HAS_CHUNKS = 16,     /* was promised one, and has not loaded it */
+       HF_NEEDS_SNAPSHOT = 32, /* has state that only another can put right */
+       HF_CARRIES = 64         /* takes others' bundles along, and answers to them */
 };
 
 typedef struct hf_receipted { /* a log, and how far there is a receipt of it */
@@ -130,7 +136,16 @@ typedef struct hf_hello {
     hf_receipt_reach receipts; /* this hub's; set false: it wants none */
     uint64_t capabilities;     /* 0 where HELLO ends before it */
     hf_receipt_reach passed;   /* the centre's, to a station, which passes them on */
+    hf_list elsewhere;         /* hf_next_elsewhere: what it had of other hubs meanwhile */
 } hf_hello;
+enum { HF_ELSEWHERE_GROUP = 32, HF_ELSEWHERE_CHECK = 8 };
+typedef struct hf_elsewhere { /* some logs of one scope, and how far they are held whole */
+    uint32_t scope;
+    hf_bytes origins, lanes; /* of each log the first 4 bytes of its origin; its lane */
+    hf_list seqs, heads;     /* encoded; of a head's seq, how much above the log's, plus 1 */
+    uint8_t check[HF_ELSEWHERE_CHECK]; /* over the whole names */
+} hf_elsewhere;
+bool hf_next_elsewhere(hf_list *list, hf_elsewhere *out);
 typedef struct hf_claim { /* an incarnation of the device and how far it has its logs */
     uint8_t incarnation[HF_INCARNATION_SIZE];
     hf_list logs; /* hf_next_claimed_log; lanes ascending */
@@ -186,7 +201,8 @@ int hf_log_name_compare(const hf_log_name *a, const hf_log_name *b); /* both set
 typedef struct hf_vector {
     uint32_t scope;
     hf_log_name from, to;
-    hf_list logs; /* hf_next_held, ascending, inside (from, to] */
+    hf_list logs;  /* hf_next_held, ascending, inside (from, to] */
+    hf_list heads; /* encoded, one for each log, as in hf_elsewhere; or none */
 } hf_vector;
 typedef struct hf_held {
     hf_log_name log;
@@ -354,6 +370,23 @@ typedef struct hf_ask_for { /* a station, for one of its devices */
 bool hf_next_asked(hf_list *list, hf_asked *out);
 bool hf_next_leased(hf_list *list, hf_leased *out);
 
+/* In CARRY (all of it) and CARRIED (name and stage): one bundle, as the sender has it. */
+typedef struct hf_carried {
+    uint8_t id[HF_HASH_SIZE];
+    uint8_t station[HF_HASH_SIZE]; /* key id of who sealed it */
+    uint8_t stage;                 /* hf_carry_stage */
+    uint8_t lane;                  /* the most urgent in it */
+    uint32_t size;                 /* bytes, of the bundle or of the answer to it */
+} hf_carried;
+bool hf_next_carried(hf_list *list, hf_carried *out); /* of CARRY */
+bool hf_next_settled(hf_list *list, hf_carried *out); /* of CARRIED */
+typedef struct hf_piece {                             /* FETCH (without bytes) and PIECE */
+    uint8_t id[HF_HASH_SIZE];
+    uint8_t stage;
+    uint32_t offset;
+    hf_bytes bytes; /* empty: it is not here any more */
+} hf_piece;
+
 typedef struct hf_credit {
     uint8_t lane;
     uint32_t entries, bytes;
@@ -398,6 +431,7 @@ typedef struct hf_message {
         hf_relay relay;
         uint8_t key_id[HF_HASH_SIZE]; /* RENEW_FOR */
         hf_ack ack;
+        hf_bytes had;      /* a bit for each log of HELLO's elsewhere: the hub has it as far */
         uint64_t position; /* FEED_ACK; TAKEN: how many frames */
         hf_head_item head;
         hf_heads heads;
@@ -409,6 +443,8 @@ typedef struct hf_message {
         hf_receipted reach; /* RECEIPT_FOR */
         hf_list leased;     /* LEASE: hf_next_leased */
         hf_receipt_frame receipt;
+        hf_list carried; /* CARRY: hf_next_carried; CARRIED: hf_next_settled */
+        hf_piece piece;
         hf_credit credit;
         hf_bytes hubs; /* HUBS: a signed list (hubs.h) */
         hf_pong ping;
@@ -429,6 +465,8 @@ void hf_read_ping(hf_reader *reader, hf_message *out);
 void hf_read_pong(hf_reader *reader, hf_message *out);
 void hf_read_error(hf_reader *reader, hf_message *out);
 void hf_read_bye(hf_reader *reader, hf_message *out);
+void hf_read_origin(hf_reader *reader, hf_message *out);
+void hf_read_certificate(hf_reader *reader, hf_message *out);
 void hf_read_renew_for(hf_reader *reader, hf_message *out);
 void hf_read_receipt_for(hf_reader *reader, hf_message *out);
 
@@ -456,6 +494,10 @@ void hf_write_chunk_name(hf_buffer *out, const hf_chunk_name *chunk);
 
 /* messages_snapshot.c, for messages.c and messages_write.c alone: what is behind a frame's type. */
 void hf_capabilities_read(hf_reader *reader, hf_message *out);
+/* elsewhere.c, for these two alone. */
+void hf_read_elsewhere(hf_reader *reader, hf_message *out);
+void hf_read_had(hf_reader *reader, hf_message *out);
+void hf_read_vector_heads(hf_reader *reader, hf_message *out);
 void hf_read_offer(hf_reader *reader, hf_message *out);
 void hf_read_want(hf_reader *reader, hf_message *out);
 void hf_read_chunk(hf_reader *reader, hf_message *out);
@@ -472,6 +514,15 @@ void hf_lease_write(hf_buffer *out, const hf_message *message);
 void hf_write_receipted(hf_buffer *out, const hf_receipted *receipted);
 void hf_write_receipt_item(hf_buffer *out, const hf_receipt_item *item);
 void hf_write_outage(hf_buffer *out, const hf_outage *outage);
+
+/* ---- messages_carry.c: for hf_message_read and hf_message_write ---- */
+void hf_carry_read(hf_reader *reader, hf_message *out);
+void hf_carried_read(hf_reader *reader, hf_message *out);
+void hf_fetch_read(hf_reader *reader, hf_message *out);
+void hf_piece_read(hf_reader *reader, hf_message *out);
+void hf_carry_write(hf_buffer *out, const hf_message *message);
+void hf_write_carried(hf_buffer *out, const hf_carried *item); /* of CARRY */
+void hf_write_settled(hf_buffer *out, const hf_carried *item); /* of CARRIED */
 
 /* ---- messages_probe.c: for hf_message_read and hf_message_write ---- */
 void hf_probe_read(hf_reader *reader, hf_message *out);

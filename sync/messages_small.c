@@ -1,8 +1,27 @@
-/* messages_small.c: frames that are a few numbers: windows, signs of life, what a station wishes
- * for its devices, and how a conversation ends. */
+/* messages_small.c: frames that are a few fields: names, windows, signs of life, what a station
+ * wishes for its devices, and how a conversation ends. */
 #include "messages.h"
 
 enum { CODE_MAX = 0xffff };
+
+void hf_read_origin(hf_reader *reader, hf_message *out)
+{
+    hf_origin_frame *origin = &out->as.origin;
+    origin->index = (uint32_t)hf_read_uint_max(reader, HF_ORIGIN_INDEX_MAX);
+    hf_read_bytes_exact(reader, origin->key_id, HF_HASH_SIZE);
+    hf_read_bytes_exact(reader, origin->incarnation, HF_INCARNATION_SIZE);
+    origin->certificate = hf_read_bytes(reader);
+    if (origin->certificate.size > HF_CERTIFICATE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+}
+
+void hf_read_certificate(hf_reader *reader, hf_message *out)
+{
+    hf_certificate_frame *frame = &out->as.certificate;
+    frame->certificate = hf_read_bytes(reader);
+    if (frame->certificate.size > HF_CERTIFICATE_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+    frame->text = hf_read_text(reader);
+    if (frame->text.size > HF_TEXT_MAX) hf_reader_fail(reader, HF_ERR_LIMIT);
+}
 
 void hf_read_credit(hf_reader *reader, hf_message *out)
 {

@@ -177,6 +177,7 @@ static void write_resume(hf_buffer *out, const hf_hello *hello)
 static void write_hello(hf_buffer *out, const hf_hello *hello)
 {
     size_t more = hello->passed.set ? 3 : hello->capabilities ? 2 : hello->receipts.set ? 1 : 0;
+    if (hello->elsewhere.count) more = 4;
     begin(out, HF_FRAME_HELLO, 9 + more);
     hf_write_uint(out, hello->protocol_min);
     hf_write_uint(out, hello->protocol_max);
@@ -189,6 +190,7 @@ static void write_hello(hf_buffer *out, const hf_hello *hello)
     if (more > 0) write_reach(out, &hello->receipts);
     if (more > 1) hf_write_uint(out, hello->capabilities);
     if (more > 2) write_reach(out, &hello->passed);
+    if (more > 3) write_list(out, &hello->elsewhere);
 }
 
 static void write_welcome(hf_buffer *out, const hf_welcome *welcome)
@@ -215,11 +217,12 @@ static void write_welcome(hf_buffer *out, const hf_welcome *welcome)
 
 static void write_vector(hf_buffer *out, const hf_vector *vector)
 {
-    begin(out, HF_FRAME_VECTOR, 5);
+    begin(out, HF_FRAME_VECTOR, vector->heads.count ? 6 : 5);
     hf_write_uint(out, vector->scope);
     write_range_end(out, &vector->from);
     write_range_end(out, &vector->to);
     write_list(out, &vector->logs);
+    if (vector->heads.count) write_list(out, &vector->heads);
 }
 
 static void write_vector_done(hf_buffer *out, const hf_vector_done *done)
@@ -352,6 +355,10 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
         write_list(out, &message->as.feed.runs);
         break;
     case HF_FRAME_VECTOR_DONE: write_vector_done(out, &message->as.done); break;
+    case HF_FRAME_HAD:
+        begin(out, HF_FRAME_HAD, 2);
+        hf_write_bytes(out, message->as.had.data, message->as.had.size);
+        break;
     case HF_FRAME_START: write_start(out, &message->as.start); break;
     case HF_FRAME_ORIGIN: write_origin(out, &message->as.origin); break;
     case HF_FRAME_LACK:
@@ -386,6 +393,10 @@ void hf_message_write(hf_buffer *out, const hf_message *message)
     case HF_FRAME_OFFER:
     case HF_FRAME_WANT:
     case HF_FRAME_CHUNK: hf_write_snapshot_frame(out, message); break;
+    case HF_FRAME_CARRY:
+    case HF_FRAME_FETCH:
+    case HF_FRAME_PIECE:
+    case HF_FRAME_CARRIED: hf_carry_write(out, message); break;
     case HF_FRAME_RECEIPT: write_receipt(out, &message->as.receipt); break;
     case HF_FRAME_PROBE: hf_probe_write(out, &message->as.probe); break;
     default: write_short_frame(out, message); break;

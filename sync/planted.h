@@ -13,7 +13,6 @@ typedef enum hf_planted_name {
     HF_PLANTED_FEED_SKIPS_FILTERED,    /* hub: the feed moves past an entry it did not send */
     HF_PLANTED_FEED_ACK_BEFORE_COMMIT, /* client: says "applied" before it is on disk */
     HF_PLANTED_LANE_ORDER,             /* client: the least urgent lane goes first */
-    HF_PLANTED_CREDIT_IGNORED,         /* client: sends past its window */
     HF_PLANTED_LANE_STARVED,           /* client: no floor: while one lane is busy, none below it */
     HF_PLANTED_FLOOR_WITHOUT_MEASURE,  /* client: the lower lanes get as much as the most urgent */
     HF_PLANTED_NO_PACE,                /* both: whatever the socket takes is under way */
@@ -33,6 +32,9 @@ typedef enum hf_planted_name {
     HF_PLANTED_RELAY_FORGETS,      /* station: what it sent up it takes for acknowledged */
     HF_PLANTED_REVOKED_AT_STATION, /* station: lets a device in that the centre revoked */
     HF_PLANTED_RELAY_SKIPS_FEED,   /* hub: a station is not fed a log that it ever relayed */
+    HF_PLANTED_SEALED_IS_THERE,    /* station: what it sealed it takes for acknowledged */
+    HF_PLANTED_BUNDLE_FOR_EVER,    /* station: keeps one under way that came by another way */
+    HF_PLANTED_NAMED_TOO_FAR,      /* client: of what it had elsewhere, says one entry too many */
     /* store */
     HF_PLANTED_RECEIPT_THINNED,   /* the receipt goes that alone covers what came before */
     HF_PLANTED_NO_FALL_BACK,      /* what a hub lost still counts as being there */

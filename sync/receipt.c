@@ -6,6 +6,7 @@
 #include "store_core.h"
 #include "tree.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { TAG_RECEIPT = 0x0d, TAG_LOG = 0x0e };
@@ -56,6 +57,29 @@ hf_status hf_receipt_climb(const hf_crypto *crypto, const hf_receipt *receipt,
     hf_status status = hf_receipt_leaf(crypto, receipt, log_root, hash);
     if (status == HF_OK) status = hf_tree_climb(crypto, &way, hash);
     return status == HF_OK ? hf_receipt_digest(crypto, receipt, hash, digest) : status;
+}
+
+static void note_beside(void *context, size_t index, const uint8_t hash[HF_HASH_SIZE])
+{
+    hf_receipt *receipt = &((hf_receipt *)context)[index];
+    assert(receipt->path_count < HF_RECEIPT_PATH_MAX);
+    memcpy(receipt->path[receipt->path_count++], hash, HF_HASH_SIZE);
+}
+
+hf_status hf_receipts_fold(const hf_crypto *crypto, hf_receipt *receipts,
+                           uint8_t (*roots)[HF_HASH_SIZE], size_t count,
+                           uint8_t digest[HF_HASH_SIZE])
+{
+    hf_status status = HF_OK;
+    for (size_t i = 0; i < count && status == HF_OK; i++) {
+        receipts[i].index = (uint32_t)i;
+        receipts[i].count = (uint32_t)count;
+        receipts[i].path_count = 0;
+        status = hf_receipt_leaf(crypto, &receipts[i], roots[i], roots[i]);
+    }
+    if (status != HF_OK) return status;
+    hf_tree_fold(crypto, roots, count, note_beside, receipts);
+    return hf_receipt_digest(crypto, &receipts[0], roots[0], digest);
 }
 
 /* ---- is it true? ---- */

@@ -37,6 +37,12 @@ HF_MUST_CHECK hf_status hf_receipt_climb(const hf_crypto *crypto, const hf_recei
                                          const uint8_t log_root[HF_HASH_SIZE],
                                          uint8_t digest[HF_HASH_SIZE]);
 
+/* `count` of them, at least one, under one signature: each gets its place in the tree and its way.
+ * `roots` are those of their logs, and are lost. `digest` is what the signature must be over. */
+HF_MUST_CHECK hf_status hf_receipts_fold(const hf_crypto *crypto, hf_receipt *receipts,
+                                         uint8_t (*roots)[HF_HASH_SIZE], size_t count,
+                                         uint8_t digest[HF_HASH_SIZE]);
+
 /* Compares with the log that is held, and checks the signature. HF_ERR_PROTOCOL: it is not true.
  * HF_ERR_NOT_FOUND: the hub's certificate is not known, or the log not held so far. */
 HF_MUST_CHECK hf_status hf_receipt_check(hf_store *store, const hf_receipt *receipt);

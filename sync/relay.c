@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { RELAY_BYTES_MAX = HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX };
+
 void hf_relay_start(hf_store *store)
 {
     store->relays = true;
@@ -180,4 +182,55 @@ hf_status hf_relay_next(hf_store *store, const hf_relay_log *log, uint64_t after
     sqlite3_bind_int64(statement, 1, number);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)after);
     return read_head(store, statement, out);
+}
+
+typedef struct group_walk {
+    hf_buffer *bodies, *withheld;
+    uint64_t seq, until;
+    size_t entries, withheld_count;
+    bool emptied; /* the next is here by its hashes alone */
+} group_walk;
+
+static hf_status is_emptied(const hf_entry *entry, bool *emptied)
+{
+    hf_entry_body body;
+    hf_status status = hf_entry_parse(entry->body, &body);
+    *emptied = status == HF_OK && body.erased_count > 0 && body.erased_count == body.part_count;
+    return status;
+}
+
+static hf_status add_entry(void *context, const hf_entry *entry)
+{
+    group_walk *walk = context;
+    if (walk->seq >= walk->until || entry->dot.seq != walk->seq + 1) return HF_ERR_LIMIT;
+    hf_status status = entry->withheld ? is_emptied(entry, &walk->emptied) : HF_OK;
+    if (status != HF_OK || walk->emptied) return status != HF_OK ? status : HF_ERR_LIMIT;
+    hf_write_raw(walk->bodies, entry->body);
+    walk->seq = entry->dot.seq;
+    walk->entries++;
+    if (entry->withheld) {
+        hf_write_uint(walk->withheld, entry->dot.seq);
+        walk->withheld_count++;
+    }
+    return walk->bodies->status;
+}
+
+hf_status hf_relay_group(hf_store *store, const hf_relay_log *log, const hf_head *head,
+                         uint64_t after, hf_buffer *bodies, hf_buffer *withheld, hf_relay *out)
+{
+    group_walk walk = {.bodies = bodies, .withheld = withheld, .seq = after, .until = head->seq};
+    hf_buffer_clear(bodies);
+    hf_buffer_clear(withheld);
+    hf_status status =
+        hf_log_read(store, log->origin_no, log->lane, after, HF_FEED_READ_MAX, add_entry, &walk);
+    if (status == HF_ERR_LIMIT) status = HF_OK; /* the walk ended there */
+    if (status == HF_OK) status = withheld->status;
+    if (status != HF_OK) return status;
+    *out = (hf_relay){.lane = head->lane,
+                      .bodies = {hf_buffer_bytes(bodies), walk.entries},
+                      .withheld = {hf_buffer_bytes(withheld), walk.withheld_count},
+                      .head = *head};
+    if (walk.emptied) return HF_ERR_DENIED;
+    if (walk.seq != head->seq) return HF_ERR_NOT_FOUND;
+    return bodies->size > RELAY_BYTES_MAX ? HF_ERR_LIMIT : HF_OK;
 }

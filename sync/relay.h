@@ -6,7 +6,7 @@
 #ifndef HF_RELAY_H
 #define HF_RELAY_H
 
-#include "apply.h"
+#include "messages.h"
 
 /* From now on this store keeps heads for its upstream. */
 void hf_relay_start(hf_store *store);
@@ -47,5 +47,11 @@ HF_MUST_CHECK hf_status hf_relay_waiting(hf_store *store, uint64_t *count, uint6
  * entries of `bytes` in all, else the nearest. HF_ERR_NOT_FOUND: there is none. */
 HF_MUST_CHECK hf_status hf_relay_next(hf_store *store, const hf_relay_log *log, uint64_t after,
                                       uint32_t entries, size_t bytes, hf_head *out);
+/* The entries after `after` up to that head, as RELAY carries them; its `origin` is the caller's to
+ * fill in. `bodies` and `withheld` are scratch. HF_ERR_NOT_FOUND: we hold the log in part;
+ * HF_ERR_DENIED: one of them by its hashes alone; HF_ERR_LIMIT: its author signed too seldom. */
+HF_MUST_CHECK hf_status hf_relay_group(hf_store *store, const hf_relay_log *log,
+                                       const hf_head *head, uint64_t after, hf_buffer *bodies,
+                                       hf_buffer *withheld, hf_relay *out);
 
 #endif

@@ -61,4 +61,8 @@ HF_MUST_CHECK hf_status hf_field_choice(const hf_field_view *field, size_t numbe
 /* A reason code of protocol.md 5 in words. Never NULL. */
 const char *hf_withheld_words(uint32_t code);
 
+/* ---- report_bundles.c ---- */
+/* "bundles": those that were sealed here and who took them along; others' that are carried here. */
+HF_MUST_CHECK hf_status hf_report_bundles(hf_store *store, hf_json *json);
+
 #endif

@@ -89,13 +89,24 @@ CREATE TABLE relay_head(        -- relay.c: at a station, heads by which others'
     log INTEGER NOT NULL, seq INTEGER NOT NULL, number INTEGER NOT NULL, hlc INTEGER NOT NULL,
     root BLOB NOT NULL, signature BLOB NOT NULL, PRIMARY KEY(log, seq)) WITHOUT ROWID;
 
+CREATE TABLE bundle(            -- carry.c: what a station sealed for the centre, or the answer to it, under way
+    id BLOB NOT NULL UNIQUE, station BLOB NOT NULL, stage INTEGER NOT NULL, lane INTEGER NOT NULL,
+    number INTEGER NOT NULL UNIQUE, serial INTEGER NOT NULL, since INTEGER NOT NULL,
+    covers BLOB NOT NULL,       -- at the station that sealed it: logs, and how far (sealed)
+    bytes BLOB NOT NULL);       -- checked by its id, or by the centre's signature
+
+CREATE TABLE carrier(           -- carry.c: at a station, which device took which of its own along
+    bundle BLOB NOT NULL, key_id BLOB NOT NULL, since INTEGER NOT NULL,
+    PRIMARY KEY(bundle, key_id)) WITHOUT ROWID;
+
 CREATE TABLE cursor(            -- apply.c: how far we are in a hub's feed
     hub BLOB PRIMARY KEY, epoch BLOB NOT NULL, position INTEGER NOT NULL, chain BLOB NOT NULL,
-    scopes BLOB NOT NULL) WITHOUT ROWID;
+    scopes BLOB NOT NULL,
+    here INTEGER NOT NULL) WITHOUT ROWID; -- of our feed, when we last had all of the hub's
 
 CREATE TABLE ack(               -- apply.c: what a hub says it holds durably of our logs
     hub BLOB NOT NULL, log INTEGER NOT NULL, durable INTEGER NOT NULL, central INTEGER NOT NULL,
-    PRIMARY KEY(hub, log)) WITHOUT ROWID;
+    PRIMARY KEY(log, hub)) WITHOUT ROWID;
 
 CREATE TABLE receipt(           -- receipt.c: what a hub signed of a log of ours; undone: and lost since
     log INTEGER NOT NULL, seq INTEGER NOT NULL, hub BLOB NOT NULL, time INTEGER NOT NULL,

@@ -118,6 +118,10 @@ static bool is_in_turn(const hf_session *session, uint8_t type)
     case HF_FRAME_RENEW: return session->side == HF_SIDE_HUB && open;
     case HF_FRAME_HUBS: /* in place of HELLO; down, whenever the hub learns that it is none */
         return session->side == HF_SIDE_CLIENT || session->state == HF_SESSION_GREETING;
+    case HF_FRAME_CARRY:
+    case HF_FRAME_FETCH:
+    case HF_FRAME_PIECE:
+    case HF_FRAME_CARRIED:
     case HF_FRAME_ORIGIN: return open; /* a station names authors, too */
     default: return session->side == HF_SIDE_CLIENT && open;
     }

@@ -108,6 +108,8 @@ struct hf_store {
     uint64_t references_moved;        /* rises when a block or the pack changes, or who we are */
     bool pack_changed;                /* a newer one may be held: to be looked for after a commit */
     uint64_t head_number;             /* last acceptance number given to a head */
+    uint64_t carry_number;            /* carry.c: last number given to a row of `bundle` ... */
+    bool carry_counted;               /* ... which was looked up */
     bool found_all;                   /* find.c: the last question was put to every record */
     struct hf_head_bases *head_bases; /* head.c: where heads were worked out last; may be NULL */
     struct hf_making *making;         /* snapshot.c: a snapshot being made; or NULL */

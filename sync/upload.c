@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_WIRE = 192 }; /* bytes of a HEAD on its way */
+enum {
+    HEAD_WIRE = 192, /* bytes of a HEAD on its way */
+    /* Of bodies that a head may cover: a frame of what is left would be a small one. */
+    UNSIGNED_FULL = HF_FRAME_TARGET_SIZE - HF_FRAME_TARGET_SIZE / 16,
+    WINDOW_SHARE = 4 /* a frame waits for so large a part of the window at most */
+};
 
 hf_status hf_upload_open(hf_upload *upload, size_t origin_count)
 {
@@ -45,6 +50,15 @@ void hf_upload_window(hf_upload *upload, uint8_t lane, uint32_t entries, uint32_
     upload->lanes[lane].window_bytes = bytes;
 }
 
+/* Room in the lane's window for a frame to be worth while: a smaller one would be acknowledged as
+ * it is, and so make room for the next small one, and so on. */
+static size_t worth(size_t frame, uint32_t window)
+{
+    size_t most = window / WINDOW_SHARE;
+    if (frame < most) most = frame;
+    return most > HF_ENTRY_SIZE_MAX ? most : HF_ENTRY_SIZE_MAX;
+}
+
 /* How much of the lane's window is left. An empty lane may always send one entry, whatever its
  * size, unless the hub closed the lane: else a window below one entry would hold it for ever. */
 static bool lane_room(const hf_upload *upload, uint8_t lane, hf_upload_next *out)
@@ -53,9 +67,8 @@ static bool lane_room(const hf_upload *upload, uint8_t lane, hf_upload_next *out
     uint32_t most = upload->lanes[lane].window_entries, room = upload->lanes[lane].window_bytes;
     out->entries = HF_PUSH_ENTRIES_MAX;
     out->bytes = hf_pace_frame(&upload->pace);
-    if (HF_PLANTED(CREDIT_IGNORED)) return true;
     if (entries >= most || room == 0) return false;
-    if (entries > 0 && bytes + (uint64_t)HF_ENTRY_SIZE_MAX > room) return false;
+    if (entries > 0 && (uint64_t)bytes + worth(out->bytes, room) > room) return false;
     if (most - entries < out->entries) out->entries = most - entries;
     if (room - bytes < out->bytes) out->bytes = room - bytes;
     return true;
@@ -63,8 +76,7 @@ static bool lane_room(const hf_upload *upload, uint8_t lane, hf_upload_next *out
 
 static bool is_unsigned_full(const hf_upload_log *log)
 {
-    return log->unsigned_entries >= HF_UNSIGNED_ENTRIES_MAX ||
-           log->unsigned_bytes >= HF_FRAME_TARGET_SIZE;
+    return log->unsigned_entries >= HF_UNSIGNED_ENTRIES_MAX || log->unsigned_bytes >= UNSIGNED_FULL;
 }
 
 /* Never more without a head than a relay can pass on in one frame: it can cut only at heads. */
@@ -355,7 +367,7 @@ bool hf_upload_news(hf_upload *upload, hf_upload_told *out)
         /* The better word first: of what is at the centre nobody need hear that it is here, too. */
         *out = (hf_upload_told){i, is_central ? central : log->durable, is_central};
         if (is_central) log->central_told = central;
-        if (log->told < out->seq || !is_central) log->told = out->seq;
+        if (log->told < out->seq) log->told = out->seq;
         return true;
     }
     return false;

@@ -1,4 +1,4 @@
-/* crypto.h: the functions that the engine is lent: hash, random, sign, verify.
+/* crypto.h: the functions that the engine is lent: hash, random, sign, verify, seal.
  *
  * Why a table: the engine decides what is hashed and signed; platform/keys.c decides how. The
  * simulator lends a cheap, seeded table, so that a seed replays to the byte. */
@@ -9,6 +9,7 @@
 
 enum {
     HF_SIGNATURE_SIZE = 64,    /* P-256: r || s, 32 bytes each, big-endian */
+    HF_SEAL_SIZE = 81,         /* what sealing adds: a point of the curve and a tag */
     HF_PUBLIC_KEY_MAX = 128,   /* SubjectPublicKeyInfo, DER: 91 bytes for P-256 */
     HF_NAME_SIZE = 128,        /* a certificate's common name and its NUL */
     HF_ADDRESS_TEXT_SIZE = 264 /* "host:port" and its NUL */
@@ -44,6 +45,13 @@ typedef struct hf_crypto {
     /* Checks that `der` chains to the pinned CA, without dates (DESIGN 4), and reads it.
      * HF_ERR_PROTOCOL when it does not. */
     hf_status (*certificate)(void *context, hf_bytes der, hf_certificate *out);
+    /* Hides `plain` from all but who has the private half of `public_key` (SPKI DER), and binds it
+     * to `beside`, which is not hidden: plain.size + HF_SEAL_SIZE bytes to `out`. */
+    hf_status (*seal)(void *context, hf_bytes public_key, hf_bytes beside, hf_bytes plain,
+                      uint8_t *out);
+    /* What was sealed to our own key: sealed.size - HF_SEAL_SIZE bytes to `out`. HF_ERR_PROTOCOL:
+     * it was not, or is not as it was; `out` is then zeros. */
+    hf_status (*unseal)(void *context, hf_bytes beside, hf_bytes sealed, uint8_t *out);
     /* Our own certificate, DER, for as long as the table lives; empty before enrolment. */
     hf_bytes own_certificate;
     uint8_t own_key_id[HF_HASH_SIZE];

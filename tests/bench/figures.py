@@ -51,6 +51,8 @@ def figures():
         Figure("reconnect_ms", "ms", 15, less=True),
         Figure("reconnect_full_bytes", "B", 3600, less=True),
         Figure("reconnect_full_ms", "ms", less=True),
+        Figure("roam_bytes", "B", 2500, less=True),
+        Figure("roam_ms", "ms", less=True),
         Figure("live_p50", "ms", 1.5, less=True),
         Figure("live_p99", "ms", 8, less=True),
         Figure("urgent_p99_slow_link_s", "s", 2, less=True),

@@ -4,11 +4,12 @@ import json
 import random
 import time
 
-from stage import IN_SYNC, Trouble
+from stage import IN_SYNC, SCOPE, Trouble
 
 SETTLE_S = 0.3  # what the hub sends after "in sync" (heads) belongs to the reconnect too
 PUTS = 500
 SECONDS_MAX = 60
+MOVED = 300  # as bench_logs.c has it
 THIN = (5000, 500)  # 40 kbit/s, a round trip of a second
 URGENTS = 60
 URGENT_EVERY_S = 1.0
@@ -70,6 +71,34 @@ def reconnect(stage, plan, add):
             add("reconnect_ms", warm_ms, limit_ms)
             add("reconnect_full_bytes", cold_bytes, limit_bytes)
             add("reconnect_full_ms", cold_ms, limit_ms)
+
+
+def visit(place):
+    """in_sync() of a device that comes to a hub which has just started, and leaves."""
+    proxy, port = place.proxy(place.start_hub())
+    device = place.tool("device", place.folder("ames"), port)
+    seen = in_sync(device, proxy)
+    device.close()
+    place.hub.stop()
+    return seen
+
+
+def roam(stage, plan, add):
+    """A device comes to a hub that it knows. Of the many logs that it holds 300 advanced meanwhile, at
+    this hub and where the device was: what naming them costs above a visit with nothing new, and how
+    long the whole of it takes; the limit is that other visit's time."""
+    logs = plan.count(5000, 1000)
+    with stage.round() as place:
+        folders = [place.hub.data, place.folder("ames"), place.directory / "authors"]
+        stage.run("mint", folders[0], MOVED, SCOPE, folders[2])
+        stage.run("logs", *folders, logs, 0)
+        visit(place)  # it hears of what the hub has said since, and is level
+        for number in plan.rounds:
+            still = visit(place)
+            stage.run("logs", *folders, logs, number + 1)
+            moved = visit(place)
+            add("roam_bytes", moved[0] - still[0])
+            add("roam_ms", moved[1], still[1])
 
 
 def live_times(place, port, count):

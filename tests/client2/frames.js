@@ -40,6 +40,7 @@ export const FRAMES = {
   CERTIFICATE: [17, 'certificate', 'text'],
   RELAY: [18, 'origin', 'lane', 'bodies', 'withheld', 'seq', 'hlc', 'root', 'signature'],
   RENEW_FOR: [19, 'keyId'],
+  HAD: [24, 'bits'],
   OFFER: [30, 'number', 'position', 'chain', 'scopes'],
   WANT: [31, 'offer', 'hash', 'offset'],
   CHUNK: [32, 'hash', 'offset', 'bytes'],
@@ -49,6 +50,10 @@ export const FRAMES = {
   ASK_FOR: [38, 'origin', 'series'],
   RECEIPT: [20, 'hub', 'epoch', 'timeMs', 'signature', 'logs'],
   RECEIPT_FOR: [21, 'origin', 'lane', 'seq'],
+  CARRY: [44, 'bundles'],
+  FETCH: [45, 'bundle', 'stage', 'offset'],
+  PIECE: [46, 'bundle', 'stage', 'offset', 'bytes'],
+  CARRIED: [47, 'bundles'],
   CREDIT: [40, 'lane', 'entries', 'bytes'],
   HUBS: [41, 'list'],
   PING: [50, 'nonce'],
@@ -59,8 +64,8 @@ export const FRAMES = {
   BYE: [63, 'code', 'retryAfterMs'],
 };
 // And may be left out; `at` we read but do not send: when it was made.
-const MAY_FOLLOW = { HELLO: ['receipts', 'capabilities', 'passed'], WELCOME: ['former', 'centre'],
-  ACK: ['at'], ASK: ['held'], FEED_ACK: ['at'], TAKEN: ['at'] };
+const MAY_FOLLOW = { HELLO: ['receipts', 'capabilities', 'passed', 'elsewhere'],
+  WELCOME: ['former', 'centre'], VECTOR: ['heads'], ACK: ['at'], ASK: ['held'], FEED_ACK: ['at'], TAKEN: ['at'] };
 const BY_NUMBER = new Map(Object.entries(FRAMES).map(([name, [number, ...items]]) =>
   [number, { name, items }]));
 

@@ -6,7 +6,7 @@ import { encode } from './cbor.js';
 export const KIND = {
   header: 0x00, chain: 0x01, part: 0x02, leaf: 0x03, node: 0x04, head: 0x05, origin: 0x06,
   feed: 0x07, scopes: 0x08, secret: 0x09, importedRecord: 0x0a, importedRow: 0x0b, digest: 0x0c,
-  receipt: 0x0d, receiptLeaf: 0x0e,
+  receipt: 0x0d, receiptLeaf: 0x0e, bundle: 0x14, bundleId: 0x15, answer: 0x16, elsewhere: 0x11,
 };
 
 export const sha256 = (...pieces) => {
@@ -29,6 +29,10 @@ export function scopeSetHash(numbers) {
   [...numbers].sort((a, b) => a - b).forEach((number, at) => set.writeUInt32BE(number, 4 * at));
   return H(KIND.scopes, set).subarray(0, 16);
 }
+
+// Of the logs that one group of HELLO's `elsewhere` names.
+export const elsewhereCheck = (logs) => H(KIND.elsewhere,
+  ...logs.flatMap(([origin, lane]) => [origin, Buffer.of(lane)])).subarray(0, 8);
 
 // Logs and dots as keys of a Map. They sort as the protocol does: origin as bytes, then lane (one
 // digit).

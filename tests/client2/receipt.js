@@ -33,6 +33,9 @@ export const receiptLeaf = (origin, lane, seq, logRoot) =>
 const sealInput = ({ hub, epoch, timeMs, count }, root) =>
   Buffer.concat([Buffer.of(KIND.receipt), encode([hub, epoch, timeMs, count, root])]);
 
+export const isReceipt = (of, root, signature, publicKey) =>
+  verify('sha256', sealInput(of, root), { key: publicKey, ...SIGNATURE }, signature);
+
 export const signReceipt = (of, root, privateKey) =>
   sign('sha256', sealInput(of, root), { key: privateKey, ...SIGNATURE });
 

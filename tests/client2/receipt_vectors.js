@@ -20,7 +20,7 @@ const fixed = (name, size) => sha256(Buffer.from(name)).subarray(0, size);
 const RECORD = bytes('016dee3036007a2b8a2b112233445566');
 
 // A CA and the certificates by it, with the system's own tool.
-class Authority {
+export class Authority {
   constructor(name) {
     this.folder = mkdtempSync(join(tmpdir(), 'holdfast-vectors-'));
     this.key('ca');
@@ -45,7 +45,7 @@ class Authority {
     const certificate = new X509Certificate(readFileSync(join(this.folder, `${name}.pem`)));
     const incarnation = fixed(`life of ${name}`, 16);
     const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
-    return { id: originOf(keyId(spki), incarnation), item: [incarnation, certificate.raw],
+    return { id: originOf(keyId(spki), incarnation), item: [incarnation, certificate.raw], spki,
       privateKey: createPrivateKey(readFileSync(join(this.folder, `${name}.key`))) };
   }
 

@@ -33,7 +33,8 @@ const SHAPES = {
     resume: f.resume && Object.fromEntries(['hub', 'epoch', 'position', 'chain', 'scopes']
       .map((name, at) => [name, f.resume[at]])),
     wall_ms: f.wallMs, heads: f.heads, ...(f.receipts && { receipts: f.receipts }),
-    ...(f.passed && { capabilities: f.capabilities, passed: f.passed }) }),
+    ...(f.passed && { capabilities: f.capabilities, passed: f.passed }),
+    ...(f.elsewhere && { elsewhere: f.elsewhere }) }),
   WELCOME: ({ wallMs, ...f }) => ({ ...f, wall_ms: wallMs }),
   ORIGIN: ({ keyId, ...f }) => ({ ...f, key_id: keyId }),
   ENTRIES: (f) => ({ runs: f.runs.map(run) }),

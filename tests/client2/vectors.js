@@ -10,7 +10,7 @@ import { partHash, readEntry, writeHeader, writePart } from './entry.js';
 import { writeFrame, writeMessage } from './frames.js';
 import { feedNext, headInput, headIsSigned, leafHash, pathOf, root, signHead } from './head.js';
 import {
-  bytes, hex, importedRecordId, importedRowDigest, keyId, originOf, recordIdText, scopeSetHash,
+  bytes, elsewhereCheck, hex, importedRecordId, importedRowDigest, keyId, originOf, recordIdText, scopeSetHash,
   secretHash, secretText, sha256,
 } from './names.js';
 import { VERDICT } from './pack.js';
@@ -153,6 +153,8 @@ function makeWith(spki, sign) {
     record_ids: ['a', 'b'].map((name) => ({ type: 'crime', id: recordId(name),
       text: recordIdText('crime', recordId(name)) })),
     scope_sets: [[], [1], [300, 1, 7]].map((numbers) => ({ numbers, hash: scopeSetHash(numbers) })),
+    elsewhere: [[[author, 3]], [[other, 3], [author, 1], [hub, 0]]].map((logs) =>
+      ({ logs, check: elsewhereCheck(logs) })),
     secret: { secret, text: secretText(secret), hash: secretHash(secret) },
     entries: replica.entries.map((entry) => ({
       origin: entry.origin, lane: entry.lane, body: encode(entry.body),

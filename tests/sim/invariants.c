@@ -4,6 +4,7 @@
 #include "world_private.h"
 
 #include "model.h"
+#include "sync/carry.h"
 #include "sync/log.h"
 #include "sync/safe.h"
 
@@ -405,10 +406,31 @@ static const sim_dot *outstanding(const sim_world *world, const sim_node *node, 
     return NULL;
 }
 
+/* It had a snapshot of what the hub has lost since: whoever wrote it was revoked, or somebody would
+ * have brought it. Until an operator declares it lost, no other snapshot goes with what it has. */
+static bool rests_on_what_is_lost(const sim_world *world, const sim_node *node)
+{
+    for (size_t i = 0; i < world->dot_count && world->hub_lost_ms; i++) {
+        const sim_dot *dot = &world->dots[i];
+        if (dot->based >> node->index & 1 && !(dot->held & 1) && dot->excused) return true;
+    }
+    return false;
+}
+
 /* The centre alone gives one, when it is met. */
 static bool waits_for_snapshot(const sim_world *world, const sim_node *node)
 {
-    return sim_outdated(node) && !sim_at_station(world, node);
+    return sim_outdated(node) && !sim_at_station(world, node) &&
+           !rests_on_what_is_lost(world, node);
+}
+
+/* What a station once sealed for the centre, and nobody has answered or found to be there. */
+static bool waits_for_answers(sim_world *world, sim_node *node)
+{
+    hf_carry_sum sum;
+    if (!node->is_station) return false;
+    hf_status status = hf_carry_count(node->store, &sum);
+    return sim_node_alive(world, node) && status == HF_OK && sum.own_bundles > 0;
 }
 
 /* By the list that it has. */
@@ -442,11 +464,12 @@ bool sim_settled(sim_world *world)
         if (sim_over(world)) return false;
         if (dot && (!node->up || outstanding(world, node, &what))) return false;
         if (!sim_all_signed(world, node)) return false;
+        if (waits_for_answers(world, node)) return false;
     }
     return !sim_over(world);
 }
 
-static void judge_arrival(sim_world *world, const sim_node *node)
+static void judge_arrival(sim_world *world, sim_node *node)
 {
     sim_checked(world, SIM_L1);
     if (!node->up) {
@@ -462,6 +485,9 @@ static void judge_arrival(sim_world *world, const sim_node *node)
                   node->name);
     if (waits_for_snapshot(world, node))
         sim_break(world, SIM_L1, "%s still waits for a snapshot to put a verdict right",
+                  node->name);
+    if (waits_for_answers(world, node))
+        sim_break(world, SIM_L1, "%s still has bundles under way whose entries are all at the hub",
                   node->name);
     if (!dot) return;
     hf_edge_status status;

@@ -94,6 +94,7 @@ static void add(campaign *c, const sim_result *result)
     c->counts.renewed += result->counts.renewed;
     c->counts.hub_lost += result->counts.hub_lost;
     c->counts.gone += result->counts.gone;
+    c->counts.carried += result->counts.carried;
     for (size_t i = 0; i < SIM_INVARIANTS; i++) c->checks[i] += result->checks[i];
 }
 
@@ -137,6 +138,7 @@ static int run_worlds(const settings *s)
     if (isatty(STDERR_FILENO)) fprintf(stderr, "\r                    \r");
     for (size_t i = 0; i < SIM_INVARIANTS; i++)
         append_result("sim", sim_invariant_name((sim_invariant)i), c.checks[i] && !c.broken[i]);
+    append_result("sim", "MULES", c.failures == 0 && c.counts.carried > 0);
     append_result("sim", "seeds", c.failures == 0);
     if (s->verbose)
         fprintf(stderr,
@@ -146,10 +148,10 @@ static int run_worlds(const settings *s)
     printf("sim: %" PRIu64 " seeds, %" PRIu64 " failures, %.1f virtual hours, %.0fx life, faults "
            "kill=%" PRIu64 " cut=%" PRIu64 " torn=%" PRIu64 " lost=%" PRIu64 " io=%" PRIu64
            " full=%" PRIu64 " clock=%" PRIu64 " hub-lost=%" PRIu64 " gone=%" PRIu64
-           ", renewed=%" PRIu64 "\n",
+           ", renewed=%" PRIu64 ", carried=%" PRIu64 "\n",
            c.run, c.failures, (double)c.virtual_ms / HOUR_MS, (double)c.virtual_ms / 1000 / real,
            c.counts.kill, c.counts.cut, c.counts.torn, c.counts.lost, c.counts.io, c.counts.full,
-           c.counts.clock, c.counts.hub_lost, c.counts.gone, c.counts.renewed);
+           c.counts.clock, c.counts.hub_lost, c.counts.gone, c.counts.renewed, c.counts.carried);
     return c.failures ? 1 : 0;
 }
 

@@ -10,6 +10,7 @@
 #include "sync/feed.h"
 #include "sync/limits.h"
 #include "sync/log.h"
+#include "sync/store_core.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -425,8 +426,15 @@ static void check_acked(sim_world *world, sim_node *node, uint8_t lane, uint64_t
 static void observe_acks(sim_world *world, sim_node *node)
 {
     const hf_origin_row *own = hf_store_own_origin(node->store);
+    int changes = sqlite3_total_changes(node->store->db);
     sim_follow_word(world, node);
-    if (!sim_is_greeted(world, node) || node->misled) return;
+    if (!sim_is_greeted(world, node) || node->misled) {
+        node->acks_looked = false;
+        return;
+    }
+    if (node->acks_looked && node->acks_changes == changes) return; /* no row is another */
+    node->acks_looked = true;
+    node->acks_changes = changes;
     for (uint8_t lane = 1; lane < HF_LANE_COUNT && !sim_over(world); lane++) {
         hf_log_state state;
         hf_status status = hf_log_state_get(node->store, own->no, lane, &state);
@@ -556,7 +564,7 @@ static void observe_again(sim_world *world, sim_node *node)
 {
     learn_origin(world, node);
     if (node->just_restored) forget_feed(world, node);
-    node->just_restored = false;
+    node->just_restored = node->acks_looked = false;
     observation seen = {.world = world, .node = node, .again = true};
     size_t had = node->feed_count;
     if (node->edge) sim_observe_bases(world, node);

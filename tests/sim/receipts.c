@@ -97,6 +97,14 @@ static hf_status on_receipt(void *context, const hf_receipt *receipt)
     return sim_over(world) ? HF_ERR_INPUT : HF_OK;
 }
 
+/* What it signed for and lost it signs for anew, later, once it has it again. */
+static bool is_station_set_back(const sim_world *world)
+{
+    for (unsigned i = 0; i < world->node_count; i++)
+        if (world->nodes[i].is_station && world->nodes[i].set_back) return true;
+    return false;
+}
+
 /* What was once proved for a time is proved still, for a time not much later, by a way not long. */
 static void check_remembered(sim_world *world, sim_node *node, const sim_signed *seen)
 {
@@ -107,6 +115,7 @@ static void check_remembered(sim_world *world, sim_node *node, const sim_signed 
                                               seen->by_centre, &receipt, &found)
                               : HF_ERR_NOT_FOUND;
     if (sim_disk_killed(node->disk) || status == HF_ERR_IO) return;
+    if (!seen->by_centre && is_station_set_back(world)) return;
     sim_checked(world, SIM_RECEIPT);
     bool near = status == HF_OK && found && receipt.seq <= seen->seq + HF_RECEIPT_APART &&
                 receipt.time_ms < seen->time_ms + HF_RECEIPT_APART_MS;

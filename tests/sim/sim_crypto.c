@@ -107,6 +107,60 @@ static hf_status table_verify(void *context, hf_bytes public_key,
     return memcmp(expected, signature, sizeof expected) == 0 ? HF_OK : HF_ERR_PROTOCOL;
 }
 
+/* A seal: 65 bytes of chance, what is hidden under a stream that key and chance give, 16 of a tag.
+ */
+enum { SEAL_NONCE = 65, SEAL_TAG = HF_SEAL_SIZE - SEAL_NONCE };
+
+static void hide(const uint8_t *key, const uint8_t *nonce, hf_bytes in, uint8_t *out)
+{
+    uint8_t stream[HF_HASH_SIZE];
+    for (size_t at = 0; at < in.size; at++) {
+        uint64_t block = at / sizeof stream;
+        hf_bytes pieces[] = {
+            {key, SIM_KEY_SIZE}, {nonce, SEAL_NONCE}, {(const uint8_t *)&block, sizeof block}};
+        if (at % sizeof stream == 0) sim_hash(pieces, 3, stream);
+        out[at] = in.data[at] ^ stream[at % sizeof stream];
+    }
+}
+
+static void tag_of(const uint8_t *key, const uint8_t *nonce, hf_bytes beside, hf_bytes hidden,
+                   uint8_t out[SEAL_TAG])
+{
+    uint8_t hash[HF_HASH_SIZE];
+    hf_bytes pieces[] = {{(const uint8_t *)"tag", 3},
+                         {key, SIM_KEY_SIZE},
+                         {nonce, SEAL_NONCE},
+                         {(const uint8_t *)&beside.size, sizeof beside.size},
+                         beside,
+                         hidden};
+    sim_hash(pieces, sizeof pieces / sizeof *pieces, hash);
+    memcpy(out, hash, SEAL_TAG);
+}
+
+static hf_status table_seal(void *context, hf_bytes public_key, hf_bytes beside, hf_bytes plain,
+                            uint8_t *out)
+{
+    if (public_key.size != SIM_KEY_SIZE) return HF_ERR_INPUT;
+    sim_random_fill(&((sim_crypto *)context)->random, out, SEAL_NONCE);
+    hide(public_key.data, out, plain, out + SEAL_NONCE);
+    tag_of(public_key.data, out, beside, (hf_bytes){out + SEAL_NONCE, plain.size},
+           out + SEAL_NONCE + plain.size);
+    return HF_OK;
+}
+
+static hf_status table_unseal(void *context, hf_bytes beside, hf_bytes sealed, uint8_t *out)
+{
+    const sim_crypto *crypto = context;
+    uint8_t tag[SEAL_TAG];
+    if (sealed.size < HF_SEAL_SIZE) return HF_ERR_PROTOCOL;
+    hf_bytes hidden = {sealed.data + SEAL_NONCE, sealed.size - HF_SEAL_SIZE};
+    tag_of(crypto->key, sealed.data, beside, hidden, tag);
+    memset(out, 0, hidden.size);
+    if (memcmp(tag, hidden.data + hidden.size, SEAL_TAG) != 0) return HF_ERR_PROTOCOL;
+    hide(crypto->key, sealed.data, hidden, out);
+    return HF_OK;
+}
+
 /* A certificate: "SIMC", whose it is, 3 bytes of nothing, the key, the name, from, until. */
 static hf_status table_certificate(void *context, hf_bytes der, hf_certificate *out)
 {
@@ -172,6 +226,8 @@ void sim_crypto_init(sim_crypto *crypto, uint64_t seed, const char *name, sim_ra
         .sign = table_sign,
         .verify = table_verify,
         .certificate = table_certificate,
+        .seal = table_seal,
+        .unseal = table_unseal,
         .own_certificate = {crypto->certificate, SIM_CERTIFICATE_SIZE},
     };
     hf_bytes key = {crypto->key, SIM_KEY_SIZE};

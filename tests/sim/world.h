@@ -61,6 +61,7 @@ typedef struct sim_counts { /* misfortunes that happened */
     uint64_t renewed;  /* certificates */
     uint64_t hub_lost; /* times that the hub was set back */
     uint64_t gone;     /* stations and centres that were lost for good */
+    uint64_t carried;  /* pieces of bundles and answers that arrived */
 } sim_counts;
 
 typedef struct sim_result {

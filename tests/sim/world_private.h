@@ -150,7 +150,9 @@ typedef struct sim_node {
     uint8_t epoch[16];
     bool epoch_known;
     uint64_t acked[SIM_LOGS]; /* of its present incarnation, as far as it was told */
-    sim_signed *receipts;     /* that it was ever seen to hold, and that stood */
+    bool acks_looked;         /* ... by its store as it stood after so many changes */
+    int acks_changes;
+    sim_signed *receipts; /* that it was ever seen to hold, and that stood */
     size_t receipt_count, receipt_capacity;
     uint64_t cursor;
     bool stale;             /* the hub was set back, and has not greeted it since ... */

@@ -509,6 +509,27 @@ static void conflicts_are_listed_anew_under_another_pack(void **state)
     kit_expect_whole(edge);
 }
 
+/* A vector that moved becomes a row when another needs its place, or at the end. */
+static void a_vector_that_could_not_be_written_keeps_its_place(void **state)
+{
+    enum { LOG = 8 * 1000 + 3 };
+    kit *k = *state;
+    kit_node *edge = &k->edges[0];
+    hf_vector_slot *slot, *other = NULL;
+    int64_t log = LOG;
+    kit_sql(edge, "CREATE TEMP TRIGGER full BEFORE INSERT ON vector BEGIN "
+                  "SELECT RAISE(ABORT, 'full'); END");
+    assert_int_equal(hf_vector_get(edge->store, LOG, KIT_BEAT, &slot), HF_OK);
+    while (other != slot)
+        assert_int_equal(hf_vector_get(edge->store, ++log, KIT_BEAT, &other), HF_OK);
+    assert_int_equal(hf_vector_get(edge->store, LOG, KIT_BEAT, &slot), HF_OK);
+    slot->seq = 7;
+    slot->dirty = true;
+    assert_int_not_equal(hf_vector_get(edge->store, log, KIT_BEAT, &other), HF_OK);
+    assert_true(slot->log == LOG && slot->seq == 7 && slot->dirty);
+    kit_sql(edge, "DROP TRIGGER full");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -529,6 +550,7 @@ int main(void)
         KIT_TEST(two_elements_of_a_large_set_are_removed_in_one_save),
         KIT_TEST(a_record_is_crowded_by_all_its_fields_together),
         KIT_TEST(conflicts_are_listed_anew_under_another_pack),
+        KIT_TEST(a_vector_that_could_not_be_written_keeps_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

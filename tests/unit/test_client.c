@@ -423,10 +423,46 @@ static void a_control_record_outside_a_hubs_log_ends_the_session(void **state)
     assert_int_equal(line_entries_of(l), held);
 }
 
+static void a_receipt_of_a_log_that_was_not_named_is_refused(void **state)
+{
+    line *l = *state;
+    hf_buffer logs = {0};
+    hf_receipt_item item = {.origin = 9, .receipt = {.lane = 3, .seq = 1, .count = 1}};
+    hf_write_receipt_item(&logs, &item);
+    line_meet(l, HF_RESUME);
+    hf_message origin = line_other_origin(l, true), receipt = {.type = HF_FRAME_RECEIPT};
+    receipt.as.receipt.hub = origin.as.origin.index;
+    receipt.as.receipt.logs = (hf_list){hf_buffer_bytes(&logs), 1};
+    assert_int_equal(line_say(l, &origin), HF_OK);
+    uint16_t left = line_after(l, &receipt);
+    assert_int_equal(left, HF_CODE_MALFORMED);
+    hf_buffer_free(&logs);
+}
+
+/* What a hub asks for waits at the device until it is answered: there is room for so much. */
+static void a_hub_that_asks_for_more_than_is_answered_is_left(void **state)
+{
+    line *l = *state;
+    hf_buffer logs = {0};
+    for (uint8_t i = 0; i < HF_LACK_LOGS_MAX; i++)
+        hf_write_held(&logs, &(hf_held){.log = {.set = true, .origin = {{i}}, .lane = 3}});
+    hf_message lack = {.type = HF_FRAME_LACK};
+    lack.as.lack = (hf_lack){.scope = fix_scope(l->hub, "beat"),
+                             .logs = {hf_buffer_bytes(&logs), HF_LACK_LOGS_MAX}};
+    for (int times = 4; times <= 5; times++) { /* 64 logs, and one frame more */
+        line_meet(l, HF_RESUME);
+        for (int i = 1; i < times; i++) assert_int_equal(line_say(l, &lack), HF_OK);
+        assert_int_equal(line_after(l, &lack), times == 4 ? LINE_LIVE : HF_CODE_LIMIT);
+    }
+    hf_buffer_free(&logs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         LINE_TEST(what_belongs_to_the_vectors_is_refused_in_the_feed),
+        LINE_TEST(a_receipt_of_a_log_that_was_not_named_is_refused),
+        LINE_TEST(a_hub_that_asks_for_more_than_is_answered_is_left),
         LINE_TEST(the_feed_does_not_begin_before_the_vectors_are_through),
         LINE_TEST(only_the_answer_to_the_open_question_is_taken),
         LINE_TEST(a_vector_of_many_logs_is_asked_for_in_pages),

@@ -228,6 +228,29 @@ static void origins_and_scope_sets_are_named_as_the_vectors_say(void **state)
     }
 }
 
+static void what_was_had_elsewhere_is_checked_as_the_vectors_say(void **state)
+{
+    bench *b = *state;
+    size_t index, place;
+    json_t *item, *one;
+    json_array_foreach(at(b->vectors, "elsewhere"), index, item)
+    {
+        hf_buffer names = {0};
+        uint8_t origin[HF_ORIGIN_SIZE], check[HF_ELSEWHERE_CHECK];
+        json_array_foreach(at(item, "logs"), place, one)
+        {
+            uint8_t lane = (uint8_t)json_integer_value(json_array_get(one, 1));
+            take(json_array_get(one, 0), origin, sizeof origin);
+            hf_write_raw(&names, (hf_bytes){origin, sizeof origin});
+            hf_write_raw(&names, (hf_bytes){&lane, 1});
+        }
+        hf_elsewhere_check(&b->crypto, hf_buffer_bytes(&names), check);
+        expect_hex(at(item, "check"), check, sizeof check);
+        hf_buffer_free(&names);
+    }
+    assert_int_equal(index, 2);
+}
+
 static void record_ids_read_as_the_vectors_say(void **state)
 {
     bench *b = *state;
@@ -461,6 +484,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(origins_and_scope_sets_are_named_as_the_vectors_say),
+        WITH_BENCH(what_was_had_elsewhere_is_checked_as_the_vectors_say),
         WITH_BENCH(record_ids_read_as_the_vectors_say),
         WITH_BENCH(entries_hash_and_chain_as_the_vectors_say),
         WITH_BENCH(the_feed_chains_as_the_vectors_say),

@@ -309,7 +309,7 @@ static void a_promoted_station_is_the_centre_for_all(void **state)
     assert_int_equal(tiers_standing(t, SECOND).waiting, 0);
     tiers_shut(t, CENTRE);
     tiers_shut(t, STATION);
-    tiers_promote(t);
+    tiers_promote(t, STATION);
     tiers_go_to(t, SECOND, STATION);
     tiers_wait(t, 2 * HF_REDIAL_MAX_MS);
     for (size_t i = STATION; i < t->count; i++) {
@@ -353,7 +353,7 @@ static void what_a_station_withheld_it_says_again_as_the_centre(void **state)
     assert_int_equal(hf_verdict_known(t->nodes[STATION].store, &dot, 99, &known), HF_OK);
     assert_false(known);
     tiers_shut(t, STATION);
-    tiers_promote(t);
+    tiers_promote(t, STATION);
     assert_int_equal(hf_verdict_known(t->nodes[STATION].store, &dot, 99, &known), HF_OK);
     assert_true(known);
     assert_int_equal(tiers_standing(t, STATION).withheld, 1);
@@ -370,7 +370,7 @@ static void an_old_centre_that_is_shown_the_list_serves_nobody_and_passes_it_on(
     tiers_shut(t, STATION);
     tiers_cut(t, SECOND);
     t->nodes[SECOND].offline = true; /* it knows nothing of all this */
-    tiers_promote(t);
+    tiers_promote(t, STATION);
     tiers_wait(t, HF_REDIAL_MAX_MS);
     assert_false(hf_hub_retired(t->nodes[STATION].hub));
     tiers_open(t, CENTRE);

@@ -48,6 +48,25 @@ static json_t *reach_json(const hf_receipt_reach *reach)
     return json_pack("[o,o]", HEX(reach->hub.bytes), logs);
 }
 
+static json_t *uints_json(const hf_list *list)
+{
+    json_t *out = json_array();
+    hf_reader reader = hf_reader_open(list->items);
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(out, number(hf_read_uint(&reader)));
+    return out;
+}
+
+static json_t *elsewhere_json(hf_list list)
+{
+    json_t *out = json_array();
+    for (hf_elsewhere group; hf_next_elsewhere(&list, &group);)
+        json_array_append_new(out, json_pack("[i,o,o,o,o,o]", group.scope, hex_of(group.origins),
+                                             hex_of(group.lanes), uints_json(&group.seqs),
+                                             uints_json(&group.heads), HEX(group.check)));
+    return out;
+}
+
 static json_t *hello_json(const hf_hello *hello)
 {
     json_t *origins = json_array(), *resume = json_null();
@@ -76,6 +95,8 @@ static json_t *hello_json(const hf_hello *hello)
         json_object_set_new(out, "capabilities", number(hello->capabilities));
         json_object_set_new(out, "passed", reach_json(&hello->passed));
     }
+    if (hello->elsewhere.count)
+        json_object_set_new(out, "elsewhere", elsewhere_json(hello->elsewhere));
     return out;
 }
 
@@ -133,8 +154,11 @@ static json_t *vector_json(const hf_vector *vector)
     for (hf_list list = vector->logs; hf_next_held(&list, &held);)
         json_array_append_new(logs, json_pack("[o,i,o]", HEX(held.log.origin.bytes), held.log.lane,
                                               number(held.seq)));
-    return json_pack("{s:s,s:o,s:o,s:o,s:o}", "type", "VECTOR", "scope", number(vector->scope),
-                     "from", log_name(&vector->from), "to", log_name(&vector->to), "logs", logs);
+    json_t *out =
+        json_pack("{s:s,s:o,s:o,s:o,s:o}", "type", "VECTOR", "scope", number(vector->scope), "from",
+                  log_name(&vector->from), "to", log_name(&vector->to), "logs", logs);
+    if (vector->heads.count) json_object_set_new(out, "heads", uints_json(&vector->heads));
+    return out;
 }
 
 static json_t *runs_json(const hf_list *runs)
@@ -300,6 +324,31 @@ static json_t *chunk_json(const hf_message *message)
                      number(chunk->offset), "bytes", hex_of(chunk->bytes));
 }
 
+static json_t *carried_json(const hf_message *message)
+{
+    json_t *bundles = json_array();
+    hf_carried item;
+    hf_list list = message->as.carried;
+    bool is_whole = message->type == HF_FRAME_CARRY;
+    while (is_whole ? hf_next_carried(&list, &item) : hf_next_settled(&list, &item)) {
+        json_t *found = is_whole ? json_pack("[o,o,i,i,o]", HEX(item.id), HEX(item.station),
+                                             item.stage, item.lane, number(item.size))
+                                 : json_pack("[o,i]", HEX(item.id), item.stage);
+        json_array_append_new(bundles, found);
+    }
+    return json_pack("{s:s,s:o}", "type", is_whole ? "CARRY" : "CARRIED", "bundles", bundles);
+}
+
+static json_t *piece_json(const hf_message *message)
+{
+    const hf_piece *piece = &message->as.piece;
+    bool is_fetch = message->type == HF_FRAME_FETCH;
+    json_t *out = json_pack("{s:s,s:o,s:i,s:o}", "type", is_fetch ? "FETCH" : "PIECE", "bundle",
+                            HEX(piece->id), "stage", piece->stage, "offset", number(piece->offset));
+    if (!is_fetch) json_object_set_new(out, "bytes", hex_of(piece->bytes));
+    return out;
+}
+
 static json_t *lack_json(const hf_lack *lack)
 {
     json_t *logs = json_array();
@@ -410,6 +459,8 @@ static json_t *untimed_json(const hf_message *message)
     json_t *head;
     switch (message->type) {
     case HF_FRAME_HELLO: return hello_json(&message->as.hello);
+    case HF_FRAME_HAD:
+        return json_pack("{s:s,s:o}", "type", "HAD", "bits", hex_of(message->as.had));
     case HF_FRAME_WELCOME: return welcome_json(&message->as.welcome);
     case HF_FRAME_VECTOR: return vector_json(&message->as.vector);
     case HF_FRAME_ENTRIES:
@@ -433,6 +484,10 @@ static json_t *untimed_json(const hf_message *message)
     case HF_FRAME_REFILL: return refill_json(&message->as.refill);
     case HF_FRAME_ASK:
     case HF_FRAME_ASK_FOR: return asked_json(message);
+    case HF_FRAME_CARRY:
+    case HF_FRAME_CARRIED: return carried_json(message);
+    case HF_FRAME_FETCH:
+    case HF_FRAME_PIECE: return piece_json(message);
     case HF_FRAME_LEASE: return leased_json(message);
     case HF_FRAME_RECEIPT_FOR: return receipt_for_json(&message->as.reach);
     case HF_FRAME_RECEIPT: return receipt_json(&message->as.receipt);
@@ -539,7 +594,7 @@ static void a_frame_cut_anywhere_is_refused(void **state)
 
 static void check_more(const vector_case *one)
 {
-    uint8_t more[HEX_MAX + 3 + HF_ORIGIN_SIZE];
+    uint8_t more[HEX_MAX + 16 + HF_ORIGIN_SIZE];
     hf_message message;
     size_t size = one->raw.size;
     memcpy(more, one->raw.data, size);
@@ -557,13 +612,23 @@ static void check_more(const vector_case *one)
         memset(more + size, 7, HF_ORIGIN_SIZE);
         size += HF_ORIGIN_SIZE;
     }
+    if (more[0] == 0x85 && more[1] == HF_FRAME_VECTOR) { /* one for each log */
+        size_t logs = json_array_size(json_object_get(one->frame, "logs"));
+        more[0]++;
+        more[size++] = (uint8_t)(0x80 + logs);
+        memset(more + size, 0, logs);
+        size += logs;
+    }
+    /* The next one of these is known, and a list. */
+    bool is_list = (one->raw.data[1] == 0x18 && one->raw.data[2] == HF_FRAME_ASK) ||
+                   (more[0] == 0x8c && more[1] == HF_FRAME_HELLO);
     more[0]++; /* one more item in the array */
-    bool is_ask = one->raw.data[1] == 0x18 && one->raw.data[2] == HF_FRAME_ASK;
-    more[size++] = is_ask ? 0x80 : 0x07; /* its next one is known: a list */
+    more[size++] = is_list ? 0x80 : 0x07;
     assert_int_equal(hf_message_read((hf_bytes){more, size}, &message), HF_OK);
     if (!json_object_get(one->frame, "centre") && message.type == HF_FRAME_WELCOME)
         message.as.welcome.has_centre = false;
     json_t *read = message_json(&message);
+    if (!json_object_get(one->frame, "heads")) (void)json_object_del(read, "heads");
     /* In an ACK it is the time, which is one more item already. */
     if (!json_object_get(one->frame, "at")) (void)json_object_del(read, "at");
     assert_true(json_equal(read, one->frame));

@@ -198,9 +198,66 @@ static void a_quiet_hour_does_not_slow_the_link_down(void **state)
     free(l);
 }
 
+/* A peer's clock is input: it may jump either way, and nothing waits longer or is faster for it. */
+static void a_clock_that_jumps_says_nothing_of_the_link(void **state)
+{
+    (void)state;
+    slow_link *l = link_new(1000 * 1000, 100);
+    hf_pace_mark mark = hf_pace_sent(&l->pace, 5000, 5000, l->now_ms);
+    hf_pace_acked(&l->pace, &mark, l->now_ms + 100, PEERS_CLOCK + l->now_ms + 50);
+    uint32_t rate = l->pace.rate;
+    for (int i = 1; i < 20; i++) {
+        uint64_t off_ms = i % 2 ? 3600 * 1000 : (uint64_t)-3600 * 1000;
+        l->now_ms += 1000;
+        mark = hf_pace_sent(&l->pace, 5000, 5000, l->now_ms);
+        (void)hf_pace_sent(&l->pace, 5000, 5000, l->now_ms); /* so that the link is never idle */
+        hf_pace_acked(&l->pace, &mark, l->now_ms + 100, PEERS_CLOCK + l->now_ms + 50 + off_ms);
+        assert_in_range(l->pace.wait_ms, 0, 100);
+        assert_in_range(l->pace.rate, rate / 20, 20 * rate);
+    }
+    free(l);
+}
+
+/* To see how short the way is takes a small frame: a large one shows how slow the link is. */
+static void a_large_frame_alone_does_not_make_the_way_longer(void **state)
+{
+    (void)state;
+    slow_link *l = link_new(10 * 1000, 100);
+    hf_pace_mark mark = hf_pace_sent(&l->pace, 500, 500, l->now_ms);
+    hf_pace_acked(&l->pace, &mark, l->now_ms + 100, PEERS_CLOCK + l->now_ms + 50);
+    uint32_t base_ms = l->pace.base_ms;
+    for (size_t size = 64 * 1024; size >= 500; size -= size - 500 ? size - 500 : 500) {
+        l->pace.draining = true;
+        l->now_ms += 20 * 1000;
+        mark = hf_pace_sent(&l->pace, size, size, l->now_ms);
+        uint64_t way_ms = 60 + size / 10;
+        hf_pace_acked(&l->pace, &mark, l->now_ms + way_ms + 50, PEERS_CLOCK + l->now_ms + way_ms);
+        assert_true((l->pace.base_ms == base_ms) == (size > HF_PACE_START));
+    }
+    free(l);
+}
+
+static void no_link_is_too_fast_to_be_counted(void **state)
+{
+    (void)state;
+    slow_link *l = link_new(1, 0);
+    for (int i = 0; i < 100; i++) {
+        hf_pace_mark mark = hf_pace_sent(&l->pace, 10 * 1000 * 1000, 10 * 1000 * 1000, l->now_ms);
+        l->now_ms++;
+        hf_pace_acked(&l->pace, &mark, l->now_ms, PEERS_CLOCK + l->now_ms);
+    }
+    assert_int_equal(l->pace.rate, UINT32_MAX);
+    assert_int_equal(hf_pace_frame(&l->pace), HF_PACE_ALONE);
+    assert_int_equal(hf_pace_quarter(&l->pace), HF_FRAME_TARGET_SIZE);
+    free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clock_that_jumps_says_nothing_of_the_link),
+        cmocka_unit_test(a_large_frame_alone_does_not_make_the_way_longer),
+        cmocka_unit_test(no_link_is_too_fast_to_be_counted),
         cmocka_unit_test(a_link_is_full_and_its_buffers_are_not),
         cmocka_unit_test(what_is_never_acknowledged_holds_nothing_back_for_ever),
         cmocka_unit_test(frames_are_a_quarter_second_within_bounds),

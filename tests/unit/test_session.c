@@ -134,6 +134,18 @@ static void hello_comes_once(void **state)
     expect_error(&session, HF_CODE_TURN);
 }
 
+static void a_list_of_hubs_comes_up_in_place_of_hello_alone(void **state)
+{
+    (void)state;
+    hf_session hub, open = open_hub();
+    uint8_t type;
+    hf_session_open(&hub, HF_SIDE_HUB, T0_MS);
+    assert_int_equal(give(&hub, small(HF_FRAME_HUBS), T0_MS, &type), HF_OK);
+    assert_int_equal(type, HF_FRAME_HUBS);
+    assert_int_equal(give(&open, small(HF_FRAME_HUBS), T0_MS, &type), HF_ERR_PROTOCOL);
+    expect_error(&open, HF_CODE_TURN);
+}
+
 static void each_side_hears_only_what_is_for_it(void **state)
 {
     (void)state;
@@ -486,6 +498,7 @@ int main(void)
         cmocka_unit_test(nothing_comes_before_hello),
         cmocka_unit_test(nothing_is_pushed_before_welcome),
         cmocka_unit_test(hello_comes_once),
+        cmocka_unit_test(a_list_of_hubs_comes_up_in_place_of_hello_alone),
         cmocka_unit_test(each_side_hears_only_what_is_for_it),
         cmocka_unit_test(malformed_bytes_are_error_101),
         cmocka_unit_test(a_malformed_entry_refuses_its_whole_frame),

@@ -15,44 +15,11 @@
 
 enum { CENTRE = TIERS_CENTRE, STATION = TIERS_STATION, FIRST = TIERS_EDGE };
 
-typedef struct taken { /* one entry of a device's log of crime */
-    uint64_t seq;
-    hf_buffer body;
-} taken;
-
-static hf_status on_entry(void *context, const hf_entry *entry)
-{
-    taken *out = context;
-    if (entry->dot.seq == out->seq) hf_write_raw(&out->body, entry->body);
-    return HF_OK;
-}
-
-/* Hands entry `seq` of FIRST's to `node`, as another device that holds it would; with its signed
- * head, or not; and withheld, for `reason`. */
+/* Hands entry `seq` of FIRST's to `node`, as another device that holds it would. */
 static void bring(tiers *t, size_t node, uint64_t seq, bool emptied, bool headed, uint32_t reason)
 {
-    hf_store *from = t->nodes[FIRST].store, *to = t->nodes[node].store;
-    const hf_origin_row *own = hf_store_own_origin(from), *row;
-    const hf_crypto *crypto = &t->nodes[FIRST].crypto.table;
-    hf_head head;
-    hf_batch *batch;
-    hf_applied_entry applied;
-    taken it = {.seq = seq};
-    hf_buffer hashes = {0};
-    assert_int_equal(hf_log_read(from, own->no, HF_LANE_CRIME, 0, 64, on_entry, &it), HF_OK);
-    assert_int_equal(hf_entry_erase(crypto, hf_buffer_bytes(&it.body), &hashes), HF_OK);
-    assert_int_equal(hf_head_sign(from, own, HF_LANE_CRIME, seq, &head), HF_OK);
-    assert_int_equal(hf_batch_begin(to, tiers_wall_ms(t), &batch), HF_OK);
-    assert_int_equal(
-        hf_origin_learn(to, own->key_id, own->incarnation, crypto->own_certificate, &row), HF_OK);
-    assert_int_equal(hf_batch_entry(batch, row, HF_LANE_CRIME,
-                                    hf_buffer_bytes(emptied ? &hashes : &it.body), reason,
-                                    &applied),
-                     HF_OK);
-    if (headed) assert_int_equal(hf_batch_head(batch, &head), HF_OK);
-    assert_int_equal(hf_batch_commit(batch), HF_OK);
-    hf_buffer_free(&it.body);
-    hf_buffer_free(&hashes);
+    tiers_piece piece = {.seq = seq, .emptied = emptied, .headed = headed, .reason = reason};
+    tiers_bring(t, FIRST, node, &piece);
 }
 
 /* Of a write that another station withheld, a device brings its hashes. They are not the write:
@@ -241,8 +208,8 @@ static void hashes_are_not_acknowledged_whatever_the_verdict(void **state)
 {
     (void)state;
     tiers *t = tiers_new(1);
-    hf_store *centre = t->nodes[CENTRE].store, *from = t->nodes[FIRST].store;
-    const hf_origin_row *own = hf_store_own_origin(from);
+    hf_store *centre = t->nodes[CENTRE].store;
+    const hf_origin_row *own = hf_store_own_origin(t->nodes[FIRST].store);
     uint64_t dense = 1;
     t->nodes[FIRST].offline = true;
     tiers_cut(t, FIRST);
@@ -271,18 +238,18 @@ static void what_came_by_its_hashes_is_judged_once_it_is_whole(void **state)
 {
     (void)state;
     tiers *t = tiers_new(1);
-    hf_store *centre = t->nodes[CENTRE].store, *from = t->nodes[FIRST].store;
-    const hf_origin_row *own = hf_store_own_origin(from);
+    hf_store *centre = t->nodes[CENTRE].store;
+    const hf_origin_row *own = hf_store_own_origin(t->nodes[FIRST].store);
     hf_batch *batch;
     hf_applied_entry applied;
     hf_entry_body entry;
-    taken it = {.seq = 1};
+    hf_buffer body = {0};
     t->nodes[FIRST].offline = true;
     tiers_cut(t, FIRST);
     hf_record_id record = tiers_crime(t, FIRST, "In a wrong lane");
     bring(t, CENTRE, 1, true, false, 0);
-    assert_int_equal(hf_log_read(from, own->no, HF_LANE_CRIME, 0, 1, on_entry, &it), HF_OK);
-    assert_int_equal(hf_entry_parse(hf_buffer_bytes(&it.body), &entry), HF_OK);
+    tiers_body(t, FIRST, 1, &body);
+    assert_int_equal(hf_entry_parse(hf_buffer_bytes(&body), &entry), HF_OK);
     assert_int_equal(hf_batch_begin(centre, tiers_wall_ms(t), &batch), HF_OK);
     assert_int_equal(hf_batch_judged(batch, hf_origin_by_id(centre, &own->id), HF_LANE_CRIME,
                                      &entry, is_in_a_wrong_lane, NULL, &applied),
@@ -291,7 +258,7 @@ static void what_came_by_its_hashes_is_judged_once_it_is_whole(void **state)
     assert_int_equal(applied.what, HF_APPLIED_WITHHELD);
     assert_int_equal(applied.reason, HF_REASON_LANE);
     assert_string_equal(tiers_summary(t, CENTRE, &record), "");
-    hf_buffer_free(&it.body);
+    hf_buffer_free(&body);
     tiers_free(t);
 }
 

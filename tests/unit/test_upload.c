@@ -140,6 +140,111 @@ static void never_more_unacknowledged_than_the_window(void **state)
     hf_upload_free(&upload);
 }
 
+/* A link that carries more than the hub takes: whoever sent what there is room for, as soon as
+ * there is some, would send a small frame for each that was acknowledged, for ever. */
+static void a_window_that_was_full_does_not_make_frames_small(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    hf_upload_next next;
+    size_t log = index_of(0, HF_LANE_CRIME);
+    upload.logs[log].last = 100000;
+    upload.pace.rate = UINT32_MAX;
+    upload.pace.in_flight = 1;
+    uint64_t seq = 0;
+    for (int acked = 0; acked < 20; acked++) {
+        while (hf_upload_choose(&upload, T0_MS, &next)) {
+            assert_int_equal(next.bytes, HF_FRAME_TARGET_SIZE);
+            seq += 500;
+            hf_upload_sent(&upload, log, seq, 500, next.bytes - 300); /* no other goes in */
+            hf_upload_head_sent(&upload, log, T0_MS);
+        }
+        assert_true(upload.lanes[HF_LANE_CRIME].bytes > HF_CREDIT_BYTES - HF_FRAME_TARGET_SIZE);
+        hf_acked first = {.lane = HF_LANE_CRIME, .durable = 500 * (uint64_t)(acked + 1)};
+        hf_upload_acked(&upload, &first, T0_MS, T0_MS);
+    }
+    hf_upload_free(&upload);
+}
+
+/* ... nor does what a head may still cover. */
+static void a_head_goes_before_a_frame_would_be_small(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    hf_upload_next next;
+    size_t log = index_of(0, HF_LANE_CRIME), due;
+    upload.logs[log].last = 100000;
+    hf_upload_sent(&upload, log, 1, 1, 10);
+    hf_upload_head_sent(&upload, log, T0_MS); /* the next is not due for a while */
+    hf_upload_sent(&upload, log, 500, 499, HF_FRAME_TARGET_SIZE - 300);
+    assert_false(hf_upload_choose(&upload, T0_MS, &next));
+    assert_true(hf_upload_head_due(&upload, T0_MS, &due));
+    hf_upload_free(&upload);
+}
+
+/* A lane that has to wait is owed its share, and yet: not on a full link, nor where it is closed.
+ */
+static void the_share_of_a_lane_waits_for_the_link_and_the_window(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    hf_upload_next next;
+    upload.logs[index_of(0, HF_LANE_RISK)].last = 10;
+    upload.logs[index_of(0, HF_LANE_REST)].last = 10;
+    upload.owed = HF_PACE_START;
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
+    assert_int_equal(next.log, index_of(0, HF_LANE_REST));
+    upload.pace.in_flight = 2 * HF_PACE_START; /* of the lane that waits */
+    upload.pace.moved_ms = T0_MS;
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
+    assert_int_equal(next.log, index_of(0, HF_LANE_RISK));
+    upload.pace.in_flight = 0;
+    hf_upload_window(&upload, HF_LANE_REST, 0, 0);
+    assert_true(hf_upload_choose(&upload, T0_MS, &next));
+    assert_int_equal(next.log, index_of(0, HF_LANE_RISK));
+    hf_upload_free(&upload);
+}
+
+/* What was relayed, and is not answered for, is asked after once it is overdue, and not before. */
+static void a_relay_is_overdue_once_it_was_sent(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading();
+    assert_int_equal(hf_upload_grow(&upload, 3), HF_OK);
+    size_t others = index_of(2, HF_LANE_CRIME), log;
+    upload.logs[others].last = upload.logs[others].durable = 10;
+    hf_upload_sent(&upload, others, 10, 10, 1000);
+    assert_false(
+        hf_upload_overdue(&upload, T0_MS + HF_PACE_PATIENCE_MS, &log)); /* on its way out */
+    hf_upload_wired(&upload, 1000, T0_MS);
+    assert_false(hf_upload_overdue(&upload, T0_MS + HF_PACE_PATIENCE_MS - 1, &log));
+    assert_int_equal(hf_upload_deadline_ms(&upload, T0_MS), T0_MS + HF_PACE_PATIENCE_MS);
+    assert_true(hf_upload_overdue(&upload, T0_MS + HF_PACE_PATIENCE_MS, &log));
+    assert_int_equal(log, others);
+    assert_int_equal(hf_upload_deadline_ms(&upload, T0_MS + HF_PACE_PATIENCE_MS), UINT64_MAX);
+    /* The answer: less is there than was once acknowledged. All of it goes again. */
+    upload.logs[others].asking = true;
+    hf_acked acked = {.origin = 2, .lane = HF_LANE_CRIME, .durable = 4};
+    hf_upload_acked(&upload, &acked, T0_MS, T0_MS);
+    assert_int_equal(upload.logs[others].sent, 4);
+    hf_upload_free(&upload);
+}
+
+static void a_log_that_goes_no_more_is_not_signed(void **state)
+{
+    (void)state;
+    hf_upload upload = uploading(), none = {0};
+    size_t log = index_of(0, HF_LANE_CRIME), due;
+    assert_false(hf_upload_head_due(&none, T0_MS, &due));
+    upload.logs[log].last = 10;
+    hf_upload_sent(&upload, log, 10, 10, 1000);
+    assert_true(hf_upload_head_due(&upload, T0_MS, &due));
+    hf_upload_stop(&upload, log, T0_MS, T0_MS);
+    upload.logs[log].sent = 10;
+    assert_false(hf_upload_head_due(&upload, T0_MS, &due));
+    hf_upload_free(&upload);
+}
+
 static void one_entry_may_always_go(void **state)
 {
     (void)state;
@@ -267,6 +372,11 @@ int main(void)
         cmocka_unit_test(no_more_goes_unsigned_than_a_relay_can_pass_on),
         cmocka_unit_test(a_full_lane_does_not_hold_up_another),
         cmocka_unit_test(never_more_unacknowledged_than_the_window),
+        cmocka_unit_test(a_window_that_was_full_does_not_make_frames_small),
+        cmocka_unit_test(a_head_goes_before_a_frame_would_be_small),
+        cmocka_unit_test(the_share_of_a_lane_waits_for_the_link_and_the_window),
+        cmocka_unit_test(a_relay_is_overdue_once_it_was_sent),
+        cmocka_unit_test(a_log_that_goes_no_more_is_not_signed),
         cmocka_unit_test(one_entry_may_always_go),
         cmocka_unit_test(an_ack_for_what_was_not_sent_is_refused),
         cmocka_unit_test(a_full_link_has_room_for_what_is_urgent),

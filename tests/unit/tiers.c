@@ -3,6 +3,7 @@
 
 #include "sync/control.h"
 #include "sync/embedded.h"
+#include "sync/log.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@ enum { STEPS_MAX = 4000, T0_MS = 1000000, CRIME = 16, SUMMARY = 27 };
 
 static const uint64_t T0_WALL_MS = 1571659200000;
 static const char *const BEAT[] = {"beat"};
+static const char *const STATIONS[] = {"beat", "yard"};
 
 uint64_t tiers_wall_ms(const tiers *t)
 {
@@ -38,7 +40,8 @@ void tiers_open(tiers *t, size_t index)
 {
     tier_node *node = &t->nodes[index];
     char path[64], problem[512] = "";
-    bool is_hub = index <= TIERS_STATION, is_station = index == TIERS_STATION && !node->promoted;
+    bool is_hub = index == TIERS_CENTRE || node->is_station;
+    bool is_station = node->is_station && !node->promoted;
     snprintf(path, sizeof path, "%s.db", node->name);
     hf_store_options options = {.path = path,
                                 .vfs = sim_disk_name(node->disk),
@@ -89,9 +92,9 @@ void tiers_power_cut(tiers *t, size_t index)
     tiers_open(t, index);
 }
 
-void tiers_promote(tiers *t)
+void tiers_promote(tiers *t, size_t station)
 {
-    tier_node *node = &t->nodes[TIERS_STATION];
+    tier_node *node = &t->nodes[station];
     const hf_crypto *crypto = &node->crypto.table;
     uint8_t centre[SIM_CERTIFICATE_SIZE];
     hf_certificate own;
@@ -100,7 +103,7 @@ void tiers_promote(tiers *t)
                 centre);
     sim_crypto_take(&node->crypto, (hf_bytes){centre, sizeof centre});
     node->promoted = true;
-    tiers_open(t, TIERS_STATION);
+    tiers_open(t, station);
     hf_hubs_wish wish = {.name = node->name, .address = "north.example:7443"};
     assert_int_equal(hf_hub_promote(node->hub, &wish, "Sgt Khan", tiers_wall_ms(t)), HF_OK);
 }
@@ -134,6 +137,7 @@ static void node_init(tiers *t, const char *name, sim_rank rank)
     snprintf(node->name, sizeof node->name, "%s", name);
     node->disk = sim_disk_new(name, 7);
     assert_non_null(node->disk);
+    node->is_station = rank == SIM_STATION;
     sim_crypto_init(&node->crypto, 42, name, rank);
 }
 
@@ -148,7 +152,7 @@ void tiers_enrol(tiers *t, size_t index, const char *const *scopes, size_t scope
                             .scope_count = scope_count,
                             .certificate = node->crypto.table.own_certificate,
                             .addresses = addresses,
-                            .address_count = index == TIERS_STATION};
+                            .address_count = node->is_station};
     assert_int_equal(hf_hub_register(t->nodes[TIERS_CENTRE].hub, node->crypto.table.own_key_id,
                                      &wish, tiers_wall_ms(t)),
                      HF_OK);
@@ -191,6 +195,27 @@ tiers *tiers_new_in(size_t edge_count, const char *const *scopes, size_t scope_c
 tiers *tiers_new(size_t edge_count)
 {
     return tiers_new_in(edge_count, BEAT, 1);
+}
+
+size_t tiers_add_station(tiers *t, const char *name)
+{
+    size_t index = t->count;
+    node_init(t, name, SIM_STATION);
+    tiers_enrol(t, index, STATIONS, 2);
+    tiers_open(t, index);
+    tiers_wait(t, 3 * HF_REDIAL_MIN_MS);
+    return index;
+}
+
+size_t tiers_add_device(tiers *t, const char *name, const char *scope)
+{
+    size_t index = t->count;
+    node_init(t, name, SIM_DEVICE);
+    tiers_enrol(t, index, &scope, 1);
+    tiers_open(t, index);
+    t->nodes[index].at = TIERS_STATION;
+    tiers_wait(t, 3 * HF_REDIAL_MIN_MS);
+    return index;
 }
 
 void tiers_free(tiers *t)
@@ -264,7 +289,7 @@ static bool pump_down(tiers *t, hf_hub *hub, hf_peer *peer)
     }
     hf_buffer_free(&sealed);
     if (!node->peer || !hf_hub_wants_close(hub, peer)) return any;
-    if (index != TIERS_STATION) fine(hf_edge_turn(node->edge, t->now_ms, tiers_wall_ms(t)));
+    if (!node->is_station) fine(hf_edge_turn(node->edge, t->now_ms, tiers_wall_ms(t)));
     tiers_cut(t, index);
     return true;
 }
@@ -301,7 +326,7 @@ bool tiers_step(tiers *t)
             assert_int_equal(hf_edge_turn(node->edge, t->now_ms, tiers_wall_ms(t)), HF_OK);
         if (node->edge) any |= pump_up(t, i);
     }
-    for (size_t i = 0; i <= TIERS_STATION; i++) {
+    for (size_t i = 0; i < t->count; i++) {
         hf_hub *hub = t->nodes[i].hub;
         if (!hub) continue;
         assert_int_equal(hf_hub_turn(hub, t->now_ms, tiers_wall_ms(t)), HF_OK);
@@ -371,6 +396,53 @@ void tiers_set(tiers *t, size_t index, const hf_record_id *record, const char *s
 {
     hf_record_id copy = *record;
     write_summary(t, index, &copy, false, summary);
+}
+
+typedef struct taken {
+    uint64_t seq;
+    hf_buffer *out;
+} taken;
+
+static hf_status on_entry(void *context, const hf_entry *entry)
+{
+    taken *it = context;
+    assert_int_equal(entry->dot.seq, it->seq);
+    hf_write_raw(it->out, entry->body);
+    return HF_OK;
+}
+
+void tiers_body(tiers *t, size_t author, uint64_t seq, hf_buffer *out)
+{
+    hf_store *store = t->nodes[author].store;
+    taken it = {.seq = seq, .out = out};
+    assert_int_equal(hf_log_read(store, hf_store_own_origin(store)->no, HF_LANE_CRIME, seq - 1, 1,
+                                 on_entry, &it),
+                     HF_OK);
+}
+
+void tiers_bring(tiers *t, size_t from_index, size_t to_index, const tiers_piece *piece)
+{
+    hf_store *from = t->nodes[from_index].store, *to = t->nodes[to_index].store;
+    const hf_origin_row *own = hf_store_own_origin(from), *row;
+    const hf_crypto *crypto = &t->nodes[from_index].crypto.table;
+    hf_head head;
+    hf_batch *batch;
+    hf_applied_entry applied;
+    hf_buffer body = {0}, hashes = {0};
+    tiers_body(t, from_index, piece->seq, &body);
+    assert_int_equal(hf_entry_erase(crypto, hf_buffer_bytes(&body), &hashes), HF_OK);
+    assert_int_equal(hf_head_sign(from, own, HF_LANE_CRIME, piece->seq, &head), HF_OK);
+    assert_int_equal(hf_batch_begin(to, tiers_wall_ms(t), &batch), HF_OK);
+    assert_int_equal(
+        hf_origin_learn(to, own->key_id, own->incarnation, crypto->own_certificate, &row), HF_OK);
+    assert_int_equal(hf_batch_entry(batch, row, HF_LANE_CRIME,
+                                    hf_buffer_bytes(piece->emptied ? &hashes : &body),
+                                    piece->reason, &applied),
+                     HF_OK);
+    if (piece->headed) assert_int_equal(hf_batch_head(batch, &head), HF_OK);
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+    hf_buffer_free(&body);
+    hf_buffer_free(&hashes);
 }
 
 const char *tiers_summary(tiers *t, size_t index, const hf_record_id *record)

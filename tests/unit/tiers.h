@@ -18,10 +18,11 @@ typedef struct tier_node {
     sim_disk *disk;
     sim_crypto crypto;
     hf_store *store;
-    hf_hub *hub;   /* the centre's and the station's */
-    hf_edge *edge; /* who dials: a device's, or the station's upstream */
+    hf_hub *hub;   /* the centre's and a station's */
+    hf_edge *edge; /* who dials: a device's, or a station's upstream */
     size_t at;     /* whom it dials */
     hf_peer *peer; /* that one's end of its link; NULL: no link */
+    bool is_station;
     bool offline;
     bool promoted; /* the station is the centre by now */
 } tier_node;
@@ -52,6 +53,10 @@ struct tiers {
 tiers *tiers_new(size_t edge_count);
 /* The same with more scopes, of which "beat" is one. */
 tiers *tiers_new_in(size_t edge_count, const char *const *scopes, size_t scope_count);
+/* Another station, with "beat" and "yard"; its place. */
+size_t tiers_add_station(tiers *t, const char *name);
+/* A device at the first station that is granted this one scope. */
+size_t tiers_add_device(tiers *t, const char *name, const char *scope);
 void tiers_free(tiers *t);
 uint64_t tiers_wall_ms(const tiers *t);
 
@@ -61,8 +66,8 @@ void tiers_power_cut(tiers *t, size_t node);
 void tiers_cut(tiers *t, size_t node);       /* its own link */
 void tiers_leave(tiers *t, size_t node);     /* its link ends, and it dials no more ... */
 void tiers_come_back(tiers *t, size_t node); /* ... until here; time goes by, so that it did */
-/* The station, which is shut, becomes the centre and is open again. */
-void tiers_promote(tiers *t);
+/* A station, which is shut, becomes the centre and is open again. */
+void tiers_promote(tiers *t, size_t station);
 void tiers_go_to(tiers *t, size_t node, size_t hub);
 /* Its files as they stand now, without those whose names end in `except`; and put back. */
 sim_image *tiers_image(tiers *t, size_t node, const char *except);
@@ -77,6 +82,15 @@ void tiers_wait(tiers *t, uint64_t ms);
 void tiers_enrol(tiers *t, size_t node, const char *const *scopes, size_t scope_count);
 hf_record_id tiers_crime(tiers *t, size_t node, const char *summary);
 void tiers_set(tiers *t, size_t node, const hf_record_id *record, const char *summary);
+typedef struct tiers_piece { /* an entry of a device's log of crime */
+    uint64_t seq;
+    bool emptied, headed; /* by its hashes alone; with its author's head over it */
+    uint32_t reason;      /* for which it is withheld; 0: it is not */
+} tiers_piece;
+/* Its body, as its author holds it. */
+void tiers_body(tiers *t, size_t author, uint64_t seq, hf_buffer *out);
+/* As another device that holds it would bring it. */
+void tiers_bring(tiers *t, size_t from, size_t to, const tiers_piece *piece);
 const char *tiers_summary(tiers *t, size_t node, const hf_record_id *record); /* "": not held */
 hf_standing tiers_standing(tiers *t, size_t node);
 bool tiers_equal(tiers *t); /* same digest of "beat" in all that are open */
