@@ -17,9 +17,8 @@ enum { HELLO_ITEMS_BEFORE = 1 + 8 }; /* its type, and what every HELLO has */
 static bool may_grow(uint64_t type)
 {
     return type == HF_FRAME_PUSH || type == HF_FRAME_FEED || type == HF_FRAME_ENTRIES ||
-           type == HF_FRAME_HEAD || type == HF_FRAME_HEADS || type == HF_FRAME_VECTOR ||
-           type == HF_FRAME_ORIGIN || type == HF_FRAME_LACK || type == HF_FRAME_PING ||
-           type == HF_FRAME_PROBE;
+           type == HF_FRAME_HEAD || type == HF_FRAME_HEADS || type == HF_FRAME_ORIGIN ||
+           type == HF_FRAME_LACK || type == HF_FRAME_PING || type == HF_FRAME_PROBE;
 }
 
 static bool is_of_later(uint64_t type)
