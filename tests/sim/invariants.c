@@ -390,7 +390,9 @@ static const sim_dot *outstanding(const sim_world *world, const sim_node *node, 
         *what = "has not reached the hub";
         if (dot->author == node->index && here && !at_hub && !dot->excused) return dot;
         *what = "is held here, and the hub has it not";
-        if (dot->author != node->index && !at_hub && can_prove(world, node, dot)) return dot;
+        if (dot->author != node->index && !at_hub && !world->nodes[dot->author].revoked &&
+            can_prove(world, node, dot))
+            return dot;
         *what = "has not been acknowledged";
         if (dot->author == node->index && here && at_hub && !dot->acked &&
             memcmp(dot->dot.origin.bytes, hf_store_own_origin(node->store)->id.bytes,
