@@ -116,8 +116,9 @@ static const hf_cli_command commands[] = {
      NULL, NULL, 0, 0, hf_hub_cli_devices},
     {"revoke", "NAME", "shut a device out, at once",
      "holdfast-hub revoke \"PC 4411 Rees\" --reason \"lost on patrol\"",
-     "A live session ends at once. What the device wrote before stays.", revoke_options, 1, 1,
-     hf_hub_cli_revoke},
+     "A live session ends at once. What the device wrote before stays. A station that is lost for "
+     "good is revoked, too: then devices bring what they read there.",
+     revoke_options, 1, 1, hf_hub_cli_revoke},
     {"status", "", "how the hub and its devices are, and what to do next", "holdfast-hub status",
      NULL, NULL, 0, 0, hf_hub_cli_status},
     {"hubs", "list|set [STATION ...]", "where devices go, in which order",

@@ -266,6 +266,7 @@ hf_status hf_hub_revoke(hf_hub *hub, const char *name, const char *actor, const 
     }
     for (hf_peer *peer = hub->peers; peer && status == HF_OK; peer = peer->next)
         if (memcmp(peer->key_id, device.key_id, HF_HASH_SIZE) == 0) hf_peer_revoked(peer);
+    hf_hub_look_gone(hub);
     return status == HF_OK && device.is_hub ? hf_hub_refresh_hubs(hub, wall_ms) : status;
 }
 

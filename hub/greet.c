@@ -7,6 +7,7 @@
 
 #include "sync/control.h"
 #include "sync/coverage.h"
+#include "sync/hubs.h"
 #include "sync/planted.h"
 #include "sync/validity.h"
 
@@ -102,6 +103,15 @@ static hf_status is_our_feed(hf_peer *peer, const hf_cursor *resume, bool *ours)
     return status;
 }
 
+/* A station is gone since it was here. Stations bring what they hold by themselves. */
+static hf_status may_have_read(const hf_peer *peer, const hf_hello *hello, bool *may)
+{
+    uint64_t gone;
+    hf_status status = hf_hubs_gone(peer->hub->store, &gone);
+    *may = status == HF_OK && !peer->is_station && hello->resume.position < gone;
+    return status;
+}
+
 /* By its vectors a device says more exactly what it holds; and a snapshot may take from it what it
  * names, so there nothing of it is believed. */
 static hf_status take_elsewhere(hf_peer *peer, const hf_hello *hello)
@@ -126,6 +136,7 @@ static hf_status judge(hf_peer *peer, const hf_hello *hello, const compared *wri
     bool owes =
         false; /* what it holds and we lack, vectors show; a device that resumes sends none */
     if (ours) status = hf_coverage_owes(peer->hub->store, peer->key_id, &owes);
+    if (status == HF_OK && ours && !owes) status = may_have_read(peer, hello, &owes);
     if (status != HF_OK) return status;
     peer->verdict = !hello->resuming || (ours && !owes) ? HF_RESUME : HF_VECTORS;
     bool waits = hf_store_control_waits(peer->hub->store) && !HF_PLANTED(WAIT_FED);

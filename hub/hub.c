@@ -10,6 +10,7 @@
 #include "upstream.h"
 
 #include "sync/control.h"
+#include "sync/hubs.h"
 #include "sync/planted.h"
 
 #include <assert.h>
@@ -222,7 +223,7 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     uint64_t hello_ms = hf_session_deadline_ms(&peer->session);
     if (hello_ms < hub->timers_at_ms) hub->timers_at_ms = hello_ms;
     hf_pulse_refuse(hub, peer, device.unit);
-    peer->tells_hubs = hub->retired;
+    peer->tells_hubs = hub->retired && !HF_PLANTED(RETIRED_SERVES);
     if (hub->retired) hf_peer_wake(peer);
     *out = peer;
     return HF_OK;
@@ -327,6 +328,14 @@ void hf_hub_part(hf_hub *hub)
     }
 }
 
+void hf_hub_look_gone(hf_hub *hub)
+{
+    uint64_t gone = hf_hubs_gone_changes(hub->store);
+    if (gone == hub->hubs_gone) return;
+    hub->hubs_gone = gone;
+    hf_hub_part(hub);
+}
+
 /* Our own control log goes further than we knew: we were set back, and did not notice. What we may
  * have written since under its seqs ends here; from now on we are another. */
 static hf_status begin_anew(hf_hub *hub)
@@ -357,6 +366,7 @@ hf_status hf_hub_turn(hf_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     hf_status bundles = hf_bundles_turn(hub);
     hf_backlog_take(hub);
     hf_status status = hf_ingest(hub);
+    hf_hub_look_gone(hub); /* before anyone is fed past it */
     if (status == HF_OK && hub->set_back) status = begin_anew(hub);
     if (status == HF_OK) status = hf_renew_turn(hub);
     if (status == HF_OK) status = hf_leasing_turn(hub);

@@ -5,6 +5,7 @@
 #include "sync/control.h"
 #include "sync/hubs.h"
 #include "sync/ids.h"
+#include "sync/planted.h"
 #include "sync/system_types.h"
 
 #include <string.h>
@@ -194,7 +195,7 @@ hf_status hf_hub_look_retired(hf_hub *hub)
     if (status != HF_OK || retired == hub->retired) return status;
     hub->retired = retired;
     for (hf_peer *peer = hub->peers; peer && retired; peer = peer->next) {
-        peer->tells_hubs = true;
+        peer->tells_hubs = !HF_PLANTED(RETIRED_SERVES);
         hf_peer_wake(peer);
     }
     return HF_OK;

@@ -239,8 +239,9 @@ struct hf_hub {
     char refusal[200];           /* the newest of these */
     uint64_t postponed_until_ms; /* planted mistakes only: what came waits; 0: not */
     hf_snapshots *snapshots;
-    bool plain;    /* what is in `raw` is packed already */
-    bool set_back; /* a device brought a control entry of ours that we do not have */
+    bool plain;         /* what is in `raw` is packed already */
+    uint64_t hubs_gone; /* hf_hubs_gone_changes that was acted on */
+    bool set_back;      /* a device brought a control entry of ours that we do not have */
     struct {
         const hf_peer *peer;
         hf_report log;
@@ -288,7 +289,8 @@ HF_MUST_CHECK hf_status hf_peer_write_hubs(hf_peer *peer, hf_buffer *raw);
 HF_MUST_CHECK hf_status hf_peer_new_linkless(hf_hub *hub, const hf_device *station, hf_peer **out);
 void hf_peer_free_linkless(hf_peer *peer);
 void hf_hub_touch(hf_scope_list *list, uint32_t scope); /* who holds it will be woken */
-void hf_hub_part(hf_hub *hub); /* every session is told to go, and to come back at once */
+void hf_hub_part(hf_hub *hub);      /* every session is told to go, and to come back at once */
+void hf_hub_look_gone(hf_hub *hub); /* ... so when a station was revoked */
 
 /* ---- issuing.c ---- */
 bool hf_issue_ask(hf_peer *peer, hf_issue issue); /* false: it has asked already */

@@ -9,6 +9,7 @@
 #include "sync/apply.h"
 #include "sync/control.h"
 #include "sync/log.h"
+#include "sync/planted.h"
 #include "upstream.h"
 
 #include <stdlib.h>
@@ -90,10 +91,10 @@ hf_status hf_hub_promote(hf_hub *hub, const hf_hubs_wish *wish, const char *acto
 {
     if (hub->upstream) return HF_ERR_DENIED; /* it is to be opened as the centre first */
     hub->retired = false; /* the list by which another is the centre is about to be replaced */
-    hf_status status = hf_store_new_life(hub->store);
+    hf_status status = HF_PLANTED(PROMOTED_GOES_ON) ? HF_OK : hf_store_new_life(hub->store);
     /* What the former centre decided and nobody brought here is given up, as after a restore. */
     if (status == HF_OK) status = hf_store_control_accept(hub->store);
-    if (status == HF_OK) status = judge_again(hub, wall_ms);
+    if (status == HF_OK && !HF_PLANTED(PROMOTED_UNSAID)) status = judge_again(hub, wall_ms);
     hf_hubs_wish first = *wish;
     first.promotes = true;
     return status == HF_OK ? hf_hub_set_hubs(hub, &first, actor, wall_ms) : status;

@@ -398,7 +398,8 @@ hf_status hf_snapshots_suit(const hf_peer *peer, const hf_hello *hello, bool *su
     *suits = false;
     /* A station judges provisionally: who holds the entries can be told better, who has only their
      * effect cannot. */
-    if (hub->upstream || !(hello->capabilities & HF_TAKES_SNAPSHOTS)) return HF_OK;
+    bool takes = hello->capabilities & HF_TAKES_SNAPSHOTS || HF_PLANTED(OLDER_OFFERED);
+    if (hub->upstream || !takes) return HF_OK;
     if (verdict != HF_RESUME && verdict != HF_VECTORS) return HF_OK;
     static const hf_origin_id nobody;
     bool fetching = hello->capabilities & HF_HAS_CHUNKS &&

@@ -6,7 +6,6 @@
 #include "elsewhere.h"
 #include "feed.h"
 #include "outage.h"
-#include "planted.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -542,59 +541,4 @@ hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch, const hf_welc
     if (status == HF_ERR_PROTOCOL || status == HF_ERR_LIMIT)
         hf_session_fail_status(&client->session, status, "WELCOME");
     return status;
-}
-
-/* ---- the upload begins ---- */
-
-static hf_status upload_log(void *context, const hf_log_state *log)
-{
-    hf_upload_log *logs = context;
-    logs[log->lane].last = log->seq;
-    return HF_OK;
-}
-
-static void upload_from(hf_client *client, const hf_welcome *welcome)
-{
-    hf_yours yours;
-    for (hf_list walk = welcome->yours; hf_next_yours(&walk, &yours);) {
-        hf_upload_log *log =
-            &client->upload.logs[(size_t)yours.origin * HF_LANE_COUNT + yours.lane];
-        log->sent = log->durable = yours.durable;
-        log->central = client->centre_void ? 0 : yours.central;
-        if (HF_PLANTED(REFILL_NOT_SENT) && client->fell_back) log->sent = log->last;
-        /* A former life's heads are wanted only where its entries have a way to go, and are ours to
-         * sign only where we hold what the hub does. */
-        bool held_better = log->last < yours.durable;
-        if (held_better) log->last = yours.durable;
-        if (yours.origin > 0 && (held_better || yours.central >= yours.durable))
-            log->head_sent = yours.durable;
-    }
-    for (size_t lane = 0; lane < HF_LANE_COUNT; lane++) {
-        hf_upload_log *log = &client->upload.logs[lane];
-        log->head_sent = log->head_durable = client->download.heads_up[lane];
-    }
-}
-
-hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome)
-{
-    hf_upload_free(&client->upload);
-    client->looked_position = UINT64_MAX;
-    if (client->download.phase == HF_PHASE_RENEW) return HF_OK;
-    hf_buffer left = {0};
-    hf_status status = hf_upload_open(&client->upload, client->own_count);
-    if (status == HF_OK) status = hf_meta_get(client->store, META_LEFT, &left);
-    for (size_t i = 0; i < client->own_count && status == HF_OK; i++) {
-        hf_upload_log *logs = &client->upload.logs[i * HF_LANE_COUNT];
-        bool is_other = is_left(&left, &client->own[i]->id);
-        for (size_t lane = 0; lane < HF_LANE_COUNT; lane++) logs[lane].stopped = is_other;
-        if (is_other) continue;
-        status = hf_log_each(client->store, client->own[i]->no, upload_log, logs);
-    }
-    hf_buffer_free(&left);
-    if (status != HF_OK) return status;
-    upload_from(client, welcome);
-    for (uint8_t lane = 0; lane < HF_LANE_COUNT; lane++)
-        hf_upload_window(&client->upload, lane, welcome->window_entries, welcome->window_bytes);
-    client->carrier.on = client->download.phase != HF_PHASE_EXPIRED;
-    return HF_OK;
 }

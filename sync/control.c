@@ -7,6 +7,7 @@
 
 #include "hubs.h"
 #include "lease.h"
+#include "planted.h"
 #include "store_core.h"
 #include "system_types.h"
 
@@ -219,6 +220,7 @@ static hf_status fold_device(hf_store *store, const hf_record *record)
 {
     hf_device device;
     hf_status status = device_from_record(store, record, &device);
+    if (status == HF_OK && device.is_hub && device.revoked) status = hf_hubs_note_gone(store);
     if (status != HF_OK) return status;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_DEVICE_SET);
     hf_bind_bytes(statement, 1, device.key_id, HF_HASH_SIZE);
@@ -385,6 +387,7 @@ static hf_status judge_absent(hf_store *store, hf_hole_row *hole)
     bool had;
     uint32_t reason;
     uint8_t hash[HF_HASH_SIZE];
+    if (HF_PLANTED(VERDICT_TOO_EARLY)) return HF_OK;
     hf_status status = hf_in_base(store, hole->scope, hole->log, hole->seq, &had);
     if (status == HF_OK) status = hf_hole_get(store, hole->log, hole->seq, &reason, hash);
     if (status == HF_OK && had && reason == 0) { /* a snapshot brought its effect */

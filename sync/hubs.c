@@ -4,6 +4,7 @@
  * who holds none of that log, such as the centre that was replaced. */
 #include "hubs.h"
 
+#include "planted.h"
 #include "store_core.h"
 #include "system_types.h"
 
@@ -166,7 +167,7 @@ uint64_t hf_hub_places_changes(const hf_store *store)
  * everywhere. */
 static bool is_newer(const hf_hub_list *list, const hf_hub_list *held)
 {
-    if (list->term != held->term) return list->term > held->term;
+    if (list->term != held->term) return list->term > held->term && !HF_PLANTED(FIRST_TERM_STANDS);
     int order = memcmp(list->centre, held->centre, HF_HASH_SIZE);
     if (order != 0) return order > 0;
     return list->number > held->number;
@@ -271,4 +272,31 @@ hf_status hf_hub_list_places(hf_store *store, hf_hub_place *out, size_t *count)
     hf_buffer_free(&held);
     free(scopes);
     return status;
+}
+
+/* ---- hubs that are gone ---- */
+
+static const char META_GONE[] =
+    "gone"; /* 8 bytes: our feed's position when a hub was last revoked */
+
+uint64_t hf_hubs_gone_changes(const hf_store *store)
+{
+    return store->hubs_gone;
+}
+
+hf_status hf_hubs_gone(hf_store *store, uint64_t *position)
+{
+    hf_buffer stored = {0};
+    hf_status status = hf_meta_get(store, META_GONE, &stored);
+    *position = 0;
+    if (stored.size == sizeof *position) memcpy(position, stored.data, sizeof *position);
+    hf_buffer_free(&stored);
+    return status;
+}
+
+hf_status hf_hubs_note_gone(hf_store *store)
+{
+    hf_bytes position = {(const uint8_t *)&store->position, sizeof store->position};
+    store->hubs_gone++;
+    return hf_meta_set(store, META_GONE, position);
 }

@@ -62,4 +62,11 @@ HF_MUST_CHECK hf_status hf_hub_list_retires(hf_store *store, bool *retired);
  * now. *count: room, then how many; 0: there is no list. */
 HF_MUST_CHECK hf_status hf_hub_list_places(hf_store *store, hf_hub_place *out, size_t *count);
 
+/* ---- hubs that are gone ---- */
+/* What a hub that was revoked had, and had not passed on, those may have read who were there. So
+ * whoever stood before this place in our feed says anew what it holds; 0: none was revoked. */
+HF_MUST_CHECK hf_status hf_hubs_gone(hf_store *store, uint64_t *position);
+uint64_t hf_hubs_gone_changes(const hf_store *store); /* rises with each, since the store is open */
+HF_MUST_CHECK hf_status hf_hubs_note_gone(hf_store *store); /* in the batch that revokes it */
+
 #endif

@@ -129,7 +129,8 @@ static hf_status next_free(hf_store *store, const hf_series *series, uint64_t *f
     sqlite3_bind_int64(statement, 2, store->own->no);
     status = ask_number(store, statement, &ours);
     if (status == HF_OK) status = hf_origin_each_own(store, count_own, &lives);
-    bool is_new = !ours && (last > 0 || lives > 1), forgot = false;
+    bool is_new = !ours && (last > 0 || lives > 1) && !HF_PLANTED(LEASED_WITHOUT_GAP);
+    bool forgot = false;
     if (status == HF_OK) status = hf_control_was_lost(store, &forgot);
     if (is_new)
         last = (last / HF_LEASE_SKIP + 1 + (forgot ? own_skips(store, last) : 0)) * HF_LEASE_SKIP;

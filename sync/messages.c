@@ -5,6 +5,7 @@
 #include "messages.h"
 
 #include "frame.h"
+#include "planted.h"
 
 #include <string.h>
 
@@ -578,6 +579,7 @@ hf_status hf_message_read(hf_bytes raw, hf_message *out)
     size_t known = kind ? kind->items : 0;
     for (size_t i = 0; kind && i < MORE_MAX && kind->more[i] && known < items; i++, known++)
         kind->more[i](&reader, out);
+    if (HF_PLANTED(LATER_REFUSED) && known < items) return HF_ERR_PROTOCOL;
     /* What a later version adds is skipped, but is still checked to be the CBOR we speak. */
     for (size_t i = known; i < items && reader.status == HF_OK; i++) (void)hf_read_item(&reader);
     status = hf_reader_end(&reader);

@@ -7,6 +7,7 @@
 
 #include "cutoff.h"
 #include "hubs.h"
+#include "planted.h"
 #include "store.h"
 #include "system_types.h"
 #include "windows.h"
@@ -211,7 +212,7 @@ static uint64_t redial_delay(hf_edge *edge)
 {
     unsigned shift = edge->tries < 16 ? edge->tries : 16;
     uint64_t most_ms = (uint64_t)HF_REDIAL_MIN_MS << shift;
-    if (most_ms > HF_REDIAL_MAX_MS) most_ms = HF_REDIAL_MAX_MS;
+    if (most_ms > HF_REDIAL_MAX_MS && !HF_PLANTED(REDIAL_WITHOUT_END)) most_ms = HF_REDIAL_MAX_MS;
     return random_below(edge, most_ms);
 }
 

@@ -23,6 +23,7 @@ typedef enum hf_planted_name {
     HF_PLANTED_RESYNC_FROM_ZERO,          /* hub: forgets where the client was */
     HF_PLANTED_DROP_ENTRY,                /* hub: a pushed entry is passed over */
     HF_PLANTED_EXPIRED_FED,               /* hub: an expired certificate's session is fed on */
+    HF_PLANTED_REDIAL_WITHOUT_END,        /* client: waits longer each time that nobody answered */
     HF_PLANTED_NEVER_RENEWED,             /* client: the expired device never asks */
     HF_PLANTED_RECEIPT_UNCHECKED,  /* hub signs another root; client: keeps what it is told */
     HF_PLANTED_RECEIPT_ONCE,       /* hub: one whose link went before its receipt gets none */
@@ -42,6 +43,7 @@ typedef enum hf_planted_name {
     HF_PLANTED_NO_FSYNC,          /* a commit does not wait for the disk */
     HF_PLANTED_VECTOR_PAST_GAP,   /* an entry is taken though its predecessor is not held */
     HF_PLANTED_LOST_HOLE,         /* a verdict is not obeyed */
+    HF_PLANTED_VERDICT_TOO_EARLY, /* ... when it comes before what it judges */
     HF_PLANTED_PENDING_FORGOTTEN, /* what was overwritten before it came is shown again */
     HF_PLANTED_PREFIX_IGNORED,    /* a citation counts whatever hash it names */
     HF_PLANTED_WRONG_FOLD_LAST,   /* `last` shows the oldest */
@@ -58,10 +60,21 @@ typedef enum hf_planted_name {
     HF_PLANTED_FENCE_IGNORED,   /* store: one that was set back does not look beside itself */
     HF_PLANTED_EPOCH_KEPT,      /* store: one that was set back goes on in its epoch and name */
     HF_PLANTED_ENTRY_ABORTS,    /* an entry with the word POISON in it trips an assertion */
+    HF_PLANTED_FORMER_SIGNED_IN_PART, /* client: signs a former log of which it got back a part */
+    /* other versions */
+    HF_PLANTED_LATER_REFUSED, /* both: what a later version adds to a frame is an error */
+    HF_PLANTED_OLDER_OFFERED, /* hub: offers a snapshot to one that knows of none */
+    /* another is the centre */
+    HF_PLANTED_PROMOTED_GOES_ON,  /* hub: who takes the centre's place goes on in its station's life
+                                   */
+    HF_PLANTED_PROMOTED_UNSAID,   /* hub: ... and does not say what it withheld as a station */
+    HF_PLANTED_FIRST_TERM_STANDS, /* all: the list of hubs of a new centre is not followed */
+    HF_PLANTED_RETIRED_SERVES,    /* hub: a centre that was replaced, and knows it, serves on */
     /* leased references */
-    HF_PLANTED_BLOCK_OUTLIVES, /* device: a new incarnation uses the old one's numbers */
-    HF_PLANTED_NUMBER_TWICE,   /* device: a number that was given is not crossed out */
-    HF_PLANTED_LEASED_AGAIN,   /* hub: the newest block is leased to the next who asks */
+    HF_PLANTED_BLOCK_OUTLIVES,     /* device: a new incarnation uses the old one's numbers */
+    HF_PLANTED_NUMBER_TWICE,       /* device: a number that was given is not crossed out */
+    HF_PLANTED_LEASED_WITHOUT_GAP, /* hub: in a new life it leases on from what it knows of */
+    HF_PLANTED_LEASED_AGAIN,       /* hub: the newest block is leased to the next who asks */
     /* outages */
     HF_PLANTED_OUTAGE_NOT_KEPT, /* hub: forgets that it was away */
     HF_PLANTED_BEAT_ONLY_BUSY,  /* hub: gives no sign of life while nothing comes */

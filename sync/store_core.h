@@ -74,6 +74,7 @@ struct hf_store {
     bool is_hub, read_only;
     uint64_t hub_lists;  /* lists of hubs that were kept since it is open (hubs.c) */
     uint64_t grants_set; /* times that our grants were told since then */
+    uint64_t hubs_gone;  /* hubs that were revoked since then */
     bool relays;         /* a station: heads are kept until its upstream has what they cover */
     uint64_t filled;     /* bodies, so far, that came after their hashes */
     bool damaged;        /* bytes on disk are wrong: reads go on, writes are refused */

@@ -82,6 +82,7 @@ static bool is_unsigned_full(const hf_upload_log *log)
 /* Never more without a head than a relay can pass on in one frame: it can cut only at heads. */
 static bool limit_unsigned(const hf_upload_log *log, hf_upload_next *out)
 {
+    if (log->headless) return true;
     if (is_unsigned_full(log)) return false; /* its head goes first */
     uint32_t entries = HF_UNSIGNED_ENTRIES_MAX - log->unsigned_entries;
     size_t bytes = HF_FRAME_TARGET_SIZE - log->unsigned_bytes;
@@ -315,7 +316,8 @@ static uint64_t head_interval_ms(const hf_upload *upload)
 /* Earliest time for the next head of this log; UINT64_MAX when it owes none. */
 static uint64_t head_time(const hf_upload *upload, const hf_upload_log *log)
 {
-    if (log->sent == 0 || log->head_sent >= log->sent || log->stopped) return UINT64_MAX;
+    if (log->sent == 0 || log->head_sent >= log->sent) return UINT64_MAX;
+    if (log->stopped || log->headless) return UINT64_MAX;
     return log->head_at_ms && !is_unsigned_full(log) ? log->head_at_ms + head_interval_ms(upload)
                                                      : 0;
 }

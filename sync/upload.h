@@ -17,6 +17,7 @@ typedef struct hf_upload_log { /* one own log, as this session sees it */
     uint64_t central;          /* the hub said that the centre has it */
     uint64_t central_told;     /* ... and we passed it on */
     bool stopped;              /* refused, or another branch than the hub's: no more of it goes */
+    bool headless;             /* held in part: there is no head that we could sign over it */
     bool asking;               /* how far the hub has it must be heard first ... */
     bool asked;                /* ... and the question went out */
     bool rewound;              /* the hub has less than it once said: its last word counts */

@@ -87,5 +87,7 @@ void sim_observe_bases(sim_world *world, sim_node *node)
     looking at = {.world = world, .node = node};
     if (hf_snapshot_each_base(node->store, add_based, &based) != HF_OK || based == node->based)
         return;
-    if (hf_snapshot_each_base(node->store, on_base, &at) == HF_OK) node->based = based;
+    if (hf_snapshot_each_base(node->store, on_base, &at) != HF_OK) return;
+    node->based = based;
+    node->based_anew = true;
 }

@@ -14,15 +14,38 @@ typedef enum fault { /* also what a relief relieves */
                      FAULT_PARTITION,
                      FAULT_RESTORE,
                      FAULT_HUB_LOSS,
+                     FAULT_STATION_LOSS,
+                     FAULT_CENTRE_LOSS,
+                     FAULT_CLONE,
                      FAULT_KINDS
 } fault;
 
+enum { BURNS_AFTER_MS = 10 * SIM_MINUTE }; /* since its line went */
 #define YEAR_MS (365ll * 24 * 60 * SIM_MINUTE)
 
 static uint64_t sometimes(sim_random *random, uint32_t per_thousand, uint64_t low, uint64_t high)
 {
     uint64_t wait = sim_random_between(random, low, high);
     return sim_random_chance(random, per_thousand) ? wait : 0;
+}
+
+/* By dice of their own: they are rare, and the other worlds are as they were without them. */
+static void draw_losses(sim_world *world)
+{
+    sim_random random = sim_random_from(world->options->seed, 79);
+    sim_swarm *s = &world->swarm;
+    sim_random questions = sim_random_from(world->options->seed, 80);
+    s->tried_again = sim_random_chance(&questions, 150);
+    s->storms = sim_random_chance(&questions, 150);
+    s->looks_at_snapshots = sim_random_chance(&questions, 300);
+    s->versions = sim_random_chance(&questions, 200);
+    if (!s->stations) s->clone_ms = sometimes(&questions, 200, 5 * SIM_MINUTE, 30 * SIM_MINUTE);
+    if (!s->stations) return;
+    s->station_loss_ms = sometimes(&random, 300, 20 * SIM_MINUTE, 90 * SIM_MINUTE);
+    if (!s->station_loss_ms)
+        s->centre_loss_ms = sometimes(&random, 350, 10 * SIM_MINUTE, 60 * SIM_MINUTE);
+    s->comes_back = sim_random_chance(&random, 500);
+    s->listed = s->centre_loss_ms > 0;
 }
 
 void sim_swarm_draw(sim_world *world)
@@ -70,6 +93,7 @@ void sim_swarm_draw(sim_world *world)
     s->dark_ms =
         s->stations ? sim_random_between(&random, 5 * SIM_MINUTE, 90 * SIM_MINUTE) : 8 * SIM_MINUTE;
     s->hub_loss_ms = sometimes(&random, 350, 10 * SIM_MINUTE, 40 * SIM_MINUTE);
+    draw_losses(world);
 }
 
 static uint64_t mean_of(const sim_swarm *s, fault kind)
@@ -82,6 +106,9 @@ static uint64_t mean_of(const sim_swarm *s, fault kind)
     case FAULT_PARTITION: return s->partition_ms;
     case FAULT_RESTORE: return s->restore_ms;
     case FAULT_HUB_LOSS: return s->hub_loss_ms;
+    case FAULT_STATION_LOSS: return s->station_loss_ms;
+    case FAULT_CENTRE_LOSS: return s->centre_loss_ms;
+    case FAULT_CLONE: return s->clone_ms;
     case FAULT_KINDS: break;
     }
     return 0;
@@ -167,7 +194,8 @@ static void shift_clock(sim_world *world, sim_node *node)
  * in it. */
 static void restore(sim_world *world, sim_node *node)
 {
-    if (node->index == SIM_HUB || !node->up) return;
+    bool awaited = node->is_station && world->nodes[SIM_HUB].lost_ms; /* one is to be promoted */
+    if (node->index == SIM_HUB || node->was_centre || awaited || !node->up || node->twin) return;
     if (!node->backup) { /* only a closed store can be copied; the guard moves on at the next open
                           */
         sim_node_crash(world, node, false);
@@ -199,6 +227,13 @@ void sim_on_fault(sim_world *world, uint32_t kind)
     case FAULT_PARTITION: partition(world, node); break;
     case FAULT_RESTORE: restore(world, node); break;
     case FAULT_HUB_LOSS: sim_hub_loss(world); break;
+    case FAULT_STATION_LOSS:
+        if (sim_lose_station(world)) break;
+        partition(world, &world->nodes[SIM_HUB]); /* all are at their stations, and write there */
+        sim_schedule(world, world->now_ms + BURNS_AFTER_MS, SIM_FAULT, 0, FAULT_STATION_LOSS);
+        break;
+    case FAULT_CENTRE_LOSS: sim_lose_centre(world); break;
+    case FAULT_CLONE: sim_clone(world); break;
     case FAULT_KINDS: break;
     }
 }
@@ -223,6 +258,9 @@ void sim_on_relief(sim_world *world, uint32_t index, uint32_t what)
     case FAULT_IO:
     case FAULT_RESTORE:
     case FAULT_HUB_LOSS:
+    case FAULT_STATION_LOSS:
+    case FAULT_CENTRE_LOSS:
+    case FAULT_CLONE:
     case FAULT_KINDS: break;
     }
 }

@@ -310,7 +310,7 @@ static void check_places(sim_world *world, sim_node *node)
 void sim_look(sim_world *world, sim_node *node)
 {
     sim_observe_again(world, node);
-    if (!node->up || sim_over(world) || sim_outdated(node)) return;
+    if (!node->up || sim_over(world) || node->cloned || sim_outdated(node)) return;
     model *m = model_of(world, node);
     if (!m) return;
     size_t count;
@@ -326,18 +326,58 @@ void sim_look(sim_world *world, sim_node *node)
         sim_node *other = &world->nodes[i];
         if (world->station_count && !world->calm) break;
         if (other == node || !other->up || sim_disk_killed(node->disk)) continue;
-        if (sim_outdated(other)) continue;
+        if (other->cloned || sim_outdated(other)) continue;
         compare_digests(world, node, other);
         (void)sim_node_alive(world, other);
     }
     (void)sim_node_alive(world, node);
 }
 
+void sim_look_at_snapshot(sim_world *world, sim_node *node)
+{
+    node->based_anew = false;
+    if (!world->swarm.looks_at_snapshots || sim_over(world)) return;
+    sim_checked(world, SIM_S16);
+    world->judges_snapshot = true;
+    sim_look(world, node);
+    world->judges_snapshot = false;
+}
+
 /* ---- when the bad luck is over ---- */
 
 static bool takes_part(const sim_node *node)
 {
-    return node->exists && node->registered && !node->revoked;
+    return node->exists && node->registered && !node->revoked && !node->cloned;
+}
+
+typedef struct head_search {
+    const hf_dot *dot;
+    bool found;
+} head_search;
+
+static hf_status find_head(void *context, uint64_t number, const hf_head *head, uint64_t position)
+{
+    head_search *search = context;
+    const hf_dot *dot = search->dot;
+    (void)number;
+    (void)position;
+    if (head->seq >= dot->seq && head->lane == dot->lane &&
+        memcmp(head->origin.bytes, dot->origin.bytes, HF_ORIGIN_SIZE) == 0)
+        search->found = true;
+    return HF_OK;
+}
+
+/* It can show that another wrote this, and is asked for it should the hub lack it. */
+static bool can_prove(const sim_world *world, const sim_node *node, const sim_dot *dot)
+{
+    uint64_t bit = 1ull << node->index;
+    head_search search = {.dot = &dot->dot};
+    if (!(dot->held & bit) || (dot->hollow | dot->based) & bit || sim_is_centres(world, dot))
+        return false;
+    sim_disk_look(node->disk, true);
+    hf_status status = hf_head_each(node->store, 0, UINT32_MAX, find_head, &search);
+    sim_disk_look(node->disk, false);
+    return status == HF_OK && search.found;
 }
 
 /* What is still to come, from or to this device; NULL when nothing is. */
@@ -349,6 +389,10 @@ static const sim_dot *outstanding(const sim_world *world, const sim_node *node, 
         bool at_hub = dot->held & 1 && !(dot->hollow & 1), here = dot->held & bit;
         *what = "has not reached the hub";
         if (dot->author == node->index && here && !at_hub && !dot->excused) return dot;
+        *what = "is held here, and the hub has it not";
+        if (dot->author != node->index && !at_hub && !world->nodes[dot->author].revoked &&
+            can_prove(world, node, dot))
+            return dot;
         *what = "has not been acknowledged";
         if (dot->author == node->index && here && at_hub && !dot->acked &&
             memcmp(dot->dot.origin.bytes, hf_store_own_origin(node->store)->id.bytes,
@@ -391,16 +435,29 @@ static bool waits_for_answers(sim_world *world, sim_node *node)
     return sim_node_alive(world, node) && status == HF_OK && sum.own_bundles > 0;
 }
 
+/* By the list that it has. */
+bool sim_knows_centre(const sim_world *world, const sim_node *node)
+{
+    hf_hub_place places[SIM_STATIONS_MAX + 1];
+    size_t count = SIM_STATIONS_MAX + 1;
+    const uint8_t *centre = world->nodes[SIM_HUB].crypto.table.own_key_id;
+    if (!world->swarm.listed || !node->up) return true;
+    sim_disk_look(node->disk, true);
+    hf_status status = hf_edge_places(node->edge, places, &count);
+    sim_disk_look(node->disk, false);
+    return status == HF_OK && count > 0 && memcmp(places[0].key_id, centre, HF_HASH_SIZE) == 0;
+}
+
 bool sim_settled(sim_world *world)
 {
     const char *what;
     sim_node *hub = &world->nodes[SIM_HUB];
-    if (!hub->up) return false;
+    if (!hub->up || !sim_former_knows(world) || !sim_clone_is_told(world)) return false;
     sim_observe_again(world, hub); /* a verdict may have come, before who waits for what it opens */
     for (unsigned i = 1; i < world->node_count && !sim_over(world); i++) {
         sim_node *node = &world->nodes[i];
         if (!takes_part(node)) continue;
-        if (!node->up) return false;
+        if (!node->up || !sim_knows_centre(world, node)) return false;
         const sim_dot *dot = outstanding(world, node, &what);
         if (waits_for_snapshot(world, node)) return false;
         if (dot && dot->hollow >> i & 1)
@@ -421,6 +478,8 @@ static void judge_arrival(sim_world *world, sim_node *node)
         sim_break(world, SIM_L1, "%s does not come up", node->name);
         return;
     }
+    if (!sim_knows_centre(world, node))
+        sim_break(world, SIM_L1, "%s does not know who is the centre", node->name);
     const char *what;
     const sim_dot *dot = outstanding(world, node, &what);
     if (!dot && !sim_all_signed(world, node))
@@ -480,10 +539,9 @@ static void judge_verify(sim_world *world, sim_node *node)
 {
     hf_verify_report report;
     if (hf_store_verify(node->store, &report) != HF_OK) return;
-    sim_checked(world, SIM_HONEST);
+    sim_checked(world, SIM_S11);
     if (report.faults)
-        sim_break(world, SIM_HONEST, "%s finds fault with itself: %s", node->name,
-                  report.first_fault);
+        sim_break(world, SIM_S11, "%s finds fault with itself: %s", node->name, report.first_fault);
 }
 
 void sim_last_judgement(sim_world *world)
@@ -492,13 +550,19 @@ void sim_last_judgement(sim_world *world)
     if (world->nodes[SIM_HUB].up) sim_observe_again(world, &world->nodes[SIM_HUB]);
     for (unsigned i = 1; i < world->node_count && !sim_over(world); i++)
         if (takes_part(&world->nodes[i])) judge_arrival(world, &world->nodes[i]);
+    sim_checked(world, SIM_S11);
+    if (!sim_over(world) && !sim_clone_is_told(world))
+        sim_break(world, SIM_S11, "who went on from a copy of itself was not told, or lost by it");
+    if (!sim_over(world) && !sim_former_knows(world))
+        sim_break(world, SIM_L1, "the former centre does not know that another is it by now");
     if (!sim_over(world)) judge_saved(world);
     for (unsigned i = 0; i < world->node_count && !sim_over(world); i++) {
-        if (!world->nodes[i].up) continue;
+        if (!world->nodes[i].up || world->nodes[i].cloned) continue;
         sim_look(world, &world->nodes[i]);
         if (!sim_over(world)) judge_verify(world, &world->nodes[i]);
     }
     if (!sim_over(world)) sim_outage_judge(world);
+    if (!sim_over(world)) sim_metamorphic_judge(world);
     for (uint32_t i = 0; i < SIM_LINKS_MAX && !sim_over(world); i++) { /* L4 of those still open */
         sim_link *link = &world->links[i];
         if (!link->used) continue;

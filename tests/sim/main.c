@@ -93,6 +93,7 @@ static void add(campaign *c, const sim_result *result)
     c->counts.clock += result->counts.clock;
     c->counts.renewed += result->counts.renewed;
     c->counts.hub_lost += result->counts.hub_lost;
+    c->counts.gone += result->counts.gone;
     c->counts.carried += result->counts.carried;
     for (size_t i = 0; i < SIM_INVARIANTS; i++) c->checks[i] += result->checks[i];
 }
@@ -146,11 +147,11 @@ static int run_worlds(const settings *s)
                 c.entries, c.commits, c.messages, c.turns, real);
     printf("sim: %" PRIu64 " seeds, %" PRIu64 " failures, %.1f virtual hours, %.0fx life, faults "
            "kill=%" PRIu64 " cut=%" PRIu64 " torn=%" PRIu64 " lost=%" PRIu64 " io=%" PRIu64
-           " full=%" PRIu64 " clock=%" PRIu64 " hub-lost=%" PRIu64 ", renewed=%" PRIu64
-           ", carried=%" PRIu64 "\n",
+           " full=%" PRIu64 " clock=%" PRIu64 " hub-lost=%" PRIu64 " gone=%" PRIu64
+           ", renewed=%" PRIu64 ", carried=%" PRIu64 "\n",
            c.run, c.failures, (double)c.virtual_ms / HOUR_MS, (double)c.virtual_ms / 1000 / real,
            c.counts.kill, c.counts.cut, c.counts.torn, c.counts.lost, c.counts.io, c.counts.full,
-           c.counts.clock, c.counts.hub_lost, c.counts.renewed, c.counts.carried);
+           c.counts.clock, c.counts.hub_lost, c.counts.gone, c.counts.renewed, c.counts.carried);
     return c.failures ? 1 : 0;
 }
 

@@ -128,19 +128,27 @@ static uint64_t type_of(hf_bytes raw)
     return reader_head(&r, MAJOR_UINT);
 }
 
+static uint64_t type_of_message(hf_bytes message)
+{
+    hf_deflater *deflater = NULL;
+    hf_buffer inflated = {0};
+    hf_bytes raw;
+    hf_status status = hf_deflater_new(&deflater);
+    if (status == HF_OK) status = hf_frame_open(deflater, message, &inflated, &raw);
+    assert(status == HF_OK); /* honest nodes send nothing else */
+    uint64_t type = type_of(raw);
+    hf_buffer_free(&inflated);
+    hf_deflater_free(deflater);
+    return type;
+}
+
 void sim_check_expired(sim_world *world, const sim_link *link, hf_bytes message)
 {
     const sim_node *hub = &world->nodes[SIM_HUB];
     uint64_t wall_ms = hub->turn_wall_ms;
     bool forgot = hub->up && hf_hub_uploads_only(hub->hub);
     if (!forgot && wall_ms >= link->valid.from_ms && wall_ms <= link->valid.until_ms) return;
-    hf_deflater *deflater = NULL;
-    hf_buffer inflated = {0};
-    hf_bytes raw;
-    hf_status status = hf_deflater_new(&deflater);
-    if (status == HF_OK) status = hf_frame_open(deflater, message, &inflated, &raw);
-    assert(status == HF_OK);
-    uint64_t type = type_of(raw);
+    uint64_t type = type_of_message(message);
     sim_checked(world, SIM_HONEST);
     bool fed = type == HF_FRAME_FEED || type == HF_FRAME_ENTRIES || type == HF_FRAME_HEADS;
     /* A hub that forgot signs receipts all the same, and names itself for them. */
@@ -148,8 +156,17 @@ void sim_check_expired(sim_world *world, const sim_link *link, hf_bytes message)
         sim_break(world, SIM_HONEST, "the hub sends frame %u to %s, %s", (unsigned)type,
                   world->nodes[link->node].name,
                   forgot ? "and does not know whom it revoked" : "whose certificate is not valid");
-    hf_buffer_free(&inflated);
-    hf_deflater_free(deflater);
+}
+
+void sim_check_retired(sim_world *world, const sim_link *link, hf_bytes message)
+{
+    sim_node *former = &world->nodes[link->hub];
+    if (!hf_hub_retired(former->hub)) return;
+    uint64_t type = type_of_message(message);
+    sim_checked(world, SIM_HONEST);
+    if (type != HF_FRAME_HUBS && type != HF_FRAME_BYE && type != HF_FRAME_ERROR)
+        sim_break(world, SIM_HONEST, "%s, which is the centre no more, sends frame %u to %s",
+                  former->name, (unsigned)type, world->nodes[link->node].name);
 }
 
 bool sim_meddle(sim_world *world, sim_node *edge, hf_bytes *message, hf_buffer *sealed)

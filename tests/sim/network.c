@@ -137,7 +137,7 @@ static void account(sim_world *world, const sim_link *link)
 static bool is_accountable(const sim_world *world, const sim_link *link)
 {
     const sim_node *node = &world->nodes[link->node];
-    return link->hub == SIM_HUB && node->hub_count == 1 && !node->is_station;
+    return link->hub == SIM_HUB && node->hub_count == 1 && !node->is_station && !node->cloned;
 }
 
 void sim_link_end(sim_world *world, sim_link *link)
@@ -157,11 +157,13 @@ void sim_choose_hubs(sim_world *world, sim_node *node)
 {
     node->hubs[0] = SIM_HUB;
     node->hub_count = 1;
+    node->configured_count = 1;
+    node->configured[0] = SIM_HUB;
     if (node->is_station) return;
     bool alone = sim_random_chance(&node->random, 300); /* a kiosk, say: it never goes elsewhere */
     for (unsigned i = 1; i <= world->station_count; i++) {
         const sim_node *station = &world->nodes[i];
-        bool serves = station->registered;
+        bool serves = station->registered && !station->lost_ms;
         for (size_t j = 1; j + 1 < node->scope_count; j++)
             serves = serves && sim_may_write(station, node->scopes[j]);
         if (serves) node->hubs[node->hub_count++] = i;
@@ -173,6 +175,45 @@ void sim_choose_hubs(sim_world *world, sim_node *node)
         node->hubs[0] = node->hubs[1];
         node->hubs[1] = SIM_HUB;
     }
+    memcpy(node->configured, node->hubs, sizeof node->hubs);
+    node->configured_count = node->hub_count;
+}
+
+static void add_hub(unsigned *order, size_t *count, unsigned hub)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (order[i] == hub) return;
+    order[(*count)++] = hub;
+}
+
+/* As platform/uplink.c does it. */
+void sim_follow_list(sim_world *world, sim_node *node)
+{
+    hf_hub_place places[SIM_STATIONS_MAX + 1];
+    unsigned order[2 * SIM_STATIONS_MAX + 2];
+    size_t room = SIM_STATIONS_MAX + 1, count = 0, at = 0;
+    uint64_t changes = hf_edge_places_changes(node->edge);
+    if (!world->swarm.listed || changes == node->followed) return;
+    sim_disk_look(node->disk, true);
+    hf_status status = hf_edge_places(node->edge, places, &room);
+    sim_disk_look(node->disk, false);
+    if (status != HF_OK) return; /* and again */
+    node->followed = changes;
+    for (size_t i = 0; i < room; i++)
+        for (unsigned j = 0; j <= world->station_count; j++)
+            if (!memcmp(world->nodes[j].crypto.table.own_key_id, places[i].key_id, HF_HASH_SIZE))
+                add_hub(order, &count, j);
+    for (size_t i = 0; i < node->configured_count; i++) add_hub(order, &count, node->configured[i]);
+    assert(count > 0 && count <= SIM_STATIONS_MAX + 1);
+    if (count == node->hub_count && !memcmp(order, node->hubs, count * sizeof *order)) return;
+    memcpy(node->hubs, order, count * sizeof *order);
+    node->hub_count = count;
+    sim_link *link = node->link < SIM_LINKS_MAX ? &world->links[node->link] : NULL;
+    while (at < count && !(link && order[at] == link->hub)) at++;
+    hf_edge_hubs_changed(node->edge, count, at, sim_node_now(world, node));
+    sim_say(world, "%s goes by another list: %s first of %zu", node->name,
+            world->nodes[order[0]].name, count);
+    if (link && link->edge_end && at == count) sim_edge_closes(world, link);
 }
 
 void sim_dial(sim_world *world, sim_node *edge)
@@ -223,6 +264,7 @@ static bool hub_accepts(sim_world *world, sim_link *link)
 {
     sim_node *hub = &world->nodes[link->hub], *edge = &world->nodes[link->node];
     if (!hub->up || is_cut_off(world, link)) return false;
+    if (edge->is_station && hub->is_station) return false; /* it looks for the centre alone */
     if (!world->calm && sim_random_chance(&edge->random, world->swarm.refuse)) return false;
     link->valid = sim_crypto_validity(&edge->crypto);
     hf_status status = hf_hub_link_up(hub->hub, edge->crypto.table.own_key_id, link->valid,
@@ -449,10 +491,12 @@ static void enqueue(sim_world *world, sim_link *link, unsigned way_number, hf_by
         way->bytes += message.size;
         return;
     }
-    hf_buffer altered = {0};
+    hf_buffer altered = {0}, translated = {0};
+    sim_translate(world, edge, way_number == SIM_DOWN, &message, &translated);
     if (sim_meddle(world, edge, &message, &altered))
         queue_message(world, link, way_number, message);
     hf_buffer_free(&altered);
+    hf_buffer_free(&translated);
 }
 
 /* The sender's next message; size 0: none, or the sender died or failed. */
@@ -467,6 +511,8 @@ static hf_bytes next_message(sim_world *world, sim_link *link, unsigned way)
     if (!sim_status_sane(world, sender, status, "send")) message = (hf_bytes){NULL, 0};
     if (way == SIM_DOWN && message.size && link->hub == SIM_HUB)
         sim_check_expired(world, link, message);
+    if (way == SIM_DOWN && message.size && sender->was_centre)
+        sim_check_retired(world, link, message);
     return message;
 }
 

@@ -45,6 +45,7 @@ void sim_node_free(sim_node *node)
 {
     forget_process(node);
     sim_image_free(node->backup);
+    sim_image_free(node->twin);
     sim_disk_free(node->disk);
     free(node->feed);
     free(node->tails);
@@ -82,14 +83,15 @@ bool sim_status_sane(sim_world *world, sim_node *node, hf_status status, const c
 static hf_status open_store(sim_world *world, sim_node *node, char *problem, size_t size)
 {
     char path[PATH_SIZE];
+    bool is_hub = node->index == SIM_HUB || node->is_station || node->was_centre;
     snprintf(path, sizeof path, "%s.db", node->name);
     hf_store_options options = {.path = path,
                                 .vfs = sim_disk_name(node->disk),
                                 .crypto = &node->crypto.table,
-                                .is_hub = node->index == SIM_HUB || node->is_station,
+                                .is_hub = is_hub,
                                 .ending = HF_ENDING_QUIET};
     hf_status status = hf_store_open(&options, &node->store, problem, size);
-    if (status == HF_OK && (node->index == SIM_HUB || node->is_station)) {
+    if (status == HF_OK && is_hub) {
         hf_hub_options hub = {.implementation = "sim",
                               .peers_max = SIM_LINKS_MAX,
                               .authority = node->is_station ? NULL : &world->authority,
@@ -97,7 +99,9 @@ static hf_status open_store(sim_world *world, sim_node *node, char *problem, siz
                               .snapshot_behind_min = world->swarm.snapshot_behind,
                               .snapshot_chunk_size = world->swarm.snapshot_chunk};
         status = hf_hub_new(node->store, &hub, &node->hub);
+        if (status == HF_OK && node->promotes) status = sim_promote(world, node);
         if (status == HF_OK) node->edge = hf_hub_upstream(node->hub);
+        if (node->edge) hf_edge_hubs(node->edge, node->hub_count);
         if (status == HF_OK)
             status = hf_hub_begin(node->hub, sim_node_now(world, node), sim_node_wall(world, node));
     } else if (status == HF_OK) {
@@ -110,7 +114,8 @@ static hf_status open_store(sim_world *world, sim_node *node, char *problem, siz
 
 void sim_node_start(sim_world *world, sim_node *node)
 {
-    if (node->up || !node->exists || (node->index != SIM_HUB && !node->registered)) return;
+    bool is_set_up = node->index == SIM_HUB || node->was_centre || node->registered;
+    if (node->up || !node->exists || !is_set_up) return;
     char problem[512] = "";
     hf_status status = open_store(world, node, problem, sizeof problem);
     sim_trace(world, 0x57a7, status);
@@ -130,6 +135,8 @@ void sim_node_start(sim_world *world, sim_node *node)
         return;
     }
     node->up = true;
+    node->promotes = false;
+    node->followed = UINT64_MAX;
     if (node->hub) sim_outage_hub_begins(world, node);
     node->cut_since_ms = 0;
     node->wall_seen_ms = 0;
@@ -239,6 +246,7 @@ static sim_link *own_link(sim_world *world, const sim_node *node)
 /* Before its turn: it dials, or says what a loop may have it say early. */
 static void dial_and_send_early(sim_world *world, sim_node *node)
 {
+    sim_follow_list(world, node);
     if (!own_link(world, node) && hf_edge_wants_link(node->edge, sim_node_now(world, node)))
         sim_dial(world, node);
     look_for_better(world, node, own_link(world, node));
@@ -268,7 +276,7 @@ static void edge_turn(sim_world *world, sim_node *node)
     hf_status status = hf_edge_turn(node->edge, now, sim_node_wall(world, node));
     if (!sim_node_alive(world, node)) return;
     bool fine = sim_status_sane(world, node, status, "turn");
-    sim_outage_look(world, node);
+    if (!node->cloned) sim_outage_look(world, node);
     send_and_close(world, node, fine);
 }
 
@@ -308,5 +316,6 @@ void sim_node_turn(sim_world *world, sim_node *node)
         edge_turn(world, node);
     if (!sim_node_alive(world, node) || sim_over(world)) return;
     sim_observe(world, node);
+    if (node->based_anew && sim_node_alive(world, node)) sim_look_at_snapshot(world, node);
     if (sim_node_alive(world, node)) plan_next(world, node);
 }

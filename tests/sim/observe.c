@@ -95,7 +95,8 @@ static void learn_origin(sim_world *world, sim_node *node)
     if (own && node->index == SIM_HUB) world->hub_origin = own->id;
     if (!own || sim_origin_node(world, &own->id, &index) < SIM_NODES_MAX) return;
     assert(world->origin_count < SIM_ORIGINS_MAX);
-    world->origins[world->origin_count++] = (sim_origin){.id = own->id, .node = node->index};
+    world->origins[world->origin_count++] =
+        (sim_origin){.id = own->id, .node = node->index, .by_station = node->is_station};
     memset(node->acked, 0, sizeof node->acked);
     sim_forget_receipts(node);
 }
@@ -108,7 +109,7 @@ bool sim_at_station(const sim_world *world, const sim_node *node)
 bool sim_may_hold(const sim_world *world, const sim_node *node, const sim_dot *dot)
 {
     (void)world;
-    if (node->index == SIM_HUB) return true;
+    if (node->index == SIM_HUB || node->was_centre) return true;
     for (size_t i = 0; i < node->scope_count; i++)
         if (node->scopes[i] == dot->scope) return true;
     return false;
@@ -262,7 +263,7 @@ static void check_taken(sim_world *world, sim_dot *dot, const hf_entry *entry, b
     const sim_node *author = &world->nodes[dot->author];
     dot->hub_position = entry->position;
     dot->withheld = entry->withheld != 0;
-    if (dot->author == SIM_HUB) return;
+    if (sim_is_centres(world, dot)) return;
     sim_checked(world, SIM_S14);
     if (!sim_may_write(author, dot->scope) && !dot->withheld)
         sim_break(world, SIM_S14, "the hub lets %s count, in scope %u, which %s may not write",
@@ -530,6 +531,7 @@ static void observe(sim_world *world, sim_node *node)
         if (sim_node_alive(world, node)) (void)sim_status_sane(world, node, status, "peers");
         return;
     }
+    if (node->was_centre) return;
     observe_acks(world, node);
     if (node->up && !sim_over(world)) observe_cursor(world, node);
 }
@@ -540,6 +542,7 @@ static void forget_feed(sim_world *world, sim_node *node)
 {
     uint64_t bit = 1ull << node->index;
     if (node->index == SIM_HUB) {
+        sim_hub_excuse(world, NULL);
         sim_hub_forget(world, node);
         return;
     }
@@ -578,6 +581,8 @@ static void observe_again(sim_world *world, sim_node *node)
 
 void sim_observe(sim_world *world, sim_node *node)
 {
+    if (node->cloned) learn_origin(world, node); /* and no more: clone.c */
+    if (node->cloned) return;
     sim_disk_look(node->disk, true);
     observe(world, node);
     sim_disk_look(node->disk, false);
@@ -585,6 +590,8 @@ void sim_observe(sim_world *world, sim_node *node)
 
 void sim_observe_again(sim_world *world, sim_node *node)
 {
+    if (node->cloned) learn_origin(world, node);
+    if (node->cloned) return;
     sim_disk_look(node->disk, true);
     observe_again(world, node);
     sim_disk_look(node->disk, false);

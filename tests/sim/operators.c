@@ -65,6 +65,42 @@ void sim_publish_pack(sim_world *world, uint32_t version)
     if (hub->up) sim_node_wake(world, hub, world->now_ms);
 }
 
+/* All stations, in their order; or the wish of who takes the centre's place. */
+static hf_status set_hubs(sim_world *world, sim_node *hub, bool promotes)
+{
+    const char *names[SIM_STATIONS_MAX];
+    hf_hubs_wish wish = {.name = hub->name, .address = "centre.example:7443", .stations = names};
+    for (unsigned i = 1; i <= world->station_count; i++) {
+        const sim_node *station = &world->nodes[i];
+        if (station->is_station && station->registered && !station->lost_ms)
+            names[wish.station_count++] = station->name;
+    }
+    hub->wall_seen_ms = sim_node_wall(world, hub);
+    return promotes ? hf_hub_promote(hub->hub, &wish, "Insp Hall", hub->wall_seen_ms)
+                    : hf_hub_set_hubs(hub->hub, &wish, "Insp Hall", hub->wall_seen_ms);
+}
+
+void sim_publish_hubs(sim_world *world)
+{
+    sim_node *hub = &world->nodes[SIM_HUB];
+    hf_status status = set_hubs(world, hub, false);
+    if (!sim_node_alive(world, hub) || !sim_status_sane(world, hub, status, "hubs")) return;
+    sim_observe(world, hub);
+    if (hub->up) sim_node_wake(world, hub, world->now_ms);
+}
+
+hf_status sim_promote(sim_world *world, sim_node *hub)
+{
+    hf_status status = set_hubs(world, hub, true);
+    /* What an operator is told to do: whom the former centre revoked last, nobody else may know. */
+    for (unsigned i = 1; i < world->node_count && status == HF_OK; i++)
+        if (world->nodes[i].revoked)
+            status = hf_hub_revoke(hub->hub, world->nodes[i].name, "Insp Hall", "lost in town",
+                                   hub->wall_seen_ms);
+    if (status == HF_OK) sim_say(world, "%s is the centre now", hub->name);
+    return status;
+}
+
 /* The device's scopes, as the hub numbers them: what it may hold, and what it may write. */
 static bool learn_scopes(sim_world *world, sim_node *edge)
 {
@@ -120,11 +156,15 @@ bool sim_register(sim_world *world, sim_node *edge)
     if (!hub->up) return false;
     const char *names[SIM_SCOPES];
     size_t count = 0;
+    uint32_t holds = world->swarm.listed ? 1000 : 900; /* who is to take the centre's place: all */
     for (size_t i = 0; i < SIM_SCOPES; i++)
-        if (world->thin || sim_random_chance(&edge->random, edge->is_station ? 900 : 500))
+        if (world->thin || sim_random_chance(&edge->random, edge->is_station ? holds : 500))
             names[count++] = SCOPE_NAMES[i];
     if (!count) names[count++] = SCOPE_NAMES[0];
     static const char *const addresses[] = {"station.example:7443"};
+    sim_random which = sim_random_from(world->options->seed, 3000 + edge->index);
+    if (world->swarm.versions && !edge->is_station)
+        edge->version = (int)sim_random_below(&which, 3) - 1;
     hf_bytes certificate = edge->crypto.table.own_certificate;
     hub->wall_seen_ms = sim_node_wall(world, hub);
     certify(world, edge, hub->wall_seen_ms);
@@ -153,7 +193,7 @@ static void judge_entry(sim_world *world)
     sim_node *hub = &world->nodes[SIM_HUB];
     if (!hub->feed_count) return;
     sim_dot *dot = &world->dots[hub->feed[sim_random_below(&world->random, hub->feed_count)]];
-    if (dot->author == SIM_HUB || (dot->withheld && !dot->by_operator)) return;
+    if (sim_is_centres(world, dot) || (dot->withheld && !dot->by_operator)) return;
     uint32_t reason = dot->withheld ? 0 : WITHHELD_BY_OPERATOR;
     hub->wall_seen_ms = sim_node_wall(world, hub);
     hf_batch *batch = NULL;
@@ -223,9 +263,10 @@ void sim_on_operate(sim_world *world)
 {
     uint64_t wait =
         world->calm ? SIM_SECOND : sim_random_wait(&world->random, world->swarm.operate_ms);
-    if (!world->calm || world->hub_lost_ms)
+    if (!world->calm || world->hub_lost_ms || world->result->counts.gone)
         sim_schedule(world, world->now_ms + wait, SIM_OPERATE, 0, 0);
     sim_hub_operate(world);
+    sim_losses_operate(world);
     if (world->calm || sim_over(world) || !world->nodes[SIM_HUB].up) return;
     if (hf_hub_uploads_only(world->nodes[SIM_HUB].hub)) return;
     uint64_t what = sim_random_below(&world->random, 12);

@@ -211,7 +211,8 @@ void sim_outage_judge(sim_world *world)
     for (unsigned i = 1; i < world->node_count && !sim_over(world); i++) {
         sim_node *edge = &world->nodes[i];
         told_walk walk = {world, edge};
-        if (!edge->up || edge->stale) continue; /* stale: nobody told it yet of the hub's loss */
+        if (!edge->up || edge->cloned || edge->stale)
+            continue; /* stale: nobody told it yet of the hub's loss */
         if (hf_outage_each(edge->store, edge->crypto.table.own_key_id, 0, check_told, &walk) !=
             HF_OK)
             return;

@@ -178,6 +178,8 @@ static hf_status one_change(sim_world *world, sim_node *edge, hf_txn *txn, uint3
 static void journal(sim_world *world, sim_node *edge, const hf_dot *dots, size_t count)
 {
     sim_observe(world, edge);
+    if (edge->cloned && edge->up) sim_clone_wrote(edge);
+    if (edge->cloned) return;
     for (size_t i = 0; i < count && !sim_over(world); i++) {
         sim_dot *dot = sim_dot_find(world, &dots[i]);
         sim_checked(world, SIM_S1);

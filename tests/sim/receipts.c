@@ -16,10 +16,12 @@ typedef struct looking {
 } looking;
 
 /* Which node signed it. */
-static unsigned signer_of(const sim_world *world, const hf_receipt *receipt)
+static unsigned signer_of(const sim_world *world, const hf_receipt *receipt, bool *by_centre)
 {
     size_t index;
-    return sim_origin_node(world, &receipt->hub, &index);
+    unsigned node = sim_origin_node(world, &receipt->hub, &index);
+    *by_centre = node < SIM_NODES_MAX && !world->origins[index].by_station;
+    return node;
 }
 
 static bool is_remembered(const sim_node *node, const hf_receipt *receipt, bool by_centre)
@@ -70,8 +72,8 @@ static hf_status on_receipt(void *context, const hf_receipt *receipt)
     sim_world *world = look->world;
     hf_dot dot = {.origin = receipt->origin, .lane = receipt->lane, .seq = receipt->seq};
     const sim_dot *entry = sim_dot_find(world, &dot);
-    unsigned signer = signer_of(world, receipt);
-    bool by_centre = signer == SIM_HUB;
+    bool by_centre;
+    unsigned signer = signer_of(world, receipt, &by_centre);
     hf_status status = hf_receipt_check(look->node->store, receipt);
     if (sim_disk_killed(look->node->disk) || status == HF_ERR_IO) return HF_ERR_IO;
     sim_checked(world, SIM_RECEIPT);
@@ -161,6 +163,7 @@ bool sim_all_signed(const sim_world *world, const sim_node *node)
 {
     const sim_node *hub = &world->nodes[SIM_HUB];
     if (!node->up || !hub->up) return false;
+    if (node->version < 0) return true; /* it knows of none, and asks for none */
     if (!sim_at_station(world, node)) return all_signed_by(node, hub);
     const sim_node *station = &world->nodes[world->links[node->link].hub];
     return station->up && all_signed_by(node, station) && all_signed_by(node, hub);

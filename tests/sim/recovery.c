@@ -91,16 +91,26 @@ void sim_hub_loss(sim_world *world)
 static bool is_owed(const sim_world *world, const sim_dot *dot)
 {
     const sim_node *author = &world->nodes[dot->author];
-    bool here = dot->author != SIM_HUB && dot->held >> author->index & 1;
-    return here && !author->set_back && !author->revoked;
+    bool here = !sim_is_centres(world, dot) && dot->held >> author->index & 1;
+    return here && !author->set_back && !author->revoked && !author->lost_ms;
+}
+
+void sim_hub_excuse(sim_world *world, const sim_node *heir)
+{
+    uint64_t bit = heir ? 1ull << heir->index : 0;
+    for (size_t i = 0; i < world->dot_count; i++) {
+        sim_dot *dot = &world->dots[i];
+        bool inherited = dot->held & bit && !(dot->hollow & bit);
+        if (dot->held & 1 && !inherited && !is_owed(world, dot)) dot->excused = true;
+    }
 }
 
 void sim_hub_forget(sim_world *world, sim_node *hub)
 {
     for (size_t i = 0; i < world->dot_count; i++) {
         sim_dot *dot = &world->dots[i];
-        if (dot->held & 1 && !is_owed(world, dot)) dot->excused = true;
         dot->held &= ~1ull;
+        dot->based &= ~1ull;
         dot->hollow &= ~1ull;
         dot->hub_position = dot->opened_at = 0;
         dot->by_operator = dot->withheld = false;
@@ -146,9 +156,9 @@ void sim_follow_word(sim_world *world, sim_node *node)
     if (node->is_station && told && !node->greeted_ms) node->greeted_ms = world->now_ms;
     /* The hub itself did not notice its loss, so nobody can tell this station's word from a new
      * one. */
-    bool at_old =
-        sim_at_station(world, node) && !world->nodes[world->links[node->link].hub].greeted_ms;
-    if (at_old && world->lost_in_silence) node->misled = true;
+    const sim_node *at =
+        sim_at_station(world, node) ? &world->nodes[world->links[node->link].hub] : NULL;
+    if (at && ((!at->greeted_ms && world->lost_in_silence) || at->was_centre)) node->misled = true;
     if (told) node->misled = false;
 }
 

@@ -89,6 +89,10 @@ static void check_lease(sim_world *world, hf_part *part, const hf_entry *entry)
 void sim_check_references(sim_world *world, const hf_entry *entry)
 {
     hf_entry_body body;
+    size_t index;
+    unsigned author = sim_origin_node(world, &entry->dot.origin, &index);
+    /* But by a fork, and then the operator is told. */
+    if (author < SIM_NODES_MAX && world->nodes[author].cloned) return;
     if (hf_entry_parse(entry->body, &body) != HF_OK) return;
     hf_reader parts = hf_reader_open(body.parts);
     size_t count = hf_read_array(&parts, HF_ENTRY_PARTS_MAX);

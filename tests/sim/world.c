@@ -12,6 +12,7 @@
 enum {
     LOOK_EVERY_MS = 6 * SIM_MINUTE,  /* one replica, against the model */
     SETTLE_MAX_MS = 45 * SIM_MINUTE, /* L1's bound: several redials at their slowest */
+    STORM_MAX_MS = 4 * SIM_MINUTE,   /* L3's */
     SETTLE_STEP_MS = 20 * SIM_SECOND,
     EVENTS_MAX = 40 * 1000 * 1000 /* a world that spins is broken too */
 };
@@ -19,8 +20,9 @@ enum {
 const char *sim_invariant_name(sim_invariant invariant)
 {
     static const char *const NAMES[SIM_INVARIANTS] = {
-        "S1",  "S2", "S3", "S4",   "S5",      "S6",    "S7",     "S12",    "S13",    "S14",
-        "S15", "L1", "L4", "REFS", "RECEIPT", "LANES", "URGENT", "HONEST", "OUTAGES"};
+        "S1",    "S2",     "S3",     "S4",      "S5",  "S6", "S7",   "S11",
+        "S12",   "S13",    "S14",    "S15",     "L1",  "L4", "REFS", "RECEIPT",
+        "LANES", "URGENT", "HONEST", "OUTAGES", "S16", "L3", "META"};
     return NAMES[invariant];
 }
 
@@ -74,6 +76,7 @@ void sim_trace(sim_world *world, uint64_t a, uint64_t b)
 void sim_break(sim_world *world, sim_invariant invariant, const char *format, ...)
 {
     if (world->result->failed) return;
+    if (world->judges_snapshot) invariant = SIM_S16;
     world->result->failed = true;
     world->result->broken = invariant;
     char *text = world->result->text;
@@ -103,9 +106,10 @@ void sim_say(const sim_world *world, const char *format, ...)
 
 static void on_look(sim_world *world)
 {
+    if (world->calm) return; /* all are looked at once it is settled, and may differ until then */
     sim_node *node = &world->nodes[sim_random_below(&world->random, world->node_count)];
     if (node->up) sim_look(world, node);
-    if (!world->calm) sim_schedule(world, world->now_ms + LOOK_EVERY_MS, SIM_LOOK, 0, 0);
+    sim_schedule(world, world->now_ms + LOOK_EVERY_MS, SIM_LOOK, 0, 0);
 }
 
 static void dispatch(sim_world *world, const sim_event *event)
@@ -158,6 +162,7 @@ static void populate(sim_world *world)
         sim_schedule(world, sim_random_below(&world->random, 30 * SIM_SECOND), SIM_START,
                      station->index, 0);
     }
+    if (world->swarm.listed && !sim_over(world)) sim_publish_hubs(world);
     unsigned edges = world->thin ? 2 : world->options->edges;
     for (unsigned i = 1; i <= edges && !sim_over(world); i++) {
         char name[24];
@@ -172,14 +177,32 @@ static void populate(sim_world *world)
     }
 }
 
-static void settle(sim_world *world)
+static bool settle_within(sim_world *world, uint64_t most_ms)
 {
-    sim_calm(world);
-    uint64_t deadline = world->now_ms + SETTLE_MAX_MS;
+    uint64_t deadline = world->now_ms + most_ms;
     bool settled = false;
     while (!sim_over(world) && !settled && world->now_ms < deadline) {
         run_until(world, world->now_ms + SETTLE_STEP_MS);
         settled = sim_settled(world);
+    }
+    return settled;
+}
+
+static void settle(sim_world *world)
+{
+    sim_calm(world);
+    bool settled = settle_within(world, SETTLE_MAX_MS);
+    if (settled && world->swarm.storms && !sim_over(world)) {
+        sim_storm(world);
+        uint64_t began_ms = world->now_ms;
+        settled = settle_within(world, STORM_MAX_MS);
+        sim_checked(world, SIM_L3);
+        sim_say(world, "the storm took %llu s",
+                (unsigned long long)(world->now_ms - began_ms) / 1000);
+        if (!settled)
+            sim_break(world, SIM_L3,
+                      "all came back at once, and after %d minutes not all is settled",
+                      STORM_MAX_MS / SIM_MINUTE);
     }
     if (!sim_over(world)) sim_last_judgement(world);
 }

@@ -19,6 +19,8 @@ typedef enum sim_invariant {         /* sync.md 4.2 */
                              SIM_S5, /* no vector passes a missing entry that is not a hole */
                              SIM_S6, /* the conflicts listed are the model's */
                              SIM_S7, /* a cursor never stands past data that is not there */
+                             SIM_S11, /* chains and signed heads verify, by everyone's own account
+                                       */
                              SIM_S12, /* nobody's clock pulls another's more than a minute ahead */
                              SIM_S13, /* positions dense, epochs never reused */
                              SIM_S14, /* nothing waits behind what is withheld, and nobody is shown
@@ -37,6 +39,10 @@ typedef enum sim_invariant {         /* sync.md 4.2 */
                                              ever damaged */
                              SIM_OUTAGES, /* what is said of an outage is what happened, to the
                                              entry */
+                             SIM_S16,     /* a snapshot is seen only once it is whole, and is then
+                                             what its entries come to */
+                             SIM_L3,   /* when all come back at once, all is settled in minutes */
+                             SIM_META, /* other orders, other pieces, and twice: the same digest */
                              SIM_INVARIANTS
 } sim_invariant;
 
@@ -54,6 +60,7 @@ typedef struct sim_counts { /* misfortunes that happened */
     uint64_t kill, cut, torn, lost, io, full, clock;
     uint64_t renewed;  /* certificates */
     uint64_t hub_lost; /* times that the hub was set back */
+    uint64_t gone;     /* stations and centres that were lost for good */
     uint64_t carried;  /* pieces of bundles and answers that arrived */
 } sim_counts;
 

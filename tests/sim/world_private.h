@@ -1,7 +1,7 @@
 /* world_private.h: the world's insides, shared by the files that play its parts:
  * world.c (time), node.c (processes), network.c and meddle.c (links), people.c and forge.c
- * (writes), operators.c (the hub's), faults.c (bad luck), observe.c and invariants.c (what must
- * hold), thin.c (a thin link that bulk fills). */
+ * (writes), operators.c (the hub's), faults.c, recovery.c and losses.c (bad luck), observe.c and
+ * invariants.c (what must hold), thin.c (a thin link that bulk fills). */
 #ifndef SIM_WORLD_PRIVATE_H
 #define SIM_WORLD_PRIVATE_H
 
@@ -16,7 +16,7 @@
 #include "world.h"
 
 enum {
-    SIM_NODES_MAX = 40, /* the hub is node 0 */
+    SIM_NODES_MAX = 40, /* node 0 is whoever is the centre */
     SIM_HUB = 0,
     SIM_STATIONS_MAX = 3,
     SIM_LINKS_MAX = 256,
@@ -78,7 +78,7 @@ typedef struct sim_dot {
 typedef struct sim_origin {
     hf_origin_id id;
     unsigned node;
-    bool foreign; /* a former incarnation: read-only */
+    bool by_station; /* of a station's life, though it may be the centre since */
 } sim_origin;
 
 typedef struct sim_tail { /* where a node's feed has brought one log in one scope */
@@ -110,8 +110,13 @@ typedef struct sim_node {
     hf_edge *edge;
     hf_hub *hub; /* a station has both: its edge is its upstream */
     bool is_station;
+    int version; /* of its program: below 0, of one before ours; above, of one after */
+    bool was_centre, promotes; /* another is the centre since; it becomes the centre as it opens */
     unsigned hubs[SIM_STATIONS_MAX + 1]; /* where it goes, best first */
     size_t hub_count;
+    unsigned configured[SIM_STATIONS_MAX + 1]; /* ... as it was set up, beside the list of hubs */
+    size_t configured_count;
+    uint64_t followed;     /* hf_edge_places_changes when it last read the list */
     sim_image *backup;     /* of a closed store, to be restored some day */
     uint64_t turn_at;      /* the next SIM_TURN that counts; UINT64_MAX: none */
     uint32_t idle_turns;   /* since a message came or went */
@@ -119,10 +124,15 @@ typedef struct sim_node {
     int64_t skew_ms;       /* its wall clock less the truth */
     uint64_t frozen_at_ms; /* its wall clock stands still there; 0: it runs */
     bool cut_off;          /* no network */
+    uint64_t lost_ms;      /* for good, with its disk: what it held, it held until then; 0: no */
     uint64_t greeted_ms;   /* a station: when it met the hub after its loss; 0: not yet */
     bool misled;           /* by a station that has not, and nobody can tell */
-    bool set_back;         /* its disk was restored from a backup, once: it may have lost things */
-    bool just_restored;    /* ... and it has not been started since */
+    sim_image *twin;       /* of a closed store, guard and all ... */
+    size_t twin_count;     /* ... in which it had written so much */
+    bool cloned, branched; /* it goes on from that; and has written since under its old name: */
+    hf_origin_id cloned_as;
+    bool set_back;      /* its disk was restored from a backup, once: it may have lost things */
+    bool just_restored; /* ... and it has not been started since */
     struct {
         uint64_t control; /* entries of its own, when the backup was taken */
         unsigned registered, revoked;
@@ -149,6 +159,7 @@ typedef struct sim_node {
     uint64_t stale_cursor;  /* ... so its place is one that is no more */
     uint64_t lived_wall_ms; /* the hub's: by its clock, when it last ran */
     uint64_t based;         /* sum of what its snapshots stand for */
+    bool based_anew;        /* one has just come to be seen */
     uint64_t wall_seen_ms;  /* highest wall time given to it in this step */
     uint64_t turn_wall_ms;  /* wall time of its last turn */
 } sim_node;
@@ -209,6 +220,13 @@ typedef struct sim_swarm { /* how bad this seed's luck is: per thousand, or a me
     uint32_t snapshot_behind, snapshot_chunk; /* as the hub's options have them */
     bool bulky, bulky_now, revokes, early_sends;
     unsigned stations;
+    uint64_t station_loss_ms; /* until one of them is lost for good */
+    uint64_t centre_loss_ms;  /* ... or the centre, and one of them takes its place */
+    bool comes_back;          /* ... and is there again one day */
+    bool listed;              /* the centre signs a list of hubs, and all go by it */
+    uint64_t clone_ms;        /* until a device goes on from a copy of itself */
+    bool versions;            /* there are programs of other versions */
+    bool tried_again, storms, looks_at_snapshots; /* which further questions the judge asks */
     uint64_t dark_ms;        /* how long the centre is out of reach at a time */
     uint64_t certificate_ms; /* life of a device's certificate; 0: as good as for ever */
 } sim_swarm;
@@ -227,6 +245,7 @@ typedef struct sim_world {
     uint32_t hot_fields;    /* which fields of each type people mostly write: a seed for it */
     uint64_t now_ms;
     bool calm;               /* the faults are over */
+    bool judges_snapshot;    /* what is amiss now, is so with a snapshot that came */
     bool lost_in_silence;    /* once */
     uint64_t hub_lost_ms;    /* when the hub was last set back; 0: never */
     hf_origin_id hub_origin; /* that the hub writes under, or wrote when it was last up */
@@ -237,7 +256,8 @@ typedef struct sim_world {
     uint64_t event_order;
     sim_node nodes[SIM_NODES_MAX];
     unsigned node_count;
-    unsigned station_count; /* nodes 1 to this */
+    unsigned station_count; /* nodes 1 to this; one of them may be a former centre */
+    unsigned doomed;        /* sim_lose_station */
     bool hub_cut_off;       /* nobody reaches the centre */
     sim_link links[SIM_LINKS_MAX];
     sim_dot *dots;
@@ -253,6 +273,12 @@ typedef struct sim_world {
     sim_reference *references;
     size_t reference_count, reference_capacity;
 } sim_world;
+
+/* What the centre wrote, or one that was it once. */
+static inline bool sim_is_centres(const sim_world *world, const sim_dot *dot)
+{
+    return dot->author == SIM_HUB || world->nodes[dot->author].was_centre;
+}
 
 /* ---- world.c ---- */
 void sim_schedule(sim_world *world, uint64_t at, sim_event_kind kind, uint32_t who, uint32_t what);
@@ -291,6 +317,8 @@ void sim_on_deliver(sim_world *world, uint32_t link, uint32_t what);
 void sim_on_lost(sim_world *world, uint32_t link, uint32_t what);
 /* A station serves those whose scopes it holds. */
 void sim_choose_hubs(sim_world *world, sim_node *node);
+/* Where the list of hubs sends it, and then where it was set up to go. */
+void sim_follow_list(sim_world *world, sim_node *node);
 /* Sends what the node has for the link, as far as there is room. */
 void sim_pump(sim_world *world, sim_link *link, unsigned way);
 void sim_link_break(sim_world *world, sim_link *link, bool edge_learns, bool hub_learns);
@@ -300,10 +328,17 @@ void sim_link_end(sim_world *world, sim_link *link); /* both ends are closed: ac
 void sim_links_free(sim_world *world);
 
 /* ---- meddle.c ---- */
+/* Breaks the run when a centre that knows that it was replaced says more than who is. */
+void sim_check_retired(sim_world *world, const sim_link *link, hf_bytes message);
 /* Breaks the run when the hub sends what others wrote to one whose certificate does not hold. */
 void sim_check_expired(sim_world *world, const sim_link *link, hf_bytes message);
 /* False: the message is lost on the way. It may also be altered; `sealed` then holds it. */
 bool sim_meddle(sim_world *world, sim_node *edge, hf_bytes *message, hf_buffer *sealed);
+
+/* ---- versions.c ---- */
+/* The message as a device of another version would have said it, or been told it. */
+void sim_translate(sim_world *world, const sim_node *node, bool down, hf_bytes *message,
+                   hf_buffer *sealed);
 
 /* ---- people.c ---- */
 void sim_on_write(sim_world *world, sim_node *edge);
@@ -324,6 +359,7 @@ void sim_lanes_taken(sim_world *world, const sim_dot *dot);
 bool sim_forge(sim_world *world, sim_node *edge, const hf_author *author, hf_dot *dot);
 
 /* ---- operators.c ---- */
+void sim_publish_hubs(sim_world *world);
 void sim_on_operate(sim_world *world);
 void sim_publish_pack(sim_world *world, uint32_t version);
 bool sim_register(sim_world *world, sim_node *edge);
@@ -340,12 +376,25 @@ void sim_calm(sim_world *world);
 void sim_hub_loss(sim_world *world);
 /* An operator looks after a hub that does not know whom it revoked. */
 void sim_hub_operate(sim_world *world);
-/* Called when the hub starts from an older disk: what was known of it is no more. */
+/* What the hub had is lost: nobody owes what neither its author can bring, nor the heir has. */
+void sim_hub_excuse(sim_world *world, const sim_node *heir);
+/* Called when the hub starts from another disk: what was known of it is no more. */
 void sim_hub_forget(sim_world *world, sim_node *hub);
 /* Has the hub told this device, since it was set back, what it holds? Until then receipts and place
  * are of before. */
 bool sim_is_greeted(const sim_world *world, const sim_node *edge);
 void sim_follow_word(sim_world *world, sim_node *node); /* who knows of the loss by now? */
+
+/* ---- losses.c: what is lost for good ---- */
+/* False: its lines went first; it burns the next time that this is called. */
+bool sim_lose_station(sim_world *world);
+void sim_lose_centre(sim_world *world);
+/* Has the one that was replaced, if it came back, learnt who is the centre by now? */
+bool sim_former_knows(const sim_world *world);
+/* The store is open as the centre's that it is to be. */
+hf_status sim_promote(sim_world *world, sim_node *hub);
+/* An operator who has noticed it: a station is revoked, and nobody goes there any more. */
+void sim_losses_operate(sim_world *world);
 
 /* ---- observe.c ---- */
 sim_dot *sim_dot_find(sim_world *world, const hf_dot *dot); /* NULL: never seen */
@@ -387,10 +436,24 @@ sim_tail *sim_tail_of(sim_node *node, const sim_dot *dot, uint32_t origin);
 void sim_observe_bases(sim_world *world, sim_node *node);
 bool sim_outdated(const sim_node *node); /* it waits for another one, and says so */
 
+/* ---- clone.c ---- */
+void sim_clone(sim_world *world);
+void sim_clone_wrote(sim_node *node); /* it was told "saved" */
+/* Who wrote a second branch has another name by now, and the branch is at the hub under that. */
+bool sim_clone_is_told(const sim_world *world);
+
+/* ---- metamorphic.c ---- */
+void sim_metamorphic_judge(sim_world *world); /* once settled */
+
+/* ---- storm.c ---- */
+void sim_storm(sim_world *world);
+
 /* ---- invariants.c ---- */
 bool sim_is_at_hub(sim_world *world, const hf_dot *dot); /* with its hashes alone it is not */
-void sim_look(sim_world *world, sim_node *node);         /* S3 to S6 at one replica, now */
-bool sim_settled(sim_world *world);                      /* all that should be everywhere is */
-void sim_last_judgement(sim_world *world);               /* all of it, once settled */
+void sim_look_at_snapshot(sim_world *world, sim_node *node);
+void sim_look(sim_world *world, sim_node *node); /* S3 to S6 at one replica, now */
+bool sim_knows_centre(const sim_world *world, const sim_node *node); /* by its list of hubs */
+bool sim_settled(sim_world *world);        /* all that should be everywhere is */
+void sim_last_judgement(sim_world *world); /* all of it, once settled */
 
 #endif

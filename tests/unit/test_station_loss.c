@@ -313,9 +313,71 @@ static void a_station_keeps_its_own_absence_to_itself(void **state)
     tiers_free(t);
 }
 
+/* ---- a station that is lost for good ---- */
+
+/* Its devices' copies rebuild what it had not sent, the author's own or not. */
+static void what_a_lost_station_had_not_sent_comes_back_from_whoever_read_it_there(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(2);
+    tiers_go_to(t, SECOND, CENTRE); /* it has a place in the centre's feed, by which it resumes */
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    tiers_go_to(t, SECOND, STATION);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    tiers_leave(t, STATION);
+    hf_record_id record = tiers_crime(t, FIRST, "Only at the station");
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_string_equal(tiers_summary(t, SECOND, &record), "Only at the station");
+    tiers_shut(t, STATION);
+    tiers_leave(t, FIRST); /* burnt with the station */
+    tiers_go_to(t, SECOND, CENTRE);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(hf_hub_revoke(t->nodes[CENTRE].hub, "north", "Insp Hall", "it burnt down",
+                                   tiers_wall_ms(t)),
+                     HF_OK);
+    tiers_wait(t, 2 * HF_REDIAL_MAX_MS);
+    assert_string_equal(tiers_summary(t, CENTRE, &record), "Only at the station");
+    tiers_free(t);
+}
+
+/* Of what its former life wrote, it got back what it may see; its head would not be the hub's. */
+static void a_device_that_was_set_back_signs_no_former_log_that_it_holds_in_part(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    hf_batch *batch;
+    losing heads = {.node = FIRST, .type = HF_FRAME_HEAD, .at_most = SIZE_MAX};
+    sim_image *image = tiers_image(t, FIRST, ".guard");
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    tiers_leave(t, STATION); /* the centre has none of it, so that its heads are wanted */
+    hf_grant grants[] = {{t->beat, true, "beat"}, {99, true, "not granted"}};
+    assert_int_equal(hf_batch_begin(t->nodes[FIRST].store, tiers_wall_ms(t), &batch), HF_OK);
+    assert_int_equal(hf_batch_grants(batch, grants, 2), HF_OK);
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+    tap(t, &heads);
+    (void)tiers_crime(t, FIRST, "First");
+    uint32_t beat = t->beat;
+    t->beat = 99; /* the device was made to believe that it may */
+    (void)tiers_crime(t, FIRST, "Where it may not look");
+    t->beat = beat;
+    hf_record_id last = tiers_crime(t, FIRST, "Last");
+    tiers_run(t);
+    tap(t, NULL);
+    tiers_set_back(t, FIRST, image);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_string_equal(tiers_summary(t, FIRST, &last), "Last");
+    tiers_cut(t, FIRST);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(t->down[HF_FRAME_ERROR], 0);
+    assert_non_null(t->nodes[FIRST].peer);
+    tiers_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_lost_station_had_not_sent_comes_back_from_whoever_read_it_there),
+        cmocka_unit_test(a_device_that_was_set_back_signs_no_former_log_that_it_holds_in_part),
         cmocka_unit_test(what_a_set_back_centre_lost_goes_up_again_and_falls_back_meanwhile),
         cmocka_unit_test(a_loss_that_the_centre_did_not_notice_is_made_good_too),
         cmocka_unit_test(what_was_acknowledged_and_not_yet_fed_past_is_asked_after),
