@@ -64,6 +64,7 @@ hf_status hf_batch_begin(hf_store *store, uint64_t wall_ms, hf_batch **out)
 static void batch_free(hf_batch *batch)
 {
     batch->store->batch = NULL;
+    batch->store->undone = HF_OK;
     hf_poison_leave(batch->store);
     hf_buffer_free(&batch->scratch);
     free(batch);
@@ -91,7 +92,8 @@ void hf_batch_rollback(hf_batch *batch)
 static hf_status commit(hf_batch *batch)
 {
     hf_store *store = batch->store;
-    hf_status status = hf_vectors_flush(store);
+    hf_status status = store->undone;
+    if (status == HF_OK) status = hf_vectors_flush(store);
     if (status == HF_OK && batch->acks_changed) status = hf_acks_seal(store);
     if (status == HF_OK) status = hf_sql_run(store, hf_sql(store, HF_SQL_COMMIT));
     if (status == HF_OK) hf_origins_settle(store);

@@ -134,12 +134,15 @@ hf_status hf_sql_row(hf_store *store, sqlite3_stmt *statement, bool *row)
 {
     *row = false;
     if (!statement) return hf_store_fault(store, sqlite3_errcode(store->db));
+    if (store->undone != HF_OK && !sqlite3_stmt_readonly(statement)) return store->undone;
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW) {
         *row = true;
         return HF_OK;
     }
     hf_status status = code == SQLITE_DONE ? HF_OK : hf_store_fault(store, code);
+    if (status != HF_OK && store->batch && sqlite3_get_autocommit(store->db))
+        store->undone = status;
     sqlite3_reset(statement);
     return status;
 }

@@ -79,6 +79,8 @@ struct hf_store {
     uint64_t filled;     /* bodies, so far, that came after their hashes */
     bool damaged;        /* bytes on disk are wrong: reads go on, writes are refused */
     char damage[128];    /* which */
+    hf_status
+        undone;    /* why SQLite rolled the open batch back by itself: nothing more goes into it */
     bool undo_due; /* a transaction failed and could not be rolled back yet: before all else */
     hf_pack *pack;
     hf_origin_row **origins; /* by no - 1; rows never move */

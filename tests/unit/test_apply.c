@@ -409,6 +409,36 @@ static void a_row_that_was_lent_holds_up_neither_the_journal_nor_a_store_in_trou
 
 /* ---- withheld, stepped over, opened again ---- */
 
+/* SQLite rolls back by itself when it is short of memory, or a disk fails: here by a row that is
+ * told to. Whoever shrugs that off must not write on as if what came before were still there. */
+static void what_sqlite_has_undone_is_not_written_on(void **state)
+{
+    kit *k = *state;
+    kit_node *edge = &k->edges[0];
+    hf_store *store = edge->store;
+    hf_batch *batch;
+    sqlite3_stmt *failing;
+    const hf_bytes value = {(const uint8_t *)"1", 1};
+    standing before = standing_of(edge);
+    assert_int_equal(hf_batch_begin(store, k->wall_ms, &batch), HF_OK);
+    assert_int_equal(hf_meta_set(store, "before", value), HF_OK);
+    assert_int_equal(sqlite3_prepare_v2(store->db,
+                                        "INSERT OR ROLLBACK INTO meta SELECT key,value FROM meta",
+                                        -1, &failing, NULL),
+                     SQLITE_OK);
+    hf_status why = hf_sql_run(store, failing);
+    assert_int_not_equal(why, HF_OK);
+    sqlite3_finalize(failing);
+    assert_int_equal(hf_meta_set(store, "after", value), why);
+    assert_int_equal(hf_batch_commit(batch), why);
+    expect_as_before(edge, &before);
+    assert_int_equal(kit_number(edge, "SELECT count(*) FROM meta WHERE key IN('before','after')"),
+                     0);
+    assert_int_equal(hf_batch_begin(store, k->wall_ms, &batch), HF_OK);
+    assert_int_equal(hf_meta_set(store, "after", value), HF_OK);
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+}
+
 static void what_is_behind_a_withheld_entry_flows_on(void **state)
 {
     kit *k = *state;
@@ -559,6 +589,7 @@ int main(void)
         KIT_TEST(only_a_hubs_control_log_writes_control_records),
         KIT_TEST(a_citation_with_a_foreign_prefix_takes_nothing_away),
         KIT_TEST(a_batch_that_fails_changes_nothing),
+        KIT_TEST(what_sqlite_has_undone_is_not_written_on),
         KIT_TEST(a_cursor_is_stored_with_what_it_covers_or_not_at_all),
         KIT_TEST(what_is_behind_a_withheld_entry_flows_on),
         KIT_TEST(an_origin_learnt_in_a_batch_that_fails_is_learnt_in_the_next),
