@@ -150,8 +150,9 @@ static void drop_link(sim_world *world, sim_node *node, uint32_t index, bool pow
     sim_link *link = &world->links[index];
     bool dialled = link->node == node->index;
     if (!link->used || (!dialled && link->hub != node->index)) return;
-    bool awaited = !dialled && !link->edge_end && world->nodes[link->node].link == index;
-    if (awaited) return; /* who dials hears in a moment that nobody answers */
+    bool awaited = !dialled && !link->edge_end && !link->peer;
+    if (awaited && world->nodes[link->node].link == index)
+        return; /* who dials hears in a moment that nobody answers */
     /* The kernel says goodbye for a dead process; without power nobody does. */
     bool told = !power_cut && !sim_random_chance(&node->random, world->swarm.half_open);
     sim_link_break(world, link, !dialled && told, dialled && told);
