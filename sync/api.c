@@ -185,7 +185,7 @@ hf_status hf_api_receipt(hf_call *call)
 {
     hf_record_id id;
     hf_view *view = NULL;
-    char reference[HF_REFERENCE_SIZE] = "";
+    char reference[HF_SPOKEN_SIZE] = "";
     hf_bytes given = hf_json_bytes(json_object_get(call->request, "reference"));
     hf_status status = hf_call_open(call, &id, &view); /* is it here at all? */
     hf_view_free(view);

@@ -63,7 +63,7 @@ static hf_status is_wanted(const writing *w, const hf_dot *dot, const hf_entry_b
                            bool *wanted)
 {
     uint8_t hash[HF_HASH_SIZE];
-    char reference[HF_REFERENCE_SIZE];
+    char reference[HF_SPOKEN_SIZE];
     *wanted = !w->reference;
     if (*wanted) return HF_OK;
     hf_status status = hf_entry_hash(w->store->crypto, &dot->origin, dot->lane, body, hash);

@@ -248,7 +248,7 @@ static hf_status json_safe(hf_json *json, hf_store *store, const hf_view *view)
         }
     }
     hf_safe safe = {.place = least};
-    char reference[HF_REFERENCE_SIZE] = "";
+    char reference[HF_SPOKEN_SIZE] = "";
     hf_status status = newest ? hf_safe_find(store, &newest->dot, newest->hlc, &safe) : HF_OK;
     if (status == HF_OK && newest) status = hf_reference_of(store, &newest->dot, reference);
     if (status != HF_OK && status != HF_ERR_NOT_FOUND) return status; /* its body may be gone */
@@ -406,7 +406,7 @@ typedef struct history_walk {
 static hf_status json_write_safe(hf_json *json, hf_store *store, const hf_value_view *view)
 {
     hf_safe safe;
-    char reference[HF_REFERENCE_SIZE] = "";
+    char reference[HF_SPOKEN_SIZE] = "";
     hf_status status = hf_safe_find(store, &view->dot, view->hlc, &safe);
     if (status == HF_OK) status = hf_reference_of(store, &view->dot, reference);
     if (status != HF_OK) return status;

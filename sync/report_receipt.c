@@ -41,7 +41,7 @@ static hf_status on_entry(void *context, const hf_entry *entry)
     hf_json *json = walk->json;
     hf_entry_body body;
     uint8_t hash[HF_HASH_SIZE];
-    char reference[HF_REFERENCE_SIZE];
+    char reference[HF_SPOKEN_SIZE];
     hf_safe safe;
     const hf_origin_row *origin = hf_origin_by_id(walk->store, &entry->dot.origin);
     hf_status status = hf_entry_parse(entry->body, &body);
@@ -108,7 +108,7 @@ hf_status hf_report_receipt(hf_store *store, const hf_record_id *id, const char 
 static hf_status on_proved(void *context, const hf_proof_entry *entry)
 {
     hf_json *json = context;
-    char reference[HF_REFERENCE_SIZE];
+    char reference[HF_SPOKEN_SIZE];
     hf_reference(entry->hash, reference);
     hf_json_object(json, NULL);
     hf_json_string(json, "reference", reference);

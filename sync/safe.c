@@ -118,14 +118,14 @@ static unsigned check_digit(const unsigned digits[7])
     return (sum << 1 ^ (sum & 16 ? 0x25 : 0)) & 31;
 }
 
-static void write_digits(const unsigned digits[8], char out[HF_REFERENCE_SIZE])
+static void write_digits(const unsigned digits[8], char out[HF_SPOKEN_SIZE])
 {
     for (size_t i = 0; i < 8; i++) out[i + (i >= 4)] = DIGITS[digits[i]];
     out[4] = '-';
     out[9] = 0;
 }
 
-void hf_reference(const uint8_t hash[HF_HASH_SIZE], char out[HF_REFERENCE_SIZE])
+void hf_reference(const uint8_t hash[HF_HASH_SIZE], char out[HF_SPOKEN_SIZE])
 {
     unsigned digits[8];
     uint64_t bits = 0;
@@ -144,7 +144,7 @@ static int digit_of(uint8_t c)
     return found ? (int)(found - DIGITS) : -1;
 }
 
-hf_status hf_reference_parse(hf_bytes text, char out[HF_REFERENCE_SIZE])
+hf_status hf_reference_parse(hf_bytes text, char out[HF_SPOKEN_SIZE])
 {
     unsigned digits[8];
     size_t count = 0;
@@ -159,7 +159,7 @@ hf_status hf_reference_parse(hf_bytes text, char out[HF_REFERENCE_SIZE])
     return HF_OK;
 }
 
-hf_status hf_reference_of(hf_store *store, const hf_dot *dot, char out[HF_REFERENCE_SIZE])
+hf_status hf_reference_of(hf_store *store, const hf_dot *dot, char out[HF_SPOKEN_SIZE])
 {
     hf_entry entry;
     hf_entry_body body;

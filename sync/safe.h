@@ -28,15 +28,15 @@ typedef struct hf_safe {
 } hf_safe;
 HF_MUST_CHECK hf_status hf_safe_find(hf_store *store, const hf_dot *dot, hf_hlc hlc, hf_safe *out);
 
-enum { HF_REFERENCE_SIZE = 10 };
+enum { HF_SPOKEN_SIZE = 10 };
 /* An entry's name for the telephone: "K7QX-2M9D", the first 35 bits of its hash and a check
  * character that notices any wrong one and any two that changed places. */
-void hf_reference(const uint8_t hash[HF_HASH_SIZE], char out[HF_REFERENCE_SIZE]);
+void hf_reference(const uint8_t hash[HF_HASH_SIZE], char out[HF_SPOKEN_SIZE]);
 /* Reads one as people write it: any case, with or without the hyphen, O for 0, I and L for 1.
  * HF_ERR_INPUT: none, or misheard. */
-HF_MUST_CHECK hf_status hf_reference_parse(hf_bytes text, char out[HF_REFERENCE_SIZE]);
+HF_MUST_CHECK hf_status hf_reference_parse(hf_bytes text, char out[HF_SPOKEN_SIZE]);
 /* Of an entry that is held; HF_ERR_NOT_FOUND. */
 HF_MUST_CHECK hf_status hf_reference_of(hf_store *store, const hf_dot *dot,
-                                        char out[HF_REFERENCE_SIZE]);
+                                        char out[HF_SPOKEN_SIZE]);
 
 #endif

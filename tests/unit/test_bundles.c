@@ -7,7 +7,6 @@
 #include "sync/hubs.h"
 #include "sync/log.h"
 #include "sync/receipt.h"
-#include "sync/safe.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,16 +36,6 @@ static hf_carry_sum sum_of(tiers *t, size_t node)
     hf_carry_sum sum;
     assert_int_equal(hf_carry_count(t->nodes[node].store, &sum), HF_OK);
     return sum;
-}
-
-static hf_place place_of(tiers *t, size_t node, size_t writer, uint64_t seq)
-{
-    hf_place place;
-    hf_dot dot = {.origin = hf_store_own_origin(t->nodes[writer].store)->id,
-                  .lane = HF_LANE_CRIME,
-                  .seq = seq};
-    assert_int_equal(hf_safe_place(t->nodes[node].store, &dot, &place), HF_OK);
-    return place;
 }
 
 /* The centre's own receipt of what the author wrote, as one node has it: up to where. */
@@ -97,11 +86,11 @@ static void what_waits_at_a_cut_off_station_reaches_the_centre_by_a_device(void 
     assert_int_equal(sum_of(t, MULE).bundles, 0); /* it carries the answer in its place */
     assert_int_equal(sum_of(t, MULE).answers, 1);
     /* At the station nobody is told so before somebody comes and says it. */
-    assert_int_equal(place_of(t, AUTHOR, AUTHOR, 1), HF_PLACE_STATION);
+    assert_int_equal(tiers_place(t, AUTHOR, AUTHOR, 1), HF_PLACE_STATION);
     assert_int_equal(receipted(t, AUTHOR), 0);
     visit(t, MULE, STATION);
-    assert_int_equal(place_of(t, STATION, AUTHOR, 1), HF_PLACE_HUB);
-    assert_int_equal(place_of(t, AUTHOR, AUTHOR, 1), HF_PLACE_HUB);
+    assert_int_equal(tiers_place(t, STATION, AUTHOR, 1), HF_PLACE_HUB);
+    assert_int_equal(tiers_place(t, AUTHOR, AUTHOR, 1), HF_PLACE_HUB);
     /* She can prove it from now on, though neither she nor her station has a line. */
     assert_int_equal(receipted(t, STATION), 1);
     assert_int_equal(receipted(t, AUTHOR), 1);
@@ -123,7 +112,7 @@ static void a_bundle_goes_on_by_another_station_and_its_answer_comes_back(void *
     visit(t, MULE, south);
     assert_string_equal(tiers_summary(t, CENTRE, &record), "Written in the dark");
     visit(t, MULE, STATION);
-    assert_int_equal(place_of(t, AUTHOR, AUTHOR, 1), HF_PLACE_HUB);
+    assert_int_equal(tiers_place(t, AUTHOR, AUTHOR, 1), HF_PLACE_HUB);
     tiers_free(t);
 }
 
@@ -372,7 +361,7 @@ static void an_answer_that_the_centre_did_not_sign_is_not_believed(void **state)
     uint64_t refused;
     assert_non_null(
         strstr(hf_hub_refused(t->nodes[STATION].hub, &refused), "the answer to bundle"));
-    assert_int_equal(place_of(t, STATION, AUTHOR, 1), HF_PLACE_STATION);
+    assert_int_equal(tiers_place(t, STATION, AUTHOR, 1), HF_PLACE_STATION);
     assert_int_equal(sum_of(t, STATION).own_bundles, 1);
     hf_buffer_free(&items);
     hf_buffer_free(&bytes);
@@ -394,7 +383,7 @@ static void an_answer_of_a_former_life_of_the_centre_does_not_count(void **state
                                      centre->own_certificate, &row),
                      HF_OK);
     visit(t, MULE, STATION);
-    assert_int_equal(place_of(t, STATION, AUTHOR, 1), HF_PLACE_STATION);
+    assert_int_equal(tiers_place(t, STATION, AUTHOR, 1), HF_PLACE_STATION);
     tiers_wait(t, 2 * HF_BUNDLE_EVERY_MS);
     assert_int_equal(sum_of(t, STATION).own_bundles, 1); /* it is sealed anew */
     (void)row_of(t, MULE, 2);
@@ -432,12 +421,12 @@ static void what_was_sealed_for_a_centre_that_was_lost_is_sealed_anew_for_the_ne
     assert_non_null(strstr(said, "of north is refused: it is sealed for another centre"));
     assert_string_equal(tiers_summary(t, south, &record), "");
     visit(t, MULE, STATION);
-    assert_int_equal(place_of(t, AUTHOR, AUTHOR, 2), HF_PLACE_STATION);
+    assert_int_equal(tiers_place(t, AUTHOR, AUTHOR, 2), HF_PLACE_STATION);
     tiers_wait(t, 3 * HF_REDIAL_MIN_MS);
     visit(t, MULE, south);
     assert_string_equal(tiers_summary(t, south, &record), "Written in the dark");
     visit(t, MULE, STATION);
-    assert_int_equal(place_of(t, AUTHOR, AUTHOR, 2), HF_PLACE_HUB);
+    assert_int_equal(tiers_place(t, AUTHOR, AUTHOR, 2), HF_PLACE_HUB);
     assert_int_equal(receipted(t, AUTHOR), 2);
     assert_int_equal(sum_of(t, STATION).own_bundles, 0);
     tiers_free(t);
@@ -464,7 +453,7 @@ static void an_answer_of_a_centre_that_was_replaced_does_not_count(void **state)
                      HF_OK);
     assert_true(taken);
     visit(t, MULE, STATION);
-    assert_int_equal(place_of(t, STATION, AUTHOR, 1), HF_PLACE_STATION);
+    assert_int_equal(tiers_place(t, STATION, AUTHOR, 1), HF_PLACE_STATION);
     assert_int_equal(receipted(t, STATION), 0);
     tiers_wait(t, HF_REDIAL_MIN_MS);
     assert_int_equal(sum_of(t, STATION).own_bundles, 1); /* it is sealed for the new one */
@@ -516,7 +505,7 @@ static void a_bundle_waits_for_the_one_before_it(void **state)
     assert_string_equal(tiers_summary(t, CENTRE, &second), "And later");
     assert_int_equal(sum_of(t, OTHER).answers, 1);
     visit(t, OTHER, STATION);
-    assert_int_equal(place_of(t, AUTHOR, AUTHOR, 2), HF_PLACE_HUB);
+    assert_int_equal(tiers_place(t, AUTHOR, AUTHOR, 2), HF_PLACE_HUB);
     tiers_free(t);
 }
 
@@ -537,7 +526,7 @@ static void what_travels_survives_every_power_cut(void **state)
     assert_string_equal(tiers_summary(t, CENTRE, &record), "Written in the dark");
     visit(t, MULE, STATION);
     tiers_power_cut(t, STATION);
-    assert_int_equal(place_of(t, STATION, AUTHOR, 1), HF_PLACE_HUB);
+    assert_int_equal(tiers_place(t, STATION, AUTHOR, 1), HF_PLACE_HUB);
     assert_int_equal(sum_of(t, STATION).own_bundles, 0);
     tiers_free(t);
 }
@@ -560,7 +549,7 @@ static void a_long_outage_comes_to_a_bounded_number_of_bundles(void **state)
     tiers_wait(t, HF_BUNDLE_EVERY_MS * (2 + bundles / HF_BUNDLE_EVERY_SHARE));
     visit(t, MULE, CENTRE);
     visit(t, MULE, STATION);
-    assert_int_equal(place_of(t, AUTHOR, AUTHOR, 1 + HOURS * 12), HF_PLACE_HUB);
+    assert_int_equal(tiers_place(t, AUTHOR, AUTHOR, 1 + HOURS * 12), HF_PLACE_HUB);
     tiers_free(t);
 }
 

@@ -223,7 +223,7 @@ static void a_reference_that_was_misheard_is_noticed(void **state)
     (void)state;
     for (unsigned seed = 0; seed < 200; seed++) {
         uint8_t hash[HF_HASH_SIZE];
-        char text[HF_REFERENCE_SIZE], heard[HF_REFERENCE_SIZE], again[HF_REFERENCE_SIZE];
+        char text[HF_SPOKEN_SIZE], heard[HF_SPOKEN_SIZE], again[HF_SPOKEN_SIZE];
         for (size_t i = 0; i < sizeof hash; i++) hash[i] = (uint8_t)(seed * 37 + i * 101 + i * i);
         hf_reference(hash, text);
         assert_int_equal(strlen(text), 9);
@@ -253,12 +253,12 @@ static void a_reference_is_read_as_people_write_it(void **state)
 {
     (void)state;
     uint8_t hash[HF_HASH_SIZE] = {0x08, 0x42, 0x10, 0x84, 0x21};
-    char text[HF_REFERENCE_SIZE], again[HF_REFERENCE_SIZE];
+    char text[HF_SPOKEN_SIZE], again[HF_SPOKEN_SIZE];
     hf_reference(hash, text);
     assert_memory_equal(text, "1111-111", 8);
     static const char *const ways[] = {"IiLl-111", "1111 1l1", "iiii i11"};
     for (size_t i = 0; i < 3; i++) {
-        char spoken[HF_REFERENCE_SIZE + 1];
+        char spoken[HF_SPOKEN_SIZE + 1];
         (void)snprintf(spoken, sizeof spoken, "%s%c", ways[i], text[8]);
         assert_int_equal(hf_reference_parse((hf_bytes){(uint8_t *)spoken, 9}, again), HF_OK);
         assert_string_equal(again, text);

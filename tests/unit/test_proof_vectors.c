@@ -47,7 +47,7 @@ static int teardown(void **state)
 
 static hf_status note(void *context, const hf_proof_entry *entry)
 {
-    char reference[HF_REFERENCE_SIZE], hash[2 * HF_HASH_SIZE + 1];
+    char reference[HF_SPOKEN_SIZE], hash[2 * HF_HASH_SIZE + 1];
     hf_reference(entry->hash, reference);
     for (size_t i = 0; i < HF_HASH_SIZE; i++)
         (void)snprintf(hash + 2 * i, 3, "%02x", entry->hash[i]);

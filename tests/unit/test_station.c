@@ -41,13 +41,11 @@ static void what_is_written_at_a_station_reaches_all(void **state)
 
 static hf_place place_of(tiers *t, size_t node, size_t writer)
 {
-    hf_place place;
     char name[HF_NAME_SIZE];
-    hf_store *store = t->nodes[node].store;
     hf_dot dot = {
         .origin = hf_store_own_origin(t->nodes[writer].store)->id, .lane = HF_LANE_CRIME, .seq = 1};
-    assert_int_equal(hf_safe_place(store, &dot, &place), HF_OK);
-    assert_int_equal(hf_safe_station(store, &dot, name), HF_OK);
+    hf_place place = tiers_place(t, node, writer, 1);
+    assert_int_equal(hf_safe_station(t->nodes[node].store, &dot, name), HF_OK);
     if (place == HF_PLACE_STATION && node != STATION) assert_string_equal(name, "north");
     return place;
 }

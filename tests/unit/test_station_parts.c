@@ -5,7 +5,6 @@
 #include "sync/control.h"
 #include "sync/coverage.h"
 #include "sync/log.h"
-#include "sync/safe.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -142,16 +141,6 @@ static bool no_refill(tiers *t, size_t node, bool down, const hf_message *messag
     return message->type != HF_FRAME_REFILL;
 }
 
-static hf_place place_of_first(tiers *t, size_t node, uint64_t seq)
-{
-    hf_place place;
-    hf_dot dot = {.origin = hf_store_own_origin(t->nodes[FIRST].store)->id,
-                  .lane = HF_LANE_CRIME,
-                  .seq = seq};
-    assert_int_equal(hf_safe_place(t->nodes[node].store, &dot, &place), HF_OK);
-    return place;
-}
-
 /* What a device had of a station is there, on its screens, until the centre has shown it that: a
  * later entry of the same log does not. */
 static void what_a_colleague_wrote_is_not_at_the_centre_before_that_has_shown_it(void **state)
@@ -167,7 +156,7 @@ static void what_a_colleague_wrote_is_not_at_the_centre_before_that_has_shown_it
     tiers_wait(t, HF_REDIAL_MAX_MS);
     for (int i = 0; i < 2; i++) (void)tiers_crime(t, FIRST, "At the station");
     tiers_run(t);
-    assert_int_equal(place_of_first(t, OTHER, 2), HF_PLACE_STATION);
+    assert_int_equal(tiers_place(t, OTHER, FIRST, 2), HF_PLACE_STATION);
     tiers_leave(t, OTHER);
     assert_int_equal(hf_scope_by_name(t->nodes[CENTRE].store, "other", &t->beat), HF_OK);
     (void)tiers_crime(t, FIRST, "At the station");
@@ -176,9 +165,9 @@ static void what_a_colleague_wrote_is_not_at_the_centre_before_that_has_shown_it
     t->tap = no_refill;
     tiers_go_to(t, OTHER, CENTRE);
     tiers_come_back(t, OTHER);
-    assert_int_equal(place_of_first(t, OTHER, 3), HF_PLACE_HUB);
-    assert_int_equal(place_of_first(t, OTHER, 2), HF_PLACE_STATION);
-    assert_int_equal(place_of_first(t, OTHER, 1), HF_PLACE_STATION);
+    assert_int_equal(tiers_place(t, OTHER, FIRST, 3), HF_PLACE_HUB);
+    assert_int_equal(tiers_place(t, OTHER, FIRST, 2), HF_PLACE_STATION);
+    assert_int_equal(tiers_place(t, OTHER, FIRST, 1), HF_PLACE_STATION);
     tiers_free(t);
 }
 

@@ -469,6 +469,16 @@ hf_standing tiers_standing(tiers *t, size_t index)
     return standing;
 }
 
+hf_place tiers_place(tiers *t, size_t node, size_t writer, uint64_t seq)
+{
+    hf_place place;
+    hf_dot dot = {.origin = hf_store_own_origin(t->nodes[writer].store)->id,
+                  .lane = HF_LANE_CRIME,
+                  .seq = seq};
+    assert_int_equal(hf_safe_place(t->nodes[node].store, &dot, &place), HF_OK);
+    return place;
+}
+
 bool tiers_equal(tiers *t)
 {
     uint8_t first[HF_HASH_SIZE], other[HF_HASH_SIZE];

@@ -7,6 +7,7 @@
 
 #include "sync/frame.h"
 #include "sync/messages.h"
+#include "sync/safe.h"
 
 #include "sim_crypto.h"
 #include "sim_vfs.h"
@@ -93,6 +94,8 @@ void tiers_body(tiers *t, size_t author, uint64_t seq, hf_buffer *out);
 void tiers_bring(tiers *t, size_t from, size_t to, const tiers_piece *piece);
 const char *tiers_summary(tiers *t, size_t node, const hf_record_id *record); /* "": not held */
 hf_standing tiers_standing(tiers *t, size_t node);
+/* Where `node` says that the writer's `seq`th entry of crime is. */
+hf_place tiers_place(tiers *t, size_t node, size_t writer, uint64_t seq);
 bool tiers_equal(tiers *t); /* same digest of "beat" in all that are open */
 
 #endif
