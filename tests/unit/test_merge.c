@@ -367,6 +367,9 @@ static void a_delete_covers_what_its_writer_had_seen(void **state)
     assert_true(covers(bytes, 1, 3, 5));
     assert_false(covers(bytes, 1, 2, 1)); /* another lane */
     assert_false(covers(bytes, 3, 3, 1)); /* another origin */
+    context.data[2 + HF_ORIGIN_SIZE + 5] = 10; /* the second hole, at the end of what was seen */
+    assert_false(covers(bytes, 1, 3, 10));
+    assert_true(covers(bytes, 1, 3, 9));
     hf_buffer_free(&context);
 }
 
