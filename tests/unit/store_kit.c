@@ -490,3 +490,29 @@ void kit_expect_whole(kit_node *node)
     assert_int_equal(report.faults, 0);
     assert_true(report.entries > 0);
 }
+
+void kit_lower_clock(kit *k, const hf_dot *dot, uint64_t quality)
+{
+    hf_batch *batch;
+    hf_record_id id;
+    hf_author author = kit_author(k);
+    hf_buffer range = {0};
+    hf_write_array(&range, 4);
+    hf_write_bytes(&range, dot->origin.bytes, HF_ORIGIN_SIZE);
+    hf_write_uint(&range, dot->lane);
+    hf_write_uint(&range, dot->seq);
+    hf_write_uint(&range, dot->seq);
+    assert_int_equal(hf_record_id_new(&k->hub.crypto.table, HF_TYPE_CLOCK, k->wall_ms, &id), HF_OK);
+    hf_change changes[] = {{.record = id,
+                            .scope = KIT_BEAT,
+                            .field = HF_CLOCK_RANGE,
+                            .value = hf_buffer_bytes(&range)},
+                           {.record = id,
+                            .scope = KIT_BEAT,
+                            .field = HF_CLOCK_QUALITY,
+                            .value = kit_uint(k, quality)}};
+    assert_int_equal(hf_batch_begin_own(k->hub.store, k->wall_ms, 1, &batch), HF_OK);
+    assert_int_equal(hf_batch_control(batch, KIT_BEAT, &author, changes, 2), HF_OK);
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+    hf_buffer_free(&range);
+}

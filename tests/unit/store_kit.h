@@ -102,6 +102,8 @@ size_t kit_send(kit *k, kit_node *from, kit_node *to);
 void kit_sync(kit *k); /* until all hold the same */
 /* The hub's word on a held entry. */
 void kit_verdict(kit *k, const hf_dot *dot, uint32_t reason, const char *text);
+/* The hub lets the clock behind this entry count for no more than `quality`. */
+void kit_lower_clock(kit *k, const hf_dot *dot, uint64_t quality);
 
 /* ---- reading ---- */
 /* The shown value as text; "" for none, "?" when it is not text. Good until the next few calls. */

@@ -361,32 +361,6 @@ static void a_set_may_grow_into_rows_and_back(void **state)
 
 /* ---- whose clock counts ---- */
 
-static void lower_clock(kit *k, const hf_dot *dot, uint64_t quality)
-{
-    hf_batch *batch;
-    hf_record_id id;
-    hf_author author = kit_author(k);
-    hf_buffer range = {0};
-    hf_write_array(&range, 4);
-    hf_write_bytes(&range, dot->origin.bytes, HF_ORIGIN_SIZE);
-    hf_write_uint(&range, dot->lane);
-    hf_write_uint(&range, dot->seq);
-    hf_write_uint(&range, dot->seq);
-    assert_int_equal(hf_record_id_new(&k->hub.crypto.table, HF_TYPE_CLOCK, k->wall_ms, &id), HF_OK);
-    hf_change changes[] = {{.record = id,
-                            .scope = KIT_BEAT,
-                            .field = HF_CLOCK_RANGE,
-                            .value = hf_buffer_bytes(&range)},
-                           {.record = id,
-                            .scope = KIT_BEAT,
-                            .field = HF_CLOCK_QUALITY,
-                            .value = kit_uint(k, quality)}};
-    assert_int_equal(hf_batch_begin_own(k->hub.store, k->wall_ms, 1, &batch), HF_OK);
-    assert_int_equal(hf_batch_control(batch, KIT_BEAT, &author, changes, 2), HF_OK);
-    assert_int_equal(hf_batch_commit(batch), HF_OK);
-    hf_buffer_free(&range);
-}
-
 /* A device that was a year ahead wins every tie until a hub lowers the quality of what it wrote
  * then. */
 static void a_clock_known_to_be_wrong_loses_its_ties_everywhere(void **state)
@@ -403,7 +377,7 @@ static void a_clock_known_to_be_wrong_loses_its_ties_everywhere(void **state)
     kit_send(k, &k->edges[0], &k->hub);
     kit_send(k, &k->edges[1], &k->hub);
     assert_string_equal(kit_shown(k, &k->hub, &crime, KIT_WITHIN), "Gwent");
-    lower_clock(k, &ahead.dot, 0);
+    kit_lower_clock(k, &ahead.dot, 0);
     assert_string_equal(kit_shown(k, &k->hub, &crime, KIT_WITHIN), "Avon");
     kit_sync(k);
     for (size_t i = 0; i < KIT_EDGES; i++) {
@@ -429,7 +403,7 @@ static void a_cap_counts_for_what_comes_after_it_too(void **state)
     kit_set(k, &k->edges[1], &crime, KIT_WITHIN, kit_text(k, "Gwent"));
     kit_entry late = kit_take(&k->edges[1], 0);
     kit_send(k, &k->edges[1], &k->hub);
-    lower_clock(k, &late.dot, 0);
+    kit_lower_clock(k, &late.dot, 0);
     kit_entry word = kit_take(&k->hub, 0);
     kit_node *third = &k->edges[2];
     assert_int_equal(kit_give(k, &k->hub, third, &word, 0).what, HF_APPLIED_NEW);

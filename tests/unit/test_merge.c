@@ -365,8 +365,8 @@ static void a_delete_covers_what_its_writer_had_seen(void **state)
     assert_false(covers(bytes, 1, 3, 4));  /* a hole */
     assert_false(covers(bytes, 1, 3, 7));
     assert_true(covers(bytes, 1, 3, 5));
-    assert_false(covers(bytes, 1, 2, 1)); /* another lane */
-    assert_false(covers(bytes, 3, 3, 1)); /* another origin */
+    assert_false(covers(bytes, 1, 2, 1));      /* another lane */
+    assert_false(covers(bytes, 3, 3, 1));      /* another origin */
     context.data[2 + HF_ORIGIN_SIZE + 5] = 10; /* the second hole, at the end of what was seen */
     assert_false(covers(bytes, 1, 3, 10));
     assert_true(covers(bytes, 1, 3, 9));

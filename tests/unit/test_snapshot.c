@@ -99,6 +99,29 @@ static void later_writes_merge_as_if_all_were_held(void **state)
     assert_int_equal(kit_live(&k->edges[2], &id, KIT_MO), 1);
 }
 
+/* The word on a clock comes after a snapshot of what was written by it. */
+static void a_clock_known_to_be_wrong_loses_its_ties_in_what_a_snapshot_brought(void **state)
+{
+    kit *k = *state;
+    hf_record_id id = kit_crime(k, &k->edges[0], "Window broken");
+    exchange(k);
+    kit_set(k, &k->edges[0], &id, KIT_WITHIN, kit_text(k, "Avon"));
+    uint64_t right_ms = k->wall_ms;
+    k->wall_ms += 365ull * 24 * 3600 * 1000;
+    kit_set(k, &k->edges[1], &id, KIT_WITHIN, kit_text(k, "Gwent"));
+    kit_entry ahead = kit_take(&k->edges[1], 0);
+    k->wall_ms = right_ms + 1000;
+    exchange(k);
+    load_fresh(k, BEAT, 1, 0);
+    assert_string_equal(kit_shown(k, &k->edges[2], &id, KIT_WITHIN), "Gwent");
+    kit_lower_clock(k, &ahead.dot, 0);
+    exchange(k);
+    assert_string_equal(kit_shown(k, &k->hub, &id, KIT_WITHIN), "Avon");
+    assert_string_equal(kit_shown(k, &k->edges[2], &id, KIT_WITHIN), "Avon");
+    expect_like_hub(k, &k->edges[2]);
+    kit_entry_free(&ahead);
+}
+
 /* An overwriting entry may come before what it overwrites; that must not be forgotten on the way.
  */
 static void what_was_overwritten_before_it_came_stays_so(void **state)
@@ -364,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         KIT_TEST(every_rule_comes_through),
         KIT_TEST(later_writes_merge_as_if_all_were_held),
+        KIT_TEST(a_clock_known_to_be_wrong_loses_its_ties_in_what_a_snapshot_brought),
         KIT_TEST(what_was_overwritten_before_it_came_stays_so),
         KIT_TEST(large_sets_and_long_logs_are_cut_over_chunks),
         KIT_TEST(holes_come_along_and_can_be_opened),
