@@ -256,6 +256,7 @@ static hf_status on_heads(hf_client *client, hf_batch *batch, const hf_heads *he
         status = on_head(client, batch, &item);
     download->heads = heads->number;
     download->heads_moved = true;
+    client->relays.heads_came = true;
     return status;
 }
 

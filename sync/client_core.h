@@ -113,6 +113,8 @@ typedef struct hf_client_relays {  /* client_relay.c */
     hf_buffer asks;   /* indices of logs in the upload: how far has the centre those? */
     size_t asked;     /* bytes of them that went out */
     hf_buffer doubts; /* hf_relay_log in a row: fed behind a gap, to be asked about */
+    hf_buffer mute;   /* ... and those that no head is here for yet, without which nobody can ask */
+    bool heads_came;  /* some may be asked about now */
     hf_buffer fresh;  /* logs acknowledged on this link, in a row ... */
     hf_buffer before; /* ... and before it, past our place in the feed: they are asked after */
     bool counts_fed;  /* what is fed is noted: we are a station, or have met one */

@@ -34,6 +34,7 @@ void hf_client_relays_free(hf_client *client)
     hf_buffer_free(&client->relays.told);
     hf_buffer_free(&client->relays.asks);
     hf_buffer_free(&client->relays.doubts);
+    hf_buffer_free(&client->relays.mute);
     hf_buffer_free(&client->relays.fresh);
     hf_buffer_free(&client->relays.before);
 }
@@ -48,6 +49,7 @@ void hf_client_relays_link(hf_client *client)
     hf_buffer_clear(&relays->number_wishes);
     hf_buffer_clear(&relays->asks);
     hf_buffer_clear(&relays->doubts);
+    hf_buffer_clear(&relays->mute);
     relays->asked = 0;
     relays->begun = false;
     relays->run_origin = NULL;
@@ -116,18 +118,26 @@ static hf_status ask_of(void *context, const hf_relay_log *found)
     return ask_about(client, (HF_HELLO_ORIGINS_MAX + place) * HF_LANE_COUNT + found->lane);
 }
 
-/* Of what was fed: only now, for the batch that fed it, and named its author, may have been undone.
- */
-static hf_status ask_of_doubts(hf_client *client)
+static hf_status ask_of_all(hf_client *client, hf_buffer *logs)
 {
-    hf_buffer *doubts = &client->relays.doubts;
     hf_status status = HF_OK;
-    for (size_t at = 0; at < doubts->size && status == HF_OK; at += sizeof(hf_relay_log)) {
+    for (size_t at = 0; at < logs->size && status == HF_OK; at += sizeof(hf_relay_log)) {
         hf_relay_log log;
-        memcpy(&log, doubts->data + at, sizeof log);
+        memcpy(&log, logs->data + at, sizeof log);
         if (hf_origin_by_no(client->store, log.origin_no)) status = ask_of(client, &log);
     }
-    hf_buffer_clear(doubts);
+    hf_buffer_clear(logs);
+    return status;
+}
+
+/* Of what was fed: only now, for the batch that fed it, and named its author, may have been undone.
+ * Heads are fed behind what they cover. */
+static hf_status ask_of_doubts(hf_client *client)
+{
+    hf_client_relays *relays = &client->relays;
+    hf_status status = ask_of_all(client, &relays->doubts);
+    if (status == HF_OK && relays->heads_came) status = ask_of_all(client, &relays->mute);
+    relays->heads_came = false;
     return status;
 }
 
@@ -326,9 +336,12 @@ hf_status hf_client_write_asks(hf_client *client)
                         .lane = (uint8_t)(index % HF_LANE_COUNT)};
     hf_head head;
     status = hf_relay_newest(client->store, &log, &head);
-    if (status == HF_ERR_NOT_FOUND) /* nobody signed for it yet: it cannot be asked */
+    if (status == HF_ERR_NOT_FOUND) { /* nobody signed for it yet */
         hf_upload_answered(&client->upload, index);
-    if (status != HF_OK) return status == HF_ERR_NOT_FOUND ? HF_OK : status;
+        hf_write_raw(&relays->mute, (hf_bytes){(const uint8_t *)&log, sizeof log});
+        return relays->mute.status;
+    }
+    if (status != HF_OK) return status;
     hf_message message = {.type = HF_FRAME_RELAY};
     message.as.relay =
         (hf_relay){.origin = (uint32_t)(index / HF_LANE_COUNT), .lane = head.lane, .head = head};

@@ -23,6 +23,7 @@ enum {
     OTHER = TIERS_EDGE + 2
 };
 enum { LONG_ENOUGH_MS = 3 * HF_CUT_OFF_MS };
+static const char *const YARD[] = {"yard", NULL};
 
 static void visit(tiers *t, size_t device, size_t hub)
 {
@@ -58,8 +59,8 @@ static tiers *with_mules(void)
 {
     static const char *const scopes[] = {"beat", "yard"};
     tiers *t = tiers_new_in(1, scopes, 2);
-    assert_int_equal(tiers_add_device(t, "mule", "yard"), MULE);
-    assert_int_equal(tiers_add_device(t, "other", "yard"), OTHER);
+    assert_int_equal(tiers_add_device(t, "mule", YARD, STATION), MULE);
+    assert_int_equal(tiers_add_device(t, "other", YARD, STATION), OTHER);
     return t;
 }
 
@@ -151,7 +152,7 @@ static void a_station_in_touch_hands_out_no_bundles(void **state)
     tiers_wait(t, LONG_ENOUGH_MS);
     visit(t, OTHER, south); /* which is in touch, and passes it on */
     assert_string_equal(tiers_summary(t, CENTRE, &record), "Written in the dark");
-    size_t fresh = tiers_add_device(t, "fresh", "yard");
+    size_t fresh = tiers_add_device(t, "fresh", YARD, STATION);
     visit(t, fresh, south);
     assert_int_equal(sum_of(t, fresh).bundles + sum_of(t, fresh).answers, 0);
     t->nodes[STATION].offline = false;

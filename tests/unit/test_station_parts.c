@@ -134,6 +134,35 @@ static void what_is_fed_out_of_order_says_nothing_of_a_gap(void **state)
     tiers_free(t);
 }
 
+static bool no_head(tiers *t, size_t node, bool down, const hf_message *message, hf_buffer *instead)
+{
+    (void)t, (void)node, (void)down, (void)instead;
+    return message->type != HF_FRAME_HEAD;
+}
+
+/* It is fed before the head by which the station can ask: once that has come, it asks. */
+static void a_log_held_in_part_is_asked_about_once_its_author_has_signed(void **state)
+{
+    (void)state;
+    static const char *const both[] = {"beat", "covert", NULL};
+    tiers *t = tiers_new(0);
+    size_t edge = tiers_add_device(t, "khan", both, CENTRE); /* more than the station serves */
+    uint32_t beat = t->beat;
+    assert_int_equal(hf_scope_by_name(t->nodes[CENTRE].store, "covert", &t->beat), HF_OK);
+    (void)tiers_crime(t, edge, "Not for the station");
+    t->beat = beat;
+    t->tap = no_head;
+    hf_record_id record = tiers_crime(t, edge, "For the station, too");
+    tiers_wait(t, HF_REDIAL_MIN_MS);
+    assert_string_equal(tiers_summary(t, STATION, &record), "For the station, too");
+    assert_int_equal(tiers_place(t, STATION, edge, 2), HF_PLACE_STATION);
+    t->tap = NULL;
+    tiers_cut(t, edge); /* it signs anew on the next link */
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(tiers_place(t, STATION, edge, 2), HF_PLACE_HUB);
+    tiers_free(t);
+}
+
 static bool no_refill(tiers *t, size_t node, bool down, const hf_message *message,
                       hf_buffer *instead)
 {
@@ -330,6 +359,7 @@ int main(void)
         cmocka_unit_test(hashes_alone_are_not_relayed),
         cmocka_unit_test(what_is_fed_from_behind_a_gap_says_nothing_of_the_gap),
         cmocka_unit_test(what_is_fed_out_of_order_says_nothing_of_a_gap),
+        cmocka_unit_test(a_log_held_in_part_is_asked_about_once_its_author_has_signed),
         cmocka_unit_test(what_a_colleague_wrote_is_not_at_the_centre_before_that_has_shown_it),
         cmocka_unit_test(what_is_had_by_its_hashes_comes_whole_by_vectors),
         cmocka_unit_test(hashes_are_not_acknowledged_whatever_the_verdict),

@@ -207,13 +207,14 @@ size_t tiers_add_station(tiers *t, const char *name)
     return index;
 }
 
-size_t tiers_add_device(tiers *t, const char *name, const char *scope)
+size_t tiers_add_device(tiers *t, const char *name, const char *const *scopes, size_t hub)
 {
-    size_t index = t->count;
+    size_t index = t->count, count = 0;
+    while (scopes[count]) count++;
     node_init(t, name, SIM_DEVICE);
-    tiers_enrol(t, index, &scope, 1);
+    tiers_enrol(t, index, scopes, count);
     tiers_open(t, index);
-    t->nodes[index].at = TIERS_STATION;
+    t->nodes[index].at = hub;
     tiers_wait(t, 3 * HF_REDIAL_MIN_MS);
     return index;
 }

@@ -56,8 +56,8 @@ tiers *tiers_new(size_t edge_count);
 tiers *tiers_new_in(size_t edge_count, const char *const *scopes, size_t scope_count);
 /* Another station, with "beat" and "yard"; its place. */
 size_t tiers_add_station(tiers *t, const char *name);
-/* A device at the first station that is granted this one scope. */
-size_t tiers_add_device(tiers *t, const char *name, const char *scope);
+/* One more device, at this hub, with these scopes, NULL at their end; its place. */
+size_t tiers_add_device(tiers *t, const char *name, const char *const *scopes, size_t hub);
 void tiers_free(tiers *t);
 uint64_t tiers_wall_ms(const tiers *t);
 
