@@ -37,7 +37,7 @@ WORLDS = "3"      # simulator seeds for what no unit test noticed
 FIRST = {
     "merge.c": "merge merge_memory fold apply merge_exhaustive",
     "rules.c": "merge rules write_limits write fold_exhaustive",
-    "fold.c": "fold branches damage verify view",
+    "fold.c": "fold branches damage verify view snapshot",
     "vector.c": "feed branches fold head damage",
     "lattice.c": "lattice pack fold_exhaustive",
     "verdict.c": "branches feed control",
