@@ -17,6 +17,7 @@ from plan import STATIONS, force_of, forces_at, station_of  # pylint: disable=wr
 SHARED = "region/all"
 CONVERGE_SECONDS = 900  # criterion 6: all text within a quarter of an hour
 REFUSED = (74, 75)      # exit codes that say for certain that nothing was saved
+APART_SECONDS = 150     # a hub that is back for less than two minutes has not been back: one outage
 LEAD_SECONDS = 40       # from a window's announcement to its beginning: a device asks each 15
 
 
@@ -194,7 +195,7 @@ class World:
 
     def announce(self, seconds):
         """Returns when it begins and ends, by the monotonic clock. All have acknowledged it."""
-        lead = LEAD_SECONDS
+        lead = max(LEAD_SECONDS, APART_SECONDS - (time.monotonic() - max(self.back.values())))
         while True:
             now, moment = time.monotonic(), datetime.now(timezone.utc)
             starts, ends = (moment + timedelta(seconds=more) for more in (lead, lead + seconds))
