@@ -167,12 +167,10 @@ hf_status hf_bundle_open(const hf_crypto *crypto, const hf_bundle *bundle, hf_bu
 
 bool hf_next_message_item(hf_list *list, hf_bytes *out)
 {
-    if (list->count == 0) return false;
-    hf_reader reader = hf_reader_open(list->items);
-    if (!read_message(&reader, out)) return false;
-    list->items = (hf_bytes){reader.at, (size_t)(reader.end - reader.at)};
-    list->count--;
-    return true;
+    hf_reader reader;
+    if (!hf_list_begin(list, &reader)) return false;
+    (void)read_message(&reader, out);
+    return hf_list_end(list, &reader);
 }
 
 void hf_write_message_item(hf_buffer *out, hf_bytes message)
@@ -195,12 +193,10 @@ static bool read_answered(hf_reader *reader, hf_answered *out)
 
 bool hf_next_answered(hf_list *list, hf_answered *out)
 {
-    if (list->count == 0) return false;
-    hf_reader reader = hf_reader_open(list->items);
-    if (!read_answered(&reader, out)) return false;
-    list->items = (hf_bytes){reader.at, (size_t)(reader.end - reader.at)};
-    list->count--;
-    return true;
+    hf_reader reader;
+    if (!hf_list_begin(list, &reader)) return false;
+    (void)read_answered(&reader, out);
+    return hf_list_end(list, &reader);
 }
 
 void hf_write_answered(hf_buffer *out, const hf_answered *log)

@@ -81,14 +81,10 @@ void hf_read_elsewhere(hf_reader *reader, hf_message *out)
 
 bool hf_next_elsewhere(hf_list *list, hf_elsewhere *out)
 {
-    if (list->count == 0) return false;
-    hf_reader reader = hf_reader_open(list->items);
+    hf_reader reader;
+    if (!hf_list_begin(list, &reader)) return false;
     read_group(&reader, out);
-    if (reader.status != HF_OK) list->count = 0;
-    if (reader.status != HF_OK) return false;
-    list->items = (hf_bytes){reader.at, (size_t)(reader.end - reader.at)};
-    list->count--;
-    return true;
+    return hf_list_end(list, &reader);
 }
 
 void hf_read_had(hf_reader *reader, hf_message *out)

@@ -46,12 +46,10 @@ static void read_listed(hf_reader *reader, hf_listed_hub *out)
 
 bool hf_next_listed(hf_list *list, hf_listed_hub *out)
 {
-    if (list->count == 0) return false;
-    hf_reader reader = hf_reader_open(list->items);
+    hf_reader reader;
+    if (!hf_list_begin(list, &reader)) return false;
     read_listed(&reader, out);
-    list->items = (hf_bytes){reader.at, (size_t)(reader.end - reader.at)};
-    list->count = reader.status == HF_OK ? list->count - 1 : 0;
-    return reader.status == HF_OK;
+    return hf_list_end(list, &reader);
 }
 
 /* Reads term, number and hubs, which is what the signature is over; `signed_part` is their bytes.

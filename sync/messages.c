@@ -66,19 +66,26 @@ static void read_list(hf_reader *reader, size_t max, hf_list *list, item_reader 
     list->items.size = reader->status == HF_OK ? (size_t)(reader->at - start) : 0;
 }
 
+bool hf_list_begin(const hf_list *list, hf_reader *reader)
+{
+    *reader = hf_reader_open(list->items);
+    return list->count > 0;
+}
+
+bool hf_list_end(hf_list *list, const hf_reader *reader)
+{
+    list->count = reader->status == HF_OK ? list->count - 1 : 0;
+    list->items = (hf_bytes){reader->at, (size_t)(reader->end - reader->at)};
+    return reader->status == HF_OK;
+}
+
 /* Takes the first item off a list that read_list has checked. */
 static bool list_next(hf_list *list, item_reader read, void *item)
 {
-    if (list->count == 0) return false;
-    hf_reader reader = hf_reader_open(list->items);
-    if (!read(&reader, item) || reader.status != HF_OK) {
-        list->count = 0;
-        return false;
-    }
-    list->items.size = (size_t)(reader.end - reader.at);
-    list->items.data = reader.at;
-    list->count--;
-    return true;
+    hf_reader reader;
+    if (!hf_list_begin(list, &reader)) return false;
+    if (!read(&reader, item)) hf_reader_fail(&reader, HF_ERR_PROTOCOL);
+    return hf_list_end(list, &reader);
 }
 
 /* ---- items ---- */

@@ -105,6 +105,10 @@ typedef struct hf_list {
     hf_bytes items;
     size_t count;
 } hf_list;
+/* What those are made of: `reader` is opened at the first item, false when there is none; and once
+ * that was read, the rest is the list. False when it could not be read: then nothing is left. */
+bool hf_list_begin(const hf_list *list, hf_reader *reader);
+bool hf_list_end(hf_list *list, const hf_reader *reader);
 
 enum { /* HELLO's capabilities, a sum */
        HF_TAKES_SNAPSHOTS = 8,

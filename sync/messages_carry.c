@@ -41,12 +41,10 @@ static void read_items(hf_reader *reader, void (*item)(hf_reader *, hf_carried *
 
 static bool next_item(hf_list *list, void (*item)(hf_reader *, hf_carried *), hf_carried *out)
 {
-    if (list->count == 0) return false;
-    hf_reader reader = hf_reader_open(list->items);
+    hf_reader reader;
+    if (!hf_list_begin(list, &reader)) return false;
     item(&reader, out);
-    list->items = (hf_bytes){reader.at, (size_t)(reader.end - reader.at)};
-    list->count--;
-    return reader.status == HF_OK;
+    return hf_list_end(list, &reader);
 }
 
 bool hf_next_carried(hf_list *list, hf_carried *out)

@@ -40,12 +40,10 @@ static hf_list read_items(hf_reader *reader, item_reader read, void *item)
 
 static bool next_item(hf_list *list, item_reader read, void *item)
 {
-    if (list->count == 0) return false;
-    hf_reader reader = hf_reader_open(list->items);
+    hf_reader reader;
+    if (!hf_list_begin(list, &reader)) return false;
     read(&reader, item);
-    list->items = (hf_bytes){reader.at, (size_t)(reader.end - reader.at)};
-    list->count = reader.status == HF_OK ? list->count - 1 : 0;
-    return reader.status == HF_OK;
+    return hf_list_end(list, &reader);
 }
 
 bool hf_next_asked(hf_list *list, hf_asked *out)

@@ -104,32 +104,18 @@ void hf_probe_write(hf_buffer *out, const hf_probe_frame *probe)
     hf_write_raw(out, probe->windows.items);
 }
 
-/* Takes `reader` to the next item of a list that has been checked as it was read. */
-static bool begin(const hf_list *list, hf_reader *reader)
-{
-    *reader = hf_reader_open(list->items);
-    return list->count > 0;
-}
-
-static bool end(hf_list *list, const hf_reader *reader)
-{
-    list->count = reader->status == HF_OK ? list->count - 1 : 0;
-    list->items = (hf_bytes){reader->at, (size_t)(reader->end - reader->at)};
-    return reader->status == HF_OK;
-}
-
 bool hf_next_outage(hf_list *list, hf_outage *out)
 {
     hf_reader reader;
-    if (!begin(list, &reader)) return false;
+    if (!hf_list_begin(list, &reader)) return false;
     read_outage(&reader, out);
-    return end(list, &reader);
+    return hf_list_end(list, &reader);
 }
 
 bool hf_next_window(hf_list *list, uint8_t out[HF_RECORD_ID_SIZE])
 {
     hf_reader reader;
-    if (!begin(list, &reader)) return false;
+    if (!hf_list_begin(list, &reader)) return false;
     read_window(&reader, out);
-    return end(list, &reader);
+    return hf_list_end(list, &reader);
 }

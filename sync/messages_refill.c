@@ -42,12 +42,10 @@ void hf_read_centre(hf_reader *reader, hf_message *out)
 
 bool hf_next_origin_id(hf_list *list, hf_origin_id *out)
 {
-    if (list->count == 0) return false;
-    hf_reader reader = hf_reader_open(list->items);
+    hf_reader reader;
+    if (!hf_list_begin(list, &reader)) return false;
     hf_read_bytes_exact(&reader, out->bytes, HF_ORIGIN_SIZE);
-    list->items = (hf_bytes){reader.at, (size_t)(reader.end - reader.at)};
-    list->count--;
-    return reader.status == HF_OK;
+    return hf_list_end(list, &reader);
 }
 
 static void lack_item(hf_reader *reader)

@@ -92,23 +92,19 @@ void hf_read_chunk(hf_reader *reader, hf_message *out)
 
 bool hf_next_offered(hf_list *list, hf_offered_scope *out)
 {
-    if (list->count == 0) return false;
     size_t total = 0;
-    hf_reader reader = hf_reader_open(list->items);
+    hf_reader reader;
+    if (!hf_list_begin(list, &reader)) return false;
     read_scope(&reader, out, &total);
-    list->items = (hf_bytes){reader.at, (size_t)(reader.end - reader.at)};
-    list->count--;
-    return reader.status == HF_OK;
+    return hf_list_end(list, &reader);
 }
 
 bool hf_next_chunk(hf_list *list, hf_chunk_name *out)
 {
-    if (list->count == 0) return false;
-    hf_reader reader = hf_reader_open(list->items);
+    hf_reader reader;
+    if (!hf_list_begin(list, &reader)) return false;
     read_chunk_name(&reader, out);
-    list->items = (hf_bytes){reader.at, (size_t)(reader.end - reader.at)};
-    list->count--;
-    return reader.status == HF_OK;
+    return hf_list_end(list, &reader);
 }
 
 /* ---- written ---- */
