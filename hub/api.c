@@ -6,9 +6,8 @@
 #include "sync/render.h"
 #include "sync/report.h"
 
-#include <string.h>
-
 #include <stdio.h>
+#include <string.h>
 
 enum { WITHHELD_SHOWN = 20 };
 

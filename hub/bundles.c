@@ -34,9 +34,8 @@ static hf_status see_row(void *context, const hf_carry_row *row)
     return c->own.status;
 }
 
-hf_status hf_bundles_new(hf_hub *hub, hf_bundles **out)
+hf_status hf_bundles_new(hf_bundles **out)
 {
-    (void)hub;
     *out = calloc(1, sizeof **out);
     if (!*out) return HF_ERR_NOMEM;
     (*out)->again = true;

@@ -35,7 +35,7 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     hf_status status = hub->buckets ? hf_deflater_new(&hub->deflater) : HF_ERR_NOMEM;
     if (status == HF_OK) status = hf_snapshots_new(hub, options, &hub->snapshots);
     if (status == HF_OK && options->station) status = hf_upstream_new(hub, &hub->upstream);
-    if (status == HF_OK) status = hf_bundles_new(hub, &hub->bundles);
+    if (status == HF_OK) status = hf_bundles_new(&hub->bundles);
     if (status == HF_OK) status = hf_pulse_load(hub);
     if (status == HF_OK) status = hf_hub_look_retired(hub);
     if (status != HF_OK) {

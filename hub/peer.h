@@ -342,7 +342,7 @@ HF_MUST_CHECK hf_status hf_peer_probe(hf_peer *peer,
 void hf_peer_write_probed(hf_peer *peer, uint64_t wall_ms, hf_buffer *raw);
 
 /* ---- bundles.c ---- */
-HF_MUST_CHECK hf_status hf_bundles_new(hf_hub *hub, hf_bundles **out);
+HF_MUST_CHECK hf_status hf_bundles_new(hf_bundles **out);
 void hf_bundles_free(hf_hub *hub);
 /* A station that is cut off seals what waits, and reads answers; the centre opens what came, and
  * answers what was in it. Before the turn's frames are taken. */

@@ -324,7 +324,8 @@ hf_status hf_client_write_asks(hf_client *client)
     hf_status status = HF_OK;
     if (relays->asked == relays->asks.size &&
         hf_upload_overdue(&client->upload, client->wall_now_ms, &index)) {
-        hf_upload_answered(&client->upload, index); /* it was not, if it was asked: ask anew */
+        hf_upload_answered(&client->upload,
+                           index); /* nothing is awaited any more: it is asked anew */
         status = ask_about(client, index);
     }
     if (status != HF_OK || relays->asked == relays->asks.size) return status;
