@@ -491,6 +491,17 @@ void kit_expect_whole(kit_node *node)
     assert_true(report.entries > 0);
 }
 
+kit_entry kit_rival_ahead(kit *k, const hf_record_id *crime)
+{
+    kit_set(k, &k->edges[0], crime, KIT_WITHIN, kit_text(k, "Avon"));
+    uint64_t right_ms = k->wall_ms;
+    k->wall_ms += 365ull * 24 * 3600 * 1000;
+    kit_set(k, &k->edges[1], crime, KIT_WITHIN, kit_text(k, "Gwent"));
+    kit_entry ahead = kit_take(&k->edges[1], 0);
+    k->wall_ms = right_ms + 1000;
+    return ahead;
+}
+
 void kit_lower_clock(kit *k, const hf_dot *dot, uint64_t quality)
 {
     hf_batch *batch;

@@ -102,6 +102,9 @@ size_t kit_send(kit *k, kit_node *from, kit_node *to);
 void kit_sync(kit *k); /* until all hold the same */
 /* The hub's word on a held entry. */
 void kit_verdict(kit *k, const hf_dot *dot, uint32_t reason, const char *text);
+/* Two edges write where this crime falls, "Avon" at the right time and "Gwent" a year ahead of it:
+ * the later one's entry, which nobody else has yet. */
+kit_entry kit_rival_ahead(kit *k, const hf_record_id *crime);
 /* The hub lets the clock behind this entry count for no more than `quality`. */
 void kit_lower_clock(kit *k, const hf_dot *dot, uint64_t quality);
 

@@ -785,85 +785,6 @@ static void a_feed_never_runs_backwards(void **state)
     hf_buffer_free(&raw);
 }
 
-static hf_status read_again(const hf_message *message)
-{
-    hf_buffer raw = {0};
-    hf_message read;
-    hf_message_write(&raw, message);
-    assert_int_equal(raw.status, HF_OK);
-    hf_status status = hf_message_read(hf_buffer_bytes(&raw), &read);
-    hf_buffer_free(&raw);
-    return status;
-}
-
-/* What is one byte too long is the peer's limit, not its malformation; one less is sound. */
-static void what_is_too_long_is_a_limit(void **state)
-{
-    (void)state;
-    static uint8_t bytes[HF_ENTRY_SIZE_MAX + 1];
-    memset(bytes, 'a', sizeof bytes);
-    for (size_t over = 0; over < 2; over++) {
-        hf_status expected = over ? HF_ERR_LIMIT : HF_OK;
-        hf_message hello = {.type = HF_FRAME_HELLO}, origin = {.type = HF_FRAME_ORIGIN};
-        hf_buffer claim = {0};
-        hf_write_claim(&claim, &(hf_claim){.incarnation = {1}});
-        hello.as.hello.origins = (hf_list){hf_buffer_bytes(&claim), 1};
-        hello.as.hello.implementation = (hf_bytes){bytes, HF_TEXT_MAX + over};
-        assert_int_equal(read_again(&hello), expected);
-        origin.as.origin.certificate = (hf_bytes){bytes, HF_CERTIFICATE_MAX + over};
-        assert_int_equal(read_again(&origin), expected);
-        hf_message renewed = {.type = HF_FRAME_CERTIFICATE};
-        renewed.as.certificate.certificate = (hf_bytes){bytes, HF_CERTIFICATE_MAX + over};
-        assert_int_equal(read_again(&renewed), expected);
-        hf_buffer body = {0}; /* what is in it is for another reader */
-        hf_write_bytes(&body, bytes, HF_ENTRY_SIZE_MAX - 3 + over);
-        assert_int_equal(body.size, HF_ENTRY_SIZE_MAX + over);
-        hf_message push = {.type = HF_FRAME_PUSH};
-        push.as.push.bodies = (hf_list){hf_buffer_bytes(&body), 1};
-        assert_int_equal(read_again(&push), expected);
-        hf_buffer_free(&body);
-        hf_buffer_free(&claim);
-    }
-}
-
-static hf_status read_leased(uint64_t first, uint64_t last, size_t count)
-{
-    hf_buffer items = {0};
-    hf_leased leased = {.series = {(const uint8_t *)"crime", 5}, .first = first, .last = last};
-    for (size_t i = 0; i < count; i++) hf_write_leased(&items, &leased);
-    hf_message lease = {.type = HF_FRAME_LEASE};
-    lease.as.leased = (hf_list){hf_buffer_bytes(&items), count};
-    hf_status status = read_again(&lease);
-    hf_buffer_free(&items);
-    return status;
-}
-
-static void a_block_of_numbers_has_a_first_and_a_last(void **state)
-{
-    (void)state;
-    assert_int_equal(read_leased(1, 1, 1), HF_OK);
-    assert_int_equal(read_leased(1, HF_REFERENCE_MAX, HF_SERIES_MAX), HF_OK);
-    assert_int_equal(read_leased(0, 1, 1), HF_ERR_PROTOCOL);
-    assert_int_equal(read_leased(2, 1, 1), HF_ERR_PROTOCOL);
-    assert_int_equal(read_leased(1, HF_REFERENCE_MAX + 1, 1), HF_ERR_PROTOCOL);
-    assert_int_equal(read_leased(1, 1, HF_SERIES_MAX + 1), HF_ERR_LIMIT);
-}
-
-/* A device's own heads go by the index of one of its own origins. */
-static void a_head_names_an_origin_of_the_hello(void **state)
-{
-    (void)state;
-    hf_message head = {.type = HF_FRAME_HEAD};
-    head.as.head.head.seq = 1;
-    head.as.head.origin = HF_HELLO_ORIGINS_MAX - 1;
-    assert_int_equal(read_again(&head), HF_OK);
-    head.as.head.origin = HF_HELLO_ORIGINS_MAX;
-    assert_int_equal(read_again(&head), HF_ERR_PROTOCOL);
-    head.as.head.origin = 0;
-    head.as.head.head.seq = 0;
-    assert_int_equal(read_again(&head), HF_ERR_PROTOCOL);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -877,9 +798,6 @@ int main(void)
         cmocka_unit_test(too_many_entries_are_a_limit_and_not_a_malformation),
         cmocka_unit_test(vectors_must_ascend_and_stay_in_their_range),
         cmocka_unit_test(a_feed_never_runs_backwards),
-        cmocka_unit_test(what_is_too_long_is_a_limit),
-        cmocka_unit_test(a_head_names_an_origin_of_the_hello),
-        cmocka_unit_test(a_block_of_numbers_has_a_first_and_a_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,12 +105,7 @@ static void a_clock_known_to_be_wrong_loses_its_ties_in_what_a_snapshot_brought(
     kit *k = *state;
     hf_record_id id = kit_crime(k, &k->edges[0], "Window broken");
     exchange(k);
-    kit_set(k, &k->edges[0], &id, KIT_WITHIN, kit_text(k, "Avon"));
-    uint64_t right_ms = k->wall_ms;
-    k->wall_ms += 365ull * 24 * 3600 * 1000;
-    kit_set(k, &k->edges[1], &id, KIT_WITHIN, kit_text(k, "Gwent"));
-    kit_entry ahead = kit_take(&k->edges[1], 0);
-    k->wall_ms = right_ms + 1000;
+    kit_entry ahead = kit_rival_ahead(k, &id);
     exchange(k);
     load_fresh(k, BEAT, 1, 0);
     assert_string_equal(kit_shown(k, &k->edges[2], &id, KIT_WITHIN), "Gwent");
