@@ -128,7 +128,7 @@ void sim_hub_forget(sim_world *world, sim_node *hub)
     }
 }
 
-/* On its present link it was welcomed by a hub that knows of the loss. */
+/* On its present link it hears of a hub that knows of the loss. */
 static bool is_told(const sim_world *world, const sim_node *edge)
 {
     hf_edge_status status;
@@ -137,11 +137,13 @@ static bool is_told(const sim_world *world, const sim_node *edge)
     hf_edge_status_get(edge->edge, &status);
     /* A station asks after what it relayed before it is in sync. */
     hf_link_state least = edge->is_station ? HF_LINK_IN_SYNC : HF_LINK_CATCHING_UP;
-    if (status.link < least || link->opened_ms < world->hub_lost_ms) return false;
-    /* A station that hears of it ends its sessions; those that it did not end say what is so. */
+    if (status.link < least) return false;
+    if (link->hub == SIM_HUB) return link->opened_ms >= world->hub_lost_ms;
+    /* A station that hears of it ends its sessions; those that it did not end say what is so,
+     * though they began before the loss. */
     uint64_t greeted_ms = world->nodes[link->hub].greeted_ms;
     bool ended = link->opened_ms > greeted_ms || world->now_ms > greeted_ms + SIM_MINUTE;
-    return link->hub == SIM_HUB || (greeted_ms && ended);
+    return greeted_ms && ended;
 }
 
 bool sim_is_greeted(const sim_world *world, const sim_node *edge)
