@@ -17,7 +17,10 @@ typedef struct looking {
 bool sim_outdated(const sim_node *node)
 {
     bool outdated = false;
-    return hf_snapshot_is_outdated(node->store, &outdated) == HF_OK && outdated;
+    sim_disk_look(node->disk, true); /* a fault that is due is the node's to meet */
+    hf_status status = hf_snapshot_is_outdated(node->store, &outdated);
+    sim_disk_look(node->disk, false);
+    return status == HF_OK && outdated;
 }
 
 static hf_status add_based(void *context, uint32_t scope, const hf_vector_item *item)
