@@ -24,14 +24,17 @@ static hf_status was_told_to_end(hf_hub *hub, bool *told)
     return status;
 }
 
+/* A beat that is still to come was made by a clock that was wrong: since when it was away nobody
+ * knows, and an outage that begins in the future would stand as one that lasts. */
 static hf_status note_away(hf_hub *hub, const hf_beat *last, uint64_t wall_ms)
 {
-    bool told;
-    hf_outage away = {.last_ms = last->last_ms,
-                      .quality = 3,
+    bool told, dated = last->last_ms <= wall_ms;
+    hf_outage away = {.last_ms = dated ? last->last_ms : wall_ms,
+                      .noticed_ms = wall_ms,
+                      .ended_ms = wall_ms,
+                      .quality = dated ? 3 : 0,
                       .position = hf_feed_position(hub->store),
                       .told = true};
-    away.noticed_ms = away.ended_ms = wall_ms > last->last_ms ? wall_ms : last->last_ms;
     memcpy(away.seer, hf_store_crypto(hub->store)->own_key_id, sizeof away.seer);
     hf_status status = was_told_to_end(hub, &told);
     away.reason = told ? HF_OUTAGE_STOPPED : HF_OUTAGE_FELL;

@@ -283,6 +283,16 @@ static void edge_turn(sim_world *world, sim_node *node)
     send_and_close(world, node, fine);
 }
 
+/* A hub beats by its own clock, a station by what its centre says of the time. */
+static void note_pulse(sim_node *node, uint64_t now)
+{
+    uint64_t wall_ms = node->turn_wall_ms;
+    uint8_t quality;
+    if (node->edge) hf_edge_clock(node->edge, now, node->turn_wall_ms, &wall_ms, &quality);
+    if (wall_ms > node->pulse_high_ms) node->pulse_high_ms = wall_ms;
+    if (node->turn_wall_ms > node->pulse_high_ms) node->pulse_high_ms = node->turn_wall_ms;
+}
+
 static void hub_turn(sim_world *world, sim_node *node)
 {
     uint64_t now = sim_node_now(world, node);
@@ -291,12 +301,11 @@ static void hub_turn(sim_world *world, sim_node *node)
             if (world->links[i].used && world->links[i].peer && world->links[i].hub == node->index)
                 sim_pump(world, &world->links[i], SIM_DOWN);
     if (!sim_node_alive(world, node)) return;
-    if (sim_node_wall(world, node) > node->pulse_high_ms)
-        node->pulse_high_ms = sim_node_wall(world, node);
     if (node->edge) dial_and_send_early(world, node);
     if (!sim_node_alive(world, node)) return;
     node->turn_wall_ms = sim_node_wall(world, node); /* until here it went by its last turn's */
     hf_status status = hf_hub_turn(node->hub, now, node->turn_wall_ms);
+    note_pulse(node, now); /* though its disk may have died of it */
     if (!sim_node_alive(world, node)) return;
     bool fine = sim_status_sane(world, node, status, "turn");
     if (!fine) sim_node_wake(world, node, world->now_ms + SIM_SECOND);

@@ -51,8 +51,8 @@ void sim_outage_hub_begins(sim_world *world, sim_node *hub)
     uint64_t wall_ms = sim_node_wall(world, hub);
     row_search search = {.ended_ms = wall_ms};
     bool was_before = hub->pulsed;
-    bool doubt =
-        hub->pulse_doubt || wall_ms < hub->pulse_high_ms || hub->died_wall_ms < hub->pulse_high_ms;
+    bool doubt = hub->pulse_doubt;
+    bool undated = wall_ms < hub->pulse_high_ms || hub->died_wall_ms < hub->pulse_high_ms;
     hf_status status =
         hf_outage_each(hub->store, hub->crypto.table.own_key_id, 0, find_ended, &search);
     hub->pulsed = true;
@@ -63,7 +63,8 @@ void sim_outage_hub_begins(sim_world *world, sim_node *hub)
     sim_checked(world, SIM_OUTAGES);
     if (!search.found)
         sim_break(world, SIM_OUTAGES, "the hub does not know that it was away until now");
-    else if (search.row.last_ms > hub->died_wall_ms)
+    if (!search.found || undated) return; /* it beat by a wrong clock: nobody knows since when */
+    if (search.row.last_ms > hub->died_wall_ms)
         sim_break(world, SIM_OUTAGES, "the hub says that it lived %llu ms longer than it did",
                   (unsigned long long)(search.row.last_ms - hub->died_wall_ms));
     else if (search.row.last_ms + HF_BEAT_EVERY_MS + BEAT_SLACK_MS < hub->died_wall_ms)

@@ -1,6 +1,7 @@
 /* test_outage.c: who was cut off, since when, what had to wait: as devices and hub come to know. */
 #include "pair.h"
 
+#include "sync/feed.h"
 #include "sync/outage.h"
 
 #include <setjmp.h>
@@ -213,6 +214,28 @@ static void a_hub_that_was_killed_knows_how_long_it_was_away(void **state)
     pair_free(pair);
 }
 
+/* Its clock was three years ahead for a while; or it was a station, and its centre's was. */
+static void a_hub_that_beat_by_a_clock_far_ahead_dates_no_outage_in_the_future(void **state)
+{
+    (void)state;
+    pair_world *pair = serving(1);
+    hf_store *store = pair->hub_node.store;
+    uint64_t ahead_ms = pair_wall_ms(pair) + 3 * UINT64_C(365) * 24 * 60 * MINUTE_MS;
+    assert_int_equal(hf_beat_put(store, hf_feed_position(store), ahead_ms), HF_OK);
+    for (size_t i = 1; i <= 2; i++) { /* and each time until then */
+        restart_hub(pair, true, 6 * MINUTE_MS);
+        uint64_t began_ms = pair_wall_ms(pair);
+        seen s = look(pair->hub_node.store, key_of(&pair->hub_node));
+        assert_int_equal(s.count, i);
+        assert_int_equal(s.rows[i - 1].reason, HF_OUTAGE_FELL);
+        assert_int_equal(s.rows[i - 1].ended_ms, began_ms);
+        assert_int_equal(s.rows[i - 1].last_ms, began_ms);
+        assert_int_equal(s.rows[i - 1].quality, 0);
+        pair_wait(pair, MINUTE_MS);
+    }
+    pair_free(pair);
+}
+
 static bool lose_answers(pair_world *pair, size_t edge, pair_way way, const hf_message *message)
 {
     (void)pair;
@@ -387,6 +410,7 @@ int main(void)
         cmocka_unit_test(an_outage_goes_on_through_a_restart_of_the_device),
         cmocka_unit_test(a_wrong_clock_dates_no_outage),
         cmocka_unit_test(a_hub_that_was_killed_knows_how_long_it_was_away),
+        cmocka_unit_test(a_hub_that_beat_by_a_clock_far_ahead_dates_no_outage_in_the_future),
         cmocka_unit_test(an_outage_whose_answer_was_lost_is_told_again_and_stands_once),
         cmocka_unit_test(a_long_outage_is_not_passed_over_for_a_short_one),
         cmocka_unit_test(nobody_tells_of_anothers_log),
