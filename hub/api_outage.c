@@ -70,9 +70,7 @@ hf_status hf_hub_contact(hf_call *call, hub_contact *out)
             out->drill = true;
             memcpy(out->unit, one->unit, sizeof out->unit);
         }
-        /* A station has seen its centre away, too: that is another thing. */
-        bool own = one->reason == HF_OUTAGE_STOPPED || one->reason == HF_OUTAGE_FELL;
-        if (one->extent != HF_EXTENT_HUB || !own || one->ended_ms == 0) continue;
+        if (one->extent != HF_EXTENT_HUB || one->ended_ms == 0) continue;
         out->known = true;
         out->ended_ms = one->ended_ms;
         out->lasted_ms = one->ended_ms - one->began_ms;
@@ -177,7 +175,8 @@ static hf_status add_also(hf_call *call, hf_buffer *spans)
     return spans->status;
 }
 
-/* Of the hub's own: what a device was cut off from for itself is not the hub's downtime. */
+/* Of the hub's own: what a device was cut off from for itself is not the hub's downtime, nor is it
+ * a station's when its centre is away. */
 static hf_status compute_sla(hf_call *call, const hf_episodes *episodes, uint64_t wall_ms,
                              hf_sla *out)
 {
@@ -186,7 +185,8 @@ static hf_status compute_sla(hf_call *call, const hf_episodes *episodes, uint64_
     hf_status status = read_terms(call, wall_ms, &terms);
     for (size_t i = 0; i < episodes->sighting_count && status == HF_OK; i++) {
         const hf_sighting *s = &episodes->sightings[i];
-        if (s->party != HF_NOBODY || s->reason == HF_OUTAGE_DRILL) continue;
+        bool was_away = s->reason == HF_OUTAGE_STOPPED || s->reason == HF_OUTAGE_FELL;
+        if (s->party != HF_NOBODY || !was_away) continue;
         hf_span span = {s->last_ms, s->ended_ms ? s->ended_ms : call->api->wall_ms};
         hf_write_raw(&spans, (hf_bytes){(const uint8_t *)&span, sizeof span});
         status = spans.status;

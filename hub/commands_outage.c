@@ -67,6 +67,9 @@ static const char *what_happened(const json_t *outage)
     if (json_is_true(json_object_get(outage, "drill"))) return "drill";
     if (strcmp(extent, "hub") == 0)
         return strcmp(reason, "stopped") == 0 ? "the hub was stopped" : "the hub fell";
+    if (strcmp(extent, "centre") == 0)
+        return strcmp(reason, "replaced") == 0 ? "the centre was lost"
+                                               : "the centre did not answer";
     return strcmp(extent, "unit") == 0 ? "a unit was cut off" : "a device was cut off";
 }
 

@@ -144,7 +144,7 @@ static hf_status add_episode(hf_episodes *e, hf_sighting *sighting, hf_extent ex
                       .drill = sighting->reason == HF_OUTAGE_DRILL,
                       .position = sighting->position};
     bool own = sighting->party == HF_NOBODY;
-    one.position_known = own;
+    one.position_known = own && extent != HF_EXTENT_CENTRE; /* it noted that as a client does */
     const hf_party *party = own ? NULL : &e->parties[sighting->party];
     (void)snprintf(one.unit, sizeof one.unit, "%s", own ? sighting->unit : party->unit);
     (void)snprintf(one.force, sizeof one.force, "%s", own ? "" : party->force);
@@ -157,26 +157,36 @@ static hf_status add_episode(hf_episodes *e, hf_sighting *sighting, hf_extent ex
     return e->storage[2].status;
 }
 
+static hf_extent own_extent(const hf_sighting *sighting)
+{
+    switch (sighting->reason) {
+    case HF_OUTAGE_DRILL: return HF_EXTENT_UNIT;
+    case HF_OUTAGE_STOPPED:
+    case HF_OUTAGE_FELL: return HF_EXTENT_HUB;
+    default: return HF_EXTENT_CENTRE; /* a station was there, and its centre was not */
+    }
+}
+
 /* The hub's own come first: each is an outage, but that a hub which falls again as it comes back
  * has one. */
 static hf_status place_own(hf_episodes *e, hf_sighting *sighting)
 {
-    if (sighting->reason == HF_OUTAGE_DRILL) return add_episode(e, sighting, HF_EXTENT_UNIT);
-    for (size_t i = 0; i < e->count; i++) {
+    hf_extent extent = own_extent(sighting);
+    for (size_t i = 0; i < e->count && extent != HF_EXTENT_UNIT; i++) {
         hf_episode *episode = &e->items[i];
-        if (episode->extent != HF_EXTENT_HUB || !meets(episode, sighting, FLAP_MS)) continue;
+        if (episode->extent != extent || !meets(episode, sighting, FLAP_MS)) continue;
         reach(episode, sighting);
-        episode->away_ms += lasted_ms(e, sighting);
+        if (extent == HF_EXTENT_HUB) episode->away_ms += lasted_ms(e, sighting);
         sighting->episode = i;
         return HF_OK;
     }
-    return add_episode(e, sighting, HF_EXTENT_HUB);
+    return add_episode(e, sighting, extent);
 }
 
 static bool is_for(const hf_episodes *e, const hf_episode *episode, const hf_sighting *sighting)
 {
     const hf_party *party = &e->parties[sighting->party];
-    if (episode->extent == HF_EXTENT_HUB) return meets(episode, sighting, NEAR_MS);
+    if (hf_extent_is_all(episode->extent)) return meets(episode, sighting, NEAR_MS);
     if (strcmp(episode->unit, party->unit) != 0) return false;
     if (episode->drill != (sighting->reason == HF_OUTAGE_DRILL)) return false;
     return meets(episode, sighting, episode->drill ? NEAR_MS : 0);
@@ -191,7 +201,8 @@ static hf_status place_told(hf_episodes *e, hf_sighting *sighting)
         if (!is_for(e, episode, sighting)) continue;
         sighting->episode = i;
         episode->seers++;
-        if (episode->extent != HF_EXTENT_HUB && !episode->position_known) reach(episode, sighting);
+        if (!hf_extent_is_all(episode->extent) && !episode->position_known)
+            reach(episode, sighting);
         return HF_OK;
     }
     return add_episode(e, sighting, HF_EXTENT_DEVICE);

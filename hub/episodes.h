@@ -11,10 +11,16 @@
 #include "sync/outage.h"
 
 typedef enum hf_extent {
-    HF_EXTENT_HUB,   /* the hub was away: everyone was cut off */
-    HF_EXTENT_UNIT,  /* several devices of one unit, or a drill of it */
-    HF_EXTENT_DEVICE /* one or two on their own */
+    HF_EXTENT_HUB,    /* the hub was away: everyone was cut off */
+    HF_EXTENT_CENTRE, /* ... the centre, while this hub was its station: so was everyone elsewhere
+                       */
+    HF_EXTENT_UNIT,   /* several devices of one unit, or a drill of it */
+    HF_EXTENT_DEVICE  /* one or two on their own */
 } hf_extent;
+static inline bool hf_extent_is_all(hf_extent extent)
+{
+    return extent <= HF_EXTENT_CENTRE;
+}
 
 typedef struct hf_party { /* a device, as the hub knows it */
     uint8_t key_id[HF_HASH_SIZE];
@@ -43,7 +49,7 @@ typedef struct hf_episode {
     hf_extent extent;
     uint32_t reason; /* of the first sighting */
     bool drill;
-    char force[64], unit[64]; /* HUB: "" */
+    char force[64], unit[64]; /* HUB, CENTRE: "" */
     size_t seers;             /* devices that told of it */
     uint64_t position;        /* of the hub's feed when it began */
     bool position_known;

@@ -85,6 +85,38 @@ static hf_status judge_again(hf_hub *hub, uint64_t wall_ms)
     return status;
 }
 
+/* ---- the centre's absence ---- */
+
+typedef struct absence {
+    hf_outage row;
+    bool found;
+} absence;
+
+static hf_status find_open(void *context, const hf_outage *outage)
+{
+    absence *open = context;
+    if (outage->ended_ms != 0) return HF_OK;
+    open->row = *outage;
+    open->row.logs = (hf_bytes){NULL, 0}; /* a station writes nothing of its own that had to wait */
+    open->found = true;
+    return HF_OK;
+}
+
+/* It noted as a client that the centre does not answer. It is nobody's client any more, so nobody
+ * would ever end that. */
+static hf_status end_absence(hf_hub *hub, uint64_t wall_ms)
+{
+    absence open = {.found = false};
+    const uint8_t *own = hf_store_crypto(hub->store)->own_key_id;
+    hf_status status = hf_outage_each(hub->store, own, 0, find_open, &open);
+    if (status != HF_OK || !open.found) return status;
+    hf_outage *row = &open.row;
+    row->ended_ms = wall_ms > row->noticed_ms ? wall_ms : row->noticed_ms;
+    row->reason = HF_OUTAGE_REPLACED;
+    row->told = true; /* there is no centre to be told */
+    return hf_outage_put(hub->store, row);
+}
+
 /* ---- the centre from now on ---- */
 
 hf_status hf_hub_promote(hf_hub *hub, const hf_hubs_wish *wish, const char *actor, uint64_t wall_ms)
@@ -95,6 +127,7 @@ hf_status hf_hub_promote(hf_hub *hub, const hf_hubs_wish *wish, const char *acto
     /* What the former centre decided and nobody brought here is given up, as after a restore. */
     if (status == HF_OK) status = hf_store_control_accept(hub->store);
     if (status == HF_OK && !HF_PLANTED(PROMOTED_UNSAID)) status = judge_again(hub, wall_ms);
+    if (status == HF_OK) status = end_absence(hub, wall_ms);
     hf_hubs_wish first = *wish;
     first.promotes = true;
     return status == HF_OK ? hf_hub_set_hubs(hub, &first, actor, wall_ms) : status;

@@ -184,7 +184,7 @@ static hf_status find_untold(account *a)
     const hf_episode *episode = &a->out->episode;
     const uint64_t after_ms = HF_RECOVERY_AFTER_HOURS * UINT64_C(3600000);
     uint64_t last, until_ms = episode->ended_ms ? episode->ended_ms + after_ms : a->out->now_ms;
-    if (episode->extent != HF_EXTENT_HUB) return HF_OK;
+    if (!hf_extent_is_all(episode->extent)) return HF_OK;
     hf_status status = hf_beat_position(a->store, until_ms, &last);
     for (uint64_t at = episode->position; at < last && status == HF_OK; at += HF_FEED_READ_MAX)
         status = hf_feed_read(a->store, at, HF_FEED_READ_MAX, on_untold, a);
@@ -396,7 +396,7 @@ static hf_status find_absent(account *a)
     for (size_t i = 0; i < a->episodes->party_count && status == HF_OK; i++) {
         const hf_party *party = &a->episodes->parties[i];
         bool concerned =
-            episode->extent == HF_EXTENT_HUB || strcmp(party->unit, episode->unit) == 0;
+            hf_extent_is_all(episode->extent) || strcmp(party->unit, episode->unit) == 0;
         bool back =
             party->connected || (episode->ended_ms && party->contact_ms >= episode->ended_ms);
         bool was = party->contact_ms != 0;

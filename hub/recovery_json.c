@@ -6,13 +6,13 @@
 
 static const char *extent_name(hf_extent extent)
 {
-    static const char *const names[] = {"hub", "unit", "device"};
+    static const char *const names[] = {"hub", "centre", "unit", "device"};
     return names[extent];
 }
 
 const char *hf_outage_reason_name(uint32_t reason)
 {
-    static const char *const names[] = {"lost", "silent", "drill", "stopped", "fell"};
+    static const char *const names[] = {"lost", "silent", "drill", "stopped", "fell", "replaced"};
     return reason < sizeof names / sizeof names[0] ? names[reason] : "unknown";
 }
 

@@ -45,6 +45,7 @@ static const char *reason_words(uint32_t reason)
     case HF_OUTAGE_DRILL: return "drill";
     case HF_OUTAGE_STOPPED: return "the hub was stopped";
     case HF_OUTAGE_FELL: return "the hub fell";
+    case HF_OUTAGE_REPLACED: return "no link, until this hub took the centre's place";
     default: return "unknown";
     }
 }
@@ -53,6 +54,7 @@ static const char *extent_words(const hf_episode *episode)
 {
     if (episode->drill) return "A drill";
     if (episode->extent == HF_EXTENT_HUB) return "The hub was away";
+    if (episode->extent == HF_EXTENT_CENTRE) return "The centre was away";
     return episode->extent == HF_EXTENT_UNIT ? "A unit was cut off" : "A device was cut off";
 }
 

@@ -15,7 +15,8 @@ typedef enum hf_outage_reason {                       /* wire format */
                                 HF_OUTAGE_DRILL = 2,  /* refused on purpose; at a hub: of `unit` */
                                 /* a hub's own: */
                                 HF_OUTAGE_STOPPED = 3, /* it was told to end */
-                                HF_OUTAGE_FELL = 4     /* killed, lost its power, or failed */
+                                HF_OUTAGE_FELL = 4,    /* killed, lost its power, or failed */
+                                HF_OUTAGE_REPLACED = 5 /* of its centre, until it was promoted */
 } hf_outage_reason;
 
 typedef struct hf_outage_log { /* what had to wait: the entries of one log in (from, to] */

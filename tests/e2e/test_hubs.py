@@ -135,6 +135,11 @@ def a_station_is_promoted_and_everyone_follows(world):
     stations.no_faults(everyone)
 
 
+def _outages(hub):
+    return [(outage["extent"], outage["reason"], outage["ended"] is None)
+            for outage in hub.ask("outage", "list")["outages"] if outage["extent"] == "centre"]
+
+
 def an_old_centre_that_comes_back_is_told_and_serves_nobody(world):
     hub = world.make_hub()
     north, _ = stations.make(world, hub, "north")
@@ -146,10 +151,15 @@ def an_old_centre_that_comes_back_is_told_and_serves_nobody(world):
     wait_until(lambda: north.ask("status")["upstream"]["link"] == "in-sync", RECOVERY, "in sync")
     khan.stop()  # it will not hear of the promotion before it meets the old centre
     hub.kill()
+    wait_until(lambda: _outages(north) == [("centre", "lost", True)], RECOVERY,
+               "the station knows that the centre is away")
+    expect("the centre did not answer" in north.must("outage", "list"), "and says so")
     north.stop()
     code, _, said = _promote(north, "--ca-key", str(hub.data / "ca-key.pem"))
     equal(code, 0, said)
     north.start()
+    equal(_outages(north), [("centre", "replaced", False)], "that ended when it was promoted")
+    expect("the centre was lost" in north.must("outage", "list"), "and why")
     (rees.data / "holdfast.conf").write_text(
         f'hub = "localhost:{hub.ports()[0]}"\nstations = {{"localhost:{north.ports()[0]}"}}\n',
         encoding="utf-8")

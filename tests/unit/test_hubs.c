@@ -2,6 +2,7 @@
  * another one has replaced. */
 #include "tiers.h"
 
+#include "hub/episodes.h"
 #include "sync/control.h"
 #include "sync/hubs.h"
 #include "sync/log.h"
@@ -330,6 +331,52 @@ static void a_promoted_station_is_the_centre_for_all(void **state)
     tiers_free(t);
 }
 
+static hf_episodes episodes_of(tiers *t, size_t node)
+{
+    hf_episodes episodes;
+    assert_int_equal(
+        hf_episodes_read(t->nodes[node].store, t->nodes[node].hub, 0, tiers_wall_ms(t), &episodes),
+        HF_OK);
+    return episodes;
+}
+
+static void begin(tiers *t, size_t node)
+{
+    assert_int_equal(hf_hub_begin(t->nodes[node].hub, t->now_ms, tiers_wall_ms(t)), HF_OK);
+}
+
+/* Nobody else would: who is the centre has no centre that could answer again. And what it is away
+ * for itself from then on is another outage. */
+static void a_promotion_ends_the_absence_of_the_former_centre(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    begin(t, STATION);
+    tiers_shut(t, CENTRE);
+    tiers_wait(t, 10 * HF_CUT_OFF_MS);
+    hf_episodes seen = episodes_of(t, STATION);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.items[0].extent, HF_EXTENT_CENTRE);
+    assert_int_equal(seen.items[0].ended_ms, 0);
+    assert_int_equal(seen.items[0].away_ms, 0);
+    hf_episodes_free(&seen);
+    tiers_shut(t, STATION);
+    t->now_ms += HF_CUT_OFF_MS;
+    uint64_t promoted_ms = tiers_wall_ms(t);
+    tiers_promote(t, STATION);
+    t->now_ms += HF_CUT_OFF_MS;
+    begin(t, STATION);
+    seen = episodes_of(t, STATION);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.items[0].extent, HF_EXTENT_CENTRE);
+    assert_int_equal(seen.items[0].reason, HF_OUTAGE_REPLACED);
+    assert_int_equal(seen.items[0].ended_ms, promoted_ms);
+    assert_int_equal(seen.items[1].extent, HF_EXTENT_HUB);
+    assert_int_equal(seen.items[1].reason, HF_OUTAGE_FELL);
+    hf_episodes_free(&seen);
+    tiers_free(t);
+}
+
 /* A verdict that only the station had given is everyone's once it is the centre. */
 static void what_a_station_withheld_it_says_again_as_the_centre(void **state)
 {
@@ -413,6 +460,7 @@ int main(void)
         cmocka_unit_test(a_station_of_every_scope_is_granted_new_ones_too),
         cmocka_unit_test(a_station_that_lacks_a_scope_says_which),
         cmocka_unit_test(a_promoted_station_is_the_centre_for_all),
+        cmocka_unit_test(a_promotion_ends_the_absence_of_the_former_centre),
         cmocka_unit_test(what_a_station_withheld_it_says_again_as_the_centre),
         cmocka_unit_test(an_old_centre_that_is_shown_the_list_serves_nobody_and_passes_it_on),
     };
