@@ -189,6 +189,10 @@ typedef struct hf_pulse { /* pulse.c */
     uint64_t position;    /* of the feed then */
     char unit[64];        /* a drill refuses it ... */
     uint64_t until_ms;    /* ... until then, Unix time; 0: there is none */
+    bool undated;         /* when it was away last could not be told when it began: */
+    hf_outage away;       /* ... that one; its logs are none */
+    uint64_t died_ms;     /* by its last beat, which is still to come */
+    uint64_t began_ms;    /* monotonic */
 } hf_pulse;
 
 enum { HF_HUB_TOUCHED_MAX = 64 };

@@ -24,8 +24,9 @@ static hf_status was_told_to_end(hf_hub *hub, bool *told)
     return status;
 }
 
-/* A beat that is still to come was made by a clock that was wrong: since when it was away nobody
- * knows, and an outage that begins in the future would stand as one that lasts. */
+/* A beat that is still to come: that clock was wrong, or this one is. An outage that begins in the
+ * future would stand as one that lasts, so until the time has come it is one that ended just now.
+ */
 static hf_status note_away(hf_hub *hub, const hf_beat *last, uint64_t wall_ms)
 {
     bool told, dated = last->last_ms <= wall_ms;
@@ -42,6 +43,27 @@ static hf_status note_away(hf_hub *hub, const hf_beat *last, uint64_t wall_ms)
     if (status == HF_OK) status = hf_beat_put(hub->store, away.position, last->last_ms);
     if (status == HF_OK && !HF_PLANTED(OUTAGE_NOT_KEPT)) status = hf_outage_put(hub->store, &away);
     if (status == HF_OK) status = hf_meta_set(hub->store, META_RESTED, (hf_bytes){NULL, 0});
+    hub->pulse.undated = !dated;
+    hub->pulse.away = away;
+    hub->pulse.died_ms = last->last_ms;
+    hub->pulse.began_ms = hub->now_ms;
+    return status;
+}
+
+/* It began by a clock that was behind, as one without a battery is until somebody tells it the
+ * time. Now that it is right, the last beat says when the hub died, and the monotonic clock when it
+ * came back. */
+static hf_status date_away(hf_hub *hub)
+{
+    hf_pulse *pulse = &hub->pulse;
+    hf_outage away = pulse->away;
+    uint64_t since_ms = hub->now_ms - pulse->began_ms;
+    if (hub->wall_ms < pulse->died_ms + since_ms) return HF_OK;
+    away.last_ms = pulse->died_ms;
+    away.noticed_ms = away.ended_ms = hub->wall_ms - since_ms;
+    away.quality = 3;
+    hf_status status = hf_outage_end(hub->store, &away, pulse->away.last_ms);
+    pulse->undated = status != HF_OK;
     return status;
 }
 
@@ -49,7 +71,8 @@ static hf_status beat(hf_hub *hub)
 {
     hub->pulse.position = hf_feed_position(hub->store);
     hub->pulse.at_ms = hub->now_ms;
-    hf_status status = hf_beat_put(hub->store, hub->pulse.position, hub->wall_ms);
+    hf_status status = hub->pulse.undated ? date_away(hub) : HF_OK;
+    if (status == HF_OK) status = hf_beat_put(hub->store, hub->pulse.position, hub->wall_ms);
     hub->pulse.failed = status != HF_OK;
     return status;
 }

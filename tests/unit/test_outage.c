@@ -236,6 +236,32 @@ static void a_hub_that_beat_by_a_clock_far_ahead_dates_no_outage_in_the_future(v
     pair_free(pair);
 }
 
+/* A machine without a battery for its clock starts in the past, until somebody tells it the time.
+ */
+static void a_hub_that_began_by_a_clock_far_behind_dates_its_absence_once_it_is_right(void **state)
+{
+    (void)state;
+    pair_world *pair = serving(1);
+    const uint64_t behind_ms = 3 * UINT64_C(365) * 24 * 60 * MINUTE_MS;
+    uint64_t killed_ms = pair_wall_ms(pair);
+    pair_shut(pair, &pair->hub_node);
+    pair->now_ms += 6 * MINUTE_MS;
+    pair_open(pair, &pair->hub_node);
+    uint64_t began_ms = pair_wall_ms(pair);
+    assert_int_equal(hf_hub_begin(pair->hub, pair->now_ms, began_ms - behind_ms), HF_OK);
+    seen s = look(pair->hub_node.store, key_of(&pair->hub_node));
+    assert_int_equal(s.count, 1);
+    assert_int_equal(s.rows[0].ended_ms, began_ms - behind_ms);
+    assert_int_equal(s.rows[0].quality, 0);
+    pair_wait(pair, 2 * MINUTE_MS); /* it is right from here on */
+    s = look(pair->hub_node.store, key_of(&pair->hub_node));
+    assert_int_equal(s.count, 1);
+    assert_in_range(s.rows[0].last_ms, killed_ms - HF_BEAT_EVERY_MS - SECOND_MS, killed_ms);
+    assert_int_equal(s.rows[0].ended_ms, began_ms);
+    assert_int_equal(s.rows[0].quality, 3);
+    pair_free(pair);
+}
+
 static bool lose_answers(pair_world *pair, size_t edge, pair_way way, const hf_message *message)
 {
     (void)pair;
@@ -411,6 +437,7 @@ int main(void)
         cmocka_unit_test(a_wrong_clock_dates_no_outage),
         cmocka_unit_test(a_hub_that_was_killed_knows_how_long_it_was_away),
         cmocka_unit_test(a_hub_that_beat_by_a_clock_far_ahead_dates_no_outage_in_the_future),
+        cmocka_unit_test(a_hub_that_began_by_a_clock_far_behind_dates_its_absence_once_it_is_right),
         cmocka_unit_test(an_outage_whose_answer_was_lost_is_told_again_and_stands_once),
         cmocka_unit_test(a_long_outage_is_not_passed_over_for_a_short_one),
         cmocka_unit_test(nobody_tells_of_anothers_log),
