@@ -123,11 +123,24 @@ static bool was_relayed(const hf_peer *peer, const hf_feed_item *item)
     return false;
 }
 
+/* The same of a device's own; what others bring of its former lives it may lack. */
+static bool was_pushed(const hf_peer *peer, const hf_feed_item *item)
+{
+    const hf_dot *dot = &item->entry.dot;
+    for (size_t i = 0; i < peer->origin_count; i++) {
+        const hf_peer_origin *origin = &peer->origins[i];
+        if (origin->no != item->origin_no) continue;
+        bool sent = origin->pushed & 1u << dot->lane;
+        return sent && dot->seq <= origin->durable[dot->lane].held;
+    }
+    return false;
+}
+
 static hf_status feed_item(void *context, const hf_feed_item *item)
 {
     feed_walk *walk = context;
     if (HF_PLANTED(FEED_SKIPS_FILTERED) && item->entry.dot.seq % 16 == 15) return HF_OK;
-    if (was_relayed(walk->peer, item)) return HF_OK;
+    if (was_relayed(walk->peer, item) || was_pushed(walk->peer, item)) return HF_OK;
     if (!hf_fanout_named(walk->peer, item->origin_no) || walk->peer->wanted_count > 0) return HF_OK;
     hf_runs_add(&walk->hub->runs, (uint32_t)item->origin_no, item->entry.dot.lane,
                 item->entry.body);

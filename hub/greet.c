@@ -81,8 +81,10 @@ static hf_status greet_origin(hf_peer *peer, const hf_claim *claim, compared *ou
     status = hf_log_each(store, row->no, hold_log, &walk);
     memcpy(origin->durable, origin->now, sizeof origin->durable);
     if (status == HF_OK) status = compare(store, origin, claim, out);
-    /* It has all that we have of this log, or a branch of its own: then ours is not for it. */
-    origin->skip = out->forked || !out->behind;
+    /* The log that it writes it has, and of another's branch we have nothing for it. Of a former
+     * life's log others may still bring what it lost when it was set back. */
+    bool writing = peer->origin_count == 0;
+    origin->skip = out->forked || (writing && !out->behind);
     peer->origin_count++;
     return status;
 }

@@ -160,6 +160,7 @@ static hf_status on_push(ingest *in, const hf_push *push)
         status = take_entry(in, &entry, &applied);
     }
     in->origin->touched |= (uint8_t)(1u << push->lane);
+    in->origin->pushed |= (uint8_t)(1u << push->lane);
     return status;
 }
 

@@ -27,9 +27,10 @@ typedef struct hf_peer_log {
 
 typedef struct hf_peer_origin { /* one of the incarnations that HELLO named, by its index there */
     int64_t no;
-    bool skip;                          /* the device has all of it: not fed */
-    uint8_t touched, ack_due;           /* a bit for each lane */
-    hf_peer_log now[HF_LANE_COUNT];     /* with what the open batch adds */
+    bool skip;                      /* it writes that itself, or has another branch: not fed */
+    uint8_t touched, ack_due;       /* a bit for each lane */
+    uint8_t pushed;                 /* ... it sent of in this session: it has all up to `held` */
+    hf_peer_log now[HF_LANE_COUNT]; /* with what the open batch adds */
     hf_peer_log durable[HF_LANE_COUNT]; /* committed: what may be said */
     uint8_t receipt_due, pass_due;      /* a bit for each lane */
     uint64_t receipted[HF_LANE_COUNT];  /* signed for, or about to be, up to here */

@@ -357,11 +357,71 @@ static void a_device_that_was_set_back_signs_no_former_log_that_it_holds_in_part
     tiers_free(t);
 }
 
+/* The centre had no more of its former log than it, as it came. What the station it was at had
+ * comes to it by the centre all the same; and nothing that it sent itself. */
+static void what_comes_later_of_its_former_life_reaches_a_device_that_was_set_back(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    (void)tiers_crime(t, FIRST, "First");
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    sim_image *image = tiers_image(t, FIRST, ".guard");
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    tiers_leave(t, STATION);
+    hf_record_id last = tiers_crime(t, FIRST, "Last");
+    tiers_run(t);
+    tiers_set_back(t, FIRST, image);
+    tiers_go_to(t, FIRST, CENTRE);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_string_equal(tiers_summary(t, FIRST, &last), "");
+    tiers_come_back(t, STATION);
+    assert_string_equal(tiers_summary(t, CENTRE, &last), "Last");
+    assert_string_equal(tiers_summary(t, FIRST, &last), "Last");
+    tiers_cut(t, FIRST);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    assert_int_equal(t->down[HF_FRAME_ERROR], 0);
+    assert_true(tiers_equal(t));
+    tiers_free(t);
+}
+
+/* A tap: counts entries of crimes that the first device is fed. */
+static bool count_crimes(tiers *t, size_t node, bool down, const hf_message *message,
+                         hf_buffer *instead)
+{
+    size_t *count = t->context;
+    (void)down, (void)instead;
+    if (node != FIRST || message->type != HF_FRAME_FEED) return true;
+    for (hf_bodies walk = hf_bodies_of_runs(&message->as.feed.runs); hf_next_body(&walk);)
+        *count += walk.lane == HF_LANE_CRIME;
+    return true;
+}
+
+/* It had not come to send it when it got another name: it goes up, and does not come back down. */
+static void what_a_device_sends_of_a_former_life_is_not_fed_to_it(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    tiers_go_to(t, FIRST, CENTRE);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    tiers_leave(t, FIRST);
+    hf_record_id unsent = tiers_crime(t, FIRST, "Not sent yet");
+    tiers_set_back(t, FIRST, tiers_image(t, FIRST, ".guard"));
+    size_t fed = 0;
+    t->tap = count_crimes;
+    t->context = &fed;
+    tiers_come_back(t, FIRST);
+    assert_string_equal(tiers_summary(t, CENTRE, &unsent), "Not sent yet");
+    assert_int_equal(fed, 0);
+    tiers_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_lost_station_had_not_sent_comes_back_from_whoever_read_it_there),
         cmocka_unit_test(a_device_that_was_set_back_signs_no_former_log_that_it_holds_in_part),
+        cmocka_unit_test(what_comes_later_of_its_former_life_reaches_a_device_that_was_set_back),
+        cmocka_unit_test(what_a_device_sends_of_a_former_life_is_not_fed_to_it),
         cmocka_unit_test(what_a_set_back_centre_lost_goes_up_again_and_falls_back_meanwhile),
         cmocka_unit_test(a_loss_that_the_centre_did_not_notice_is_made_good_too),
         cmocka_unit_test(what_was_acknowledged_and_not_yet_fed_past_is_asked_after),
