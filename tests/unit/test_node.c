@@ -97,7 +97,7 @@ static bool drop_feed(pair_world *pair, size_t edge, pair_way way, const hf_mess
 {
     (void)pair;
     (void)edge;
-    return way == PAIR_UP || message->type != HF_FRAME_FEED;
+    return way == PAIR_UP || (message->type != HF_FRAME_FEED && message->type != HF_FRAME_HEADS);
 }
 
 /* What comes down hangs; what goes up goes on and is acknowledged. */
