@@ -207,6 +207,7 @@ static void restore(sim_world *world, sim_node *node)
     sim_image_free(node->backup);
     node->backup = NULL;
     node->set_back = node->just_restored = true;
+    node->set_back_ms = world->now_ms;
     sim_say(world, "%s is set back to its backup", node->name);
 }
 

@@ -144,6 +144,9 @@ static void change_places(sim_world *world, unsigned other)
         if (is_of_a_node(world->events[i].kind)) swap_index(&world->events[i].who, other);
     for (unsigned i = 0; i < world->node_count; i++) {
         sim_node *node = &world->nodes[i];
+        uint64_t heard_ms = node->heard_ms[SIM_HUB];
+        node->heard_ms[SIM_HUB] = node->heard_ms[other];
+        node->heard_ms[other] = heard_ms;
         for (size_t j = 0; j < node->hub_count; j++) swap_index(&node->hubs[j], other);
         for (size_t j = 0; j < node->configured_count; j++) swap_index(&node->configured[j], other);
     }

@@ -57,6 +57,12 @@ static bool may_be_stale(const sim_world *world, const sim_node *node, bool by_c
     return unheard || node->misled || !sim_is_greeted(world, node);
 }
 
+/* A station that signed was set back, and the node has not been there since: so it cannot know. */
+static bool is_unheard(const sim_world *world, const sim_node *node, unsigned signer)
+{
+    return signer <= SIM_STATIONS_MAX && world->nodes[signer].set_back_ms > node->heard_ms[signer];
+}
+
 /* Whoever signed was set back, and may have said so: the device shows what was lost until it is
  * signed for again, and longer in its account. */
 static bool may_be_undone(const sim_world *world, unsigned signer)
@@ -92,6 +98,7 @@ static hf_status on_receipt(void *context, const hf_receipt *receipt)
         sim_break(world, SIM_RECEIPT, "%s holds a receipt for its entry %u/%llu that is not good",
                   look->node->name, dot.lane, (unsigned long long)dot.seq);
     else if (may_be_stale(world, look->node, by_centre) || cannot_tell(world, signer) ||
+             is_unheard(world, look->node, signer) ||
              (receipt->undone_ms && may_be_undone(world, signer)))
         return HF_OK;
     else if (!entry || signer >= SIM_NODES_MAX || !(entry->held & 1ull << signer) ||

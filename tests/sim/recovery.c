@@ -151,8 +151,18 @@ bool sim_is_greeted(const sim_world *world, const sim_node *edge)
     return !edge->stale || is_told(world, edge);
 }
 
+static void note_welcome(const sim_world *world, sim_node *node)
+{
+    hf_edge_status status;
+    if (!node->up || node->link >= SIM_LINKS_MAX) return;
+    const sim_link *link = &world->links[node->link];
+    hf_edge_status_get(node->edge, &status);
+    if (status.link >= HF_LINK_CATCHING_UP) node->heard_ms[link->hub] = link->opened_ms;
+}
+
 void sim_follow_word(sim_world *world, sim_node *node)
 {
+    note_welcome(world, node);
     if (!world->hub_lost_ms) return;
     bool told = is_told(world, node);
     if (node->is_station && told && !node->greeted_ms) node->greeted_ms = world->now_ms;

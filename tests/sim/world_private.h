@@ -131,8 +131,10 @@ typedef struct sim_node {
     size_t twin_count;     /* ... in which it had written so much */
     bool cloned, branched; /* it goes on from that; and has written since under its old name: */
     hf_origin_id cloned_as;
-    bool set_back;      /* its disk was restored from a backup, once: it may have lost things */
-    bool just_restored; /* ... and it has not been started since */
+    bool set_back;        /* its disk was restored from a backup, once: it may have lost things */
+    bool just_restored;   /* ... and it has not been started since */
+    uint64_t set_back_ms; /* when that was; of a device or a station */
+    uint64_t heard_ms[SIM_STATIONS_MAX + 1]; /* when the last link to it began that was welcomed */
     struct {
         uint64_t control; /* entries of its own, when the backup was taken */
         unsigned registered, revoked;
