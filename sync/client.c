@@ -133,6 +133,7 @@ static hf_status look_for_writes(hf_client *client)
     if (client->looked_position != position)
         status = hf_log_each(client->store, client->own[0]->no, own_log, client->upload.logs);
     if (status == HF_OK) client->looked_position = position;
+    if (status == HF_OK && client->former_came) status = hf_client_look_at_formers(client);
     return status == HF_OK ? hf_client_relays_look(client) : status;
 }
 

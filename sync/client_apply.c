@@ -115,6 +115,7 @@ static hf_status take_body(hf_client *client, hf_batch *batch, const hf_bodies *
     bool taken = applied.what != HF_APPLIED_GAP && applied.what != HF_APPLIED_FORK;
     if (walk->lane == HF_LANE_CONTROL) client->relays.control_came = true;
     if (taken && walk->lane == HF_LANE_CONTROL) return HF_OK;
+    if (taken && is_our_key(client, origin)) client->former_came = true;
     /* Nor need the hub have more of it than its hashes: what it has, it says. */
     if (taken && applied.emptied) return HF_OK;
     if (taken) return hf_client_relay_fed(client, batch, origin, walk->lane, applied.seq);

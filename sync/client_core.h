@@ -142,6 +142,7 @@ struct hf_client {
     size_t own_count;
     hf_upload upload;
     uint64_t looked_position; /* of the feed: up to there the upload knows what we wrote */
+    bool former_came;         /* something that a former life of ours wrote, since it looked */
     hf_own_certificate certificate;
     hf_client_relays relays;
     bool former_new;  /* WELCOME named hubs whose word counts no more, and we did not know it */
@@ -212,6 +213,8 @@ HF_MUST_CHECK hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch,
                                              const hf_welcome *welcome);
 /* Once WELCOME is committed: the upload starts from what the hub says it has. */
 HF_MUST_CHECK hf_status hf_client_begin_upload(hf_client *client, const hf_welcome *welcome);
+/* What came of former lives may have closed a gap: what is behind it may go now. */
+HF_MUST_CHECK hf_status hf_client_look_at_formers(hf_client *client);
 /* Remembers that an own, forked log is never to be sent again. */
 HF_MUST_CHECK hf_status hf_client_leave(hf_store *store, const hf_origin_id *origin);
 HF_MUST_CHECK hf_status hf_client_has_left(hf_store *store, const hf_origin_id *origin, bool *has);

@@ -415,12 +415,68 @@ static void what_a_device_sends_of_a_former_life_is_not_fed_to_it(void **state)
     tiers_free(t);
 }
 
+/* By nobody's session: as a colleague or a bundle brought it. */
+static void give(tiers *t, size_t to, const hf_origin_row *author, const hf_buffer *body)
+{
+    hf_batch *batch;
+    hf_applied_entry applied;
+    const hf_origin_row *row;
+    hf_store *store = t->nodes[to].store;
+    assert_int_equal(hf_batch_begin(store, tiers_wall_ms(t), &batch), HF_OK);
+    assert_int_equal(hf_origin_learn(store, author->key_id, author->incarnation,
+                                     t->nodes[FIRST].crypto.table.own_certificate, &row),
+                     HF_OK);
+    assert_int_equal(hf_batch_entry(batch, row, HF_LANE_CRIME, hf_buffer_bytes(body), 0, &applied),
+                     HF_OK);
+    assert_int_equal(applied.what, HF_APPLIED_NEW);
+    assert_int_equal(hf_batch_commit(batch), HF_OK);
+}
+
+/* What lies behind a gap in its former log it may not send. Once the gap is filled it does, in the
+ * session in which that came, and signs for it, so that a station can pass it on. */
+static void what_lies_behind_a_gap_in_a_former_life_goes_up_once_that_is_filled(void **state)
+{
+    (void)state;
+    static const char *const scopes[] = {"beat", "yard"};
+    tiers *t = tiers_new_in(1, scopes, 2);
+    hf_buffer second = {0}, third = {0};
+    uint32_t beat = t->beat;
+    tiers_go_to(t, FIRST, CENTRE);
+    tiers_wait(t, HF_REDIAL_MAX_MS);
+    (void)tiers_crime(t, FIRST, "First");
+    tiers_run(t);
+    sim_image *image = tiers_image(t, FIRST, ".guard");
+    tiers_leave(t, FIRST);
+    assert_int_equal(hf_scope_by_name(t->nodes[CENTRE].store, "yard", &t->beat), HF_OK);
+    hf_record_id lost = tiers_crime(t, FIRST, "In the yard");
+    t->beat = beat;
+    hf_record_id behind = tiers_crime(t, FIRST, "Behind it");
+    tiers_body(t, FIRST, 2, &second);
+    tiers_body(t, FIRST, 3, &third);
+    const hf_origin_row former = *hf_store_own_origin(t->nodes[FIRST].store);
+    tiers_set_back(t, FIRST, image);
+    give(t, FIRST, &former, &third);
+    tiers_come_back(t, FIRST);
+    assert_string_equal(tiers_summary(t, CENTRE, &behind), "");
+    size_t hellos = t->up[HF_FRAME_HELLO], heads = t->up[HF_FRAME_HEAD];
+    give(t, CENTRE, &former, &second);
+    tiers_wait(t, 2 * HF_HEAD_INTERVAL_MS);
+    assert_string_equal(tiers_summary(t, FIRST, &lost), "In the yard");
+    assert_string_equal(tiers_summary(t, CENTRE, &behind), "Behind it");
+    assert_int_equal(t->up[HF_FRAME_HELLO], hellos);
+    assert_int_equal(t->up[HF_FRAME_HEAD], heads + 1);
+    hf_buffer_free(&second);
+    hf_buffer_free(&third);
+    tiers_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_lost_station_had_not_sent_comes_back_from_whoever_read_it_there),
         cmocka_unit_test(a_device_that_was_set_back_signs_no_former_log_that_it_holds_in_part),
         cmocka_unit_test(what_comes_later_of_its_former_life_reaches_a_device_that_was_set_back),
+        cmocka_unit_test(what_lies_behind_a_gap_in_a_former_life_goes_up_once_that_is_filled),
         cmocka_unit_test(what_a_device_sends_of_a_former_life_is_not_fed_to_it),
         cmocka_unit_test(what_a_set_back_centre_lost_goes_up_again_and_falls_back_meanwhile),
         cmocka_unit_test(a_loss_that_the_centre_did_not_notice_is_made_good_too),
