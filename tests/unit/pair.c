@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { STEPS_MAX = 4000, T0_MS = 1000000, CRIME = 16, SUMMARY = 27 };
+enum { STEPS_MAX = 64 * 1000, T0_MS = 1000000, CRIME = 16, SUMMARY = 27 };
 
 static const uint64_t T0_WALL_MS = 1571659200000;
 
