@@ -338,7 +338,7 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_LACK: return on_lack(client, &message->as.lack);
     case HF_FRAME_CERTIFICATE: return hf_client_on_certificate(client, &message->as.certificate);
     case HF_FRAME_LEASE: return hf_client_on_lease(client, batch, &message->as.leased);
-    case HF_FRAME_PROBED: return hf_client_on_probed(client, message->as.probe.number);
+    case HF_FRAME_PROBED: return hf_client_on_probed(client, &message->as.probe);
     default: return HF_OK; /* CREDIT moves nothing that is stored */
     }
 }
