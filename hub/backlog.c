@@ -22,7 +22,7 @@ static uint32_t refill_work(const hf_refill *refill)
     return (uint32_t)(WORK_HEAD + refill->bodies.count + hashes / 8);
 }
 
-hf_status hf_backlog_put(hf_hub *hub, hf_peer *peer, const hf_message *message, hf_bytes raw)
+static hf_status put(hf_hub *hub, hf_peer *peer, const hf_message *message, hf_bytes raw)
 {
     size_t size = sizeof(hf_received) + raw.size;
     if (peer->queued_size + size > HF_INBOX_BYTES_MAX) {
@@ -43,8 +43,7 @@ hf_status hf_backlog_put(hf_hub *hub, hf_peer *peer, const hf_message *message, 
     }
     if (message->type == HF_FRAME_PUSH) {
         received->lane = message->as.push.lane;
-        received->entries = received->work = (uint32_t)message->as.push.bodies.count;
-        received->judged = received->entries;
+        received->entries = received->judged = (uint32_t)message->as.push.bodies.count;
         received->bytes = (uint32_t)message->as.push.bodies.items.size;
     }
     if (message->type == HF_FRAME_ORIGIN) received->work = WORK_ORIGIN;
@@ -56,6 +55,58 @@ hf_status hf_backlog_put(hf_hub *hub, hf_peer *peer, const hf_message *message, 
     }
     peer->queued_size += size;
     return HF_OK;
+}
+
+/* How many records an entry is about. What does not read costs nothing, and is found out later. */
+static uint32_t parts_of(hf_bytes body)
+{
+    enum { ITEMS_BEFORE = 8 };
+    hf_reader reader = hf_reader_open(body);
+    (void)hf_read_array(&reader, ITEMS_BEFORE + 1);
+    for (int i = 0; i < ITEMS_BEFORE; i++) (void)hf_read_item(&reader);
+    size_t count = hf_read_array(&reader, HF_ENTRY_PARTS_MAX);
+    return reader.status == HF_OK && count ? (uint32_t)count : 1;
+}
+
+static hf_status put_piece(hf_hub *hub, hf_peer *peer, const hf_message *piece, uint32_t parts)
+{
+    hf_buffer_clear(&hub->raw);
+    hf_message_write(&hub->raw, piece);
+    if (hub->raw.status != HF_OK) return hub->raw.status;
+    hf_status status = put(hub, peer, piece, (hf_bytes){hub->raw.data, hub->raw.size});
+    if (status == HF_OK) hub->backlog.last->work = parts;
+    return status;
+}
+
+/* In pieces of little work, each a PUSH of its own: a turn may end between any two of them. */
+static hf_status put_push(hf_hub *hub, hf_peer *peer, const hf_message *message)
+{
+    size_t most = HF_TURN_SMALL_WORK / (peer->had_withheld ? WORK_WITHHELD : 1);
+    hf_message piece = *message;
+    hf_list *bodies = &piece.as.push.bodies;
+    bodies->count = bodies->items.size = 0;
+    uint32_t parts = 0;
+    hf_status status = HF_OK;
+    hf_bodies walk = hf_bodies_of_push(&message->as.push);
+    while (status == HF_OK && hf_next_body(&walk)) {
+        uint32_t more = parts_of(walk.body);
+        size_t work = parts + more + (bodies->items.size + walk.body.size) / WORK_BYTES;
+        if (bodies->count && work > most) {
+            status = put_piece(hub, peer, &piece, parts);
+            *bodies = (hf_list){.items = {.data = walk.body.data}};
+            parts = 0;
+        }
+        bodies->count++;
+        bodies->items.size += walk.body.size;
+        parts += more;
+    }
+    return status == HF_OK ? put_piece(hub, peer, &piece, parts) : status;
+}
+
+hf_status hf_backlog_put(hf_hub *hub, hf_peer *peer, const hf_message *message, hf_bytes raw)
+{
+    bool is_push = message->type == HF_FRAME_PUSH;
+    return is_push ? put_push(hub, peer, message) : put(hub, peer, message, raw);
 }
 
 /* ---- a turn's share ---- */

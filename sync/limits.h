@@ -123,9 +123,9 @@ enum {
     HF_RELAY_ORIGINS_MAX = 64 * 1024, /* authors that one session may relay: ERROR 103 */
     HF_NOTICES_MAX = 64,              /* notices in one ACK; the verdicts tell them all */
     HF_PEER_FRAMES_PER_TURN = 32,     /* frames one session may send before the next may */
-    HF_TURN_WORK_MAX = 512,           /* that a hub applies in one turn, in small entries */
+    HF_TURN_WORK_MAX = 64,            /* that a hub applies in one turn, in small entries */
     HF_TURN_ALONE_WORK_MAX = 4096,    /* the same while one device alone has sent, for a while */
-    HF_TURN_SMALL_WORK = 32,          /* a session's frames below that never wait for a turn */
+    HF_TURN_SMALL_WORK = 32,          /* of one session, up to that, goes whoever else sent */
     HF_VECTOR_PASSES_MAX = 4,         /* passes over the vectors before a gap is an error */
 
     /* Connections: the oldest stranger is cut to make room for the newest. */
@@ -240,9 +240,7 @@ _Static_assert(HF_LOG_SCOPES_MAX >= HF_SCOPES_MAX, "a device may write in all it
 _Static_assert(HF_FIELD_DOTS_MAX <= HF_OVERWRITTEN_MAX, "one write can put a crowded field right");
 _Static_assert(HF_FIELD_DOTS_MAX > HF_ELEMENT_INLINE_MAX,
                "a set becomes rows before it is crowded");
-_Static_assert(HF_PUSH_ENTRIES_MAX <= HF_TURN_WORK_MAX, "a turn has room for a frame");
 _Static_assert(HF_UNSIGNED_ENTRIES_MAX >= HF_PUSH_ENTRIES_MAX, "a full PUSH needs no second head");
-_Static_assert(HF_UNSIGNED_ENTRIES_MAX <= HF_TURN_WORK_MAX, "nor has a RELAY more than a turn");
 _Static_assert(HF_PACK_SIZE_MAX < HF_VALUE_SIZE_MAX, "a pack is one value");
 _Static_assert(HF_SINGLY_ENTRIES >= HF_CREDIT_ENTRIES, "what ended us comes within that many");
 _Static_assert(HF_FEED_READ_MAX <= HF_FRAME_ENTRIES_MAX, "one read fits in one frame");

@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include <sqlite3.h>
+
 enum { NAME_SIZE = 64, CASES_MAX = 32, SHORT_FIRST = 10, SHORT_SECOND = 6 };
 
 typedef struct crash_case {
@@ -29,6 +31,42 @@ static sim_disk *disk_of(const crash_case *which)
     return world_node(which->world, which->node)->disk;
 }
 
+/* ---- what was seen already ---- */
+
+typedef struct state_set { /* an open hash table; 0 is free */
+    uint64_t *states;
+    size_t count, capacity;
+} state_set;
+
+static uint64_t *place_of(const state_set *set, uint64_t state)
+{
+    size_t at = state & (set->capacity - 1);
+    while (set->states[at] && set->states[at] != state) at = (at + 1) & (set->capacity - 1);
+    return &set->states[at];
+}
+
+/* True when it was not there yet. */
+static bool add_state(state_set *set, uint64_t state)
+{
+    if (set->count * 2 >= set->capacity) {
+        state_set larger = {.count = set->count,
+                            .capacity = set->capacity ? 2 * set->capacity : 1024};
+        larger.states = calloc(larger.capacity, sizeof *larger.states);
+        assert_non_null(larger.states);
+        for (size_t i = 0; i < set->capacity; i++)
+            if (set->states[i]) *place_of(&larger, set->states[i]) = set->states[i];
+        free(set->states);
+        *set = larger;
+    }
+    uint64_t *place = place_of(set, state);
+    if (*place) return false;
+    *place = state;
+    set->count++;
+    return true;
+}
+
+/* ---- two deaths ---- */
+
 /* Runs until it dies at `first`; false when there are not so many calls. */
 static bool die(crash_case *which)
 {
@@ -37,6 +75,8 @@ static bool die(crash_case *which)
     world_reset(world, scenario->open);
     if (scenario->prepare) scenario->prepare(world);
     world->pair->faults = true;
+    sim_disk_seed(disk_of(which), which->first);
+    assert_int_equal(sqlite3_test_control(SQLITE_TESTCTRL_PRNG_RESTORE), SQLITE_OK);
     sim_disk_kill_at(disk_of(which), which->first);
     scenario->run(world);
     world_shut(world); /* of a process that is gone this only frees the memory */
@@ -92,38 +132,48 @@ static uint64_t stride_of(uint64_t count, uint64_t most)
     return fault_is_long() || count <= most ? 1 : count / most;
 }
 
+/* A call that only reads leaves the disks as the one before it did, and what was said too: from
+ * there all goes the same way, so it is gone once. */
 static void dies_twice(void **state)
 {
     crash_case *which = *state;
-    uint64_t runs = 0, first_points = points(which, 0);
+    uint64_t runs = 0, judged = 0, first_points = points(which, 0);
     uint64_t second_points = points(which, first_points / 2 + 1);
     uint64_t first_stride = stride_of(first_points, SHORT_FIRST);
     uint64_t second_stride = stride_of(second_points, SHORT_SECOND);
+    state_set rows = {0}, ends = {0};
     for (uint64_t first = 1; first <= first_points; first += first_stride) {
         bool died = true;
         /* Each row of the short form begins elsewhere, so that the columns differ. */
         for (uint64_t second = 1 + first % second_stride; died; second += second_stride) {
+            bool row_begins = second <= second_stride;
             which->first = first;
             which->second = second;
             if (!die(which)) break;
+            if (row_begins && !add_state(&rows, world_state(which->world))) break;
             died = die_in_recovery(which);
-            judge(which);
             runs++;
+            if (!add_state(&ends, world_state(which->world))) continue;
+            judge(which);
+            judged++;
         }
     }
-    assert_true(runs > 0);
+    assert_true(judged > 0);
     printf("note: %s: dies at %llu points, each %llu., and of recovery at %llu, each %llu.: "
-           "%llu runs\n",
+           "%llu runs from %zu states, %llu ends\n",
            which->name, (unsigned long long)first_points, (unsigned long long)first_stride,
            (unsigned long long)second_points, (unsigned long long)second_stride,
-           (unsigned long long)runs);
+           (unsigned long long)runs, rows.count, (unsigned long long)judged);
     which->first = 0;
+    free(rows.states);
+    free(ends.states);
 }
 
 static int set_up(void **state)
 {
     crash_case *which = *state;
     which->world = world_new();
+    assert_int_equal(sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SAVE), SQLITE_OK);
     return 0;
 }
 

@@ -99,6 +99,12 @@ static void pack_parcels(fault_world *world)
                      HF_OK);
 }
 
+/* Runs draw the same numbers: they differ by what fails, and by nothing else. */
+static void keep_chance(fault_world *world)
+{
+    for (int i = 0; i < WORLD_NODES; i++) world->random[i] = world_node(world, i)->crypto.random;
+}
+
 /* The power goes in the middle of a commit: what SQLite has to clear up at the next open. */
 static void cut_image(fault_world *world)
 {
@@ -159,7 +165,9 @@ fault_world *world_new(void)
     }
     world->unguarded = sim_disk_copy(world_node(world, WORLD_EDGE)->disk, ".guard");
     assert_non_null(world->unguarded);
+    keep_chance(world);
     cut_image(world);
+    keep_chance(world);
     return world;
 }
 
@@ -197,12 +205,25 @@ void world_reset(fault_world *world, unsigned open)
         sim_disk_revive(node->disk, false);
         assert_true(sim_disk_restore(node->disk, world->base[i]));
         sim_crypto_take(&node->crypto, (hf_bytes){world->certificate[i], SIM_CERTIFICATE_SIZE});
+        node->crypto.random = world->random[i];
         if (open & WORLD_BIT(i)) pair_open(world->pair, node);
     }
     world->said = HF_ERR_NOT_FOUND;
     memset(world->made, 0, sizeof world->made);
     memset(world->acked, 0, sizeof world->acked);
     world->text[world->text_size = 0] = 0;
+}
+
+uint64_t world_state(fault_world *world)
+{
+    uint64_t hash = (uint64_t)world->said;
+    for (int i = 0; i < WORLD_NODES; i++) {
+        const pair_node *node = world_node(world, i);
+        hash = sim_disk_mix(node->disk, sim_mix(hash + (uint64_t)i));
+        hash = sim_mix_bytes(hash, node->crypto.certificate, sizeof node->crypto.certificate);
+    }
+    hash = sim_mix_bytes(hash, world->acked, sizeof world->acked);
+    return sim_mix_bytes(hash, world->made, sizeof world->made);
 }
 
 void world_reopen(fault_world *world, int node, bool power_cut)

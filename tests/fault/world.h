@@ -27,6 +27,7 @@ typedef struct fault_world {
     sim_image *crowded;   /* the hub's, where `gone` is one write short of its limit; may be NULL */
     sim_image *unguarded; /* ... as it was copied without the file beside the store */
     uint8_t certificate[WORLD_NODES][SIM_CERTIFICATE_SIZE]; /* each one's own */
+    sim_random random[WORLD_NODES];                         /* where each one stands at the base */
     uint64_t base_ms;
     uint32_t beat, custody;
     hf_record_id conflict, edited, gone; /* held by all; `conflict` has two values of its summary */
@@ -54,6 +55,8 @@ void world_free(fault_world *world);
 pair_node *world_node(fault_world *world, int node);
 void world_reset(fault_world *world, unsigned open); /* all as at the base; these are opened */
 void world_shut(fault_world *world);
+/* Of all disks, and of what was said in this run: what comes next depends on nothing else. */
+uint64_t world_state(fault_world *world);
 void world_reopen(fault_world *world, int node, bool power_cut); /* it must open */
 
 /* Remembers what a failing machine made of a call: only what it may say is let pass. */

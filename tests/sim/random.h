@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct sim_random {
     uint64_t state;
@@ -20,6 +21,18 @@ static inline uint64_t sim_mix(uint64_t x) /* splitmix64's finisher */
     x ^= x >> 27;
     x *= 0x94d049bb133111ebu;
     return x ^ (x >> 31);
+}
+
+static inline uint64_t sim_mix_bytes(uint64_t hash, const void *data, size_t size)
+{
+    const uint8_t *bytes = data;
+    uint64_t word;
+    for (; size >= sizeof word; bytes += sizeof word, size -= sizeof word) {
+        memcpy(&word, bytes, sizeof word);
+        hash = sim_mix(hash ^ word);
+    }
+    for (; size > 0; size--) hash = sim_mix(hash ^ *bytes++);
+    return hash;
 }
 
 /* The stream `number` of `seed`. */

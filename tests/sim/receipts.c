@@ -64,12 +64,14 @@ static bool may_be_undone(const sim_world *world, unsigned signer)
     return world->hub_lost_ms || (signer < SIM_NODES_MAX && world->nodes[signer].set_back);
 }
 
-/* A centre that was set back and then replaced has told nobody what it lost. That it signed is true
- * all the same, and what counts as at the hub is the next one's word. */
-static bool cannot_tell(const sim_world *world, unsigned signer)
+/* A centre that was set back and then replaced has told nobody what it lost; a station that was set
+ * back tells those who come to it. That it signed is true all the same, and what counts as at the
+ * hub is the centre's word. */
+static bool cannot_tell(const sim_world *world, const sim_node *node, unsigned signer)
 {
-    const sim_node *node = signer < SIM_NODES_MAX ? &world->nodes[signer] : NULL;
-    return node && node->was_centre && node->set_back;
+    if (signer >= SIM_NODES_MAX || !world->nodes[signer].set_back) return false;
+    const sim_node *hub = &world->nodes[signer];
+    return hub->was_centre || (hub->is_station && world->links[node->link].hub != signer);
 }
 
 /* Whoever signed it holds it, the centre or a station. As long as that was not set back, none of
@@ -91,7 +93,7 @@ static hf_status on_receipt(void *context, const hf_receipt *receipt)
     if (status != HF_OK)
         sim_break(world, SIM_RECEIPT, "%s holds a receipt for its entry %u/%llu that is not good",
                   look->node->name, dot.lane, (unsigned long long)dot.seq);
-    else if (may_be_stale(world, look->node, by_centre) || cannot_tell(world, signer) ||
+    else if (may_be_stale(world, look->node, by_centre) || cannot_tell(world, look->node, signer) ||
              (receipt->undone_ms && may_be_undone(world, signer)))
         return HF_OK;
     else if (!entry || signer >= SIM_NODES_MAX || !(entry->held & 1ull << signer) ||

@@ -270,6 +270,17 @@ void sim_disk_wipe(sim_disk *disk)
     sim_disk_sync_names(disk);
 }
 
+uint64_t sim_disk_mix(const sim_disk *disk, uint64_t hash)
+{
+    for (size_t i = 0; i < disk->file_count; i++) {
+        const sim_file *file = disk->files[i];
+        if (!file->exists) continue;
+        hash = sim_mix_bytes(sim_mix(hash ^ file->now.size), file->name, strlen(file->name));
+        hash = sim_mix_bytes(hash, file->now.data, file->now.size);
+    }
+    return hash;
+}
+
 void sim_image_free(sim_image *image)
 {
     if (!image) return;

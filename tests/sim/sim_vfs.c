@@ -329,7 +329,7 @@ sim_disk *sim_disk_new(const char *name, uint64_t seed)
     sim_disk *disk = calloc(1, sizeof *disk);
     if (!disk) return NULL;
     snprintf(disk->name, sizeof disk->name, "%s", name);
-    disk->random = sim_random_from(seed, 0xd15c);
+    sim_disk_seed(disk, seed);
     disk->room = UINT64_MAX;
     disk->sector = sim_random_chance(&disk->random, 500) ? 512 : 4096;
     disk->careless = sim_random_chance(&disk->random, 300);
@@ -378,6 +378,11 @@ const char *sim_disk_name(const sim_disk *disk)
 void sim_disk_kill_at(sim_disk *disk, uint64_t calls)
 {
     disk->kill_in = calls;
+}
+
+void sim_disk_seed(sim_disk *disk, uint64_t seed)
+{
+    disk->random = sim_random_from(seed, 0xd15c);
 }
 
 bool sim_disk_killed(const sim_disk *disk)

@@ -32,6 +32,8 @@ const char *sim_disk_name(const sim_disk *disk);
  * that one happens in part, and every later one fails, until sim_disk_revive. 0: call it off. */
 void sim_disk_kill_at(sim_disk *disk, uint64_t calls);
 bool sim_disk_killed(const sim_disk *disk);
+/* From here on what is lost, torn or done in part is drawn anew from `seed`. */
+void sim_disk_seed(sim_disk *disk, uint64_t seed);
 /* `count` operations, from the `calls`-th from now on, fail with an IO error. A failed sync loses
  * what it should have made durable, though reads still see it, as Linux does. 0: call it off. */
 void sim_disk_fail_at(sim_disk *disk, uint64_t calls, uint64_t count);
@@ -54,6 +56,8 @@ void sim_image_free(sim_image *image); /* NULL is fine */
  * NULL: there is none. Shortening is by *size, which may not grow. */
 uint8_t *sim_disk_rot(sim_disk *disk, const char *end, size_t **size);
 void sim_disk_wipe(sim_disk *disk); /* no file is left; nothing may be open */
+/* Mixes in the names and contents of all files: equal where the next to open them sees the same. */
+uint64_t sim_disk_mix(const sim_disk *disk, uint64_t hash);
 
 sim_disk_counts sim_disk_counted(const sim_disk *disk);
 uint64_t sim_disk_size(const sim_disk *disk); /* bytes in all files */

@@ -436,11 +436,11 @@ bool pair_equal(pair_world *pair)
 
 /* ---- forging ---- */
 
-static void write_ops(hf_buffer *out, const pair_forged *entry)
+static void write_part(hf_buffer *out, const pair_forged *entry, uint8_t number)
 {
     static const uint8_t salt[8] = {1};
     /* a record of its own: many live writes of one field would be another attack */
-    const uint8_t id[16] = {0x01, 0x92, (uint8_t)(entry->seq >> 8), (uint8_t)entry->seq};
+    const uint8_t id[16] = {0x01, 0x92, (uint8_t)(entry->seq >> 8), (uint8_t)entry->seq, number};
     hf_buffer ops = {0};
     hf_write_raw(&ops, (hf_bytes){salt, sizeof salt});
     hf_write_array(&ops, 4);
@@ -452,7 +452,6 @@ static void write_ops(hf_buffer *out, const pair_forged *entry)
     hf_write_uint(&ops, entry->bad_delete ? 0 : SUMMARY);
     hf_write_array(&ops, 0);
     hf_write_string(&ops, "forged");
-    hf_write_array(out, 1);
     hf_write_bytes(out, ops.data, ops.size);
     hf_buffer_free(&ops);
 }
@@ -468,7 +467,8 @@ static void write_forged(hf_buffer *out, const pair_forged *entry)
     hf_write_uint(out, 1);
     hf_write_string(out, "nobody");
     hf_write_null(out);
-    write_ops(out, entry);
+    hf_write_array(out, 1u + entry->more_records);
+    for (unsigned i = 0; i <= entry->more_records; i++) write_part(out, entry, (uint8_t)i);
 }
 
 hf_status pair_forge(pair_world *pair, size_t edge, const pair_forged *entries, size_t count)
