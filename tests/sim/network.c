@@ -102,6 +102,7 @@ static void way_clear(sim_way *way)
 
 void sim_links_free(sim_world *world)
 {
+    free(world->pieces);
     for (uint32_t i = 0; i < SIM_LINKS_MAX; i++) {
         way_clear(&world->links[i].ways[SIM_UP]);
         way_clear(&world->links[i].ways[SIM_DOWN]);
@@ -574,9 +575,9 @@ void sim_on_deliver(sim_world *world, uint32_t index, uint32_t what)
     if (!way->first) way->last = NULL;
     way->bytes -= message->size;
     hf_bytes bytes = {message->data, message->size};
-    static const uint8_t piece[] = {0x85, 0x18, HF_FRAME_PIECE}; /* sealed: it never shrinks */
-    if (bytes.size > sizeof piece && memcmp(bytes.data, piece, sizeof piece) == 0)
-        world->result->counts.carried++;
+    /* What others carry for a station is work like what is written, once for each who takes it. */
+    if (sim_is_new_piece(world, number == SIM_UP ? link->hub : link->node, bytes))
+        link->missing += bytes.size;
     uint32_t generation = link->generation;
     if (way->first && way->first->at <= world->now_ms)
         sim_schedule(world, world->now_ms, SIM_DELIVER, index, what);

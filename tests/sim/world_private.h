@@ -69,6 +69,7 @@ typedef struct sim_dot {
     uint64_t opened_at;    /* hub position when it came to count again; 0 never */
     bool saved;            /* its author was told "saved" */
     bool acked;            /* its author was told "at the hub" */
+    bool acked_now;        /* ... by the centre as it is: not set back, and no other, since */
     bool excused;          /* only on a disk that was set back: nobody can have it */
     bool withheld;         /* at the hub, at this moment */
     bool by_operator;      /* ... since an operator said so, not since it came */
@@ -272,6 +273,8 @@ typedef struct sim_world {
     uint8_t epochs[SIM_NODES_MAX][16];
     sim_reference *references;
     size_t reference_count, reference_capacity;
+    uint64_t *pieces; /* of bundles, and to whom: which were brought */
+    size_t piece_count, piece_capacity;
 } sim_world;
 
 /* What the centre wrote, or one that was it once. */
@@ -332,6 +335,8 @@ void sim_links_free(sim_world *world);
 void sim_check_retired(sim_world *world, const sim_link *link, hf_bytes message);
 /* Breaks the run when the hub sends what others wrote to one whose certificate does not hold. */
 void sim_check_expired(sim_world *world, const sim_link *link, hf_bytes message);
+/* A piece of a bundle that nobody has brought to this node. */
+bool sim_is_new_piece(sim_world *world, unsigned node, hf_bytes message);
 /* False: the message is lost on the way. It may also be altered; `sealed` then holds it. */
 bool sim_meddle(sim_world *world, sim_node *edge, hf_bytes *message, hf_buffer *sealed);
 
