@@ -83,6 +83,8 @@ static sim_link *link_new(sim_world *world, sim_node *edge)
                            .hub = edge->hubs[hf_edge_hub(edge->edge)]};
         link_shape(world, edge, link);
         link->opened_ms = world->now_ms;
+        link->missing_count = edge->unheaded; /* heads come last: sessions may end before */
+        link->heads = hf_head_newest(edge->store);
         return link;
     }
     assert(!"a hub keeps no more half-open links than its timeouts allow");
@@ -148,6 +150,8 @@ void sim_link_end(sim_world *world, sim_link *link)
     way_clear(&link->ways[SIM_UP]);
     way_clear(&link->ways[SIM_DOWN]);
     sim_node *edge = &world->nodes[link->node];
+    bool headed = edge->up && hf_head_newest(edge->store) != link->heads;
+    if (!link->ghost) edge->unheaded = headed ? 0 : link->missing_count;
     if (edge->link == link_index(world, link)) edge->link = SIM_LINKS_MAX;
     link->used = false;
 }

@@ -163,6 +163,7 @@ typedef struct sim_node {
     bool based_anew;        /* one has just come to be seen */
     uint64_t wall_seen_ms;  /* highest wall time given to it in this step */
     uint64_t turn_wall_ms;  /* wall time of its last turn */
+    uint64_t unheaded;      /* entries that came since it was last sent heads */
 } sim_node;
 
 typedef struct sim_message {
@@ -197,6 +198,7 @@ typedef struct sim_link {
     size_t room; /* in flight per way, before the sender must wait */
     uint64_t opened_ms;
     uint64_t missing, missing_count; /* body bytes and entries that either side lacked */
+    uint64_t heads;                  /* number of the newest that the edge had when it opened */
     uint64_t taken, floor;           /* body bytes that came up; of these, before their turn */
     uint64_t floor_largest;          /* of one entry among these */
 } sim_link;
