@@ -146,7 +146,11 @@ hf_status hf_vectors_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
     hf_message message = {.type = HF_FRAME_VECTOR_DONE};
     message.as.done.scope = request.as.vector.scope;
     message.as.done.to = request.as.vector.to;
+    if (peer->verdict != HF_REFILLING) {
+        status = hf_had_bits(hub->store, &request.as.vector.logs, &hub->items);
+        message.as.done.had = hf_buffer_bytes(&hub->items);
+    }
     hf_message_write(&hub->raw, &message);
     hf_buffer_free(&peer->vector);
-    return HF_OK;
+    return status;
 }

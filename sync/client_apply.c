@@ -189,6 +189,13 @@ static hf_status next_pass(hf_client *client, hf_batch *batch)
     return HF_OK;
 }
 
+static hf_status on_had(hf_client *client, hf_batch *batch, hf_bytes bits)
+{
+    if (client->download.phase != HF_PHASE_FEED)
+        return bad(client, HF_CODE_TURN, "frame out of turn:", HF_FRAME_HAD);
+    return hf_client_on_had(client, batch, bits);
+}
+
 static hf_status on_vector_done(hf_client *client, hf_batch *batch, const hf_vector_done *done)
 {
     hf_download *download = &client->download;
@@ -197,7 +204,8 @@ static hf_status on_vector_done(hf_client *client, hf_batch *batch, const hf_vec
         return bad(client, HF_CODE_TURN, "frame out of turn:", HF_FRAME_VECTOR_DONE);
     download->asked = false;
     download->from = done->to;
-    if (done->to.set) return HF_OK;
+    hf_status status = done->had.size ? hf_client_on_had(client, batch, done->had) : HF_OK;
+    if (status != HF_OK || done->to.set) return status;
     download->scope_at++;
     return hf_client_next_scope(download) ? HF_OK : next_pass(client, batch);
 }
@@ -329,7 +337,7 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_ENTRIES: return on_entries(client, batch, &message->as.feed);
     case HF_FRAME_VECTOR_DONE: return on_vector_done(client, batch, &message->as.done);
     case HF_FRAME_FEED: return on_feed(client, batch, &message->as.feed);
-    case HF_FRAME_HAD: return hf_client_on_had(client, batch, message->as.had);
+    case HF_FRAME_HAD: return on_had(client, batch, message->as.had);
     case HF_FRAME_HEADS: return on_heads(client, batch, &message->as.heads);
     case HF_FRAME_ACK: return on_ack(client, batch, &message->as.ack);
     case HF_FRAME_OFFER: return hf_client_on_offer(client, batch, &message->as.offer);

@@ -163,7 +163,8 @@ struct hf_client {
     uint64_t fed_acked; /* position of our last FEED_ACK; before START: what our last TAKEN said */
     bool resuming;      /* what HELLO said: */
     hf_cursor resume;
-    hf_buffer named;  /* hf_relay_log in a row: what HELLO named as had elsewhere */
+    hf_buffer
+        named; /* hf_relay_log in a row: what HELLO named as had elsewhere, or the last VECTOR */
     bool postponed;   /* planted mistakes only: what came is applied a turn late */
     uint64_t claimed; /* planted mistakes only: position acknowledged before its time */
 
@@ -207,6 +208,8 @@ HF_MUST_CHECK hf_status hf_client_write(hf_client *client, uint64_t now_ms);
 /* ---- client_greet.c ---- */
 HF_MUST_CHECK hf_status hf_client_write_hello(hf_client *client, uint64_t now_ms);
 /* What HELLO named, the hub has, too: where its bit is set. */
+/* Of this log the hub will say whether it has as much: HAD, VECTOR_DONE. */
+void hf_client_name(hf_client *client, int64_t origin_no, uint8_t lane, uint64_t seq);
 HF_MUST_CHECK hf_status hf_client_on_had(hf_client *client, hf_batch *batch, hf_bytes bits);
 HF_MUST_CHECK hf_status hf_client_on_welcome(hf_client *client, hf_batch *batch,
                                              const hf_welcome *welcome);

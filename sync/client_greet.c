@@ -241,10 +241,21 @@ static hf_status elsewhere_get(hf_client *client, hf_buffer *groups, size_t *cou
     return hf_elsewhere_write(client->store, client->resume.here, &client->named, groups, count);
 }
 
+/* Of our own logs it says more in ACK; and a station asks when it relays. */
+void hf_client_name(hf_client *client, int64_t origin_no, uint8_t lane, uint64_t seq)
+{
+    const uint8_t *author = hf_origin_by_no(client->store, origin_no)->key_id;
+    const uint8_t *own = hf_store_crypto(client->store)->own_key_id;
+    bool is_own = memcmp(author, own, HF_HASH_SIZE) == 0;
+    hf_relay_log log = {.origin_no = origin_no, .lane = lane, .seq = seq};
+    if (is_own || client->relays.on) log.seq = 0;
+    hf_write_raw(&client->named, (hf_bytes){(const uint8_t *)&log, sizeof log});
+}
+
 hf_status hf_client_on_had(hf_client *client, hf_batch *batch, hf_bytes bits)
 {
     size_t count = client->named.size / sizeof(hf_relay_log);
-    if (client->download.phase != HF_PHASE_FEED || bits.size != (count + 7) / 8) {
+    if (bits.size != (count + 7) / 8) {
         hf_session_fail(&client->session, HF_CODE_TURN, "speaks of logs that we did not name");
         return HF_ERR_PROTOCOL;
     }
@@ -253,6 +264,7 @@ hf_status hf_client_on_had(hf_client *client, hf_batch *batch, hf_bytes bits)
         hf_relay_log log;
         if (!(bits.data[i / 8] & 1u << i % 8)) continue;
         memcpy(&log, client->named.data + i * sizeof log, sizeof log);
+        if (log.seq == 0) continue;
         status = hf_batch_acked(batch, &client->download.cursor.hub,
                                 hf_origin_by_no(client->store, log.origin_no), log.lane, log.seq,
                                 client->hub.is_station ? 0 : log.seq);

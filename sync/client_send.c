@@ -116,9 +116,11 @@ static hf_status vector_item(void *context, const hf_vector_item *item)
     hf_status status = hf_vector_claim(walk->client->store, walk->scope, item, &held.seq);
     if (status != HF_OK) return status;
     hf_write_held(&walk->client->items, &held);
+    hf_client_name(walk->client, item->origin_no, item->lane, held.seq);
     walk->last = held.log;
     walk->count++;
     if (walk->client->items.status != HF_OK) return walk->client->items.status;
+    if (walk->client->named.status != HF_OK) return walk->client->named.status;
     return hf_claim_head(walk->client->store, item->origin_no, item->lane, item->seq,
                          &walk->client->hashes);
 }
@@ -130,6 +132,7 @@ static hf_status write_vector(hf_client *client)
     vector_walk walk = {.client = client, .scope = scope};
     hf_buffer_clear(&client->items);
     hf_buffer_clear(&client->hashes);
+    hf_buffer_clear(&client->named);
     hf_status status =
         hf_vector_read(client->store, scope, download->from.set ? &download->from.origin : NULL,
                        download->from.lane, HF_VECTOR_LOGS_MAX, vector_item, &walk);

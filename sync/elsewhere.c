@@ -87,10 +87,22 @@ bool hf_next_elsewhere(hf_list *list, hf_elsewhere *out)
     return hf_list_end(list, &reader);
 }
 
+static hf_bytes read_bits(hf_reader *reader, size_t most)
+{
+    hf_bytes bits = hf_read_bytes(reader);
+    if (bits.size > most / 8) hf_reader_fail(reader, HF_ERR_LIMIT);
+    return bits;
+}
+
 void hf_read_had(hf_reader *reader, hf_message *out)
 {
-    out->as.had = hf_read_bytes(reader);
-    if (out->as.had.size > HF_ELSEWHERE_LOGS_MAX / 8) hf_reader_fail(reader, HF_ERR_LIMIT);
+    out->as.had = read_bits(reader, HF_ELSEWHERE_LOGS_MAX);
+}
+
+/* VECTOR_DONE's third item. */
+void hf_read_vector_had(hf_reader *reader, hf_message *out)
+{
+    out->as.done.had = read_bits(reader, HF_VECTOR_LOGS_MAX);
 }
 
 static void write_group(hf_buffer *out, const hf_elsewhere *group)
@@ -325,6 +337,24 @@ hf_status hf_had_read(hf_store *store, const hf_list *groups, hf_buffer *bits, h
         free(had);
     }
     return status;
+}
+
+hf_status hf_had_bits(hf_store *store, const hf_list *logs, hf_buffer *bits)
+{
+    static const uint8_t none[HF_VECTOR_LOGS_MAX / 8];
+    hf_held held;
+    size_t at = 0;
+    hf_buffer_clear(bits);
+    hf_write_raw(bits, (hf_bytes){none, (logs->count + 7) / 8});
+    for (hf_list walk = *logs; bits->status == HF_OK && hf_next_held(&walk, &held); at++) {
+        uint64_t dense;
+        const hf_origin_row *row = hf_origin_by_id(store, &held.log.origin);
+        if (!row) continue;
+        hf_status status = hf_log_dense(store, row->no, held.log.lane, &dense);
+        if (status != HF_OK) return status;
+        if (held.seq <= dense) bits->data[at / 8] |= (uint8_t)(1u << at % 8);
+    }
+    return bits->status;
 }
 
 /* Of its entries nothing is noted: what it lacks of those is on its way. */

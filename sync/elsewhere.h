@@ -34,6 +34,8 @@ HF_MUST_CHECK hf_status hf_had_read(hf_store *store, const hf_list *groups, hf_b
 HF_MUST_CHECK hf_status hf_had_add_heads(hf_store *store, const hf_vector *vector, size_t room,
                                          hf_had **had);
 void hf_had_free(hf_had *had);
+/* Of the logs that a VECTOR lists, at most HF_VECTOR_LOGS_MAX: which we hold whole as far. */
+HF_MUST_CHECK hf_status hf_had_bits(hf_store *store, const hf_list *logs, hf_buffer *bits);
 size_t hf_had_count(const hf_had *had); /* of logs and scopes; NULL: 0 */
 /* Does it have this entry; a head of this log up to `seq`? Of NULL: no. */
 bool hf_had_entry(const hf_had *had, int64_t origin_no, const hf_entry *entry);

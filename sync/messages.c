@@ -388,7 +388,7 @@ static void read_entries(hf_reader *reader, hf_message *out)
 
 static void read_vector_done(hf_reader *reader, hf_message *out)
 {
-    out->as.done.scope = read_u32(reader);
+    out->as.done = (hf_vector_done){.scope = read_u32(reader)};
     read_range_end(reader, &out->as.done.to);
 }
 
@@ -524,7 +524,7 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_WELCOME, 12, read_welcome, {hf_read_former, hf_read_centre}},
     {HF_FRAME_VECTOR, 4, read_vector, {hf_read_vector_heads}},
     {HF_FRAME_ENTRIES, 1, read_entries, {NULL}},
-    {HF_FRAME_VECTOR_DONE, 2, read_vector_done, {NULL}},
+    {HF_FRAME_VECTOR_DONE, 2, read_vector_done, {hf_read_vector_had}},
     {HF_FRAME_START, 2, read_start, {NULL}},
     {HF_FRAME_ORIGIN, 4, hf_read_origin, {NULL}},
     {HF_FRAME_LACK, 2, hf_read_lack, {NULL}},

@@ -240,6 +240,7 @@ void hf_write_refill(hf_buffer *out, const hf_refill *refill);
 typedef struct hf_vector_done {
     uint32_t scope;
     hf_log_name to;
+    hf_bytes had; /* as in HAD, of the logs that VECTOR listed; may be none */
 } hf_vector_done;
 typedef struct hf_start {
     uint64_t position;
@@ -503,6 +504,7 @@ void hf_capabilities_read(hf_reader *reader, hf_message *out);
 /* elsewhere.c, for these two alone. */
 void hf_read_elsewhere(hf_reader *reader, hf_message *out);
 void hf_read_had(hf_reader *reader, hf_message *out);
+void hf_read_vector_had(hf_reader *reader, hf_message *out);
 void hf_read_vector_heads(hf_reader *reader, hf_message *out);
 void hf_read_offer(hf_reader *reader, hf_message *out);
 void hf_read_want(hf_reader *reader, hf_message *out);

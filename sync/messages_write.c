@@ -227,9 +227,10 @@ static void write_vector(hf_buffer *out, const hf_vector *vector)
 
 static void write_vector_done(hf_buffer *out, const hf_vector_done *done)
 {
-    begin(out, HF_FRAME_VECTOR_DONE, 3);
+    begin(out, HF_FRAME_VECTOR_DONE, done->had.size ? 4 : 3);
     hf_write_uint(out, done->scope);
     write_range_end(out, &done->to);
+    if (done->had.size) hf_write_bytes(out, done->had.data, done->had.size);
 }
 
 static void write_start(hf_buffer *out, const hf_start *start)

@@ -422,14 +422,20 @@ static json_t *receipt_for_json(const hf_receipted *reach)
                      "lane", reach->lane, "seq", number(reach->seq));
 }
 
+static json_t *done_json(const hf_vector_done *done)
+{
+    json_t *out = json_pack("{s:s,s:o,s:o}", "type", "VECTOR_DONE", "scope", number(done->scope),
+                            "to", log_name(&done->to));
+    if (done->had.size) json_object_set_new(out, "had", hex_of(done->had));
+    return out;
+}
+
 static json_t *small_json(const hf_message *message)
 {
     const hf_credit *credit = &message->as.credit;
     const hf_farewell *farewell = &message->as.farewell;
     switch (message->type) {
-    case HF_FRAME_VECTOR_DONE:
-        return json_pack("{s:s,s:o,s:o}", "type", "VECTOR_DONE", "scope",
-                         number(message->as.done.scope), "to", log_name(&message->as.done.to));
+    case HF_FRAME_VECTOR_DONE: return done_json(&message->as.done);
     case HF_FRAME_START:
         return json_pack("{s:s,s:o,s:o}", "type", "START", "position",
                          number(message->as.start.position), "chain", HEX(message->as.start.chain));
@@ -623,6 +629,10 @@ static void check_more(const vector_case *one)
         more[size++] = (uint8_t)(0x80 + logs);
         memset(more + size, 0, logs);
         size += logs;
+    }
+    if (more[0] == 0x83 && more[1] == HF_FRAME_VECTOR_DONE) { /* it says of no log */
+        more[0]++;
+        more[size++] = 0x40;
     }
     /* The next one of these is known, and a list. */
     bool is_list = (one->raw.data[1] == 0x18 && one->raw.data[2] == HF_FRAME_ASK) ||

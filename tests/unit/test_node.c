@@ -97,7 +97,8 @@ static bool drop_feed(pair_world *pair, size_t edge, pair_way way, const hf_mess
 {
     (void)pair;
     (void)edge;
-    return way == PAIR_UP || message->type != HF_FRAME_FEED;
+    if (way == PAIR_UP) return true;
+    return message->type != HF_FRAME_FEED && message->type != HF_FRAME_HEADS; /* about the feed */
 }
 
 /* What comes down hangs; what goes up goes on and is acknowledged. */

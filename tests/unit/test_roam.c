@@ -133,7 +133,8 @@ static void what_was_had_elsewhere_is_not_fed_again_and_what_was_not_is(void **s
     tiers_free(t);
 }
 
-/* Its vectors say what it holds, and how far its heads go: nothing of that comes again. */
+/* Its vectors say what it holds, and how far its heads go: nothing of that comes again; and it
+ * hears how much of that is there. */
 static void at_a_first_visit_nothing_comes_that_it_has(void **state)
 {
     (void)state;
@@ -145,10 +146,12 @@ static void at_a_first_visit_nothing_comes_that_it_has(void **state)
     tiers_wait(t, 2 * HF_REDIAL_MAX_MS);
     write_some(t, SECOND);
     write_some(t, THIRD);
+    assert_int_equal(place_of(t), HF_PLACE_STATION);
     go(t, CENTRE);
     assert_int_equal(h.entries, 0);
     assert_int_equal(h.heads, 0);
     assert_int_equal(h.origins, 0);
+    assert_int_equal(place_of(t), HF_PLACE_HUB); /* the hub said so */
     assert_int_equal(t->nodes[CENTRE].hub->had_count, 0);
     write_some(t, SECOND);
     assert_int_equal(h.entries, SOME);
