@@ -243,7 +243,7 @@ static void count_missing(sim_world *world, sim_link *link)
          * not. */
         bool again =
             edge->set_back && dot->author == edge->index && dot->hub_position > edge->cursor;
-        again |= outdated; /* all of it, in a snapshot */
+        again |= outdated;                      /* all of it, in a snapshot */
         again |= dot->opened_at > edge->cursor; /* what counts again is fed once more */
         bool down = (dot->held & hub_bit) && (!whole || again) && sim_may_hold(world, edge, dot);
         if (!up && !down) continue;
