@@ -131,6 +131,7 @@ struct hf_peer {
     size_t leased_count;     /* ... and how many they are */
     char implementation[48]; /* as HELLO said */
     uint64_t probe, probed;  /* newest PROBE in the batch; durable, so it may be answered */
+    bool counted;            /* it was told how many outages we have from it */
     uint64_t told_at_ms;     /* monotonic: when what it told of itself was last written down */
     bool told_synced;        /* ... and it was in sync then */
 

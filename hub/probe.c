@@ -82,6 +82,10 @@ void hf_peer_write_probed(hf_peer *peer, uint64_t wall_ms, hf_buffer *raw)
     hf_message message = {.type = HF_FRAME_PROBED};
     message.as.probe.number = peer->probed;
     message.as.probe.wall_ms = wall_ms;
+    if (!peer->counted && !peer->hub->upstream) /* the account is the centre's */
+        message.as.probe.has_held =
+            hf_outage_told_count(peer->hub->store, peer->key_id, &message.as.probe.held) == HF_OK;
+    peer->counted = true;
     hf_message_write(raw, &message);
     peer->probe = peer->probed = 0;
 }

@@ -30,7 +30,7 @@ static hf_status held_of(hf_store *store, const hf_report *log, uint64_t *out)
 {
     const hf_origin_row *row = hf_origin_by_id(store, &log->origin);
     *out = 0;
-    return row ? hf_vector_seq(store, row->no, log->lane, log->scope, out) : HF_OK;
+    return row ? hf_coverage_held(store, row->no, log->lane, log->scope, out) : HF_OK;
 }
 
 static bool is_its_own(const hf_peer *peer, const hf_origin_id *origin)
@@ -50,7 +50,12 @@ static hf_status add(hf_peer *peer, const hf_report *log)
         if (!more) return HF_ERR_NOMEM;
         peer->ahead = more;
     }
-    peer->ahead[peer->ahead_count++] = (struct hf_ahead){.log = *log};
+    /* What hubs decided is asked for first: until it is here, what they withheld would count. */
+    size_t last = peer->ahead_count++, at = last;
+    if (log->lane == HF_LANE_CONTROL)
+        for (at = 0; at < last && peer->ahead[at].log.lane == HF_LANE_CONTROL;) at++;
+    if (at < last) peer->ahead[last] = peer->ahead[at];
+    peer->ahead[at] = (struct hf_ahead){.log = *log};
     return HF_OK;
 }
 

@@ -273,13 +273,15 @@ static hf_status on_heads(hf_client *client, hf_batch *batch, const hf_heads *he
 static hf_status on_lack(hf_client *client, const hf_lack *lack)
 {
     hf_held held;
+    bool by_station = client->hub_known && client->hub.is_station;
     for (hf_list walk = lack->logs; hf_next_held(&walk, &held);) {
         if (client->wish_count == HF_WISHES_MAX)
             return bad(client, HF_CODE_LIMIT, "asks for more logs at a time than", HF_WISHES_MAX);
         client->wishes[client->wish_count++] = (hf_wish){.origin = held.log.origin,
                                                          .lane = held.log.lane,
                                                          .scope = lack->scope,
-                                                         .after = held.seq};
+                                                         .after = held.seq,
+                                                         .by_centre = !by_station};
     }
     return HF_OK;
 }
@@ -345,7 +347,7 @@ static hf_status apply_frame(hf_client *client, hf_batch *batch, const hf_messag
     case HF_FRAME_LACK: return on_lack(client, &message->as.lack);
     case HF_FRAME_CERTIFICATE: return hf_client_on_certificate(client, &message->as.certificate);
     case HF_FRAME_LEASE: return hf_client_on_lease(client, batch, &message->as.leased);
-    case HF_FRAME_PROBED: return hf_client_on_probed(client, message->as.probe.number);
+    case HF_FRAME_PROBED: return hf_client_on_probed(client, &message->as.probe);
     default: return HF_OK; /* CREDIT moves nothing that is stored */
     }
 }

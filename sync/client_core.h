@@ -297,7 +297,8 @@ uint64_t hf_client_probe_took_ms(const hf_client *client, uint64_t number, uint6
 bool hf_client_probe_due(const hf_client *client, uint64_t now_ms);
 uint64_t hf_client_probe_at_ms(const hf_client *client); /* monotonic; UINT64_MAX: none is due */
 HF_MUST_CHECK hf_status hf_client_write_probe(hf_client *client, uint64_t now_ms);
-HF_MUST_CHECK hf_status hf_client_on_probed(hf_client *client, uint64_t number); /* in the batch */
+HF_MUST_CHECK hf_status hf_client_on_probed(hf_client *client,
+                                            const hf_probe_frame *probed); /* in the batch */
 void hf_client_probed(hf_client *client, uint64_t number); /* ... which is committed */
 
 /* ---- client_renew.c ---- */

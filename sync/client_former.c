@@ -77,14 +77,21 @@ hf_status hf_client_take_former(hf_client *client, hf_batch *batch, const hf_wel
     return status;
 }
 
-/* What the centre signed and lost it says itself: a station that serves on meanwhile does not know.
- */
-static hf_status undo(hf_client *client, hf_batch *batch, const hf_origin_id *hub,
-                      const hf_origin_row *origin, const hf_acked *said)
+/* A station passes on names that are not its own: the centre's, and if that was a station once, its
+ * name as one. What it holds says nothing of what those hold. */
+static bool is_anothers(const hf_client *client, const hf_origin_id *hub)
 {
     const hf_origin_row *row = hf_origin_by_id(client->store, hub);
     bool by_station = client->hub_known && client->hub.is_station;
-    if (by_station && row && row->is_hub) return HF_OK;
+    return by_station && row && row->known &&
+           memcmp(row->key_id, client->hub.key_id, HF_HASH_SIZE) != 0;
+}
+
+/* What another signed and lost that one says itself: who serves on meanwhile does not know. */
+static hf_status undo(hf_client *client, hf_batch *batch, const hf_origin_id *hub,
+                      const hf_origin_row *origin, const hf_acked *said)
+{
+    if (is_anothers(client, hub)) return HF_OK;
     return hf_batch_receipts_undo(batch, hub, origin, said->lane, said->durable);
 }
 
@@ -96,6 +103,7 @@ static hf_status count_lost(hf_client *client, const hf_welcome *welcome, const 
     hf_origin_id former;
     hf_status status = hf_acked_by(client->store, &welcome->hub, no, yours->lane, &most);
     for (hf_list walk = welcome->former; status == HF_OK && hf_next_origin_id(&walk, &former);) {
+        if (is_anothers(client, &former)) continue;
         status = hf_acked_by(client->store, &former, no, yours->lane, &had);
         if (status == HF_OK && had > most) most = had;
     }

@@ -192,13 +192,21 @@ hf_status hf_client_write_probe(hf_client *client, uint64_t now_ms)
 
 /* ---- PROBED ---- */
 
-hf_status hf_client_on_probed(hf_client *client, uint64_t number)
+hf_status hf_client_on_probed(hf_client *client, const hf_probe_frame *probed)
 {
+    uint64_t count;
     hf_probing *probing = &client->probing;
-    if (number != probing->number || !probing->out) return HF_OK; /* of one that was given up */
-    if (probing->told_up_to_ms == 0) return HF_OK;
     const uint8_t *seer = hf_store_own_origin(client->store)->key_id;
-    return hf_outage_told(client->store, seer, probing->told_up_to_ms);
+    /* Else of one that was given up: what went with it goes again. */
+    bool awaited = probed->number == probing->number && probing->out;
+    hf_status status = HF_OK;
+    if (awaited && probing->told_up_to_ms > 0)
+        status = hf_outage_told(client->store, seer, probing->told_up_to_ms);
+    if (status != HF_OK || !probed->has_held || at_station(client)) return status;
+    status = hf_outage_told_count(client->store, seer, &count);
+    if (status != HF_OK || probed->held >= count) return status;
+    probing->news = true; /* it was set back, by so little that nothing else shows it */
+    return hf_outage_untold(client->store, seer);
 }
 
 void hf_client_probed(hf_client *client, uint64_t number)

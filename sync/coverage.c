@@ -239,6 +239,22 @@ hf_status hf_coverage_tried(hf_batch *batch, const uint8_t key_id[HF_HASH_SIZE],
     return hf_sql_run(store, statement);
 }
 
+hf_status hf_coverage_held(hf_store *store, int64_t origin_no, uint8_t lane, uint32_t scope,
+                           uint64_t *seq)
+{
+    hf_status status = hf_vector_seq(store, origin_no, lane, scope, seq);
+    if (status != HF_OK) return status;
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_NO_BODY);
+    sqlite3_bind_int64(statement, 1, hf_log_no(origin_no, lane));
+    sqlite3_bind_int64(statement, 2, scope);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)*seq);
+    bool row;
+    status = hf_sql_row(store, statement, &row);
+    if (status == HF_OK && row) *seq = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
 hf_status hf_coverage_owes(hf_store *store, const uint8_t key_id[HF_HASH_SIZE], bool *owes)
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_REPORTED_OWED);

@@ -31,6 +31,10 @@ HF_MUST_CHECK hf_status hf_coverage_report(hf_store *store, const uint8_t key_id
 /* It was asked, and could not prove more: nobody goes to it again. In a batch. */
 HF_MUST_CHECK hf_status hf_coverage_tried(hf_batch *batch, const uint8_t key_id[HF_HASH_SIZE],
                                           const hf_report *report);
+/* What others hold of the log in this scope beyond *seq, we lack: it ends where we do, or before an
+ * entry whose body never came, though the vector is past it. */
+HF_MUST_CHECK hf_status hf_coverage_held(hf_store *store, int64_t origin_no, uint8_t lane,
+                                         uint32_t scope, uint64_t *seq);
 /* Does this device hold something that we lack, and was not asked for? */
 HF_MUST_CHECK hf_status hf_coverage_owes(hf_store *store, const uint8_t key_id[HF_HASH_SIZE],
                                          bool *owes);

@@ -558,7 +558,7 @@ static const frame_kind KINDS[] = {
     {HF_FRAME_PING, 1, hf_read_ping, {NULL}},
     {HF_FRAME_PONG, 2, hf_read_pong, {NULL}},
     {HF_FRAME_PROBE, 8, hf_probe_read, {NULL}},
-    {HF_FRAME_PROBED, 2, hf_probed_read, {NULL}},
+    {HF_FRAME_PROBED, 2, hf_probed_read, {hf_probed_held_read}},
     {HF_FRAME_ERROR, 2, hf_read_error, {NULL}},
     {HF_FRAME_BYE, 2, hf_read_bye, {NULL}},
 };

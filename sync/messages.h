@@ -399,7 +399,7 @@ typedef struct hf_credit {
 typedef struct hf_pong { /* PING too, without the time */
     uint64_t nonce, wall_ms;
 } hf_pong;
-typedef struct hf_probe_frame { /* PROBE; of PROBED its number and the hub's wall_ms */
+typedef struct hf_probe_frame { /* PROBE; of PROBED its number, the hub's wall_ms and `held` */
     uint64_t number;
     uint64_t wall_ms;   /* the device's own clock, uncorrected */
     uint64_t waiting;   /* entries of its own that no hub is known to hold */
@@ -408,6 +408,8 @@ typedef struct hf_probe_frame { /* PROBE; of PROBED its number and the hub's wal
     uint32_t pack_version;
     hf_list outages; /* hf_next_outage */
     hf_list windows; /* hf_next_window: ids of planned windows that it knows of */
+    bool has_held;
+    uint64_t held; /* outages that the hub has from this device */
 } hf_probe_frame;
 bool hf_next_outage(hf_list *list, hf_outage *out); /* without seer, told, position, unit */
 bool hf_next_window(hf_list *list, uint8_t out[HF_RECORD_ID_SIZE]);
@@ -533,6 +535,7 @@ void hf_write_settled(hf_buffer *out, const hf_carried *item); /* of CARRIED */
 /* ---- messages_probe.c: for hf_message_read and hf_message_write ---- */
 void hf_probe_read(hf_reader *reader, hf_message *out);
 void hf_probed_read(hf_reader *reader, hf_message *out);
+void hf_probed_held_read(hf_reader *reader, hf_message *out);
 void hf_probe_write(hf_buffer *out, const hf_probe_frame *probe);
 
 /* Collects bodies into runs of one log each. Zero-initialise. */

@@ -88,6 +88,12 @@ void hf_probed_read(hf_reader *reader, hf_message *out)
     out->as.probe.wall_ms = read_number(reader);
 }
 
+void hf_probed_held_read(hf_reader *reader, hf_message *out)
+{
+    out->as.probe.has_held = true;
+    out->as.probe.held = read_number(reader);
+}
+
 void hf_probe_write(hf_buffer *out, const hf_probe_frame *probe)
 {
     hf_write_array(out, 9);

@@ -325,7 +325,9 @@ static void write_short_frame(hf_buffer *out, const hf_message *message)
         break;
     case HF_FRAME_PROBED:
         write_numbers(out, HF_FRAME_PROBED,
-                      (uint64_t[]){message->as.probe.number, message->as.probe.wall_ms}, 2);
+                      (uint64_t[]){message->as.probe.number, message->as.probe.wall_ms,
+                                   message->as.probe.held},
+                      message->as.probe.has_held ? 3 : 2);
         break;
     case HF_FRAME_RECEIPT_FOR:
         write_numbers(

@@ -121,6 +121,17 @@ hf_status hf_outage_told(hf_store *store, const uint8_t seer[HF_HASH_SIZE], uint
     return hf_sql_run(store, statement);
 }
 
+hf_status hf_outage_told_count(hf_store *store, const uint8_t seer[HF_HASH_SIZE], uint64_t *out)
+{
+    sqlite3_stmt *statement = hf_sql(store, HF_SQL_OUTAGE_TOLD_COUNT);
+    hf_bind_bytes(statement, 1, seer, HF_HASH_SIZE);
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    *out = status == HF_OK && row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
 hf_status hf_outage_untold(hf_store *store, const uint8_t seer[HF_HASH_SIZE])
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_OUTAGE_UNTOLD);

@@ -45,8 +45,9 @@ typedef struct filling {
     const hf_origin_row *origin;
     hf_refill *refill;
     hf_buffer *bodies, *hashes;
-    uint64_t seq; /* as far as the walk came without a gap */
-    bool full;    /* what follows goes as its hash */
+    uint64_t seq;   /* as far as the walk came without a gap */
+    bool to_centre; /* it judges for itself: what is withheld here goes to it whole, too */
+    bool full;      /* what follows goes as its hash */
     bool broken;
 } filling;
 
@@ -54,8 +55,7 @@ static hf_status fill_entry(filling *f, hf_entry *entry, hf_buffer *emptied)
 {
     hf_entry_body body;
     uint8_t hash[HF_HASH_SIZE];
-    /* A station's upstream judges for itself: what is withheld here goes to it whole, too. */
-    hf_status status = f->store->relays ? HF_OK : hf_entry_outward(f->store, entry, emptied);
+    hf_status status = f->to_centre ? HF_OK : hf_entry_outward(f->store, entry, emptied);
     if (status == HF_OK) status = hf_entry_parse(entry->body, &body);
     if (status == HF_OK)
         status = hf_entry_hash(f->store->crypto, &f->origin->id, entry->dot.lane, &body, hash);
@@ -110,7 +110,8 @@ hf_status hf_refill_answer(hf_store *store, const hf_wish *wish, hf_buffer *bodi
                  .refill = &refill,
                  .bodies = bodies,
                  .hashes = hashes,
-                 .seq = wish->after};
+                 .seq = wish->after,
+                 .to_centre = wish->by_centre};
     hf_status status = HF_OK;
     hf_buffer_clear(bodies);
     hf_buffer_clear(hashes);

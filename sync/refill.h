@@ -13,6 +13,7 @@ typedef struct hf_wish { /* what the other end lacks of a log in a scope comes a
     uint8_t lane;
     uint32_t scope;
     uint64_t after;
+    bool by_centre; /* else it is a station, which hands on what it has not heard judged */
 } hf_wish;
 
 /* Writes the REFILL that answers: as much as one frame holds, or that there is nothing that could

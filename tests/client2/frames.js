@@ -65,7 +65,8 @@ export const FRAMES = {
 };
 // And may be left out; `at` we read but do not send: when it was made.
 const MAY_FOLLOW = { HELLO: ['receipts', 'capabilities', 'passed', 'elsewhere'],
-  WELCOME: ['former', 'centre'], VECTOR: ['heads'], VECTOR_DONE: ['had'], ACK: ['at'], ASK: ['held'], FEED_ACK: ['at'], TAKEN: ['at'] };
+  WELCOME: ['former', 'centre'], VECTOR: ['heads'], VECTOR_DONE: ['had'], ACK: ['at'], ASK: ['held'],
+  FEED_ACK: ['at'], TAKEN: ['at'], PROBED: ['held'] };
 const BY_NUMBER = new Map(Object.entries(FRAMES).map(([name, [number, ...items]]) =>
   [number, { name, items }]));
 

@@ -50,7 +50,7 @@ const SHAPES = {
   PONG: ({ nonce, wallMs }) => ({ nonce: nonceText(nonce), wall_ms: wallMs }),
   PROBE: ({ wallMs, oldestMs, freeMib, ...f }) =>
     ({ ...f, wall_ms: wallMs, oldest_ms: oldestMs, free_mib: freeMib }),
-  PROBED: ({ number, wallMs }) => ({ number, wall_ms: wallMs }),
+  PROBED: ({ wallMs, ...f }) => ({ ...f, wall_ms: wallMs }),
   BYE: ({ code, retryAfterMs }) => ({ code, retry_after_ms: retryAfterMs }),
 };
 const run = ([index, lane, bodies]) => [index, lane, bodies.map(encode)];

@@ -11,6 +11,7 @@
 #include "sync/messages.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct cut_out { /* which body of which run is left out */
@@ -167,6 +168,29 @@ void sim_check_retired(sim_world *world, const sim_link *link, hf_bytes message)
     if (type != HF_FRAME_HUBS && type != HF_FRAME_BYE && type != HF_FRAME_ERROR)
         sim_break(world, SIM_HONEST, "%s, which is the centre no more, sends frame %u to %s",
                   former->name, (unsigned)type, world->nodes[link->node].name);
+}
+
+bool sim_is_new_piece(sim_world *world, unsigned node, hf_bytes message)
+{
+    static const uint8_t begin[] = {0x85, 0x18, HF_FRAME_PIECE}; /* sealed: it never shrinks */
+    hf_message piece;
+    uint64_t key;
+    if (message.size <= sizeof begin || memcmp(message.data, begin, sizeof begin) != 0 ||
+        hf_message_read(message, &piece) != HF_OK)
+        return false;
+    world->result->counts.carried++;
+    memcpy(&key, piece.as.piece.id, sizeof key);
+    key = sim_mix(
+        key ^ sim_mix((uint64_t)piece.as.piece.offset << 16 | piece.as.piece.stage << 8 | node));
+    for (size_t i = 0; i < world->piece_count; i++)
+        if (world->pieces[i] == key) return false;
+    if (world->piece_count == world->piece_capacity) {
+        world->piece_capacity = world->piece_capacity ? 2 * world->piece_capacity : 64;
+        world->pieces = realloc(world->pieces, world->piece_capacity * sizeof *world->pieces);
+        assert(world->pieces);
+    }
+    world->pieces[world->piece_count++] = key;
+    return true;
 }
 
 bool sim_meddle(sim_world *world, sim_node *edge, hf_bytes *message, hf_buffer *sealed)

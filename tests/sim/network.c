@@ -83,6 +83,8 @@ static sim_link *link_new(sim_world *world, sim_node *edge)
                            .hub = edge->hubs[hf_edge_hub(edge->edge)]};
         link_shape(world, edge, link);
         link->opened_ms = world->now_ms;
+        link->missing_count = edge->unheaded; /* heads come last: sessions may end before */
+        link->heads = hf_head_newest(edge->store);
         return link;
     }
     assert(!"a hub keeps no more half-open links than its timeouts allow");
@@ -102,6 +104,7 @@ static void way_clear(sim_way *way)
 
 void sim_links_free(sim_world *world)
 {
+    free(world->pieces);
     for (uint32_t i = 0; i < SIM_LINKS_MAX; i++) {
         way_clear(&world->links[i].ways[SIM_UP]);
         way_clear(&world->links[i].ways[SIM_DOWN]);
@@ -147,6 +150,8 @@ void sim_link_end(sim_world *world, sim_link *link)
     way_clear(&link->ways[SIM_UP]);
     way_clear(&link->ways[SIM_DOWN]);
     sim_node *edge = &world->nodes[link->node];
+    bool headed = edge->up && hf_head_newest(edge->store) != link->heads;
+    if (!link->ghost) edge->unheaded = headed ? 0 : link->missing_count;
     if (edge->link == link_index(world, link)) edge->link = SIM_LINKS_MAX;
     link->used = false;
 }
@@ -238,7 +243,8 @@ static void count_missing(sim_world *world, sim_link *link)
          * not. */
         bool again =
             edge->set_back && dot->author == edge->index && dot->hub_position > edge->cursor;
-        again |= outdated; /* all of it, in a snapshot */
+        again |= outdated;                      /* all of it, in a snapshot */
+        again |= dot->opened_at > edge->cursor; /* what counts again is fed once more */
         bool down = (dot->held & hub_bit) && (!whole || again) && sim_may_hold(world, edge, dot);
         if (!up && !down) continue;
         link->missing += dot->size;
@@ -574,9 +580,9 @@ void sim_on_deliver(sim_world *world, uint32_t index, uint32_t what)
     if (!way->first) way->last = NULL;
     way->bytes -= message->size;
     hf_bytes bytes = {message->data, message->size};
-    static const uint8_t piece[] = {0x85, 0x18, HF_FRAME_PIECE}; /* sealed: it never shrinks */
-    if (bytes.size > sizeof piece && memcmp(bytes.data, piece, sizeof piece) == 0)
-        world->result->counts.carried++;
+    /* What others carry for a station is work like what is written, once for each who takes it. */
+    if (sim_is_new_piece(world, number == SIM_UP ? link->hub : link->node, bytes))
+        link->missing += bytes.size;
     uint32_t generation = link->generation;
     if (way->first && way->first->at <= world->now_ms)
         sim_schedule(world, world->now_ms, SIM_DELIVER, index, what);

@@ -308,8 +308,8 @@ static void check_content(sim_world *world, const sim_node *node, sim_dot *dot,
         sim_break(world, SIM_S2, "%s holds another %s than was seen before", node->name,
                   name_of(world, &dot->dot).text);
     /* To the hub the hashes of what a station withheld may come first, by whoever was there. */
-    bool at_hub = node->index == SIM_HUB && dot->acked;
-    bool whole = (dot->author == node->index || at_hub) && !node->set_back;
+    bool at_hub = node->index == SIM_HUB && dot->acked_now;
+    bool whole = at_hub || (dot->author == node->index && !node->set_back);
     if (whole)
         sim_break(world, SIM_S1, "%s has only the hashes of %s", node->name,
                   name_of(world, &dot->dot).text);
@@ -418,7 +418,8 @@ static void check_acked(sim_world *world, sim_node *node, uint8_t lane, uint64_t
                       name_of(world, &dot).text);
             return;
         }
-        sim_dot_find(world, &dot)->acked = true;
+        sim_dot *told = sim_dot_find(world, &dot);
+        told->acked = told->acked_now = true;
     }
     node->acked[lane] = acked;
 }

@@ -113,7 +113,7 @@ void sim_hub_forget(sim_world *world, sim_node *hub)
         dot->based &= ~1ull;
         dot->hollow &= ~1ull;
         dot->hub_position = dot->opened_at = 0;
-        dot->by_operator = dot->withheld = false;
+        dot->by_operator = dot->withheld = dot->acked_now = false;
     }
     hub->feed_count = hub->tail_count = 0;
     hub->epoch_known = false;

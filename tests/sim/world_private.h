@@ -69,6 +69,7 @@ typedef struct sim_dot {
     uint64_t opened_at;    /* hub position when it came to count again; 0 never */
     bool saved;            /* its author was told "saved" */
     bool acked;            /* its author was told "at the hub" */
+    bool acked_now;        /* ... by the centre as it is: not set back, and no other, since */
     bool excused;          /* only on a disk that was set back: nobody can have it */
     bool withheld;         /* at the hub, at this moment */
     bool by_operator;      /* ... since an operator said so, not since it came */
@@ -164,6 +165,7 @@ typedef struct sim_node {
     bool based_anew;        /* one has just come to be seen */
     uint64_t wall_seen_ms;  /* highest wall time given to it in this step */
     uint64_t turn_wall_ms;  /* wall time of its last turn */
+    uint64_t unheaded;      /* entries that came since it was last sent heads */
 } sim_node;
 
 typedef struct sim_message {
@@ -198,6 +200,7 @@ typedef struct sim_link {
     size_t room; /* in flight per way, before the sender must wait */
     uint64_t opened_ms;
     uint64_t missing, missing_count; /* body bytes and entries that either side lacked */
+    uint64_t heads;                  /* number of the newest that the edge had when it opened */
     uint64_t taken, floor;           /* body bytes that came up; of these, before their turn */
     uint64_t floor_largest;          /* of one entry among these */
 } sim_link;
@@ -274,6 +277,8 @@ typedef struct sim_world {
     uint8_t epochs[SIM_NODES_MAX][16];
     sim_reference *references;
     size_t reference_count, reference_capacity;
+    uint64_t *pieces; /* of bundles, and to whom: which were brought */
+    size_t piece_count, piece_capacity;
 } sim_world;
 
 /* What the centre wrote, or one that was it once. */
@@ -334,6 +339,8 @@ void sim_links_free(sim_world *world);
 void sim_check_retired(sim_world *world, const sim_link *link, hf_bytes message);
 /* Breaks the run when the hub sends what others wrote to one whose certificate does not hold. */
 void sim_check_expired(sim_world *world, const sim_link *link, hf_bytes message);
+/* A piece of a bundle that nobody has brought to this node. */
+bool sim_is_new_piece(sim_world *world, unsigned node, hf_bytes message);
 /* False: the message is lost on the way. It may also be altered; `sealed` then holds it. */
 bool sim_meddle(sim_world *world, sim_node *edge, hf_bytes *message, hf_buffer *sealed);
 

@@ -317,6 +317,36 @@ static void what_a_hub_was_told_of_an_outage_and_lost_is_told_again(void **state
     pair_free(pair);
 }
 
+static uint64_t outages_at_hub(pair_world *pair)
+{
+    uint64_t count = 0;
+    const uint8_t *seer = pair->nodes[0].crypto.table.own_key_id;
+    assert_int_equal(hf_outage_told_count(pair->hub_node.store, seer, &count), HF_OK);
+    return count;
+}
+
+/* Nothing else came between: its place in the feed stands, and the hub holds what it held. */
+static void an_outage_is_told_again_where_a_hub_lost_nothing_but_that(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(1);
+    pair_wait(pair, EVERYTHING_BACK_MS);
+    sim_image *image = image_of_hub(pair, "\x01");
+    uint64_t before = outages_at_hub(pair);
+    pair->nodes[0].offline = true;
+    pair_cut(pair, 0);
+    pair_wait(pair, EVERYTHING_BACK_MS);
+    pair->nodes[0].offline = false;
+    pair_wait(pair, EVERYTHING_BACK_MS);
+    uint64_t told = outages_at_hub(pair);
+    assert_true(told > before);
+    set_back(pair, image, NULL, NULL);
+    assert_int_equal(outages_at_hub(pair), before);
+    pair_wait(pair, EVERYTHING_BACK_MS);
+    assert_true(outages_at_hub(pair) >= told);
+    pair_free(pair);
+}
+
 /* Its author never comes back. */
 static void what_a_lost_device_wrote_comes_back_from_others(void **state)
 {
@@ -509,6 +539,7 @@ int main(void)
         cmocka_unit_test(what_was_decided_is_on_disk_twice_or_is_said_to_be_missing),
         cmocka_unit_test(what_a_hub_lost_comes_back_by_itself_and_receipts_fall_back_meanwhile),
         cmocka_unit_test(what_a_hub_was_told_of_an_outage_and_lost_is_told_again),
+        cmocka_unit_test(an_outage_is_told_again_where_a_hub_lost_nothing_but_that),
         cmocka_unit_test(what_a_lost_device_wrote_comes_back_from_others),
         cmocka_unit_test(what_a_device_brings_of_others_is_believed_by_their_signature_alone),
         cmocka_unit_test(a_log_that_came_back_with_gaps_is_not_acknowledged_past_them),

@@ -200,6 +200,45 @@ static void what_a_station_lost_is_no_longer_at_the_station(void **state)
     tiers_free(t);
 }
 
+static bool unfed(tiers *t, size_t node, bool down, const hf_message *message, hf_buffer *instead)
+{
+    const size_t *late = t->context;
+    (void)instead;
+    return node != *late || !down ||
+           (message->type != HF_FRAME_FEED && message->type != HF_FRAME_ENTRIES);
+}
+
+/* The other station has heard who is the centre now, and not yet what it has. */
+static void what_a_promoted_station_signed_another_does_not_undo(void **state)
+{
+    (void)state;
+    tiers *t = tiers_new(1);
+    hf_receipt receipt;
+    hf_edge_status status;
+    size_t south = tiers_add_station(t, "south");
+    tiers_wait(t, SIGNED_MS);
+    tiers_leave(t, south);
+    tiers_leave(t, STATION);
+    (void)tiers_crime(t, FIRST, "Signed for by the station");
+    tiers_wait(t, SIGNED_MS);
+    assert_true(receipt_by(t, FIRST, FIRST, false, &receipt));
+    tiers_shut(t, CENTRE);
+    tiers_shut(t, STATION);
+    tiers_promote(t, STATION);
+    tiers_go_to(t, south, STATION);
+    t->tap = unfed;
+    t->context = &south;
+    tiers_come_back(t, south);
+    tiers_leave(t, south);
+    t->tap = NULL;
+    tiers_go_to(t, FIRST, south);
+    tiers_wait(t, 2 * HF_REDIAL_MAX_MS);
+    assert_int_equal(safe_of(t, FIRST, 1).undone_ms, 0);
+    hf_edge_status_get(t->nodes[FIRST].edge, &status);
+    assert_null(strstr(status.last_error, "has lost"));
+    tiers_free(t);
+}
+
 static bool altered(tiers *t, size_t node, bool down, const hf_message *message, hf_buffer *instead)
 {
     bool *done = t->context;
@@ -234,6 +273,7 @@ int main(void)
         cmocka_unit_test(a_receipt_that_came_while_its_author_was_away_waits_for_it),
         cmocka_unit_test(a_receipt_that_was_lost_on_its_way_is_asked_for),
         cmocka_unit_test(what_a_station_lost_is_no_longer_at_the_station),
+        cmocka_unit_test(what_a_promoted_station_signed_another_does_not_undo),
         cmocka_unit_test(a_station_that_alters_a_receipt_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
