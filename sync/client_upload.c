@@ -25,6 +25,16 @@ static hf_status is_whole(hf_client *client, size_t index, uint64_t last, bool *
     return status;
 }
 
+/* A planted mistake: whoever acknowledged an entry, it need not be sent again. */
+static hf_status sent_elsewhere(hf_client *client, const hf_yours *yours, uint64_t *sent)
+{
+    hf_log_state log;
+    int64_t no = client->own[yours->origin]->no;
+    hf_status status = hf_log_state_get(client->store, no, yours->lane, &log);
+    if (status == HF_OK && log.acked > *sent) *sent = log.acked;
+    return status;
+}
+
 static hf_status upload_from(hf_client *client, const hf_welcome *welcome)
 {
     hf_yours yours;
@@ -34,11 +44,12 @@ static hf_status upload_from(hf_client *client, const hf_welcome *welcome)
         hf_upload_log *log = &client->upload.logs[index];
         log->sent = log->durable = yours.durable;
         log->central = client->centre_void ? 0 : yours.central;
-        if (HF_PLANTED(REFILL_NOT_SENT) && client->fell_back) log->sent = log->last;
+        if (HF_PLANTED(REFILL_NOT_SENT)) status = sent_elsewhere(client, &yours, &log->sent);
         /* A former life's heads are wanted only where its entries have a way to go, and are ours to
          * sign only where we hold what the hub does. */
         bool held_better = log->last < yours.durable, whole = true;
-        if (yours.origin > 0) status = is_whole(client, index, log->last, &whole);
+        if (yours.origin > 0 && status == HF_OK)
+            status = is_whole(client, index, log->last, &whole);
         if (held_better) log->last = yours.durable;
         if (yours.origin > 0 && (held_better || yours.central >= yours.durable))
             log->head_sent = yours.durable;
