@@ -66,12 +66,12 @@ static hf_status check_head(hf_store *store, sqlite3_stmt *row, void *context)
     return hf_head_row_leaves(store, row, &leaves);
 }
 
-/* (state) */
-static hf_status check_record(hf_store *store, sqlite3_stmt *row, void *context)
+/* (what was sealed) */
+static hf_status check_sealed(hf_store *store, sqlite3_stmt *row, void *context)
 {
     (void)context;
-    hf_bytes state;
-    return hf_unseal(store, hf_column_bytes(row, 0), &state);
+    hf_bytes content;
+    return hf_unseal(store, hf_column_bytes(row, 0), &content);
 }
 
 /* Whom entries are believed to be by. */
@@ -97,7 +97,8 @@ hf_status hf_store_check(hf_store *store)
     if (status == HF_OK) status = each_row(store, HF_SQL_ENTRY_CHECK, check_entry, feed);
     if (status == HF_OK) status = each_row(store, HF_SQL_VECTOR_CHECK, check_vector, NULL);
     if (status == HF_OK) status = each_row(store, HF_SQL_HEAD_CHECK, check_head, NULL);
-    if (status == HF_OK) status = each_row(store, HF_SQL_RECORD_CHECK, check_record, NULL);
+    if (status == HF_OK) status = each_row(store, HF_SQL_RECORD_CHECK, check_sealed, NULL);
+    if (status == HF_OK) status = each_row(store, HF_SQL_ACTOR_CHECK, check_sealed, NULL);
     if (status == HF_OK) status = each_row(store, HF_SQL_BLOCK_CHECK, hf_block_check, NULL);
     return status == HF_ERR_CORRUPT ? HF_OK : status;
 }

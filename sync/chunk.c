@@ -1,4 +1,4 @@
-/* chunk.c: records as a snapshot has them: protocol.md 4, "Snapshots".
+/* chunk.c: writes records as a snapshot has them: protocol.md 4, "Snapshots".
  *
  * Why a form of its own: a record's row goes by this store's small numbers, which no other replica
  * shares; and deflate makes more of like beside like: ids, prefixes and the values of each field
@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KIND_RECORDS = 2, ITEMS = 7, DOT_ITEMS = 4, COLUMN_ITEMS = 3, DOTS_LOOKED_BACK = 4 };
+enum { KIND_RECORDS = 2, ITEMS = 8, DOT_ITEMS = 5, COLUMN_ITEMS = 3, DOTS_LOOKED_BACK = 4 };
 
-/* ---- writing: the logs that the chunk's dots are of ---- */
+/* ---- the logs that the chunk's dots are of ---- */
 
 static hf_chunk_log *slot_of(const hf_chunk *chunk, int64_t log)
 {
@@ -53,7 +53,7 @@ static hf_status log_of(hf_store *store, hf_chunk *chunk, const hf_dot *dot, hf_
     return HF_OK;
 }
 
-/* ---- writing: values, field by field ---- */
+/* ---- values, field by field ---- */
 
 static int column_compare(const hf_chunk_column *column, uint32_t type, uint32_t field)
 {
@@ -110,12 +110,22 @@ static void write_columns(hf_chunk *chunk, hf_buffer *raw)
     chunk->values_size = 0;
 }
 
-/* ---- writing: one record ---- */
+/* ---- one record ---- */
 
 typedef struct dot_list { /* the entries that this record's writes are of */
     hf_cite last[DOTS_LOOKED_BACK];
     size_t count;
 } dot_list;
+
+/* The number of the officer who made the entry, in the chunk's list; 0: not known. */
+static hf_status actor_number(hf_store *store, hf_chunk *chunk, const hf_chunk_log *log,
+                              uint64_t seq, uint32_t *number)
+{
+    *number = 0;
+    hf_status status = hf_actor_of(store, chunk->scope, log->log, seq, &chunk->actor);
+    if (status != HF_OK || chunk->actor.size == 0) return status;
+    return hf_names_add(&chunk->actors, store->crypto, hf_buffer_bytes(&chunk->actor), number);
+}
 
 /* The index of the write's entry in the record's list, where it is put if it is not near its end.
  */
@@ -132,13 +142,17 @@ static hf_status dot_index(hf_store *store, hf_chunk *chunk, dot_list *list, con
             return HF_OK;
     }
     hf_chunk_log *log = NULL;
+    uint32_t actor = 0;
     hf_status status = log_of(store, chunk, &at->dot, &log);
+    if (status == HF_OK && live && !chunk->anonymous)
+        status = actor_number(store, chunk, log, at->dot.seq, &actor);
     if (status != HF_OK) return status;
     hf_hlc hlc = live ? live->hlc : chunk->hlc;
     hf_write_uint(&chunk->dots, log->index);
     hf_write_int(&chunk->dots, (int64_t)(at->dot.seq - log->seq));
     hf_write_int(&chunk->dots, (int64_t)(hlc - chunk->hlc));
     hf_write_uint(&chunk->dots, live ? live->quality : 0);
+    hf_write_uint(&chunk->dots, actor);
     hf_write_raw(&chunk->prefixes, (hf_bytes){at->prefix, HF_PREFIX_SIZE});
     log->seq = at->dot.seq;
     chunk->hlc = hlc;
@@ -149,8 +163,8 @@ static hf_status dot_index(hf_store *store, hf_chunk *chunk, dot_list *list, con
 
 static size_t written(const hf_chunk *chunk)
 {
-    return chunk->logs.size + chunk->ids.size + chunk->prefixes.size + chunk->records.size +
-           chunk->dots.size + chunk->fields.size + chunk->values_size;
+    return chunk->logs.size + chunk->actors.texts.size + chunk->ids.size + chunk->prefixes.size +
+           chunk->records.size + chunk->dots.size + chunk->fields.size + chunk->values_size;
 }
 
 /* A field of one write, its entry the first of the record's, is its number alone. */
@@ -269,12 +283,15 @@ void hf_chunk_end(hf_chunk *chunk, hf_buffer *raw)
     hf_write_uint(raw, chunk->scope);
     hf_write_array(raw, chunk->log_count);
     hf_write_raw(raw, hf_buffer_bytes(&chunk->logs));
+    hf_write_array(raw, chunk->actors.count);
+    hf_write_raw(raw, hf_buffer_bytes(&chunk->actors.texts));
     hf_write_bytes(raw, chunk->ids.data, chunk->ids.size);
     hf_write_bytes(raw, chunk->prefixes.data, chunk->prefixes.size);
     write_columns(chunk, raw);
     hf_write_array(raw, chunk->record_count);
     hf_write_raw(raw, hf_buffer_bytes(&chunk->records));
     hf_buffer_clear(&chunk->logs);
+    hf_names_clear(&chunk->actors);
     hf_buffer_clear(&chunk->ids);
     hf_buffer_clear(&chunk->prefixes);
     hf_buffer_clear(&chunk->records);
@@ -291,6 +308,8 @@ void hf_chunk_free(hf_chunk *chunk)
     hf_buffer_free(&chunk->records);
     hf_buffer_free(&chunk->dots);
     hf_buffer_free(&chunk->fields);
+    hf_buffer_free(&chunk->actor);
+    hf_names_free(&chunk->actors);
     for (size_t i = 0; i < chunk->column_count; i++) hf_buffer_free(&chunk->columns[i].values);
     free(chunk->columns);
     free(chunk->table);
@@ -299,261 +318,11 @@ void hf_chunk_free(hf_chunk *chunk)
 
 hf_status hf_chunk_of_record(hf_store *store, const hf_record *record, hf_buffer *raw)
 {
-    hf_chunk chunk = {.scope = record->scope};
+    hf_chunk chunk = {.scope = record->scope, .anonymous = true};
     hf_chunk_place place = {.field = 0};
     hf_status status = hf_chunk_add(store, &chunk, record, SIZE_MAX, &place);
     assert(status != HF_OK || place.done); /* there is no size at which it would stop */
     if (status == HF_OK) hf_chunk_end(&chunk, raw);
     hf_chunk_free(&chunk);
     return status == HF_OK ? raw->status : status;
-}
-
-/* ---- reading ---- */
-
-typedef struct read_log {
-    const hf_origin_row *origin;
-    uint8_t lane;
-    uint64_t seq;
-} read_log;
-
-typedef struct read_column {
-    uint32_t type, field;
-    hf_reader values;
-} read_column;
-
-typedef struct reading {
-    hf_store *store;
-    uint32_t scope, type; /* type: of the record being read */
-    hf_reader reader;
-    read_column *columns;
-    size_t column_count, column_at;
-    read_log *logs;
-    size_t log_count;
-    hf_bytes ids, prefixes; /* what is left of them */
-    hf_hlc hlc;
-    hf_live *dots; /* of the record being read: places, hlcs and qualities */
-    size_t dot_count, dot_capacity;
-} reading;
-
-static hf_status read_logs(reading *in)
-{
-    size_t count = hf_read_array(&in->reader, (size_t)(in->reader.end - in->reader.at));
-    in->logs = calloc(count + 1, sizeof *in->logs);
-    if (!in->logs) return HF_ERR_NOMEM;
-    for (size_t i = 0; i < count && in->reader.status == HF_OK; i++) {
-        hf_origin_id id;
-        hf_origin_row *row;
-        if (hf_read_array(&in->reader, 2) != 2) hf_reader_fail(&in->reader, HF_ERR_PROTOCOL);
-        hf_read_bytes_exact(&in->reader, id.bytes, HF_ORIGIN_SIZE);
-        uint8_t lane = (uint8_t)hf_read_uint_max(&in->reader, HF_LANE_COUNT - 1);
-        if (in->reader.status != HF_OK) break;
-        hf_status status = hf_origin_intern(in->store, &id, &row);
-        if (status != HF_OK) return status;
-        in->logs[in->log_count++] = (read_log){.origin = row, .lane = lane};
-    }
-    return in->reader.status;
-}
-
-static hf_status read_columns(reading *in)
-{
-    size_t count = hf_read_array(&in->reader, (size_t)(in->reader.end - in->reader.at));
-    if (count % COLUMN_ITEMS) hf_reader_fail(&in->reader, HF_ERR_PROTOCOL);
-    count /= COLUMN_ITEMS;
-    in->columns = calloc(count + 1, sizeof *in->columns);
-    if (!in->columns) return HF_ERR_NOMEM;
-    for (size_t i = 0; i < count && in->reader.status == HF_OK; i++) {
-        read_column *column = &in->columns[in->column_count++];
-        column->type = (uint32_t)hf_read_uint_max(&in->reader, UINT16_MAX);
-        column->field = (uint32_t)hf_read_uint_max(&in->reader, UINT16_MAX);
-        column->values = hf_reader_open(hf_read_bytes(&in->reader));
-        bool ascends = i == 0 || column[-1].type < column->type ||
-                       (column[-1].type == column->type && column[-1].field < column->field);
-        if (!ascends) return HF_ERR_PROTOCOL;
-    }
-    return in->reader.status;
-}
-
-/* The column of a field of the record being read; its values are taken in the order of records. */
-static hf_reader *column_of(reading *in, uint32_t field)
-{
-    for (size_t looked = 0; looked < in->column_count; looked++) {
-        read_column *column = &in->columns[in->column_at];
-        if (column->type == in->type && column->field == field) return &column->values;
-        in->column_at = (in->column_at + 1) % in->column_count;
-    }
-    return NULL;
-}
-
-static hf_status columns_end(const reading *in)
-{
-    hf_status status = HF_OK;
-    for (size_t i = 0; i < in->column_count && status == HF_OK; i++)
-        status = hf_reader_end(&in->columns[i].values);
-    return status;
-}
-
-static bool take_bytes(hf_bytes *from, uint8_t *out, size_t size)
-{
-    if (from->size < size) return false;
-    memcpy(out, from->data, size);
-    from->data += size;
-    from->size -= size;
-    return true;
-}
-
-static hf_status read_dots(reading *in)
-{
-    size_t count = hf_read_array(&in->reader, (size_t)(in->reader.end - in->reader.at));
-    if (count % DOT_ITEMS) hf_reader_fail(&in->reader, HF_ERR_PROTOCOL);
-    count /= DOT_ITEMS;
-    if (count > in->dot_capacity) {
-        hf_live *dots = realloc(in->dots, count * sizeof *dots);
-        if (!dots) return HF_ERR_NOMEM;
-        in->dots = dots;
-        in->dot_capacity = count;
-    }
-    in->dot_count = count;
-    for (size_t i = 0; i < count && in->reader.status == HF_OK; i++) {
-        hf_live *dot = &in->dots[i];
-        size_t index = hf_read_uint_max(&in->reader, in->log_count ? in->log_count - 1 : 0);
-        if (in->log_count == 0) return HF_ERR_PROTOCOL;
-        read_log *log = &in->logs[index];
-        log->seq += (uint64_t)hf_read_int(&in->reader);
-        in->hlc += (uint64_t)hf_read_int(&in->reader);
-        *dot = (hf_live){.hlc = in->hlc, .quality = (uint8_t)hf_read_uint_max(&in->reader, 3)};
-        dot->at.dot = (hf_dot){.origin = log->origin->id, .lane = log->lane, .seq = log->seq};
-        bool whole = take_bytes(&in->prefixes, dot->at.prefix, HF_PREFIX_SIZE);
-        if (!whole || log->seq == 0 || log->seq > INT64_MAX || in->hlc > INT64_MAX)
-            return HF_ERR_PROTOCOL;
-    }
-    return in->reader.status;
-}
-
-static const hf_live *read_dot(reading *in)
-{
-    static const hf_live none;
-    size_t index = hf_read_uint_max(&in->reader, in->dot_count ? in->dot_count - 1 : 0);
-    if (in->dot_count == 0) hf_reader_fail(&in->reader, HF_ERR_PROTOCOL);
-    return in->reader.status == HF_OK ? &in->dots[index] : &none;
-}
-
-static hf_status read_value(hf_reader *values, hf_live *live)
-{
-    live->value = hf_read_item(values);
-    if (live->value.size > HF_VALUE_SIZE_MAX) return HF_ERR_LIMIT;
-    return values->status;
-}
-
-static hf_status read_live(reading *in, hf_cell *cell, uint32_t field, bool plain)
-{
-    size_t count = 1;
-    if (!plain) {
-        count = hf_read_array(&in->reader, (size_t)(in->reader.end - in->reader.at));
-        if (count % 2) hf_reader_fail(&in->reader, HF_ERR_PROTOCOL);
-        count /= 2;
-    }
-    hf_reader *values = count ? column_of(in, field) : NULL;
-    if (count && !values) return HF_ERR_PROTOCOL;
-    cell->live = count ? calloc(count, sizeof *cell->live) : NULL;
-    if (count && !cell->live) return HF_ERR_NOMEM;
-    cell->live_capacity = count;
-    for (size_t i = 0; i < count && in->reader.status == HF_OK; i++) {
-        hf_live *live = &cell->live[cell->live_count++];
-        if (plain && in->dot_count == 0) return HF_ERR_PROTOCOL;
-        *live = plain ? in->dots[0] : *read_dot(in);
-        if (!plain) live->at.dot.ordinal = (uint32_t)hf_read_uint_max(&in->reader, UINT32_MAX);
-        hf_status status = read_value(values, live);
-        if (status != HF_OK) return status;
-        /* Ascending, as cells are: so none stands twice. */
-        if (i > 0 && hf_dot_compare(&live[-1].at.dot, &live->at.dot) >= 0) return HF_ERR_PROTOCOL;
-    }
-    return in->reader.status;
-}
-
-static int cite_compare(const hf_cite *a, const hf_cite *b)
-{
-    int dots = hf_dot_compare(&a->dot, &b->dot);
-    return dots ? dots : memcmp(a->prefix, b->prefix, HF_PREFIX_SIZE);
-}
-
-static hf_status read_pending(reading *in, hf_cell *cell)
-{
-    size_t count = hf_read_array(&in->reader, (size_t)(in->reader.end - in->reader.at));
-    if (count % 2) hf_reader_fail(&in->reader, HF_ERR_PROTOCOL);
-    count /= 2;
-    cell->pending = count ? calloc(count, sizeof *cell->pending) : NULL;
-    if (count && !cell->pending) return HF_ERR_NOMEM;
-    cell->pending_capacity = count;
-    for (size_t i = 0; i < count && in->reader.status == HF_OK; i++) {
-        hf_cite *cite = &cell->pending[cell->pending_count++];
-        *cite = read_dot(in)->at;
-        cite->dot.ordinal = (uint32_t)hf_read_uint_max(&in->reader, UINT32_MAX);
-        if (i > 0 && cite_compare(&cite[-1], cite) >= 0) return HF_ERR_PROTOCOL;
-    }
-    return in->reader.status;
-}
-
-/* `left`: items of the record's fields that are still to be read. */
-static hf_status read_field(reading *in, hf_record *record, size_t *left, int64_t *last)
-{
-    bool plain = hf_reader_kind(&in->reader) == HF_KIND_UINT;
-    size_t items = plain ? 1 : 3;
-    int64_t number = hf_read_int(&in->reader);
-    if (!plain) number = -1 - number;
-    if (*left < items || number <= *last || number > UINT16_MAX) return HF_ERR_PROTOCOL;
-    if (in->reader.status != HF_OK) return in->reader.status;
-    *left -= items;
-    *last = number;
-    hf_record_field *field;
-    hf_status status = hf_record_field_at(record, (uint32_t)number, &field);
-    if (status == HF_OK) status = read_live(in, &field->cell, (uint32_t)number, plain);
-    if (status == HF_OK && !plain) status = read_pending(in, &field->cell);
-    return status;
-}
-
-static hf_status read_record(reading *in, hf_record *record)
-{
-    if (hf_read_array(&in->reader, 3) != 3) return HF_ERR_PROTOCOL;
-    record->scope = in->scope;
-    record->id.type = (uint32_t)hf_read_uint_max(&in->reader, UINT16_MAX);
-    in->type = record->id.type;
-    if (record->id.type == 0 || !take_bytes(&in->ids, record->id.bytes, HF_RECORD_ID_SIZE))
-        return HF_ERR_PROTOCOL;
-    hf_status status = read_dots(in);
-    size_t left = hf_read_array(&in->reader, (size_t)(in->reader.end - in->reader.at));
-    int64_t last = -1;
-    if (status == HF_OK && left == 0) status = HF_ERR_PROTOCOL;
-    while (status == HF_OK && left > 0) status = read_field(in, record, &left, &last);
-    return status == HF_OK ? in->reader.status : status;
-}
-
-static hf_status read_all(reading *in, hf_chunk_visitor visit, void *context)
-{
-    if (hf_read_array(&in->reader, ITEMS) != ITEMS || hf_read_uint(&in->reader) != KIND_RECORDS)
-        return HF_ERR_PROTOCOL;
-    in->scope = (uint32_t)hf_read_uint_max(&in->reader, INT32_MAX);
-    hf_status status = read_logs(in);
-    in->ids = hf_read_bytes(&in->reader);
-    in->prefixes = hf_read_bytes(&in->reader);
-    if (status == HF_OK) status = read_columns(in);
-    size_t count = hf_read_array(&in->reader, (size_t)(in->reader.end - in->reader.at));
-    for (size_t i = 0; i < count && status == HF_OK; i++) {
-        hf_record record = {.no = 0};
-        status = read_record(in, &record);
-        if (status == HF_OK) status = visit(context, &record);
-        hf_record_clear(&record);
-    }
-    if (status == HF_OK) status = hf_reader_end(&in->reader);
-    if (status == HF_OK) status = columns_end(in);
-    return status == HF_OK && in->ids.size + in->prefixes.size > 0 ? HF_ERR_PROTOCOL : status;
-}
-
-hf_status hf_chunk_read(hf_store *store, hf_bytes raw, hf_chunk_visitor visit, void *context)
-{
-    reading in = {.store = store, .reader = hf_reader_open(raw)};
-    hf_status status = read_all(&in, visit, context);
-    free(in.logs);
-    free(in.dots);
-    free(in.columns);
-    return status;
 }

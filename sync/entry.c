@@ -151,8 +151,8 @@ static hf_status check_parts(hf_entry_body *entry)
     return hf_reader_end(&reader);
 }
 
-/* The parts array is the last item, so it is whatever is left; check_parts reads it to its end. */
-hf_status hf_entry_parse(hf_bytes body, hf_entry_body *out)
+/* All but the parts. The parts array is the last item, so it is whatever is left. */
+static hf_status parse_header(hf_bytes body, hf_entry_body *out)
 {
     *out = (hf_entry_body){0};
     if (body.size > HF_ENTRY_SIZE_MAX) return HF_ERR_LIMIT;
@@ -176,7 +176,21 @@ hf_status hf_entry_parse(hf_bytes body, hf_entry_body *out)
     if (reader.status != HF_OK) return reader.status;
     out->parts = (hf_bytes){reader.at, (size_t)(reader.end - reader.at)};
     out->body = body;
-    return check_parts(out);
+    return HF_OK;
+}
+
+hf_status hf_entry_parse(hf_bytes body, hf_entry_body *out)
+{
+    hf_status status = parse_header(body, out);
+    return status == HF_OK ? check_parts(out) : status; /* to the end of what is left */
+}
+
+hf_status hf_entry_actor(hf_bytes body, hf_bytes *actor)
+{
+    hf_entry_body entry;
+    hf_status status = parse_header(body, &entry);
+    *actor = entry.actor;
+    return status;
 }
 
 hf_status hf_entry_hash(const hf_crypto *crypto, const hf_origin_id *origin, uint8_t lane,

@@ -22,6 +22,8 @@ typedef struct hf_entry_body {
 } hf_entry_body;
 /* Strict: HF_ERR_PROTOCOL or HF_ERR_LIMIT on anything protocol.md 3 does not allow. */
 HF_MUST_CHECK hf_status hf_entry_parse(hf_bytes body, hf_entry_body *out);
+/* Who made it, of a body that was checked as it came: no more of it is read than that takes. */
+HF_MUST_CHECK hf_status hf_entry_actor(hf_bytes body, hf_bytes *actor);
 /* H(00 || header), the header built again from the body and its log. */
 HF_MUST_CHECK hf_status hf_entry_hash(const hf_crypto *crypto, const hf_origin_id *origin,
                                       uint8_t lane, const hf_entry_body *entry,

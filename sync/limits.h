@@ -223,7 +223,7 @@ enum {
 #define HF_REFERENCE_MAX 999999999999ll
 
 _Static_assert(HF_FRAME_TARGET_SIZE + HF_ENTRY_SIZE_MAX < HF_FRAME_SIZE_MAX, "a full frame fits");
-_Static_assert(HF_SNAPSHOT_CHUNK_SIZE + HF_VALUE_SIZE_MAX + HF_RECORD_DOTS_MAX * 64 <
+_Static_assert(HF_SNAPSHOT_CHUNK_SIZE + HF_VALUE_SIZE_MAX + HF_TEXT_MAX + HF_RECORD_DOTS_MAX * 64 <
                    HF_SNAPSHOT_CHUNK_MAX,
                "what a chunk is above its aim by");
 _Static_assert(HF_SNAPSHOT_CHUNKS_MAX * 64 < HF_FRAME_SIZE_MAX, "an offer is one frame");

@@ -415,7 +415,9 @@ hf_status hf_record_load_base(hf_store *store, const hf_record *record, hf_recor
     if (status == HF_OK) status = blob.status;
     if (status == HF_OK) status = hf_unseal(store, hf_buffer_bytes(&blob), &content);
     base_reading reading = {.store = store, .out = out};
-    if (status == HF_OK) status = hf_chunk_read(store, content, take_base, &reading);
+    if (status == HF_OK)
+        status = hf_chunk_read(store, content,
+                               &(hf_chunk_visitor){.context = &reading, .record = take_base});
     out->no = record->no;
     out->basis = record->basis;
     out->first = record->first;

@@ -24,6 +24,16 @@ CREATE TABLE base(              -- snapshot_load.c: up to here state was had wit
     scope INTEGER NOT NULL, log INTEGER NOT NULL, seq INTEGER NOT NULL, chain BLOB NOT NULL,
     position INTEGER NOT NULL,  -- of our feed: what came or was opened behind it is not in it
     PRIMARY KEY(log, scope)) WITHOUT ROWID;
+
+CREATE TABLE actor(             -- acted.c: officers whom a snapshot named, by scope
+    no INTEGER PRIMARY KEY, scope INTEGER NOT NULL, name BLOB NOT NULL, -- name (sealed)
+    UNIQUE(scope, name));
+
+CREATE TABLE acted(             -- acted.c: who made an entry of which a snapshot had the writes
+    scope INTEGER NOT NULL, log INTEGER NOT NULL, seq INTEGER NOT NULL,
+    actor INTEGER NOT NULL,     -- actor.no
+    PRIMARY KEY(scope, log, seq)) WITHOUT ROWID;
+
 CREATE TABLE patchy(            -- refill.c: at a hub, logs that it does not hold all of, up to their last
     log INTEGER PRIMARY KEY,
     dense INTEGER NOT NULL,     -- all up to here is held, with its body

@@ -317,7 +317,8 @@ static hf_status add_row(hf_making *making, scope_making *in, int64_t no)
     const kept *put = making->kept_size ? kept_slot(making, no) : NULL;
     if (put && put->no) {
         aside from = {.making = making, .in = in};
-        return hf_chunk_read(making->store, (hf_bytes){put->bytes, put->size}, add_aside, &from);
+        hf_chunk_visitor visitor = {.context = &from, .record = add_aside};
+        return hf_chunk_read(making->store, (hf_bytes){put->bytes, put->size}, &visitor);
     }
     hf_record record;
     hf_status status = whole_record(making->store, no, &record);

@@ -267,6 +267,7 @@ static hf_status scope_begin(loading *in, uint32_t scope)
     if (status == HF_OK && in->held_count > 0) status = clear_records(in);
     if (status == HF_OK) status = run_scope(in, HF_SQL_SCOPE_VECTOR_CLEAR);
     if (status == HF_OK) status = run_scope(in, HF_SQL_SCOPE_BASE_CLEAR);
+    if (status == HF_OK) status = hf_acted_clear(in->store, in->scope);
     hf_vectors_forget(in->store);
     return status;
 }
@@ -445,13 +446,20 @@ static hf_status load_record(void *context, hf_record *record)
     return status;
 }
 
+static hf_status load_acted(void *context, int64_t log, uint64_t seq, hf_chunk_actor *actor)
+{
+    loading *in = context;
+    return hf_acted_put(in->store, in->scope, log, seq, actor);
+}
+
 static hf_status load_chunk(loading *in, hf_bytes raw)
 {
     hf_reader reader = hf_reader_open(raw);
     (void)hf_read_array(&reader, SIZE_MAX);
     uint64_t kind = hf_read_uint(&reader);
     if (reader.status != HF_OK) return HF_ERR_PROTOCOL;
-    return kind == KIND_LOGS ? load_logs(in, raw) : hf_chunk_read(in->store, raw, load_record, in);
+    hf_chunk_visitor visitor = {.context = in, .record = load_record, .acted = load_acted};
+    return kind == KIND_LOGS ? load_logs(in, raw) : hf_chunk_read(in->store, raw, &visitor);
 }
 
 /* ---- what is held and not in the snapshot ---- */

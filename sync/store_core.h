@@ -389,7 +389,39 @@ HF_MUST_CHECK hf_status hf_head_read_leaves(hf_bytes bytes, hf_head_leaf leaves[
  * from the statement. HF_ERR_CORRUPT: it is not as it was stored. */
 HF_MUST_CHECK hf_status hf_head_row_leaves(hf_store *store, sqlite3_stmt *row, hf_bytes *out);
 
-/* ---- chunk.c: records as a snapshot has them, protocol.md 4 ---- */
+/* ---- acted.c: who acted, where the entry may not be held ---- */
+typedef struct hf_name { /* a text among hf_names.texts */
+    uint64_t hash;
+    uint32_t start, size, number; /* number 0: the slot is free */
+} hf_name;
+typedef struct hf_names { /* distinct texts; zero-initialise */
+    hf_buffer texts;      /* as CBOR, in the order in which they came */
+    hf_name *table;       /* open addressing */
+    size_t count, table_size;
+} hf_names;
+/* *number: of the text among them, from 1 on, as they came; one above the former count: it is new.
+ */
+HF_MUST_CHECK hf_status hf_names_add(hf_names *names, const hf_crypto *crypto, hf_bytes text,
+                                     uint32_t *number);
+void hf_names_clear(hf_names *names);
+void hf_names_free(hf_names *names);
+typedef struct hf_chunk_actor { /* one of a chunk's list */
+    hf_bytes name;
+    int64_t no; /* its row, once it has one; 0 before */
+} hf_chunk_actor;
+/* Drops what a snapshot told of a scope, names and all. */
+HF_MUST_CHECK hf_status hf_acted_clear(hf_store *store, uint32_t scope);
+/* A snapshot told who made an entry. HF_ERR_PROTOCOL: and that it was somebody else. */
+HF_MUST_CHECK hf_status hf_acted_put(hf_store *store, uint32_t scope, int64_t log, uint64_t seq,
+                                     hf_chunk_actor *actor);
+/* Whom a snapshot named; empty: nobody. */
+HF_MUST_CHECK hf_status hf_acted_get(hf_store *store, uint32_t scope, int64_t log, uint64_t seq,
+                                     hf_buffer *out);
+/* The same by the entry, if it is held. */
+HF_MUST_CHECK hf_status hf_actor_of(hf_store *store, uint32_t scope, int64_t log, uint64_t seq,
+                                    hf_buffer *out);
+
+/* ---- chunk.c, chunk_read.c: records as a snapshot has them, protocol.md 4 ---- */
 typedef struct hf_chunk_log {
     int64_t log; /* 0: the slot is free */
     uint32_t index;
@@ -409,6 +441,9 @@ typedef struct hf_chunk { /* being written; zero-initialise */
     size_t table_size;   /* a power of two, or 0 */
     hf_hlc hlc;          /* of the last dot that was written */
     hf_buffer dots, fields;
+    bool anonymous; /* names nobody: for this store alone, which knows who acted */
+    hf_names actors;
+    hf_buffer actor; /* of the dot that is being written */
 } hf_chunk;
 typedef struct hf_chunk_place { /* how far a record is written: the next live write */
     size_t field, live;
@@ -422,11 +457,17 @@ void hf_chunk_end(hf_chunk *chunk, hf_buffer *raw); /* writes it, and is empty a
 void hf_chunk_free(hf_chunk *chunk);
 HF_MUST_CHECK hf_status hf_chunk_of_record(hf_store *store, const hf_record *record,
                                            hf_buffer *raw);
-/* Visits each record, or part of one, as it stands in the chunk; a visitor may take it over by
- * leaving a zeroed one. Values borrow from `raw`. HF_ERR_PROTOCOL, HF_ERR_LIMIT: it is no chunk. */
-typedef hf_status (*hf_chunk_visitor)(void *context, hf_record *record);
-HF_MUST_CHECK hf_status hf_chunk_read(hf_store *store, hf_bytes raw, hf_chunk_visitor visit,
-                                      void *context);
+typedef struct hf_chunk_visitor {
+    void *context;
+    /* Each record, or part of one, as it stands in the chunk; it may be taken over by leaving a
+     * zeroed one. Values borrow from `raw`. */
+    hf_status (*record)(void *context, hf_record *record);
+    /* Who made an entry of the next record's, where that is told. NULL: nobody asks. */
+    hf_status (*acted)(void *context, int64_t log, uint64_t seq, hf_chunk_actor *actor);
+} hf_chunk_visitor;
+/* HF_ERR_PROTOCOL, HF_ERR_LIMIT: it is no chunk. */
+HF_MUST_CHECK hf_status hf_chunk_read(hf_store *store, hf_bytes raw,
+                                      const hf_chunk_visitor *visitor);
 
 /* ---- snapshot.c ---- */
 /* Does the snapshot being made still need this record as it stands? And: here it is. */

@@ -57,7 +57,19 @@ static hf_status find_reason(hf_store *store, const hf_entry_body *body, const h
     return HF_OK;
 }
 
-hf_status hf_describe_write(hf_store *store, const hf_record_id *id, uint32_t field,
+/* Its body is not held: the value stands without a reason; who acted, a snapshot may have told. */
+static hf_status describe_told(hf_store *store, const hf_record *record, int64_t log,
+                               hf_texts *texts, hf_value_view *view)
+{
+    hf_buffer name = {0};
+    hf_status status = hf_acted_get(store, record->scope, log, view->dot.seq, &name);
+    if (status == HF_OK)
+        status = hf_texts_add(texts, (const char *)name.data, name.size, &view->actor);
+    hf_buffer_free(&name);
+    return status;
+}
+
+hf_status hf_describe_write(hf_store *store, const hf_record *record, uint32_t field,
                             hf_texts *texts, hf_value_view *view)
 {
     view->actor = view->device = view->reason = "";
@@ -67,11 +79,12 @@ hf_status hf_describe_write(hf_store *store, const hf_record_id *id, uint32_t fi
     hf_entry entry;
     hf_entry_body body;
     hf_bytes reason = {NULL, 0};
-    hf_status status =
-        hf_entry_by_dot(store, hf_log_no(origin->no, view->dot.lane), view->dot.seq, &entry);
-    if (status == HF_ERR_NOT_FOUND) return HF_OK; /* its body is gone: the value stands without */
+    int64_t log = hf_log_no(origin->no, view->dot.lane);
+    hf_status status = hf_entry_by_dot(store, log, view->dot.seq, &entry);
+    if (status == HF_ERR_NOT_FOUND) return describe_told(store, record, log, texts, view);
     if (status == HF_OK) status = hf_entry_parse(entry.body, &body);
-    if (status == HF_OK) status = find_reason(store, &body, &view->dot, id, field, &reason);
+    if (status == HF_OK)
+        status = find_reason(store, &body, &view->dot, &record->id, field, &reason);
     if (status == HF_OK)
         status = hf_texts_add(texts, (const char *)body.actor.data, body.actor.size, &view->actor);
     if (status == HF_OK)
@@ -105,7 +118,7 @@ static hf_status view_field(hf_store *store, hf_view *view, hf_texts *texts,
         const hf_live *live = &from->cell.live[order[i]];
         values[i] = (hf_value_view){
             .dot = live->at.dot, .hlc = live->hlc, .quality = live->quality, .value = live->value};
-        status = hf_describe_write(store, &view->record.id, from->number, texts, &values[i]);
+        status = hf_describe_write(store, &view->record, from->number, texts, &values[i]);
     }
     free(order);
     return status;

@@ -13,7 +13,7 @@ HF_MUST_CHECK hf_status hf_texts_add(hf_texts *texts, const char *data, size_t s
 void hf_texts_free(hf_texts *texts);
 
 /* Fills actor, device and reason of the write at view->dot. */
-HF_MUST_CHECK hf_status hf_describe_write(hf_store *store, const hf_record_id *id, uint32_t field,
+HF_MUST_CHECK hf_status hf_describe_write(hf_store *store, const hf_record *record, uint32_t field,
                                           hf_texts *texts, hf_value_view *view);
 
 #endif

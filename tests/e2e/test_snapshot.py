@@ -83,6 +83,12 @@ def a_device_with_a_snapshot_says_what_it_cannot_tell(world):
     first = khan.ask("list")["records"][0]["id"]
     history = khan.ask("history", first)
     equal(history["complete"], False, "complete")
+    equal(history["writes"], [], "writes whose entries it holds")
+    fields = khan.ask("get", first)["fields"]
+    expect(fields, "the record is empty")
+    for field in fields:
+        for value in field["values"]:
+            equal(value["actor"], "PC 4411 Rees", f"who wrote {field['field']}")
     code, out, _ = khan.command("history", first)
     equal(code, 0, "history")
     expect("the hub has it" in out, f"history does not say where the rest is: {out!r}")

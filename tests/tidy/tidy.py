@@ -36,7 +36,7 @@ PROGRAM = ["main.c", "cli.c", "commands*.c", "program.h"]  # joins a node to the
 STORE = ("store store_core record log vector feed apply cursor fold find history view "
          "write draft draft_write again again_delete origin guard verdict control head receipt "
          "proof_write safe verify* digest check beside gather poison journal reference lease outage "
-         "chunk snapshot snapshot_load relay grants scopes epoch fence backup refill coverage hubs "
+         "acted chunk chunk_read snapshot snapshot_load relay grants scopes epoch fence backup refill coverage hubs "
          "carry elsewhere").split()
 
 # Who alone may reach a library, directly or through our own headers.

@@ -262,6 +262,141 @@ static void own_entries_that_no_hub_has_are_folded_again(void **state)
     expect_like_hub(k, &k->edges[2]);
 }
 
+/* ---- who acted ---- */
+
+/* A field is written as on this officer's shift. */
+static void set_as(kit *k, kit_node *node, const char *actor, const hf_record_id *id,
+                   const char *text)
+{
+    hf_txn *txn;
+    k->wall_ms += 1000;
+    hf_author author = kit_author(k);
+    hf_change change = kit_change(id, HF_CHANGE_SET, KIT_WITHIN, kit_text(k, text));
+    change.reason = kit_reason("as told on the spot");
+    author.actor = actor;
+    assert_int_equal(hf_txn_begin(node->store, &author, &txn), HF_OK);
+    assert_int_equal(hf_txn_change(txn, &change), HF_OK);
+    assert_int_equal(hf_txn_commit(txn, NULL, NULL), HF_OK);
+}
+
+/* Who is shown to have written each live value of the field, one behind the other. */
+static const char *who(kit_node *node, const hf_record_id *id, uint32_t number)
+{
+    static char names[1024];
+    hf_view *view;
+    assert_int_equal(hf_store_get(node->store, id, &view), HF_OK);
+    names[0] = 0;
+    for (size_t i = 0; i < hf_view_field_count(view); i++) {
+        const hf_field_view *field = hf_view_field(view, i);
+        for (size_t j = 0; field->number == number && j < field->value_count; j++) {
+            size_t at = strlen(names);
+            snprintf(names + at, sizeof names - at, "%s;", field->values[j].actor);
+        }
+    }
+    hf_view_free(view);
+    return names;
+}
+
+static void what_a_snapshot_brought_names_who_acted(void **state)
+{
+    kit *k = *state;
+    kit_node *device = &k->edges[2];
+    hf_record_id id = everything(k), other = kit_crime(k, &k->edges[1], "Van taken");
+    set_as(k, &k->edges[0], "DC 907 Ito", &id, "Avon");
+    set_as(k, &k->edges[1], "Ünal, Sgt 12", &id, "Gwent");
+    set_as(k, &k->edges[1], "", &other, "Kent");
+    exchange(k);
+    static const uint32_t fields[] = {KIT_SUMMARY, KIT_WITHIN, KIT_LOG, KIT_MO};
+    load_fresh(k, BEAT, 1, 0);
+    assert_int_equal(kit_number(device, "SELECT count(*) FROM entry WHERE scope=2"), 0);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        char at_hub[1024];
+        snprintf(at_hub, sizeof at_hub, "%s", who(&k->hub, &id, fields[i]));
+        assert_string_equal(who(device, &id, fields[i]), at_hub);
+    }
+    assert_non_null(strstr(who(device, &id, KIT_WITHIN), "DC 907 Ito;"));
+    assert_non_null(strstr(who(device, &id, KIT_WITHIN), "Ünal, Sgt 12;"));
+    assert_string_equal(who(device, &id, KIT_LOG), "PC 4411 Rees;PC 4411 Rees;");
+    assert_string_equal(who(device, &other, KIT_WITHIN), ";"); /* nobody said */
+    set_as(k, device, "PC 31 Khan", &id, "Dyfed");
+    assert_string_equal(who(device, &id, KIT_WITHIN), "PC 31 Khan;");
+    assert_string_equal(who(device, &id, KIT_RISK), "PC 4411 Rees;PC 4411 Rees;");
+}
+
+/* A name goes with the scope's state that it stood in, and other scopes keep theirs. */
+static void another_snapshot_takes_the_place_of_who_acted(void **state)
+{
+    static const uint32_t CUSTODY[] = {KIT_CUSTODY};
+    kit *k = *state;
+    kit_node *device = &k->edges[2];
+    snap s;
+    hf_record_id id = kit_crime(k, &k->edges[0], "Shed broken into");
+    hf_record_id apart = kit_crime_in(k, &k->edges[0], KIT_CUSTODY, "In a cell");
+    set_as(k, &k->edges[0], "DC 907 Ito", &id, "Avon");
+    set_as(k, &k->edges[0], "DC 907 Ito", &apart, "Avon");
+    exchange(k);
+    load_fresh(k, BOTH, 2, 0);
+    assert_int_equal(kit_number(device, "SELECT count(*) FROM actor"), 4); /* two, twice */
+    set_as(k, &k->edges[0], "PC 31 Khan", &id, "Gwent");
+    (void)kit_send(k, &k->edges[0], &k->hub);
+    snap_make(&s, &k->hub, BEAT, 1, 0);
+    snap_load(k, &s, device);
+    snap_free(&s);
+    assert_string_equal(who(device, &id, KIT_WITHIN), "PC 31 Khan;");
+    assert_string_equal(who(device, &apart, KIT_WITHIN), "DC 907 Ito;");
+    assert_int_equal(kit_number(device, "SELECT count(*) FROM acted WHERE scope=2"), 2);
+    assert_int_equal(kit_number(device, "SELECT count(*) FROM actor WHERE scope=2"), 2);
+    snap_make(&s, &k->hub, CUSTODY, 1, 0);
+    snap_load(k, &s, device);
+    snap_free(&s);
+    assert_string_equal(who(device, &id, KIT_WITHIN), "PC 31 Khan;");
+    expect_like_hub(k, device);
+}
+
+/* By an entry that is held or by what a snapshot told: a chunk is known by its hash. */
+static void the_same_state_names_who_acted_by_the_same_bytes(void **state)
+{
+    kit *k = *state;
+    snap there, here;
+    hf_record_id id = everything(k);
+    for (int i = 0; i < 40; i++) {
+        char actor[32];
+        hf_record_id one = kit_crime(k, &k->edges[i % 2], "another");
+        snprintf(actor, sizeof actor, "PC %d", i * 37 % 11);
+        set_as(k, &k->edges[i % 2], actor, &one, "Avon");
+    }
+    exchange(k);
+    kit_fresh(k, &k->edges[2]);
+    snap_send_scope(k, &k->edges[2], HF_SCOPE_COMMON);
+    snap_make(&there, &k->hub, BEAT, 1, 512);
+    snap_load(k, &there, &k->edges[2]);
+    set_as(k, &k->edges[2], "PC 31 Khan", &id, "not in it"); /* so it goes by `record_base`, too */
+    snap_make(&here, &k->edges[2], BEAT, 1, 512);
+    assert_true(there.count > 3 && here.count >= there.count);
+    size_t same = 0;
+    for (size_t i = 0; i < there.count; i++)
+        for (size_t j = 0; j < here.count; j++)
+            if (memcmp(there.names[i].hash, here.names[j].hash, HF_HASH_SIZE) == 0) same++;
+    assert_true(same + 2 >= there.count); /* but for the logs, and what was written since */
+    snap_free(&there);
+    snap_free(&here);
+}
+
+static void a_name_that_is_not_as_it_was_stored_is_not_shown(void **state)
+{
+    kit *k = *state;
+    hf_batch *batch;
+    hf_view *view;
+    hf_record_id id = kit_crime(k, &k->edges[0], "Shed broken into");
+    exchange(k);
+    load_fresh(k, BEAT, 1, 0);
+    kit_sql(&k->edges[2], "UPDATE actor SET name=CAST('PC 4412 Rees'||substr(name,13) AS BLOB)");
+    assert_int_equal(hf_store_get(k->edges[2].store, &id, &view), HF_ERR_CORRUPT);
+    kit_shut(&k->edges[2]);
+    kit_open(&k->edges[2]); /* noticed at open */
+    assert_int_equal(hf_batch_begin(k->edges[2].store, k->wall_ms, &batch), HF_ERR_CORRUPT);
+}
+
 /* The hub goes on writing while it is made; what it is of is the moment when it was begun. */
 static void it_is_of_one_moment_whatever_is_written_meanwhile(void **state)
 {
@@ -286,6 +421,7 @@ static void it_is_of_one_moment_whatever_is_written_meanwhile(void **state)
     snap_free(&s);
     assert_int_equal(hf_store_digest(k->edges[2].store, KIT_BEAT, loaded), HF_OK);
     assert_memory_equal(loaded, then, HF_HASH_SIZE);
+    assert_int_equal(kit_number(&k->edges[2], "SELECT count(*) FROM acted"), 600);
     exchange(k);
     expect_like_hub(k, &k->edges[2]);
 }
@@ -389,6 +525,10 @@ int main(void)
         KIT_TEST(a_later_entry_can_be_withheld_and_opened),
         KIT_TEST(a_verdict_on_what_it_brought_asks_for_another),
         KIT_TEST(own_entries_that_no_hub_has_are_folded_again),
+        KIT_TEST(what_a_snapshot_brought_names_who_acted),
+        KIT_TEST(another_snapshot_takes_the_place_of_who_acted),
+        KIT_TEST(the_same_state_names_who_acted_by_the_same_bytes),
+        KIT_TEST(a_name_that_is_not_as_it_was_stored_is_not_shown),
         KIT_TEST(it_is_of_one_moment_whatever_is_written_meanwhile),
         KIT_TEST(any_history_comes_through_and_goes_on),
     };

@@ -74,8 +74,25 @@ static json_t *cell_json(const hf_cell *cell, json_t *pending)
     return live;
 }
 
+typedef struct said { /* by a chunk of records */
+    hf_store *store;
+    json_t *records, *acted;
+} said;
+
+static hf_status on_acted(void *context, int64_t log, uint64_t seq, hf_chunk_actor *actor)
+{
+    said *all = context;
+    const hf_origin_row *origin = hf_origin_by_no(all->store, log / 8);
+    json_array_append_new(all->acted, json_pack("{s:o,s:i,s:I,s:s%}", "origin",
+                                                hex_json(origin->id.bytes, HF_ORIGIN_SIZE), "lane",
+                                                (int)(log % 8), "seq", (json_int_t)seq, "actor",
+                                                (const char *)actor->name.data, actor->name.size));
+    return HF_OK;
+}
+
 static hf_status on_record(void *context, hf_record *record)
 {
+    said *all = context;
     json_t *fields = json_array();
     for (size_t i = 0; i < record->field_count; i++) {
         json_t *pending = json_array();
@@ -84,9 +101,9 @@ static hf_status on_record(void *context, hf_record *record)
                               json_pack("{s:i,s:o,s:o}", "field", (int)record->fields[i].number,
                                         "live", live, "pending", pending));
     }
-    json_array_append_new(context, json_pack("{s:i,s:o,s:o}", "type", (int)record->id.type, "id",
-                                             hex_json(record->id.bytes, HF_RECORD_ID_SIZE),
-                                             "fields", fields));
+    json_array_append_new(
+        all->records, json_pack("{s:i,s:o,s:o}", "type", (int)record->id.type, "id",
+                                hex_json(record->id.bytes, HF_RECORD_ID_SIZE), "fields", fields));
     return HF_OK;
 }
 
@@ -95,17 +112,32 @@ static void records_read_as_they_say(void **state)
     kit *k = *state;
     uint8_t bytes[RAW_MAX];
     chunk_case one = the_case(1, bytes);
-    json_t *records = json_array();
-    assert_int_equal(hf_chunk_read(k->hub.store, one.raw, on_record, records), HF_OK);
-    assert_true(json_equal(records, json_object_get(one.says, "records")));
-    json_decref(records);
+    said all = {.store = k->hub.store, .records = json_array(), .acted = json_array()};
+    hf_chunk_visitor visitor = {.context = &all, .record = on_record, .acted = on_acted};
+    assert_int_equal(hf_chunk_read(k->hub.store, one.raw, &visitor), HF_OK);
+    assert_true(json_equal(all.records, json_object_get(one.says, "records")));
+    assert_true(json_equal(all.acted, json_object_get(one.says, "acted")));
+    json_decref(all.records);
+    json_decref(all.acted);
+}
+
+typedef struct copying {
+    hf_store *store;
+    hf_chunk chunk;
+} copying;
+
+/* As loading does: none of these entries is held. */
+static hf_status keep_acted(void *context, int64_t log, uint64_t seq, hf_chunk_actor *actor)
+{
+    copying *copy = context;
+    return hf_acted_put(copy->store, copy->chunk.scope, log, seq, actor);
 }
 
 static hf_status write_again(void *context, hf_record *record)
 {
+    copying *copy = context;
     hf_chunk_place place = {.field = 0};
-    void **both = context;
-    return hf_chunk_add(both[0], both[1], record, SIZE_MAX, &place);
+    return hf_chunk_add(copy->store, &copy->chunk, record, SIZE_MAX, &place);
 }
 
 static void records_are_written_to_the_same_bytes(void **state)
@@ -113,13 +145,13 @@ static void records_are_written_to_the_same_bytes(void **state)
     kit *k = *state;
     uint8_t bytes[RAW_MAX];
     chunk_case one = the_case(1, bytes);
-    hf_chunk chunk = {.scope = 5};
+    copying copy = {.store = k->hub.store, .chunk = {.scope = 5}};
     hf_buffer raw = {0};
-    void *both[] = {k->hub.store, &chunk};
-    assert_int_equal(hf_chunk_read(k->hub.store, one.raw, write_again, both), HF_OK);
-    hf_chunk_end(&chunk, &raw);
+    hf_chunk_visitor visitor = {.context = &copy, .record = write_again, .acted = keep_acted};
+    assert_int_equal(hf_chunk_read(k->hub.store, one.raw, &visitor), HF_OK);
+    hf_chunk_end(&copy.chunk, &raw);
     assert_true(hf_bytes_equal(hf_buffer_bytes(&raw), one.raw));
-    hf_chunk_free(&chunk);
+    hf_chunk_free(&copy.chunk);
     hf_buffer_free(&raw);
 }
 
@@ -173,7 +205,59 @@ static void logs_load_as_they_say(void **state)
     assert_int_equal(kit_number(node, "SELECT seq FROM base WHERE scope=5"), 9);
     assert_int_equal(kit_number(node, "SELECT seq*1000+reason FROM hole WHERE scope=5"), 3604);
     assert_int_equal(kit_number(node, "SELECT count(*) FROM record WHERE scope=5"), 2);
+    assert_int_equal(kit_number(node, "SELECT count(*) FROM acted WHERE scope=5"), 2);
     assert_int_equal(kit_number(node, "SELECT count(*) FROM conflict"), 1);
+}
+
+/* The chunk of records with one piece of it changed. */
+static hf_bytes changed(const char *from, const char *to, uint8_t bytes[RAW_MAX])
+{
+    static char text[2 * RAW_MAX];
+    const char *hex = json_string_value(json_object_get(json_array_get(vectors, 1), "raw"));
+    const char *at = strstr(hex, from);
+    assert_non_null(at);
+    assert_null(strstr(at + 1, from));
+    int size = snprintf(text, sizeof text, "%.*s%s%s", (int)(at - hex), hex, to, at + strlen(from));
+    assert_true(size > 0 && (size_t)size < sizeof text);
+    return unhex(text, bytes);
+}
+
+static void whoever_is_named_wrongly_it_is_refused_whole(void **state)
+{
+    kit *k = *state;
+    static const char REES[] = "826c504320343431312052656573", ITO[] = "6a4443203930372049746f";
+    static char too_long[8 + 2 * 257 + 1], both_too_long[8 + 2 * 257 + 8];
+    memcpy(too_long, "790101", 6);
+    memset(too_long + 6, '6', sizeof too_long - 9);
+    snprintf(both_too_long, sizeof both_too_long, "82%s", too_long);
+    const struct {
+        const char *what, *from, *to;
+        hf_status status;
+    } cases[] = {
+        {"nothing is wrong", REES, REES, HF_OK},
+        {"an officer who is not in the list", "0104010302", "0104010303", HF_ERR_PROTOCOL},
+        {"one whom nobody's entry is by", "0104010302", "0104010301", HF_ERR_PROTOCOL},
+        {"two, the second first", "00000003018", "00000003028", HF_ERR_PROTOCOL},
+        {"one twice", ITO, "6c504320343431312052656573", HF_ERR_PROTOCOL},
+        {"one without a name", ITO, "60", HF_ERR_PROTOCOL},
+        {"a name that is no text", ITO, "4a4443203930372049746f", HF_ERR_PROTOCOL},
+        {"a name that is not UTF-8", ITO, "6a44432039303720ff746f", HF_ERR_PROTOCOL},
+        {"a name of 257 bytes", REES, both_too_long, HF_ERR_LIMIT},
+        {"two for one entry", "8f0002010200", "8f0000010202", HF_ERR_PROTOCOL},
+    };
+    static const char ROWS[] = "SELECT (SELECT count(*) FROM record)*1000+"
+                               "(SELECT count(*) FROM acted)+(SELECT count(*) FROM actor)";
+    uint8_t logs[RAW_MAX], records[RAW_MAX];
+    hf_bytes before = the_case(0, logs).raw;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        kit_fresh(k, &k->edges[2]);
+        int64_t none = kit_number(&k->edges[2], ROWS);
+        hf_bytes raw = changed(cases[i].from, cases[i].to, records);
+        hf_status status = load_raw(k, before, raw);
+        if (status != cases[i].status) print_error("%s\n", cases[i].what);
+        assert_int_equal(status, cases[i].status);
+        assert_int_equal(kit_number(&k->edges[2], ROWS), none + (status == HF_OK ? 2004 : 0));
+    }
 }
 
 /* Cut anywhere, or with any byte changed: it loads as something else, or not at all; and where not,
@@ -182,7 +266,8 @@ static void damage_is_refused_whole(void **state)
 {
     kit *k = *state;
     static const char ROWS[] = "SELECT (SELECT count(*) FROM record)+(SELECT count(*) FROM base)+"
-                               "(SELECT count(*) FROM hole)+(SELECT count(*) FROM staged)";
+                               "(SELECT count(*) FROM hole)+(SELECT count(*) FROM staged)+"
+                               "(SELECT count(*) FROM acted)+(SELECT count(*) FROM actor)";
     uint8_t logs[RAW_MAX], records[RAW_MAX];
     hf_bytes parts[] = {the_case(0, logs).raw, the_case(1, records).raw};
     int64_t before = kit_number(&k->edges[2], ROWS);
@@ -215,6 +300,7 @@ int main(void)
         VECTOR_TEST(records_are_written_to_the_same_bytes),
         VECTOR_TEST(chunks_are_called_by_their_hash),
         VECTOR_TEST(logs_load_as_they_say),
+        VECTOR_TEST(whoever_is_named_wrongly_it_is_refused_whole),
         VECTOR_TEST(damage_is_refused_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
