@@ -21,7 +21,7 @@ static hf_status is_whole(hf_client *client, size_t index, uint64_t last, bool *
                         last};
     uint64_t count = 0;
     hf_status status = hf_relay_count(client->store, &log, 0, &count);
-    *whole = count == last || HF_PLANTED(FORMER_SIGNED_IN_PART);
+    *whole = count == last;
     return status;
 }
 

@@ -60,7 +60,6 @@ typedef enum hf_planted_name {
     HF_PLANTED_FENCE_IGNORED,   /* store: one that was set back does not look beside itself */
     HF_PLANTED_EPOCH_KEPT,      /* store: one that was set back goes on in its epoch and name */
     HF_PLANTED_ENTRY_ABORTS,    /* an entry with the word POISON in it trips an assertion */
-    HF_PLANTED_FORMER_SIGNED_IN_PART, /* client: signs a former log of which it got back a part */
     /* other versions */
     HF_PLANTED_LATER_REFUSED, /* both: what a later version adds to a frame is an error */
     HF_PLANTED_OLDER_OFFERED, /* hub: offers a snapshot to one that knows of none */
