@@ -506,19 +506,26 @@ class Edits:
             self.expect(record, "outcome", conflict=[values[-1], value])
 
     def take_turns(self):
-        """Each waits until the other's words are on the own device; no hub is there."""
-        pair = [self.day.byrne, self.day.nkemelu]
+        """Each waits until the other's words are on the own device; no hub is there. Who cannot go
+        on, because a station lost what it acknowledged, stops there: the account says what that
+        came to."""
+        pair, written, stopped = [self.day.byrne, self.day.nkemelu], [], []
 
         def write(record, field, values):
-            for number, value in enumerate(values):
-                pair[number % 2].put("crime", f"{field}={value}", record=record)
-                for device in pair:
-                    wait_until(lambda d=device: self.shows(d, record, field) == value,
-                               self.day.patience, f"{device.name} sees \"{value}\"")
+            try:
+                for number, value in enumerate(values):
+                    pair[number % 2].put("crime", f"{field}={value}", record=record)
+                    for device in pair:
+                        wait_until(lambda d=device: self.shows(d, record, field) == value,
+                                   self.day.patience, f"{device.name} sees \"{value}\"")
+                    written.append(value)
+            except Trouble as trouble:
+                stopped.append(str(trouble))
         Together([lambda t=turn: write(*t) for turn in self.turns]).join()
-        count_ = sum(len(values) for _, _, values in self.turns)
-        self.day.say.fact(f"{count_} edits of {len(self.turns)} crimes by turns, each after the "
-                          "other's was seen on the own device: those two do not disagree")
+        self.day.say.fact(f"{len(written)} edits of {len(self.turns)} crimes by turns, each after "
+                          "the other's was seen on the own device: those two do not disagree")
+        for trouble in stopped:
+            self.day.say.fact(f"they could not go on: {trouble}")
 
     @staticmethod
     def shows(device, record, field):

@@ -37,6 +37,7 @@ def a_command_gives_the_same_answer_with_a_daemon_and_without():
         a = world.edge("a", hub)
         record = a.put("crime", "status=recorded", "summary=Window forced", "longitude=-0.111497")
         a.in_sync()
+        until("the hub signed for it", lambda: a.json("get", record)["since"])
         asked = [("get", record), ("list", "crime"), ("history", record), ("conflicts",),
                  ("find", "WINDOW"), ("verify",)]
         running = [a.json(*args) for args in asked]
