@@ -144,18 +144,26 @@ static bool goes_now(hf_hub *hub, const hf_received *received, uint32_t share, u
     return true;
 }
 
-/* Long turns are cheaper, since each costs a sync of the disk; and where one device has been alone
- * for a while, nobody waits for their end. */
+static uint32_t of_all(size_t senders)
+{
+    size_t work = HF_TURN_WORK_EACH * senders;
+    if (work < HF_TURN_WORK_MIN) return HF_TURN_WORK_MIN;
+    return work < HF_TURN_WORK_MAX ? (uint32_t)work : HF_TURN_WORK_MAX;
+}
+
+/* Long turns are cheaper, since each costs a sync of the disk. Where one device has been alone for
+ * a while, nobody waits for their end; and where many have something to say, each waits for the
+ * others in any case, and for the fewer syncs the shorter. */
 static uint32_t work_of_turn(hf_hub *hub, size_t senders)
 {
     const hf_peer *first = hub->backlog.first->owner;
     if (senders == 1 && hub->alone == first) {
         bool long_enough = hub->now_ms - hub->alone_since_ms >= HF_TURN_ALONE_MS;
-        return long_enough ? HF_TURN_ALONE_WORK_MAX : HF_TURN_WORK_MAX;
+        return long_enough ? HF_TURN_ALONE_WORK_MAX : of_all(senders);
     }
     hub->alone = senders == 1 ? first : NULL;
     hub->alone_since_ms = hub->now_ms;
-    return HF_TURN_WORK_MAX;
+    return of_all(senders);
 }
 
 void hf_backlog_take(hf_hub *hub)

@@ -123,10 +123,12 @@ enum {
     HF_RELAY_ORIGINS_MAX = 64 * 1024, /* authors that one session may relay: ERROR 103 */
     HF_NOTICES_MAX = 64,              /* notices in one ACK; the verdicts tell them all */
     HF_PEER_FRAMES_PER_TURN = 32,     /* frames one session may send before the next may */
-    HF_TURN_WORK_MAX = 64,            /* that a hub applies in one turn, in small entries */
-    HF_TURN_ALONE_WORK_MAX = 4096,    /* the same while one device alone has sent, for a while */
-    HF_TURN_SMALL_WORK = 32,          /* of one session, up to that, goes whoever else sent */
-    HF_VECTOR_PASSES_MAX = 4,         /* passes over the vectors before a gap is an error */
+    HF_TURN_WORK_MIN = 64,            /* that a hub applies in one turn, in small entries ... */
+    HF_TURN_WORK_EACH = 16,        /* ... or so much for each session that sent, where that ... */
+    HF_TURN_WORK_MAX = 512,        /* ... is more; at most this */
+    HF_TURN_ALONE_WORK_MAX = 4096, /* the same while one device alone has sent, for a while */
+    HF_TURN_SMALL_WORK = 32,       /* of one session, up to that, goes whoever else sent */
+    HF_VECTOR_PASSES_MAX = 4,      /* passes over the vectors before a gap is an error */
 
     /* Connections: the oldest stranger is cut to make room for the newest. */
     HF_STRANGERS_MAX = 1024,            /* connected to a hub, and not known who: in all ... */
