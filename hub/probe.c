@@ -11,13 +11,15 @@
 /* What it saw must be of its own logs: nobody tells what another had to wait for. */
 static hf_status take_outage(hf_peer *peer, hf_outage *outage)
 {
+    static const uint8_t none[] = {0x80}; /* an empty list */
     size_t count;
     hf_outage_log log;
     hf_store *store = peer->hub->store;
     hf_reader reader = hf_outage_logs(outage->logs, &count);
     for (size_t i = 0; i < count && hf_outage_next_log(&reader, &log); i++) {
         const hf_origin_row *origin = hf_origin_by_id(store, &log.origin);
-        if (!origin) outage->logs.size = 0; /* of a life that is not in HELLO: nothing came of it */
+        /* Of a life that is not in HELLO: nothing came of it. */
+        if (!origin) outage->logs = (hf_bytes){none, sizeof none};
         bool is_own = !origin || memcmp(origin->key_id, peer->key_id, HF_HASH_SIZE) == 0;
         if (is_own) continue;
         hf_session_fail(&peer->session, HF_CODE_MALFORMED, "PROBE tells of another's log");
@@ -83,9 +85,8 @@ void hf_peer_write_probed(hf_peer *peer, uint64_t wall_ms, hf_buffer *raw)
     message.as.probe.number = peer->probed;
     message.as.probe.wall_ms = wall_ms;
     if (!peer->counted && !peer->hub->upstream) /* the account is the centre's */
-        message.as.probe.has_held =
+        message.as.probe.has_held = peer->counted =
             hf_outage_told_count(peer->hub->store, peer->key_id, &message.as.probe.held) == HF_OK;
-    peer->counted = true;
     hf_message_write(raw, &message);
     peer->probe = peer->probed = 0;
 }

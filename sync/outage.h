@@ -56,7 +56,7 @@ HF_MUST_CHECK hf_status hf_outage_each(hf_store *store, const uint8_t *seer, uin
 /* A device's that have ended, with their last contact by `up_to_ms`: its hub has them. */
 HF_MUST_CHECK hf_status hf_outage_told(hf_store *store, const uint8_t seer[HF_HASH_SIZE],
                                        uint64_t up_to_ms);
-/* How many of this seer's were told: at a hub, how many it has. */
+/* How many of what this seer saw as a client were told: at its hub, how many that has of it. */
 HF_MUST_CHECK hf_status hf_outage_told_count(hf_store *store, const uint8_t seer[HF_HASH_SIZE],
                                              uint64_t *out);
 /* Its hub was perhaps set back, and has lost them: all are told again. */

@@ -470,6 +470,43 @@ static void what_lies_behind_a_gap_in_a_former_life_goes_up_once_that_is_filled(
     tiers_free(t);
 }
 
+static bool count_told(tiers *t, size_t node, bool down, const hf_message *message,
+                       hf_buffer *instead)
+{
+    (void)instead;
+    if (node == STATION && !down && message->type == HF_FRAME_PROBE)
+        *(size_t *)t->context += message->as.probe.outages.count;
+    return true;
+}
+
+/* Its own falls stand beside what it saw of its centre, and are not for the centre. */
+static void a_station_that_fell_tells_of_its_centres_absence_once(void **state)
+{
+    (void)state;
+    size_t told = 0;
+    tiers *t = tiers_new(1);
+    t->tap = count_told;
+    t->context = &told;
+    for (int i = 0; i < 2; i++) {
+        tiers_power_cut(t, STATION);
+        tiers_wait(t, HF_CUT_OFF_MS);
+        hf_hub *hub = t->nodes[STATION].hub;
+        assert_int_equal(hf_hub_begin(hub, t->now_ms, tiers_wall_ms(t)), HF_OK);
+    }
+    tiers_leave(t, STATION);
+    tiers_wait(t, 2 * HF_CUT_OFF_MS);
+    tiers_come_back(t, STATION);
+    tiers_wait(t, 2 * HF_PROBE_EVERY_MS);
+    size_t once = told;
+    assert_true(once > 0);
+    for (int i = 0; i < 3; i++) {
+        tiers_cut(t, STATION);
+        tiers_wait(t, 2 * HF_PROBE_EVERY_MS);
+    }
+    assert_int_equal(told, once);
+    tiers_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -488,6 +525,7 @@ int main(void)
         cmocka_unit_test(a_question_that_was_lost_is_asked_again),
         cmocka_unit_test(an_author_hears_that_another_brought_his_work_to_the_centre),
         cmocka_unit_test(a_station_keeps_its_own_absence_to_itself),
+        cmocka_unit_test(a_station_that_fell_tells_of_its_centres_absence_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
