@@ -106,10 +106,9 @@ static hf_status actor_find(hf_store *store, uint32_t scope, hf_bytes sealed, in
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_ACTOR_FIND);
     sqlite3_bind_int64(statement, 1, scope);
     hf_bind_bytes(statement, 2, sealed.data, sealed.size);
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    *no = status == HF_OK && row ? sqlite3_column_int64(statement, 0) : 0;
-    if (statement) sqlite3_reset(statement);
+    uint64_t number;
+    hf_status status = hf_sql_number(store, statement, &number);
+    *no = (int64_t)number;
     return status;
 }
 

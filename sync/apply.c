@@ -513,10 +513,8 @@ static hf_status scope_admit(hf_store *store, int64_t log)
     if (status != HF_OK) return status;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_LOG_SCOPES);
     sqlite3_bind_int64(statement, 1, log);
-    bool row;
-    status = hf_sql_row(store, statement, &row);
-    int64_t count = status == HF_OK && row ? sqlite3_column_int64(statement, 0) : 0;
-    sqlite3_reset(statement);
+    uint64_t count;
+    status = hf_sql_number(store, statement, &count);
     if (status == HF_OK && count >= HF_LOG_SCOPES_MAX)
         status = hf_store_say(store, HF_ERR_LIMIT,
                               "This device has written in %d scopes, which is all that it may. "

@@ -128,15 +128,11 @@ hf_status hf_log_dense(hf_store *store, int64_t origin_no, uint8_t lane, uint64_
 static hf_status count_of(hf_store *store, hf_sql_id sql, int64_t log, uint64_t after,
                           uint64_t last, uint64_t *out)
 {
-    bool row;
     sqlite3_stmt *statement = hf_sql(store, sql);
     sqlite3_bind_int64(statement, 1, log);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)after);
     sqlite3_bind_int64(statement, 3, (sqlite3_int64)last);
-    hf_status status = hf_sql_row(store, statement, &row);
-    *out = status == HF_OK && row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
-    if (statement) sqlite3_reset(statement);
-    return status;
+    return hf_sql_number(store, statement, out);
 }
 
 /* The next range after `after` that was given up, cut to `last`; empty: there is none. */

@@ -153,10 +153,8 @@ hf_status hf_claim_head(hf_store *store, int64_t origin_no, uint8_t lane, uint64
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_HEAD_SEQ);
     sqlite3_bind_int64(statement, 1, hf_log_no(origin_no, lane));
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    uint64_t head = status == HF_OK && row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
-    if (statement) sqlite3_reset(statement);
+    uint64_t head;
+    hf_status status = hf_sql_number(store, statement, &head);
     hf_write_uint(out, head < seq ? 0 : head - seq + 1);
     return status == HF_OK ? out->status : status;
 }

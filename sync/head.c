@@ -167,11 +167,9 @@ static hf_status base_at(hf_store *store, int64_t log, uint64_t seq, head_base *
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_LOG_LAST);
     sqlite3_bind_int64(statement, 1, log);
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    uint64_t last = status == HF_OK && row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+    uint64_t last;
+    hf_status status = hf_sql_number(store, statement, &last);
     bool tail = seq == last;
-    sqlite3_reset(statement);
     if (status != HF_OK) return status;
     if (seq > last || seq == 0) return HF_ERR_NOT_FOUND; /* not held as far as that */
     if (tail || base->log != log || base->seq > seq) {

@@ -74,15 +74,6 @@ hf_status hf_lease_fold(hf_store *store, const struct hf_record *record)
 }
 
 /* Runs a statement that gives one number, or none: 0. `series` is its first value. */
-static hf_status ask_number(hf_store *store, sqlite3_stmt *statement, uint64_t *out)
-{
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    *out = status == HF_OK && row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
-    if (statement) sqlite3_reset(statement);
-    return status;
-}
-
 static sqlite3_stmt *of_series(hf_store *store, hf_sql_id sql, const char *series)
 {
     sqlite3_stmt *statement = hf_sql(store, sql);
@@ -123,11 +114,11 @@ static hf_status next_free(hf_store *store, const hf_series *series, uint64_t *f
     uint64_t last, ours;
     size_t lives = 0;
     hf_status status =
-        ask_number(store, of_series(store, HF_SQL_R_LEASE_LAST, series->name), &last);
+        hf_sql_number(store, of_series(store, HF_SQL_R_LEASE_LAST, series->name), &last);
     if (status != HF_OK) return status;
     sqlite3_stmt *statement = of_series(store, HF_SQL_R_LEASE_BY, series->name);
     sqlite3_bind_int64(statement, 2, store->own->no);
-    status = ask_number(store, statement, &ours);
+    status = hf_sql_number(store, statement, &ours);
     if (status == HF_OK) status = hf_origin_each_own(store, count_own, &lives);
     bool is_new = !ours && (last > 0 || lives > 1) && !HF_PLANTED(LEASED_WITHOUT_GAP);
     bool forgot = false;
@@ -139,8 +130,8 @@ static hf_status next_free(hf_store *store, const hf_series *series, uint64_t *f
     /* Numbers that are in use all the same, since somebody typed them or this hub forgot. */
     for (uint64_t used = 1; status == HF_OK && used;) {
         uint64_t end = *first + series->block - 1;
-        status = ask_number(store, in_range(store, HF_SQL_R_USED_LAST, series->name, *first, end),
-                            &used);
+        status = hf_sql_number(
+            store, in_range(store, HF_SQL_R_USED_LAST, series->name, *first, end), &used);
         if (used && !HF_PLANTED(LEASED_AGAIN)) *first = used + 1;
         if (HF_PLANTED(LEASED_AGAIN)) used = 0;
     }
@@ -174,7 +165,7 @@ static hf_status had_one_now(hf_batch *batch, const char *series, const hf_origi
     sqlite3_stmt *statement = hf_sql(batch->store, HF_SQL_R_LEASE_GRANTED);
     hf_bind_bytes(statement, 1, holder->key_id, HF_HASH_SIZE);
     sqlite3_bind_text(statement, 2, series, -1, SQLITE_STATIC);
-    hf_status status = ask_number(batch->store, statement, &granted_ms);
+    hf_status status = hf_sql_number(batch->store, statement, &granted_ms);
     *out = granted_ms && batch->wall_ms >= granted_ms &&
            batch->wall_ms - granted_ms < HF_LEASE_AGAIN_MS;
     return status;
@@ -251,7 +242,7 @@ hf_status hf_lease_each(hf_store *store, const char *series, size_t limit, hf_le
 hf_status hf_series_used(hf_store *store, const char *series, uint64_t first, uint64_t last,
                          uint64_t *out)
 {
-    return ask_number(store, in_range(store, HF_SQL_R_USED, series, first, last), out);
+    return hf_sql_number(store, in_range(store, HF_SQL_R_USED, series, first, last), out);
 }
 
 hf_status hf_series_sum_get(hf_store *store, const char *series, hf_series_sum *out)
@@ -286,7 +277,7 @@ static hf_status next_bearer(hf_store *store, const hf_series *series, uint64_t 
         uint64_t next;
         sqlite3_stmt *statement =
             in_range(store, HF_SQL_R_BEARERS, series->name, number, (uint64_t)*no);
-        hf_status status = ask_number(store, statement, &next);
+        hf_status status = hf_sql_number(store, statement, &next);
         if (status != HF_OK || next == 0) return status;
         *no = (int64_t)next;
         hf_record record;
@@ -320,7 +311,7 @@ hf_status hf_references_shared(hf_store *store, const hf_series *series, hf_shar
     for (uint64_t number = 0; status == HF_OK;) {
         sqlite3_stmt *statement = of_series(store, HF_SQL_R_SHARED, series->name);
         sqlite3_bind_int64(statement, 2, (sqlite3_int64)number);
-        status = ask_number(store, statement, &number);
+        status = hf_sql_number(store, statement, &number);
         if (status != HF_OK || number == 0) break;
         int64_t no = 0;
         status = next_bearer(store, series, number, &no, &first);

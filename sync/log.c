@@ -106,11 +106,7 @@ hf_status hf_acked_by(hf_store *store, const hf_origin_id *hub, int64_t origin_n
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_ACK_BY);
     hf_bind_bytes(statement, 1, hub->bytes, HF_ORIGIN_SIZE);
     sqlite3_bind_int64(statement, 2, hf_log_no(origin_no, lane));
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    *durable = status == HF_OK && row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
-    sqlite3_reset(statement);
-    return status;
+    return hf_sql_number(store, statement, durable);
 }
 
 hf_status hf_log_state_get(hf_store *store, int64_t origin_no, uint8_t lane, hf_log_state *out)

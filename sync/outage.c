@@ -125,11 +125,7 @@ hf_status hf_outage_told_count(hf_store *store, const uint8_t seer[HF_HASH_SIZE]
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_OUTAGE_TOLD_COUNT);
     hf_bind_bytes(statement, 1, seer, HF_HASH_SIZE);
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    *out = status == HF_OK && row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
-    if (statement) sqlite3_reset(statement);
-    return status;
+    return hf_sql_number(store, statement, out);
 }
 
 hf_status hf_outage_untold(hf_store *store, const uint8_t seer[HF_HASH_SIZE])
@@ -209,11 +205,7 @@ hf_status hf_beat_position(hf_store *store, uint64_t wall_ms, uint64_t *position
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_BEAT_AT);
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)wall_ms);
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    *position = status == HF_OK && row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
-    if (statement) sqlite3_reset(statement);
-    return status;
+    return hf_sql_number(store, statement, position);
 }
 
 /* ---- what devices told ---- */

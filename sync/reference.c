@@ -405,12 +405,8 @@ hf_status hf_references_give(hf_store *store, const hf_author *author, bool *mor
 
 hf_status hf_provisional_count(hf_store *store, uint64_t *out)
 {
-    bool row;
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_R_PROVISIONAL_COUNT);
-    hf_status status = hf_sql_row(store, statement, &row);
-    *out = status == HF_OK && row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
-    if (statement) sqlite3_reset(statement);
-    return status;
+    return hf_sql_number(store, statement, out);
 }
 
 /* ---- who bears which ---- */

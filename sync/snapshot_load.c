@@ -32,10 +32,9 @@ hf_status hf_staged_size(hf_store *store, const uint8_t hash[HF_HASH_SIZE], uint
 {
     sqlite3_stmt *statement = hf_sql(store, HF_SQL_STAGED_SIZE);
     hf_bind_bytes(statement, 1, hash, HF_HASH_SIZE);
-    bool row;
-    hf_status status = hf_sql_row(store, statement, &row);
-    *size = status == HF_OK && row ? (uint32_t)sqlite3_column_int64(statement, 0) : 0;
-    if (statement) sqlite3_reset(statement);
+    uint64_t number;
+    hf_status status = hf_sql_number(store, statement, &number);
+    *size = (uint32_t)number;
     return status;
 }
 

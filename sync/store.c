@@ -147,6 +147,15 @@ hf_status hf_sql_row(hf_store *store, sqlite3_stmt *statement, bool *row)
     return status;
 }
 
+hf_status hf_sql_number(hf_store *store, sqlite3_stmt *statement, uint64_t *out)
+{
+    bool row;
+    hf_status status = hf_sql_row(store, statement, &row);
+    *out = status == HF_OK && row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+    if (statement) sqlite3_reset(statement);
+    return status;
+}
+
 hf_status hf_sql_run(hf_store *store, sqlite3_stmt *statement)
 {
     bool row;

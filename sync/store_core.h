@@ -131,6 +131,8 @@ HF_MUST_CHECK hf_status hf_store_say(hf_store *store, hf_status status, const ch
 HF_MUST_CHECK hf_status hf_sql_run(hf_store *store, sqlite3_stmt *statement);
 /* Steps to a row: *row tells whether there is one. */
 HF_MUST_CHECK hf_status hf_sql_row(hf_store *store, sqlite3_stmt *statement, bool *row);
+/* The first column of its only row, 0 where there is none; resets it. */
+HF_MUST_CHECK hf_status hf_sql_number(hf_store *store, sqlite3_stmt *statement, uint64_t *out);
 HF_MUST_CHECK hf_status hf_sql_exec(hf_store *store, const char *sql);
 void hf_bind_bytes(sqlite3_stmt *statement, int index, const void *data, size_t size);
 hf_bytes hf_column_bytes(sqlite3_stmt *statement, int index); /* borrowed until the next step */
