@@ -144,7 +144,7 @@ static bool goes_now(hf_hub *hub, const hf_received *received, uint32_t share, u
     return true;
 }
 
-static uint32_t of_all(size_t senders)
+static uint32_t shared_work(size_t senders)
 {
     size_t work = HF_TURN_WORK_EACH * senders;
     if (work < HF_TURN_WORK_MIN) return HF_TURN_WORK_MIN;
@@ -159,11 +159,11 @@ static uint32_t work_of_turn(hf_hub *hub, size_t senders)
     const hf_peer *first = hub->backlog.first->owner;
     if (senders == 1 && hub->alone == first) {
         bool long_enough = hub->now_ms - hub->alone_since_ms >= HF_TURN_ALONE_MS;
-        return long_enough ? HF_TURN_ALONE_WORK_MAX : of_all(senders);
+        return long_enough ? HF_TURN_ALONE_WORK_MAX : shared_work(senders);
     }
     hub->alone = senders == 1 ? first : NULL;
     hub->alone_since_ms = hub->now_ms;
-    return of_all(senders);
+    return shared_work(senders);
 }
 
 void hf_backlog_take(hf_hub *hub)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KIND_RECORDS = 2, ITEMS = 8, DOT_ITEMS = 5, COLUMN_ITEMS = 3, DOTS_LOOKED_BACK = 4 };
+enum { DOTS_LOOKED_BACK = 4 };
 
 /* ---- the logs that the chunk's dots are of ---- */
 
@@ -98,7 +98,7 @@ static void write_columns(hf_chunk *chunk, hf_buffer *raw)
     size_t used = 0;
     for (size_t i = 0; i < chunk->column_count; i++)
         if (chunk->columns[i].values.size) used++;
-    hf_write_array(raw, used * COLUMN_ITEMS);
+    hf_write_array(raw, used * HF_CHUNK_COLUMN_ITEMS);
     for (size_t i = 0; i < chunk->column_count; i++) {
         hf_chunk_column *column = &chunk->columns[i];
         if (column->values.size == 0) continue;
@@ -261,7 +261,7 @@ hf_status hf_chunk_add(hf_store *store, hf_chunk *chunk, const hf_record *record
     hf_write_raw(&chunk->ids, (hf_bytes){record->id.bytes, HF_RECORD_ID_SIZE});
     hf_write_array(&chunk->records, 3);
     hf_write_uint(&chunk->records, record->id.type);
-    hf_write_array(&chunk->records, list.count * DOT_ITEMS);
+    hf_write_array(&chunk->records, list.count * HF_CHUNK_DOT_ITEMS);
     hf_write_raw(&chunk->records, hf_buffer_bytes(&chunk->dots));
     hf_write_array(&chunk->records, items);
     hf_write_raw(&chunk->records, hf_buffer_bytes(&chunk->fields));
@@ -278,8 +278,8 @@ hf_status hf_chunk_add(hf_store *store, hf_chunk *chunk, const hf_record *record
 
 void hf_chunk_end(hf_chunk *chunk, hf_buffer *raw)
 {
-    hf_write_array(raw, ITEMS);
-    hf_write_uint(raw, KIND_RECORDS);
+    hf_write_array(raw, HF_CHUNK_ITEMS);
+    hf_write_uint(raw, HF_CHUNK_RECORDS);
     hf_write_uint(raw, chunk->scope);
     hf_write_array(raw, chunk->log_count);
     hf_write_raw(raw, hf_buffer_bytes(&chunk->logs));

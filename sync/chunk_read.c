@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KIND_RECORDS = 2, ITEMS = 8, DOT_ITEMS = 5, COLUMN_ITEMS = 3 };
-
 typedef struct read_log {
     const hf_origin_row *origin;
     uint8_t lane;
@@ -80,8 +78,8 @@ static hf_status read_actors(reading *in)
 static hf_status read_columns(reading *in)
 {
     size_t count = hf_read_array(&in->reader, (size_t)(in->reader.end - in->reader.at));
-    if (count % COLUMN_ITEMS) hf_reader_fail(&in->reader, HF_ERR_PROTOCOL);
-    count /= COLUMN_ITEMS;
+    if (count % HF_CHUNK_COLUMN_ITEMS) hf_reader_fail(&in->reader, HF_ERR_PROTOCOL);
+    count /= HF_CHUNK_COLUMN_ITEMS;
     in->columns = calloc(count + 1, sizeof *in->columns);
     if (!in->columns) return HF_ERR_NOMEM;
     for (size_t i = 0; i < count && in->reader.status == HF_OK; i++) {
@@ -139,8 +137,8 @@ static hf_status read_actor(reading *in, const hf_chunk_visitor *visitor, const 
 static hf_status read_dots(reading *in, const hf_chunk_visitor *visitor)
 {
     size_t count = hf_read_array(&in->reader, (size_t)(in->reader.end - in->reader.at));
-    if (count % DOT_ITEMS) hf_reader_fail(&in->reader, HF_ERR_PROTOCOL);
-    count /= DOT_ITEMS;
+    if (count % HF_CHUNK_DOT_ITEMS) hf_reader_fail(&in->reader, HF_ERR_PROTOCOL);
+    count /= HF_CHUNK_DOT_ITEMS;
     if (count > in->dot_capacity) {
         hf_live *dots = realloc(in->dots, count * sizeof *dots);
         if (!dots) return HF_ERR_NOMEM;
@@ -266,7 +264,8 @@ static hf_status read_record(reading *in, const hf_chunk_visitor *visitor, hf_re
 
 static hf_status read_all(reading *in, const hf_chunk_visitor *visitor)
 {
-    if (hf_read_array(&in->reader, ITEMS) != ITEMS || hf_read_uint(&in->reader) != KIND_RECORDS)
+    if (hf_read_array(&in->reader, HF_CHUNK_ITEMS) != HF_CHUNK_ITEMS ||
+        hf_read_uint(&in->reader) != HF_CHUNK_RECORDS)
         return HF_ERR_PROTOCOL;
     in->scope = (uint32_t)hf_read_uint_max(&in->reader, INT32_MAX);
     hf_status status = read_logs(in);

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KIND_LOGS = 1, LOG_ITEMS = 7, HOLE_ITEMS = 6 };
-
 typedef struct record_key {
     uint32_t type;
     uint8_t id[HF_RECORD_ID_SIZE];
@@ -383,7 +381,7 @@ static hf_status write_hole(hf_making *making, const hf_vector_item *log, const 
     hf_status status = HF_ERR_NOT_FOUND; /* beyond a gap it has none yet */
     if (hole->dot.seq <= log->seq)
         status = hf_log_chain_through(making->store, number, hole->dot.seq, chain);
-    hf_write_array(out, HOLE_ITEMS);
+    hf_write_array(out, HF_CHUNK_HOLE_ITEMS);
     hf_write_uint(out, hole->dot.seq);
     hf_write_uint(out, hole->pseq);
     hf_write_bytes(out, hole->hash, HF_HASH_SIZE);
@@ -412,7 +410,7 @@ static hf_status write_log(hf_making *making, scope_making *in, hf_buffer *out, 
         more = in->hole_at < in->hole_count && is_of(&in->holes[in->hole_at], log);
     }
     *whole = !more;
-    hf_write_array(out, LOG_ITEMS);
+    hf_write_array(out, HF_CHUNK_LOG_ITEMS);
     /* One that is only cited is known by its name alone. */
     hf_write_bytes(out, origin->key_id, origin->known ? HF_HASH_SIZE : 0);
     hf_write_bytes(out, origin->known ? origin->incarnation : origin->id.bytes,
@@ -449,7 +447,7 @@ static hf_status write_logs(hf_making *making, bool *done)
     }
     hf_buffer_clear(&making->raw);
     hf_write_array(&making->raw, 3);
-    hf_write_uint(&making->raw, KIND_LOGS);
+    hf_write_uint(&making->raw, HF_CHUNK_LOGS);
     hf_write_uint(&making->raw, in->scope);
     hf_write_array(&making->raw, count);
     hf_write_raw(&making->raw, hf_buffer_bytes(&logs));

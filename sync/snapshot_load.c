@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KIND_LOGS = 1, LOG_ITEMS = 7, HOLE_ITEMS = 6 };
 static const char META_OUTDATED[] = "outdated";
 
 /* ---- staged ---- */
@@ -295,7 +294,8 @@ static hf_status read_origin(loading *in, hf_reader *reader, const hf_origin_row
 static hf_status read_hole(loading *in, hf_reader *reader, int64_t log)
 {
     uint8_t hash[HF_HASH_SIZE], chain[HF_HASH_SIZE];
-    if (hf_read_array(reader, HOLE_ITEMS) != HOLE_ITEMS) hf_reader_fail(reader, HF_ERR_PROTOCOL);
+    if (hf_read_array(reader, HF_CHUNK_HOLE_ITEMS) != HF_CHUNK_HOLE_ITEMS)
+        hf_reader_fail(reader, HF_ERR_PROTOCOL);
     uint64_t seq = hf_read_uint_max(reader, INT64_MAX);
     uint64_t pseq = hf_read_uint_max(reader, INT64_MAX);
     hf_read_bytes_exact(reader, hash, sizeof hash);
@@ -351,7 +351,7 @@ static hf_status load_log(loading *in, hf_reader *reader)
 {
     const hf_origin_row *origin;
     uint8_t chain[HF_HASH_SIZE];
-    if (hf_read_array(reader, LOG_ITEMS) != LOG_ITEMS) return HF_ERR_PROTOCOL;
+    if (hf_read_array(reader, HF_CHUNK_LOG_ITEMS) != HF_CHUNK_LOG_ITEMS) return HF_ERR_PROTOCOL;
     hf_status status = read_origin(in, reader, &origin);
     uint8_t lane = (uint8_t)hf_read_uint_max(reader, HF_LANE_COUNT - 1);
     uint64_t seq = hf_read_uint_max(reader, INT64_MAX);
@@ -368,7 +368,7 @@ static hf_status load_log(loading *in, hf_reader *reader)
 static hf_status load_logs(loading *in, hf_bytes raw)
 {
     hf_reader reader = hf_reader_open(raw);
-    if (hf_read_array(&reader, 3) != 3 || hf_read_uint(&reader) != KIND_LOGS ||
+    if (hf_read_array(&reader, 3) != 3 || hf_read_uint(&reader) != HF_CHUNK_LOGS ||
         hf_read_uint(&reader) != in->scope)
         return HF_ERR_PROTOCOL;
     size_t count = hf_read_array(&reader, (size_t)(reader.end - reader.at));
@@ -458,7 +458,7 @@ static hf_status load_chunk(loading *in, hf_bytes raw)
     uint64_t kind = hf_read_uint(&reader);
     if (reader.status != HF_OK) return HF_ERR_PROTOCOL;
     hf_chunk_visitor visitor = {.context = in, .record = load_record, .acted = load_acted};
-    return kind == KIND_LOGS ? load_logs(in, raw) : hf_chunk_read(in->store, raw, &visitor);
+    return kind == HF_CHUNK_LOGS ? load_logs(in, raw) : hf_chunk_read(in->store, raw, &visitor);
 }
 
 /* ---- what is held and not in the snapshot ---- */

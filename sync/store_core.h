@@ -424,6 +424,14 @@ HF_MUST_CHECK hf_status hf_actor_of(hf_store *store, uint32_t scope, int64_t log
                                     hf_buffer *out);
 
 /* ---- chunk.c, chunk_read.c: records as a snapshot has them, protocol.md 4 ---- */
+/* Wire format: the kinds, and how many items there are to each piece. Logs are of snapshot.c. */
+enum { HF_CHUNK_LOGS = 1, HF_CHUNK_LOG_ITEMS = 7, HF_CHUNK_HOLE_ITEMS = 6 };
+enum {
+    HF_CHUNK_RECORDS = 2,
+    HF_CHUNK_ITEMS = 8,
+    HF_CHUNK_DOT_ITEMS = 5,
+    HF_CHUNK_COLUMN_ITEMS = 3
+};
 typedef struct hf_chunk_log {
     int64_t log; /* 0: the slot is free */
     uint32_t index;

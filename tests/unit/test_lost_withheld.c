@@ -76,9 +76,26 @@ static void judge(pair_world *pair, uint32_t reason)
     pair_wait(pair, EVERYTHING_BACK_MS); /* and the hub's head over it goes round */
 }
 
+/* A crime that an operator then withholds, when all had read it. */
+static hf_record_id withheld_crime(loss *l, const char *summary)
+{
+    hf_record_id record = pair_crime(l->pair, 0, summary);
+    pair_wait(l->pair, EVERYTHING_BACK_MS);
+    judge(l->pair, HF_REASON_OPERATOR);
+    return record;
+}
+
 static void expect_hub_shows(const loss *l, const hf_record_id *record, const char *text)
 {
     assert_string_equal(pair_summary(l->pair->hub_node.store, record), text);
+}
+
+/* The verdict came back as well; and once it is taken back, so is what it was about. */
+static void expect_whole(const loss *l, const hf_record_id *record, const char *summary)
+{
+    expect_hub_shows(l, record, "");
+    judge(l->pair, 0);
+    expect_hub_shows(l, record, summary);
 }
 
 static hf_status count_missing(void *context, const hf_missing *missing)
@@ -101,14 +118,10 @@ static void what_an_operator_withheld_comes_back_whole_too(void **state)
 {
     (void)state;
     loss l = begin(2);
-    hf_record_id record = pair_crime(l.pair, 0, "Withheld, and not forgotten");
-    pair_wait(l.pair, EVERYTHING_BACK_MS);
-    judge(l.pair, HF_REASON_OPERATOR);
+    hf_record_id record = withheld_crime(&l, "Withheld, and not forgotten");
     set_back(&l, 1);
-    expect_hub_shows(&l, &record, ""); /* the verdict came back as well */
     assert_int_equal(missing_count(&l), 0);
-    judge(l.pair, 0);
-    expect_hub_shows(&l, &record, "Withheld, and not forgotten");
+    expect_whole(&l, &record, "Withheld, and not forgotten");
     pair_free(l.pair);
 }
 
@@ -117,9 +130,7 @@ static void what_a_verdict_steps_over_is_asked_for_all_the_same(void **state)
 {
     (void)state;
     loss l = begin(2);
-    hf_record_id record = pair_crime(l.pair, 0, "Judged before it came");
-    pair_wait(l.pair, EVERYTHING_BACK_MS);
-    judge(l.pair, HF_REASON_OPERATOR);
+    hf_record_id record = withheld_crime(&l, "Judged before it came");
     l.deny_lane = HF_LANE_CRIME;
     set_back(&l, 1);
     assert_int_equal(missing_count(&l), 1);
@@ -127,9 +138,7 @@ static void what_a_verdict_steps_over_is_asked_for_all_the_same(void **state)
     pair_cut(l.pair, 1);
     pair_wait(l.pair, EVERYTHING_BACK_MS);
     assert_int_equal(missing_count(&l), 0);
-    expect_hub_shows(&l, &record, "");
-    judge(l.pair, 0);
-    expect_hub_shows(&l, &record, "Judged before it came");
+    expect_whole(&l, &record, "Judged before it came");
     pair_free(l.pair);
 }
 
