@@ -54,6 +54,7 @@ static hf_status put(hf_hub *hub, hf_peer *peer, const hf_message *message, hf_b
         received->bytes = (uint32_t)message->as.relay.bodies.items.size;
     }
     peer->queued_size += size;
+    hub->backlog_ms = 0;
     return HF_OK;
 }
 
@@ -111,6 +112,15 @@ hf_status hf_backlog_put(hf_hub *hub, hf_peer *peer, const hf_message *message, 
 
 /* ---- a turn's share ---- */
 
+static void grow_allowance(const hf_hub *hub, hf_peer *peer)
+{
+    uint64_t ms = hub->now_ms - peer->allowance_ms;
+    uint64_t work = ms < 1000 ? peer->allowance + ms * HF_ALLOWANCE_WORK / 1000 : HF_ALLOWANCE_WORK;
+    if (work == peer->allowance) return; /* too soon for one more: the time stays */
+    peer->allowance = work < HF_ALLOWANCE_WORK ? (uint32_t)work : HF_ALLOWANCE_WORK;
+    peer->allowance_ms = hub->now_ms;
+}
+
 static size_t count_senders(hf_hub *hub)
 {
     size_t count = 0;
@@ -120,28 +130,26 @@ static size_t count_senders(hf_hub *hub)
         peer->share_turn = hub->turn;
         peer->share_used = 0;
         peer->share_over = false;
+        grow_allowance(hub, peer);
         count++;
     }
     return count;
 }
 
-/* In a session's own order: once a frame has to wait, so do those behind it. What is small goes at
- * once; of what is large each session's first frame, as long as the turn has room. */
-static bool goes_now(hf_hub *hub, const hf_received *received, uint32_t share, uint32_t *left)
+typedef struct turn_budget {
+    uint32_t left;  /* of the turn's work */
+    uint32_t share; /* of each sender in it */
+    bool alone;     /* one device alone has sent, for a while: nobody waits */
+} turn_budget;
+
+static bool is_alone(hf_hub *hub, size_t senders)
 {
-    hf_peer *peer = received->owner;
-    uint32_t work = work_of(received);
-    bool first = peer->share_used == 0;
-    bool small = peer->share_used + work <= HF_TURN_SMALL_WORK;
-    bool fits = first || peer->share_used + work <= share;
-    if (peer->share_over || !(small || (fits && *left > 0))) {
-        peer->share_over = true;
-        return false;
-    }
-    peer->share_used += work;
-    *left -= work < *left ? work : *left;
-    hub->inbox_entries += received->judged;
-    return true;
+    const hf_peer *first = hub->backlog.first->owner;
+    if (senders == 1 && hub->alone == first)
+        return hub->now_ms - hub->alone_since_ms >= HF_TURN_ALONE_MS;
+    hub->alone = senders == 1 ? first : NULL;
+    hub->alone_since_ms = hub->now_ms;
+    return false;
 }
 
 static uint32_t shared_work(size_t senders)
@@ -154,28 +162,53 @@ static uint32_t shared_work(size_t senders)
 /* Long turns are cheaper, since each costs a sync of the disk. Where one device has been alone for
  * a while, nobody waits for their end; and where many have something to say, each waits for the
  * others in any case, and for the fewer syncs the shorter. */
-static uint32_t work_of_turn(hf_hub *hub, size_t senders)
+static turn_budget budget_of(hf_hub *hub, size_t senders)
 {
-    const hf_peer *first = hub->backlog.first->owner;
-    if (senders == 1 && hub->alone == first) {
-        bool long_enough = hub->now_ms - hub->alone_since_ms >= HF_TURN_ALONE_MS;
-        return long_enough ? HF_TURN_ALONE_WORK_MAX : shared_work(senders);
+    bool alone = is_alone(hub, senders);
+    uint32_t work = alone ? HF_TURN_ALONE_WORK_MAX : shared_work(senders);
+    return (turn_budget){.left = work, .share = work / (uint32_t)senders, .alone = alone};
+}
+
+/* What a device sends without end fills the store's journal, and the others wait while that is
+ * moved to the database. A station sends for many, and refills are what the hub asked for. */
+static bool is_allowed(const hf_received *received, uint32_t work, const turn_budget *budget)
+{
+    const hf_peer *peer = received->owner;
+    bool counts = received->entries > 0 && !peer->is_station && !budget->alone;
+    return !counts || work <= peer->allowance;
+}
+
+/* In a session's own order: once a frame has to wait, so do those behind it. What is small goes at
+ * once; of what is large each session's first frame, as long as the turn has room. */
+static bool goes_now(hf_hub *hub, const hf_received *received, turn_budget *budget)
+{
+    hf_peer *peer = received->owner;
+    uint32_t work = work_of(received);
+    bool first = peer->share_used == 0;
+    bool small = peer->share_used + work <= HF_TURN_SMALL_WORK;
+    bool fits = first || peer->share_used + work <= budget->share;
+    bool has_room = small || (fits && budget->left > 0);
+    if (peer->share_over || !has_room || !is_allowed(received, work, budget)) {
+        peer->share_over = true;
+        return false;
     }
-    hub->alone = senders == 1 ? first : NULL;
-    hub->alone_since_ms = hub->now_ms;
-    return shared_work(senders);
+    peer->share_used += work;
+    peer->allowance -= work < peer->allowance ? work : peer->allowance;
+    budget->left -= work < budget->left ? work : budget->left;
+    hub->inbox_entries += received->judged;
+    return true;
 }
 
 void hf_backlog_take(hf_hub *hub)
 {
     size_t senders = count_senders(hub);
     if (senders == 0) return;
-    uint32_t left = work_of_turn(hub, senders), share = left / (uint32_t)senders;
+    turn_budget budget = budget_of(hub, senders);
     hf_received **at = &hub->backlog.first;
     hub->backlog.last = NULL;
     while (*at) {
         hf_received *received = *at;
-        if (!goes_now(hub, received, share, &left)) {
+        if (!goes_now(hub, received, &budget)) {
             hub->backlog.last = received;
             at = &received->next;
             continue;
@@ -183,6 +216,7 @@ void hf_backlog_take(hf_hub *hub)
         *at = received->next;
         hf_inbox_pass(&hub->backlog, &hub->inbox, received);
     }
+    if (hub->inbox.count == 0) hub->backlog_ms = hub->now_ms + HF_ALLOWANCE_WAIT_MS;
 }
 
 void hf_backlog_done(hf_hub *hub)

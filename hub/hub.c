@@ -213,6 +213,8 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     peer->is_station = device.is_hub;
     peer->valid = valid;
     peer->connected_ms = now_ms;
+    peer->allowance = HF_ALLOWANCE_WORK;
+    peer->allowance_ms = now_ms;
     hf_session_open(&peer->session, HF_SIDE_HUB, now_ms);
     hf_pace_open(&peer->pace);
     peer->next = hub->peers;
@@ -448,7 +450,8 @@ bool hf_hub_wants_close(const hf_hub *hub, const hf_peer *peer)
 uint64_t hf_hub_deadline_ms(const hf_hub *hub)
 {
     if (hub->postponed_until_ms) return hub->postponed_until_ms;
-    if (hub->starved || hub->inbox.count > 0 || hub->backlog.count > 0) return 0;
+    uint64_t backlog_ms = hub->backlog.count > 0 ? hub->backlog_ms : UINT64_MAX;
+    if (hub->starved || hub->inbox.count > 0 || backlog_ms == 0) return 0;
     if (hf_issues_wait(hub) || hf_snapshots_busy(hub)) return hub->retry_at_ms;
     uint64_t head_ms = hf_ingest_deadline_ms(hub);
     uint64_t due_ms = head_ms < hub->timers_at_ms ? head_ms : hub->timers_at_ms;
@@ -462,6 +465,7 @@ uint64_t hf_hub_deadline_ms(const hf_hub *hub)
     uint64_t bundles_ms = hf_bundles_deadline_ms(hub);
     if (bundles_ms < due_ms) due_ms = bundles_ms;
     if (hub->paced_at_ms < due_ms) due_ms = hub->paced_at_ms;
+    if (backlog_ms < due_ms) due_ms = backlog_ms;
     return due_ms < hub->retry_at_ms ? hub->retry_at_ms : due_ms;
 }
 

@@ -107,6 +107,8 @@ struct hf_peer {
     uint64_t withheld_turn; /* the last in which an entry of it was withheld */
     bool had_withheld;      /* that was the last in which any of its frames was applied */
     bool share_over;        /* its next frame waits for the next turn */
+    uint32_t allowance;     /* work that it may still have applied while others send, ... */
+    uint64_t allowance_ms;  /* ... at this time */
     hf_buffer notices;      /* encoded items */
     size_t notice_count, notices_durable, notices_durable_size;
 
@@ -219,6 +221,7 @@ struct hf_hub {
     uint64_t paced_at_ms; /* the first of them is to be woken then; UINT64_MAX: there is none */
     hf_inbox backlog;     /* what came; backlog.h says when a turn takes it into ... */
     hf_inbox inbox;       /* ... what the present turn applies */
+    uint64_t backlog_ms;  /* nothing of the backlog can go sooner */
     size_t inbox_entries;
     size_t issues[HF_ISSUES]; /* peers that wait for theirs */
     uint64_t wish_at_ms;      /* at a station: what its devices lack by then is wished for again */

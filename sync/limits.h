@@ -123,11 +123,12 @@ enum {
     HF_RELAY_ORIGINS_MAX = 64 * 1024, /* authors that one session may relay: ERROR 103 */
     HF_NOTICES_MAX = 64,              /* notices in one ACK; the verdicts tell them all */
     HF_PEER_FRAMES_PER_TURN = 32,     /* frames one session may send before the next may */
-    HF_TURN_WORK_MIN = 64,            /* that a hub applies in one turn, in small entries ... */
+    HF_TURN_WORK_MIN = 32,            /* that a hub applies in one turn, in small entries ... */
     HF_TURN_WORK_EACH = 16,        /* ... or so much for each session that sent, where that ... */
     HF_TURN_WORK_MAX = 512,        /* ... is more; at most this */
     HF_TURN_ALONE_WORK_MAX = 4096, /* the same while one device alone has sent, for a while */
-    HF_TURN_SMALL_WORK = 32,       /* of one session, up to that, goes whoever else sent */
+    HF_TURN_SMALL_WORK = 16,       /* of one session, up to that, goes whoever else sent */
+    HF_ALLOWANCE_WORK = 4 * 1024,  /* that one session has applied each second while others send */
     HF_VECTOR_PASSES_MAX = 4,      /* passes over the vectors before a gap is an error */
 
     /* Connections: the oldest stranger is cut to make room for the newest. */
@@ -174,6 +175,7 @@ enum {
     HF_BETTER_MAX_MS = 15 * 60 * 1000,    /* ... up to this, when none answers or holds */
     HF_BETTER_HELD_MS = 2 * 60 * 1000,    /* a link that lasted so long has held */
     HF_TURN_ALONE_MS = 100,               /* that while */
+    HF_ALLOWANCE_WAIT_MS = 10,            /* what is over the allowance is looked at again */
     HF_RENEW_RETRY_MS = 10 * 60 * 1000,   /* a renewal came to nothing: the device asks again */
     HF_RENEW_AGAIN_MS = 5 * 60 * 1000,    /* RENEW sooner than this in one session: ERROR 104 */
     HF_STORE_RETRY_MS = 1000,             /* after a failed commit, before a hub tries unasked */

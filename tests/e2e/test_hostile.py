@@ -2,9 +2,9 @@
 
 What is measured: how long an honest device's write takes to be durable at the hub and at another device,
 alone and while somebody misbehaves, in the same run. HOLDFAST_LONG makes everything longer, and holds to
-twice the 99th percentile, or 20 ms more where that is more; on a busy machine both are noise, so the
-20 ms grow with how busy it is, and a measurement that fails is made again. Else the bound is what nobody
-waits who is served in turn, on any machine."""
+twice the 99th percentile, or 7 ms more where that is more: alone it is 1 ms, and DESIGN 10 asks for 8. On a
+busy machine both are noise, so the 7 ms grow with how busy it is, and a measurement that fails is made
+again. Else the bound is what nobody waits who is served in turn, on any machine."""
 import hashlib
 import json
 import os
@@ -24,7 +24,7 @@ LONG = bool(os.environ.get("HOLDFAST_LONG"))
 SECONDS = 15 if LONG else 0.8   # of one attack while it is measured
 ALONE = 3 if LONG else 0.4      # ... and of the honest pair without it
 TRIES = 4
-SLACK_MS, QUIET_MS = 20, 2      # 20 ms, where an undisturbed write takes 2 ms
+SLACK_MS, QUIET_MS = 7, 2       # 7 ms, where an undisturbed write takes 2 ms
 IN_TURN_MS = 5000
 ROOM_MIB = 64 if LONG else 128  # by which the hub may grow: HF_HUB_INBOX_BYTES_MAX, and what malloc keeps
 STREET, OTHER = "beds/street", "beds/other"

@@ -184,6 +184,35 @@ static void an_entry_of_much_work_shares_its_turn_with_none(void **state)
     pair_free(pair);
 }
 
+/* What others send goes at once meanwhile, and is not kept waiting by the clock that it waits for.
+ */
+static void a_device_over_its_allowance_waits_while_others_send(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    hf_peer *peer = pair->nodes[0].peer;
+    peer->allowance = 0;
+    peer->allowance_ms = pair->now_ms;
+    send_days_work(pair);
+    turn(pair); /* a millisecond's allowance is less than the first piece needs */
+    assert_int_equal(acked(pair, 0), 0);
+    assert_int_equal(hf_hub_deadline_ms(pair->hub), pair->now_ms + HF_ALLOWANCE_WAIT_MS);
+    (void)pair_crime(pair, 1, "Urgent");
+    say(pair, 1);
+    assert_int_equal(hf_hub_deadline_ms(pair->hub), 0);
+    turn(pair);
+    assert_int_equal(acked(pair, 1), 1);
+    uint64_t from_ms = pair->now_ms, held = 0, now;
+    for (; held < FRAMES * FRAME; held = now ? now : held) {
+        pair->hub->alone = NULL; /* others go on sending */
+        turn(pair);
+        now = acked(pair, 0);
+    }
+    uint64_t took_ms = pair->now_ms - from_ms, due_ms = FRAMES * FRAME * 1000 / HF_ALLOWANCE_WORK;
+    assert_true(took_ms > due_ms / 2 && took_ms < 2 * due_ms);
+    pair_free(pair);
+}
+
 static void a_session_that_ends_takes_what_waits_with_it(void **state)
 {
     (void)state;
@@ -264,6 +293,7 @@ int main(void)
         cmocka_unit_test(a_device_that_is_alone_is_taken_in_larger_shares),
         cmocka_unit_test(a_device_whose_entries_are_withheld_is_taken_in_smaller_shares),
         cmocka_unit_test(an_entry_of_much_work_shares_its_turn_with_none),
+        cmocka_unit_test(a_device_over_its_allowance_waits_while_others_send),
         cmocka_unit_test(a_session_that_ends_takes_what_waits_with_it),
         cmocka_unit_test(behind_a_bad_frame_nothing_of_its_session_applies),
         cmocka_unit_test(a_push_of_more_than_a_turn_takes_is_error_103),
