@@ -40,7 +40,7 @@ FIRST = {
     "fold.c": "fold branches damage verify view snapshot",
     "vector.c": "feed branches fold head damage",
     "lattice.c": "lattice pack fold_exhaustive",
-    "verdict.c": "branches feed control",
+    "verdict.c": "branches feed control hubs",
 }
 THEN = ("merge rules feed control branches write_limits damage verify view render head fold apply "
         "client client_places hub node renew find write store model")

@@ -101,6 +101,41 @@ static void an_entry_that_says_nothing_any_more_keeps_the_reason_it_is_given(voi
     kit_entry_free(&whole);
 }
 
+static hf_status keep_item(void *context, const hf_vector_item *item)
+{
+    *(hf_vector_item *)context = *item;
+    return HF_OK;
+}
+
+/* What a node says that it holds of its beat's last log. */
+static uint64_t claimed(kit_node *node)
+{
+    hf_vector_item item = {.seq = 0};
+    uint64_t seq;
+    assert_int_equal(hf_vector_read(node->store, KIT_BEAT, NULL, 0, 9, keep_item, &item), HF_OK);
+    assert_int_equal(hf_vector_claim(node->store, KIT_BEAT, &item, &seq), HF_OK);
+    return seq;
+}
+
+/* Else nobody would send it again. */
+static void what_is_awaited_is_not_claimed(void **state)
+{
+    kit *k = *state;
+    kit_node *from = &k->edges[0], *to = &k->edges[1];
+    hf_record_id crimes[2];
+    (void)kit_crime(k, from, "Before");
+    kit_entry before = kit_take(from, 0);
+    kit_entry whole = two_in_one(k, from, crimes), nothing = erased(from, &whole, 2);
+    assert_int_equal(kit_give(k, from, to, &before, 0).what, HF_APPLIED_NEW);
+    assert_int_equal(kit_give(k, from, to, &nothing, 0).what, HF_APPLIED_WITHHELD);
+    assert_int_equal(claimed(to), before.dot.seq);
+    assert_int_equal(kit_give(k, from, to, &whole, 0).what, HF_APPLIED_NEW);
+    assert_int_equal(claimed(to), whole.dot.seq);
+    kit_entry_free(&nothing);
+    kit_entry_free(&whole);
+    kit_entry_free(&before);
+}
+
 /* A verdict opens and closes it: what is erased stays so, the rest comes and goes. */
 static void a_verdict_on_an_entry_in_part_erased_moves_the_rest(void **state)
 {
@@ -536,6 +571,7 @@ int main(void)
         KIT_TEST(what_is_left_of_an_erased_entry_counts),
         KIT_TEST(a_body_that_was_in_part_erased_is_filled_in),
         KIT_TEST(an_entry_that_says_nothing_any_more_keeps_the_reason_it_is_given),
+        KIT_TEST(what_is_awaited_is_not_claimed),
         KIT_TEST(a_verdict_on_an_entry_in_part_erased_moves_the_rest),
         KIT_TEST(a_seq_that_is_taken_or_passed_is_another_branch),
         KIT_TEST(another_branch_of_a_judged_entry_is_not_taken_for_it),
