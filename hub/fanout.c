@@ -22,12 +22,62 @@ enum {
 
 /* ---- waking ---- */
 
+static void mark(uint64_t marks[HF_PEER_MARKS], uint32_t scope)
+{
+    uint32_t bit = scope * UINT32_C(0x9e3779b1) >> 24; /* of 256: 64 in each */
+    marks[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+static void mark_all(uint64_t marks[HF_PEER_MARKS], const hf_scope_list *list)
+{
+    memset(marks, list->count > HF_HUB_TOUCHED_MAX ? 0xff : 0, HF_PEER_MARKS * sizeof *marks);
+    for (size_t i = 0; i < list->count && i < HF_HUB_TOUCHED_MAX; i++) mark(marks, list->scopes[i]);
+}
+
+static bool meets(const hf_rest *rest, const uint64_t marks[HF_PEER_MARKS])
+{
+    uint64_t common = 0;
+    for (size_t i = 0; i < HF_PEER_MARKS; i++) common |= rest->marks[i] & marks[i];
+    return common != 0;
+}
+
 static bool concerns(const hf_scope_list *list, const hf_peer *peer)
 {
     if (list->count > HF_HUB_TOUCHED_MAX) return true;
     for (size_t i = 0; i < list->count; i++)
         if (hf_peer_holds(peer, list->scopes[i])) return true;
     return false;
+}
+
+/* Told of nothing for so long, a peer is told how far the feed is. Not all at the same position:
+ * ten thousand frames at once would keep everybody waiting. */
+static uint64_t lag_max(const hf_peer *peer)
+{
+    uint32_t dice = (uint32_t)peer->key_id[0] << 8 | peer->key_id[1];
+    return HF_FEED_LAG_MAX / 2 + dice % (HF_FEED_LAG_MAX / 2);
+}
+
+static bool lags(const hf_peer *peer)
+{
+    return peer->scanned - peer->told >= lag_max(peer);
+}
+
+/* Ten thousand peers that a commit does not concern are passed over without a look at them. */
+static void rest(hf_hub *hub, hf_peer *peer)
+{
+    bool owed = !peer->at_end || peer->scanned != hf_feed_position(hub->store) || lags(peer) ||
+                peer->heads_looked != hub->heads_taken;
+    if (!owed) hub->rests[peer->rest].until = peer->told + lag_max(peer);
+}
+
+static void end_rest(hf_hub *hub, hf_peer *peer)
+{
+    if (hub->rests[peer->rest].until == 0) return;
+    hub->rests[peer->rest].until = 0;
+    peer->scanned = hub->position;
+    if (peer->heads_looked == hub->heads_woken) return;
+    peer->heads_looked = hub->heads_woken;
+    peer->heads = hub->heads_newest;
 }
 
 /* One who had looked at all heads before, and holds no scope of the new ones, has nothing to look
@@ -41,23 +91,55 @@ static void pass_heads_over(hf_hub *hub, hf_peer *peer)
     peer->heads = hf_head_newest(hub->store);
 }
 
+static void wake(hf_hub *hub, hf_peer *peer, bool all)
+{
+    uint64_t position = hf_feed_position(hub->store);
+    if (peer->fed != HF_FED_FEED || peer->session.state != HF_SESSION_OPEN) return;
+    end_rest(hub, peer);
+    /* Nothing new in its scopes: it is as far as the feed goes without a look. */
+    if (position != hub->position && peer->at_end && !all && !concerns(&hub->touched, peer))
+        peer->scanned = position;
+    pass_heads_over(hub, peer);
+    if (peer->scanned < position) peer->at_end = false;
+    bool owed = !peer->at_end || lags(peer) || peer->heads_looked != hub->heads_taken;
+    if (owed)
+        hf_peer_wake(peer);
+    else
+        rest(hub, peer);
+}
+
 void hf_fanout_wake(hf_hub *hub, bool all)
 {
     uint64_t position = hf_feed_position(hub->store);
-    bool moved = position != hub->position;
-    for (hf_peer *peer = hub->peers; peer; peer = peer->next) {
-        if (peer->fed != HF_FED_FEED || peer->session.state != HF_SESSION_OPEN) continue;
-        /* Nothing new in its scopes: it is as far as the feed goes without a look. */
-        if (moved && peer->at_end && !all && !concerns(&hub->touched, peer))
-            peer->scanned = position;
-        pass_heads_over(hub, peer);
-        bool lags = peer->scanned - peer->told >= HF_FEED_LAG_MAX;
-        bool owed = peer->scanned < position || lags || peer->heads_looked != hub->heads_taken;
-        if (peer->scanned < position) peer->at_end = false;
-        if (owed) hf_peer_wake(peer);
+    uint64_t touched[HF_PEER_MARKS], headed[HF_PEER_MARKS];
+    bool headless = hub->heads_taken == hub->heads_woken;
+    mark_all(touched, &hub->touched);
+    mark_all(headed, &hub->headed);
+    for (size_t i = 0; i < hub->peer_count; i++) {
+        const hf_rest *rest = &hub->rests[i];
+        bool is_left = position < rest->until && !all && !meets(rest, touched) &&
+                       (headless || !meets(rest, headed));
+        if (!is_left) wake(hub, rest->peer, all);
     }
     hub->position = position;
     hub->heads_woken = hub->heads_taken;
+    hub->heads_newest = hf_head_newest(hub->store);
+}
+
+hf_status hf_fanout_join(hf_hub *hub, hf_peer *peer)
+{
+    if (hub->peer_count == hub->rest_capacity) {
+        size_t capacity = hub->rest_capacity ? hub->rest_capacity * 2 : 16;
+        hf_rest *rests = realloc(hub->rests, capacity * sizeof *rests);
+        if (!rests) return HF_ERR_NOMEM;
+        hub->rests = rests;
+        hub->rest_capacity = capacity;
+    }
+    peer->rest = hub->peer_count;
+    hub->rests[peer->rest] = (hf_rest){.peer = peer};
+    for (size_t i = 0; i < peer->scope_count; i++)
+        mark(hub->rests[peer->rest].marks, peer->scopes[i]);
+    return HF_OK;
 }
 
 /* ---- ORIGIN ---- */
@@ -187,6 +269,8 @@ void hf_fanout_wake_paced(hf_hub *hub)
 
 void hf_fanout_drop(hf_hub *hub, hf_peer *peer)
 {
+    hub->rests[peer->rest] = hub->rests[hub->peer_count - 1];
+    hub->rests[peer->rest].peer->rest = peer->rest;
     hf_peer **at = &hub->paced;
     while (peer->paced_at_ms && *at != peer) at = &(*at)->next_paced;
     if (peer->paced_at_ms) *at = peer->next_paced;
@@ -266,8 +350,7 @@ static hf_status feed(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
 {
     uint64_t end = hf_feed_position(hub->store);
     for (int reads = 0; reads < READS_PER_FRAME; reads++) {
-        bool lags = peer->scanned - peer->told >= HF_FEED_LAG_MAX;
-        if (peer->scanned >= end && peer->at_end && !lags) return HF_OK;
+        if (peer->scanned >= end && peer->at_end && !lags(peer)) return HF_OK;
         if (!hf_fanout_open(hub, peer, now_ms)) return HF_OK;
         uint64_t reached;
         uint8_t chain[16];
@@ -276,8 +359,8 @@ static hf_status feed(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
         if (peer->wanted_count > 0) return write_origin(hub, peer); /* the read is made again */
         peer->scanned = reached;
         peer->at_end = reached >= end;
-        bool worth = hub->runs.total > 0 || reached - peer->told >= HF_FEED_LAG_MAX ||
-                     (peer->at_end && peer->told < peer->announced);
+        bool worth =
+            hub->runs.total > 0 || lags(peer) || (peer->at_end && peer->told < peer->announced);
         if (!worth || reached == peer->told) continue;
         write_feed(hub, peer, reached, chain);
         return HF_OK;
@@ -457,9 +540,11 @@ hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
             status = write_origin(hub, peer);
         if (status == HF_OK && hub->raw.size == 0) status = hf_snapshots_write(hub, peer, now_ms);
     } else {
+        end_rest(hub, peer);
         status = feed(hub, peer, now_ms);
         if (status == HF_OK && hub->raw.size == 0 && peer->at_end) status = heads(hub, peer);
         if (status == HF_OK) settle_had(hub, peer);
+        if (status == HF_OK && hub->raw.size == 0) rest(hub, peer);
     }
     if (status == HF_OK && hub->raw.size > 0) peer->budget--;
     return status;

@@ -24,7 +24,9 @@ void hf_fanout_flies(hf_peer *peer, uint64_t to, size_t bytes);
 void hf_fanout_landed(hf_peer *peer);
 /* Wakes those whose link has carried what it had. */
 void hf_fanout_wake_paced(hf_hub *hub);
-void hf_fanout_drop(hf_hub *hub, hf_peer *peer); /* its link is gone */
+/* A peer that came, its scopes known: HF_ERR_NOMEM. And one whose link is gone. */
+HF_MUST_CHECK hf_status hf_fanout_join(hf_hub *hub, hf_peer *peer);
+void hf_fanout_drop(hf_hub *hub, hf_peer *peer);
 /* Was ORIGIN sent for it? If not, it is put on the list of those to be sent next. */
 bool hf_fanout_named(hf_peer *peer, int64_t origin_no);
 /* Of what lies behind `from`, by a sample: how many entries the peer would be fed, and how large.

@@ -27,6 +27,7 @@ hf_status hf_hub_new(hf_store *store, const hf_hub_options *options, hf_hub **ou
     hub->peers_max = options->peers_max;
     hub->authority = options->authority;
     hub->position = hf_feed_position(store);
+    hub->heads_newest = hf_head_newest(store);
     hub->receipts_at_ms = hub->wish_at_ms = UINT64_MAX;
     hub->paced_at_ms = UINT64_MAX;
     for (hub->bucket_count = 1; hub->bucket_count < hub->peers_max;) hub->bucket_count *= 2;
@@ -50,6 +51,7 @@ void hf_hub_free(hf_hub *hub)
 {
     if (!hub) return;
     while (hub->peers) hf_hub_link_down(hub, hub->peers, hub->now_ms);
+    free(hub->rests);
     hf_bundles_free(hub);
     hf_snapshots_free(hub->snapshots);
     hf_upstream_free(hub->upstream);
@@ -202,6 +204,7 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     if (!peer) return HF_ERR_NOMEM;
     status = scopes_of(hub, peer, &device);
     if (status == HF_OK) status = supersede(hub, key_id);
+    if (status == HF_OK) status = hf_fanout_join(hub, peer);
     if (status != HF_OK) {
         peer_free(peer);
         return status;

@@ -72,10 +72,21 @@ typedef struct hf_snapshots hf_snapshots; /* snapshots.h */
 
 enum { HF_PEER_WANTED_MAX = 8 };
 
+enum { HF_PEER_MARKS = 4 };
+
+/* What a commit looks at of each peer. One that rests is owed nothing: while it does, `scanned`,
+ * `heads` and `heads_looked` stand where the hub's own do, and its own are old. */
+typedef struct hf_rest {
+    uint64_t marks[HF_PEER_MARKS]; /* of the scopes it holds, a bit each; some share theirs */
+    uint64_t until;                /* it rests before the feed is there; 0: it does not */
+    hf_peer *peer;
+} hf_rest;
+
 struct hf_peer {
     hf_hub *hub;
     void *context;
     hf_peer *next, *previous; /* all peers */
+    size_t rest;              /* its place in the hub's list of rests */
     hf_peer *next_in_bucket;  /* of those whose keys begin alike */
     hf_peer *next_ready, *next_paced;
     uint64_t paced_at_ms; /* in the list of those whose link must carry what it has first; 0: not */
@@ -236,11 +247,14 @@ struct hf_hub {
     uint64_t turn;            /* counts turns */
     uint64_t timers_at_ms;    /* no session has a deadline before */
     uint64_t retry_at_ms;     /* the store failed (disk full): no haste before; 0: fine */
-    uint64_t position;        /* of the feed, when peers were last woken */
-    hf_scope_list touched;    /* scopes that the open batch added entries to */
-    hf_scope_list headed;     /* scopes that its heads cover */
-    uint64_t heads_taken;     /* heads accepted since we run */
-    uint64_t heads_woken;     /* ... when peers were last woken */
+    hf_rest *rests;           /* peer_count of them */
+    size_t rest_capacity;
+    uint64_t position;     /* of the feed, when peers were last woken */
+    hf_scope_list touched; /* scopes that the open batch added entries to */
+    hf_scope_list headed;  /* scopes that its heads cover */
+    uint64_t heads_taken;  /* heads accepted since we run */
+    uint64_t heads_woken;  /* ... when peers were last woken, ... */
+    uint64_t heads_newest; /* ... and the newest's acceptance number then */
     hf_pulse pulse;
     uint64_t own_head_seq, own_head_at_ms; /* newest head over our own control log */
     bool starved;                          /* some peer ran out of budget: turn again soon */

@@ -81,7 +81,7 @@ enum {
     HF_FEED_WINDOW_BYTES = 1024 * 1024, /* sent down, not yet acknowledged: a session */
     HF_FEED_READ_MAX = 512,             /* entries one feed read returns */
     HF_FEED_FRAMES_MAX = 32,            /* the same in frames: FEED, ENTRIES, CHUNK */
-    HF_FEED_LAG_MAX = 1024,             /* filtered positions, and the client is told */
+    HF_FEED_LAG_MAX = 1024,             /* filtered positions, at most, till the client is told */
     HF_ELSEWHERE_LOGS_MAX = 4096,       /* that a HELLO names as had elsewhere; the rest is fed */
     HF_ELSEWHERE_LOOK_MAX = 16 * 1024,  /* entries that a device looks at for that: the newest */
     HF_ELSEWHERE_HEADS_MAX = 16 * 1024, /* that a session's vectors name; the rest is sent */

@@ -197,7 +197,39 @@ static void what_does_not_concern_a_device_costs_it_no_turn(void **state)
     pair_wait(pair, HF_HEAD_INTERVAL_MS + 1);
     assert_true(pair->hub->heads_taken > heads); /* a signed head of it came too */
     assert_int_equal(other->budget_turn, served);
-    assert_int_equal(other->heads_looked, pair->hub->heads_taken); /* and is not owed either */
+    /* and is not owed either: the next commit does not even look at it */
+    assert_true(pair->hub->rests[other->rest].until > hf_feed_position(pair->hub_node.store));
+    pair_free(pair);
+}
+
+/* It keeps its place in the feed by that, and the hub need not read all of it again one day. Where
+ * all were told at the same position, the frames of ten thousand would go out at once. */
+static void a_device_is_told_now_and_then_how_far_the_feed_is(void **state)
+{
+    (void)state;
+    enum { EACH = 32, COUNT = 3 * HF_FEED_LAG_MAX };
+    pair_world *pair;
+    hf_peer *other = pair_with_a_stranger(&pair)->peer;
+    pair_wait(pair, HF_HEAD_INTERVAL_MS + 1);
+    int told[3] = {0};
+    uint8_t key_id[HF_HASH_SIZE];
+    memcpy(key_id, other->key_id, sizeof key_id);
+    for (uint8_t dice = 0; dice < 3; dice++) { /* as other keys have it */
+        other->key_id[0] = (uint8_t)(dice % 2);
+        other->key_id[1] = (uint8_t)(dice / 2 * 255);
+        for (uint32_t n = 0; n < COUNT; n += EACH) {
+            uint64_t before = other->told;
+            for (int i = 0; i < EACH; i++) pair_crime(pair, 0, "Not for it");
+            pair_run(pair);
+            if (other->told != before) told[dice]++;
+            uint64_t end = hf_feed_position(pair->hub_node.store);
+            assert_true(end - other->told < HF_FEED_LAG_MAX + EACH);
+            assert_int_equal(other->acked, other->told);
+        }
+    }
+    memcpy(other->key_id, key_id, sizeof key_id);
+    assert_true(told[0] > told[1] && told[1] >= 3);
+    assert_true(told[2] < told[0] && told[2] >= 3);
     pair_free(pair);
 }
 
@@ -249,6 +281,7 @@ int main(void)
         cmocka_unit_test(a_device_that_cannot_resume_gets_what_it_lacks),
         cmocka_unit_test(nothing_outside_its_grants_reaches_a_device),
         cmocka_unit_test(what_does_not_concern_a_device_costs_it_no_turn),
+        cmocka_unit_test(a_device_is_told_now_and_then_how_far_the_feed_is),
         cmocka_unit_test(enrolling_others_tells_a_device_nothing),
         cmocka_unit_test(an_idle_session_holds_little),
     };
