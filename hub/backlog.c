@@ -43,8 +43,13 @@ static hf_status put(hf_hub *hub, hf_peer *peer, const hf_message *message, hf_b
     }
     if (message->type == HF_FRAME_PUSH) {
         received->lane = message->as.push.lane;
+        received->by_lane = true;
         received->entries = received->judged = (uint32_t)message->as.push.bodies.count;
         received->bytes = (uint32_t)message->as.push.bodies.items.size;
+    }
+    if (message->type == HF_FRAME_HEAD) {
+        received->lane = message->as.head.head.lane;
+        received->by_lane = true;
     }
     if (message->type == HF_FRAME_ORIGIN) received->work = WORK_ORIGIN;
     if (message->type == HF_FRAME_RELAY) {
@@ -129,7 +134,7 @@ static size_t count_senders(hf_hub *hub)
         if (peer->share_turn == hub->turn) continue;
         peer->share_turn = hub->turn;
         peer->share_used = 0;
-        peer->share_over = false;
+        peer->share_waits = 0;
         grow_allowance(hub, peer);
         count++;
     }
@@ -169,27 +174,42 @@ static turn_budget budget_of(hf_hub *hub, size_t senders)
     return (turn_budget){.left = work, .share = work / (uint32_t)senders, .alone = alone};
 }
 
+static bool is_urgent(const hf_received *received)
+{
+    return received->by_lane && received->entries > 0 && received->lane < HF_LANE_CRIME;
+}
+
 /* What a device sends without end fills the store's journal, and the others wait while that is
  * moved to the database. A station sends for many, and refills are what the hub asked for. */
 static bool is_allowed(const hf_received *received, uint32_t work, const turn_budget *budget)
 {
     const hf_peer *peer = received->owner;
     bool counts = received->entries > 0 && !peer->is_station && !budget->alone;
-    return !counts || work <= peer->allowance;
+    uint32_t kept = is_urgent(received) ? 0 : HF_ALLOWANCE_KEPT;
+    return !counts || work + kept <= peer->allowance || peer->allowance == HF_ALLOWANCE_WORK;
 }
 
-/* In a session's own order: once a frame has to wait, so do those behind it. What is small goes at
- * once; of what is large each session's first frame, as long as the turn has room. */
+/* In a session's own order: once a frame has to wait, so do those behind it. But each lane is a
+ * log of its own, so what is urgent goes before what waits of the others. */
+static bool is_in_order(const hf_received *received, uint8_t bit)
+{
+    uint8_t before = is_urgent(received) ? bit | 1u << HF_LANE_COUNT : UINT8_MAX;
+    return (((const hf_peer *)received->owner)->share_waits & before) == 0;
+}
+
+/* What is small goes at once; of what is large each session's first frame, as long as the turn has
+ * room. */
 static bool goes_now(hf_hub *hub, const hf_received *received, turn_budget *budget)
 {
     hf_peer *peer = received->owner;
     uint32_t work = work_of(received);
+    uint8_t bit = (uint8_t)(1u << (received->by_lane ? received->lane : HF_LANE_COUNT));
     bool first = peer->share_used == 0;
     bool small = peer->share_used + work <= HF_TURN_SMALL_WORK;
     bool fits = first || peer->share_used + work <= budget->share;
     bool has_room = small || (fits && budget->left > 0);
-    if (peer->share_over || !has_room || !is_allowed(received, work, budget)) {
-        peer->share_over = true;
+    if (!is_in_order(received, bit) || !has_room || !is_allowed(received, work, budget)) {
+        peer->share_waits |= bit;
         return false;
     }
     peer->share_used += work;

@@ -117,7 +117,8 @@ struct hf_peer {
     uint32_t share_used;    /* of the turn's work */
     uint64_t withheld_turn; /* the last in which an entry of it was withheld */
     bool had_withheld;      /* that was the last in which any of its frames was applied */
-    bool share_over;        /* its next frame waits for the next turn */
+    uint8_t share_waits;    /* lanes of which a frame waits for the next turn, a bit each, ...
+                             * ... and that of HF_LANE_COUNT: one that all must wait for */
     uint32_t allowance;     /* work that it may still have applied while others send, ... */
     uint64_t allowance_ms;  /* ... at this time */
     hf_buffer notices;      /* encoded items */

@@ -129,6 +129,7 @@ enum {
     HF_TURN_ALONE_WORK_MAX = 4096, /* the same while one device alone has sent, for a while */
     HF_TURN_SMALL_WORK = 16,       /* of one session, up to that, goes whoever else sent */
     HF_ALLOWANCE_WORK = 4 * 1024,  /* that one session has applied each second while others send */
+    HF_ALLOWANCE_KEPT = 256,       /* of that, for what is urgent alone */
     HF_VECTOR_PASSES_MAX = 4,      /* passes over the vectors before a gap is an error */
 
     /* Connections: the oldest stranger is cut to make room for the newest. */

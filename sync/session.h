@@ -76,6 +76,7 @@ typedef struct hf_received {
     uint32_t work, entries, bytes;
     uint32_t judged; /* entries that may need a verdict */
     uint8_t lane;
+    bool by_lane; /* PUSH, HEAD: it has its place in its lane, not among the others' frames */
     uint16_t
         refused; /* a relayed group that is not believed: why; the rest goes on. 0: it may be */
     uint8_t data[];

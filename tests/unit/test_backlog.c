@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-enum { CRIME = 16, FRAME = HF_PUSH_ENTRIES_MAX, FRAMES = 6 };
+enum { CRIME = 16, CUSTODY = 21, FRAME = HF_PUSH_ENTRIES_MAX, FRAMES = 6 };
 
 /* A day's work in the name of edge 0: frames full of entries, one behind the other. */
 static void send_days_work(pair_world *pair)
@@ -213,6 +213,37 @@ static void a_device_over_its_allowance_waits_while_others_send(void **state)
     pair_free(pair);
 }
 
+/* Each lane is a log of its own: what is urgent goes before what waits of the others, and something
+ * of the allowance is kept for it; but it has no more than that. */
+static void what_is_urgent_passes_what_waits_of_the_same_device(void **state)
+{
+    (void)state;
+    enum { URGENT = HF_ALLOWANCE_KEPT };
+    pair_world *pair = pair_new(1);
+    hf_peer *peer = pair->nodes[0].peer;
+    static pair_forged urgent[URGENT + 1];
+    for (uint64_t i = 0; i <= URGENT; i++)
+        urgent[i] = (pair_forged){.seq = i + 1,
+                                  .pseq = i,
+                                  .scope = pair_scope(pair),
+                                  .type = CUSTODY,
+                                  .lane = HF_LANE_RISK};
+    peer->allowance = HF_ALLOWANCE_KEPT;
+    send_days_work(pair);
+    assert_int_equal(pair_forge(pair, 0, urgent, URGENT + 1), HF_OK);
+    uint64_t before = hf_feed_position(pair->hub_node.store);
+    for (int i = 0; i < URGENT; i++) {
+        pair->hub->alone = NULL;               /* others are there */
+        peer->allowance_ms = pair->now_ms + 1; /* no more of it comes */
+        turn(pair);
+    }
+    assert_int_equal(acked(pair, 0), 0);
+    uint64_t came = hf_feed_position(pair->hub_node.store) - before;
+    assert_true(came > URGENT / 2 && came <= URGENT);
+    assert_int_equal(peer->queued_entries[HF_LANE_RISK], URGENT + 1 - came);
+    pair_free(pair);
+}
+
 static void a_session_that_ends_takes_what_waits_with_it(void **state)
 {
     (void)state;
@@ -294,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_device_whose_entries_are_withheld_is_taken_in_smaller_shares),
         cmocka_unit_test(an_entry_of_much_work_shares_its_turn_with_none),
         cmocka_unit_test(a_device_over_its_allowance_waits_while_others_send),
+        cmocka_unit_test(what_is_urgent_passes_what_waits_of_the_same_device),
         cmocka_unit_test(a_session_that_ends_takes_what_waits_with_it),
         cmocka_unit_test(behind_a_bad_frame_nothing_of_its_session_applies),
         cmocka_unit_test(a_push_of_more_than_a_turn_takes_is_error_103),
