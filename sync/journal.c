@@ -41,28 +41,51 @@ static void sum_add(const journal *j, const uint8_t *at, size_t size, uint32_t s
     }
 }
 
-/* Is the frame in hand chained to the one whose sum is given? `sum` becomes its own. */
-static bool is_chained(const journal *j, uint32_t sum[2])
+typedef struct walk { /* over the frames, as far as the one before */
+    uint32_t sum[2];  /* as it says itself ... */
+    uint32_t made[2]; /* ... and as it is: they differ where it broke, and either may be right */
+    uint32_t page;
+    bool broken;      /* the chain was, somewhere */
+    bool commit;      /* it ended a transaction */
+    bool was_durable; /* whatever is chained to it proves that: SQLite waits for the disk */
+} walk;
+
+static bool follows(const journal *j, const uint32_t from[2], uint32_t made[2])
 {
     const uint8_t *stored = j->frame + AT_SUM;
-    sum_add(j, j->frame, 8, sum);
-    sum_add(j, j->frame + FRAME_HEADER_SIZE, j->page_size, sum);
-    bool same = sum[0] == get32(stored) && sum[1] == get32(stored + 4);
-    sum[0] = get32(stored);
-    sum[1] = get32(stored + 4);
+    made[0] = from[0];
+    made[1] = from[1];
+    sum_add(j, j->frame, 8, made);
+    sum_add(j, j->frame + FRAME_HEADER_SIZE, j->page_size, made);
+    return made[0] == get32(stored) && made[1] == get32(stored + 4);
+}
+
+/* Is the frame in hand chained to the one before? The walk's sums become its own. */
+static bool is_chained(const journal *j, walk *w)
+{
+    uint32_t made[2], other[2];
+    bool same = follows(j, w->sum, made);
+    if (!same && follows(j, w->made, other)) {
+        same = true;
+        memcpy(made, other, sizeof made);
+    }
+    memcpy(w->made, made, sizeof made);
+    w->sum[0] = get32(j->frame + AT_SUM);
+    w->sum[1] = get32(j->frame + AT_SUM + 4);
     return same;
 }
 
 /* A header that is whole starts the chain. One that is not may be what a power cut left of a new
  * start, and then the frames are of an older one, which has been copied: its salts tell. */
-static bool header_whole(journal *j, uint32_t sum[2])
+static bool header_whole(journal *j, walk *w)
 {
     uint32_t magic = get32(j->header);
     j->big_endian = magic & 1;
-    sum[0] = sum[1] = 0;
-    sum_add(j, j->header, 24, sum);
+    sum_add(j, j->header, 24, w->made);
+    w->sum[0] = get32(j->header + 24);
+    w->sum[1] = get32(j->header + 28);
     bool whole = (magic & ~1u) == 0x377f0682 && get32(j->header + 8) == j->page_size &&
-                 sum[0] == get32(j->header + 24) && sum[1] == get32(j->header + 28);
+                 memcmp(w->sum, w->made, sizeof w->sum) == 0;
     if (!whole) j->big_endian = false; /* as it is written on every machine that we build for */
     return whole;
 }
@@ -82,13 +105,6 @@ static int salts_find(journal *j, sqlite3_int64 frame_size)
     return code;
 }
 
-typedef struct walk { /* over the frames, as far as the one before */
-    uint32_t sum[2], page;
-    bool broken;      /* the chain was, somewhere */
-    bool commit;      /* it ended a transaction */
-    bool was_durable; /* whatever is chained to it proves that: SQLite waits for the disk */
-} walk;
-
 /* Disks write sectors. One that begins between a frame's page and its salts may have come without
  * the one before it, where an older frame's words stand then: they say nothing of this frame. */
 static bool is_apart(sqlite3_int64 at)
@@ -99,7 +115,7 @@ static bool is_apart(sqlite3_int64 at)
 /* One more frame is in hand; true when it proves that saved writes stand behind the break. */
 static bool walk_on(const journal *j, walk *w, sqlite3_int64 at)
 {
-    bool chained = is_chained(j, w->sum);
+    bool chained = is_chained(j, w);
     bool ours = memcmp(j->frame + AT_FRAME_SALT, j->header + AT_SALT, 8) == 0;
     bool commit = get32(j->frame + 4) != 0;
     /* SQLite fills the sector after a commit up with copies of its last frame, and does not wait
@@ -120,7 +136,7 @@ static int frames_walk(journal *j, bool *lost)
     walk w = {.page = 0};
     sqlite3_int64 frame_size = FRAME_HEADER_SIZE + (sqlite3_int64)j->page_size;
     int code = j->file->pMethods->xRead(j->file, j->header, HEADER_SIZE, 0);
-    if (code == SQLITE_OK) w.broken = !header_whole(j, w.sum);
+    if (code == SQLITE_OK) w.broken = !header_whole(j, &w);
     if (code == SQLITE_OK) code = salts_find(j, frame_size);
     if (code != SQLITE_OK) return code;
     for (sqlite3_int64 at = HEADER_SIZE; at + frame_size <= j->size && !*lost; at += frame_size) {

@@ -110,28 +110,58 @@ static hf_status read_state(hf_store *store, hf_record *record, hf_bytes sealed)
 
 /* ---- element rows ---- */
 
-static hf_status element_read(hf_store *store, hf_record *record, sqlite3_stmt *statement,
-                              hf_live *live)
+/* A row's checksum, behind its value, is over all of the row: whose element it is and of which
+ * field must be as true as what it says. So the rest of the row is put in front of the value here.
+ */
+static void element_begin(hf_buffer *row, int64_t record, uint32_t field, int64_t log,
+                          const hf_live *live)
+{
+    const uint64_t numbers[] = {
+        (uint64_t)record,     field,        live->hlc, (uint64_t)log, live->at.dot.seq,
+        live->at.dot.ordinal, live->quality};
+    hf_write_raw(row, (hf_bytes){(const uint8_t *)numbers, sizeof numbers});
+    hf_write_raw(row, (hf_bytes){live->at.prefix, HF_PREFIX_SIZE});
+}
+
+/* A copy of the value, as long as the record is. */
+static hf_status element_value(hf_store *store, hf_record *record, const hf_record_field *field,
+                               int64_t log, hf_bytes sealed, hf_live *live)
+{
+    hf_buffer row = {0};
+    hf_bytes content;
+    element_begin(&row, record->no, field->number, log, live);
+    size_t before = row.size;
+    hf_write_raw(&row, sealed);
+    uint8_t **kept = realloc(record->kept, (record->kept_count + 1) * sizeof *kept);
+    if (kept) record->kept = kept;
+    hf_status status = kept ? row.status : HF_ERR_NOMEM;
+    if (status == HF_OK) status = hf_unseal(store, hf_buffer_bytes(&row), &content);
+    if (status == HF_OK && content.size < before)
+        status = hf_store_damaged(store, "an element is too short");
+    if (status != HF_OK) {
+        hf_buffer_free(&row);
+        return status;
+    }
+    kept[record->kept_count++] = row.data;
+    live->value = (hf_bytes){row.data + before, content.size - before};
+    return HF_OK;
+}
+
+static hf_status element_read(hf_store *store, hf_record *record, const hf_record_field *field,
+                              sqlite3_stmt *statement, hf_live *live)
 {
     int64_t log = sqlite3_column_int64(statement, 1);
     const hf_origin_row *origin = hf_origin_by_no(store, log / 8);
     if (!origin) return HF_ERR_CORRUPT;
-    hf_bytes value = hf_column_bytes(statement, 6);
-    uint8_t **kept = realloc(record->kept, (record->kept_count + 1) * sizeof *kept);
-    if (!kept) return HF_ERR_NOMEM;
-    record->kept = kept;
-    uint8_t *copy = malloc(value.size ? value.size : 1);
-    if (!copy) return HF_ERR_NOMEM;
-    kept[record->kept_count++] = copy;
-    if (value.size) memcpy(copy, value.data, value.size);
     *live = (hf_live){.hlc = (hf_hlc)sqlite3_column_int64(statement, 0),
-                      .quality = (uint8_t)sqlite3_column_int(statement, 4),
-                      .value = {copy, value.size}};
+                      .quality = (uint8_t)sqlite3_column_int(statement, 4)};
     live->at.dot = (hf_dot){.origin = origin->id,
                             .lane = (uint8_t)(log % 8),
                             .seq = (uint64_t)sqlite3_column_int64(statement, 2),
                             .ordinal = (uint32_t)sqlite3_column_int64(statement, 3)};
-    return hf_column_exact(store, statement, 5, live->at.prefix, HF_PREFIX_SIZE);
+    hf_status status = hf_column_exact(store, statement, 5, live->at.prefix, HF_PREFIX_SIZE);
+    if (status != HF_OK) return status;
+    return element_value(store, record, field, log, hf_column_bytes(statement, 6), live);
 }
 
 hf_status hf_elements_load(hf_store *store, hf_record *record, hf_record_field *field)
@@ -145,7 +175,7 @@ hf_status hf_elements_load(hf_store *store, hf_record *record, hf_record_field *
     hf_status status = hf_sql_row(store, statement, &row);
     while (status == HF_OK && row) {
         hf_live live;
-        status = element_read(store, record, statement, &live);
+        status = element_read(store, record, field, statement, &live);
         if (status == HF_OK)
             status = hf_cell_merge(&field->cell, &(hf_write){.write = live}, NULL, NULL);
         if (status == HF_OK) status = hf_sql_row(store, statement, &row);
@@ -158,17 +188,28 @@ static hf_status element_write(hf_store *store, int64_t record, uint32_t field, 
 {
     const hf_origin_row *origin = hf_origin_by_id(store, &live->at.dot.origin);
     assert(origin); /* a live write's origin was met when it was applied */
-    sqlite3_stmt *statement = hf_sql(store, HF_SQL_ELEMENT_ADD);
-    sqlite3_bind_int64(statement, 1, record);
-    sqlite3_bind_int64(statement, 2, field);
-    sqlite3_bind_int64(statement, 3, (sqlite3_int64)live->hlc);
-    sqlite3_bind_int64(statement, 4, hf_log_no(origin->no, live->at.dot.lane));
-    sqlite3_bind_int64(statement, 5, (sqlite3_int64)live->at.dot.seq);
-    sqlite3_bind_int64(statement, 6, live->at.dot.ordinal);
-    sqlite3_bind_int64(statement, 7, live->quality);
-    hf_bind_bytes(statement, 8, live->at.prefix, HF_PREFIX_SIZE);
-    hf_bind_bytes(statement, 9, live->value.data, live->value.size);
-    return hf_sql_run(store, statement);
+    int64_t log = hf_log_no(origin->no, live->at.dot.lane);
+    hf_buffer row = {0};
+    element_begin(&row, record, field, log, live);
+    size_t before = row.size;
+    hf_write_raw(&row, live->value);
+    hf_seal(&row);
+    hf_status status = row.status;
+    if (status == HF_OK) {
+        sqlite3_stmt *statement = hf_sql(store, HF_SQL_ELEMENT_ADD);
+        sqlite3_bind_int64(statement, 1, record);
+        sqlite3_bind_int64(statement, 2, field);
+        sqlite3_bind_int64(statement, 3, (sqlite3_int64)live->hlc);
+        sqlite3_bind_int64(statement, 4, log);
+        sqlite3_bind_int64(statement, 5, (sqlite3_int64)live->at.dot.seq);
+        sqlite3_bind_int64(statement, 6, live->at.dot.ordinal);
+        sqlite3_bind_int64(statement, 7, live->quality);
+        hf_bind_bytes(statement, 8, live->at.prefix, HF_PREFIX_SIZE);
+        hf_bind_bytes(statement, 9, row.data + before, row.size - before);
+        status = hf_sql_run(store, statement);
+    }
+    hf_buffer_free(&row);
+    return status;
 }
 
 hf_status hf_element_delete(hf_store *store, int64_t record, uint32_t field, const hf_cite *cite,

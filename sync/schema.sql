@@ -78,7 +78,7 @@ CREATE TABLE record_entry(      -- fold.c: which further entries touch a record,
 CREATE TABLE element(           -- record.c: live elements of append fields and of large sets
     record INTEGER NOT NULL, field INTEGER NOT NULL, hlc INTEGER NOT NULL, log INTEGER NOT NULL,
     seq INTEGER NOT NULL, ordinal INTEGER NOT NULL, quality INTEGER NOT NULL,
-    prefix BLOB NOT NULL, value BLOB NOT NULL,
+    prefix BLOB NOT NULL, value BLOB NOT NULL, -- value, and a checksum over all of the row (sealed)
     PRIMARY KEY(record, field, log, seq, ordinal)) WITHOUT ROWID;
 
 CREATE TABLE conflict(          -- record.c: open conflicts; field 0: edited while deleted

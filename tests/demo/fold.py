@@ -238,7 +238,7 @@ def read_based(db, store, origins):
                 "WHERE record=?", (number,)):
             fields.setdefault(field, []).append(Write.kept(
                 (origins[log >> 3][0], log & 7, seq, ordinal), prefix, field,
-                (hlc, quality, cbor(value)[0])))
+                (hlc, quality, cbor(value[:-8])[0])))
         store.records[kind, bytes(record), scope] = fields
 
 

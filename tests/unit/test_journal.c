@@ -4,6 +4,7 @@
 
 #include "sim_vfs.h"
 #include "sync/limits.h"
+#include "sync/store_core.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,10 +58,27 @@ static void a_sector_that_did_not_come_is_no_lost_transaction(void **state)
     pair_free(pair);
 }
 
+/* SQLite stops before the frame whose sum rotted; what was saved behind it is chained to what that
+ * sum was, and so to what the frame's own bytes add up to. */
+static void a_sum_that_rotted_hides_no_saved_write(void **state)
+{
+    (void)state;
+    enum { AT_SUM = 16 };
+    pair_world *pair = pair_new(1);
+    for (int i = 0; i < 3; i++) (void)pair_crime(pair, 0, "Saved");
+    size_t size;
+    uint8_t *journal = fallen(pair, &size);
+    journal[last_begins(journal, size) - FRAME_SIZE + AT_SUM + 7] ^= 1;
+    pair_open(pair, &pair->nodes[0]);
+    assert_true(pair->nodes[0].store->damaged); /* and it says so */
+    pair_free(pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sector_that_did_not_come_is_no_lost_transaction),
+        cmocka_unit_test(a_sum_that_rotted_hides_no_saved_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
