@@ -176,7 +176,7 @@ static turn_budget budget_of(hf_hub *hub, size_t senders)
 
 static bool is_urgent(const hf_received *received)
 {
-    return received->by_lane && received->entries > 0 && received->lane < HF_LANE_CRIME;
+    return received->by_lane && received->lane < HF_LANE_CRIME;
 }
 
 /* What a device sends without end fills the store's journal, and the others wait while that is
@@ -236,7 +236,7 @@ void hf_backlog_take(hf_hub *hub)
         *at = received->next;
         hf_inbox_pass(&hub->backlog, &hub->inbox, received);
     }
-    if (hub->inbox.count == 0) hub->backlog_ms = hub->now_ms + HF_ALLOWANCE_WAIT_MS;
+    hub->backlog_ms = hub->inbox.count > 0 ? 0 : hub->now_ms + HF_ALLOWANCE_WAIT_MS;
 }
 
 void hf_backlog_done(hf_hub *hub)

@@ -62,12 +62,16 @@ static bool lags(const hf_peer *peer)
     return peer->scanned - peer->told >= lag_max(peer);
 }
 
+static bool is_owed(const hf_hub *hub, const hf_peer *peer)
+{
+    return !peer->at_end || peer->scanned != hf_feed_position(hub->store) || lags(peer) ||
+           peer->heads_looked != hub->heads_taken;
+}
+
 /* Ten thousand peers that a commit does not concern are passed over without a look at them. */
 static void rest(hf_hub *hub, hf_peer *peer)
 {
-    bool owed = !peer->at_end || peer->scanned != hf_feed_position(hub->store) || lags(peer) ||
-                peer->heads_looked != hub->heads_taken;
-    if (!owed) hub->rests[peer->rest].until = peer->told + lag_max(peer);
+    hub->rests[peer->rest].until = peer->told + lag_max(peer);
 }
 
 static void end_rest(hf_hub *hub, hf_peer *peer)
@@ -101,8 +105,7 @@ static void wake(hf_hub *hub, hf_peer *peer, bool all)
         peer->scanned = position;
     pass_heads_over(hub, peer);
     if (peer->scanned < position) peer->at_end = false;
-    bool owed = !peer->at_end || lags(peer) || peer->heads_looked != hub->heads_taken;
-    if (owed)
+    if (is_owed(hub, peer))
         hf_peer_wake(peer);
     else
         rest(hub, peer);
@@ -112,13 +115,13 @@ void hf_fanout_wake(hf_hub *hub, bool all)
 {
     uint64_t position = hf_feed_position(hub->store);
     uint64_t touched[HF_PEER_MARKS], headed[HF_PEER_MARKS];
-    bool headless = hub->heads_taken == hub->heads_woken;
+    bool heads_came = hub->heads_taken != hub->heads_woken;
     mark_all(touched, &hub->touched);
     mark_all(headed, &hub->headed);
     for (size_t i = 0; i < hub->peer_count; i++) {
         const hf_rest *rest = &hub->rests[i];
         bool is_left = position < rest->until && !all && !meets(rest, touched) &&
-                       (headless || !meets(rest, headed));
+                       !(heads_came && meets(rest, headed));
         if (!is_left) wake(hub, rest->peer, all);
     }
     hub->position = position;
@@ -544,7 +547,7 @@ hf_status hf_fanout_write(hf_hub *hub, hf_peer *peer, uint64_t now_ms)
         status = feed(hub, peer, now_ms);
         if (status == HF_OK && hub->raw.size == 0 && peer->at_end) status = heads(hub, peer);
         if (status == HF_OK) settle_had(hub, peer);
-        if (status == HF_OK && hub->raw.size == 0) rest(hub, peer);
+        if (status == HF_OK && hub->raw.size == 0 && !is_owed(hub, peer)) rest(hub, peer);
     }
     if (status == HF_OK && hub->raw.size > 0) peer->budget--;
     return status;

@@ -114,11 +114,11 @@ struct hf_peer {
     size_t queued_size;     /* memory of all its frames in backlog and inbox */
     uint64_t settled_ms;    /* when what it sent was last committed */
     uint64_t share_turn;    /* in which the next two were counted */
-    uint32_t share_used;    /* of the turn's work */
+    uint32_t share_used;    /* of the turn's work; ... */
+    uint8_t share_waits;    /* ... lanes of which a frame waits for the next turn, a bit each, and
+                             * that of HF_LANE_COUNT: a frame of none, for which all wait */
     uint64_t withheld_turn; /* the last in which an entry of it was withheld */
     bool had_withheld;      /* that was the last in which any of its frames was applied */
-    uint8_t share_waits;    /* lanes of which a frame waits for the next turn, a bit each, ...
-                             * ... and that of HF_LANE_COUNT: one that all must wait for */
     uint32_t allowance;     /* work that it may still have applied while others send, ... */
     uint64_t allowance_ms;  /* ... at this time */
     hf_buffer notices;      /* encoded items */

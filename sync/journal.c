@@ -63,12 +63,8 @@ static bool follows(const journal *j, const uint32_t from[2], uint32_t made[2])
 /* Is the frame in hand chained to the one before? The walk's sums become its own. */
 static bool is_chained(const journal *j, walk *w)
 {
-    uint32_t made[2], other[2];
-    bool same = follows(j, w->sum, made);
-    if (!same && follows(j, w->made, other)) {
-        same = true;
-        memcpy(made, other, sizeof made);
-    }
+    uint32_t made[2];
+    bool same = follows(j, w->made, made) || follows(j, w->sum, made);
     memcpy(w->made, made, sizeof made);
     w->sum[0] = get32(j->frame + AT_SUM);
     w->sum[1] = get32(j->frame + AT_SUM + 4);

@@ -244,6 +244,54 @@ static void what_is_urgent_passes_what_waits_of_the_same_device(void **state)
     pair_free(pair);
 }
 
+static hf_record_id put_custody(pair_world *pair, size_t edge)
+{
+    enum { CELL = 3 };
+    static const uint8_t TEXT[] = {0x62, 'A', '4'};
+    hf_author author = {.actor = "PS 1122 Khan", .wall_ms = pair_wall_ms(pair), .quality = 3};
+    hf_change change = {.scope = pair_scope(pair),
+                        .field = CELL,
+                        .kind = HF_CHANGE_SET,
+                        .value = {TEXT, sizeof TEXT}};
+    hf_txn *txn;
+    assert_int_equal(hf_txn_begin(pair->nodes[edge].store, &author, &txn), HF_OK);
+    assert_int_equal(hf_txn_new_id(txn, CUSTODY, &change.record), HF_OK);
+    assert_int_equal(hf_txn_change(txn, &change), HF_OK);
+    assert_int_equal(hf_txn_commit(txn, NULL, NULL), HF_OK);
+    return change.record;
+}
+
+static bool hub_has(pair_world *pair, const hf_record_id *record)
+{
+    hf_view *view;
+    if (hf_store_get(pair->hub_node.store, record, &view) != HF_OK) return false;
+    hf_view_free(view);
+    return true;
+}
+
+/* Also once heads have come of the urgent lane: they go before what waits as its entries do. */
+static void each_urgent_write_passes_what_waits_of_the_same_device(void **state)
+{
+    (void)state;
+    enum { WRITES = 4, APART_MS = 300, SOON_MS = 20, DAYS_WORK = 12000 };
+    pair_world *pair = pair_new(2);
+    for (int i = 0; i < DAYS_WORK; i++)
+        (void)pair_crime(pair, 0, "A day's work, and the next one's");
+    pair->nodes[0].peer->allowance = 0;
+    for (int i = 0; i < WRITES; i++) {
+        hf_record_id record = {.type = 0};
+        for (int ms = 0; ms < APART_MS; ms++) {
+            if (ms % 50 == 0) (void)pair_crime(pair, 1, "Others are there");
+            if (ms == APART_MS - SOON_MS) record = put_custody(pair, 0);
+            pair->now_ms++;
+            pair_step(pair);
+        }
+        assert_true(pair->nodes[0].peer->queued_entries[HF_LANE_CRIME] > 0); /* there is a queue */
+        assert_true(hub_has(pair, &record));
+    }
+    pair_free(pair);
+}
+
 static void a_session_that_ends_takes_what_waits_with_it(void **state)
 {
     (void)state;
@@ -326,6 +374,7 @@ int main(void)
         cmocka_unit_test(an_entry_of_much_work_shares_its_turn_with_none),
         cmocka_unit_test(a_device_over_its_allowance_waits_while_others_send),
         cmocka_unit_test(what_is_urgent_passes_what_waits_of_the_same_device),
+        cmocka_unit_test(each_urgent_write_passes_what_waits_of_the_same_device),
         cmocka_unit_test(a_session_that_ends_takes_what_waits_with_it),
         cmocka_unit_test(behind_a_bad_frame_nothing_of_its_session_applies),
         cmocka_unit_test(a_push_of_more_than_a_turn_takes_is_error_103),
