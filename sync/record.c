@@ -129,6 +129,7 @@ static hf_status element_value(hf_store *store, hf_record *record, const hf_reco
 {
     hf_buffer row = {0};
     hf_bytes content;
+    if (sealed.size < HF_SUM_SIZE) return hf_store_damaged(store, "an element is too short");
     element_begin(&row, record->no, field->number, log, live);
     size_t before = row.size;
     hf_write_raw(&row, sealed);
@@ -136,8 +137,6 @@ static hf_status element_value(hf_store *store, hf_record *record, const hf_reco
     if (kept) record->kept = kept;
     hf_status status = kept ? row.status : HF_ERR_NOMEM;
     if (status == HF_OK) status = hf_unseal(store, hf_buffer_bytes(&row), &content);
-    if (status == HF_OK && content.size < before)
-        status = hf_store_damaged(store, "an element is too short");
     if (status != HF_OK) {
         hf_buffer_free(&row);
         return status;

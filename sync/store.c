@@ -216,8 +216,8 @@ void hf_seal(hf_buffer *buffer)
 hf_status hf_unseal(hf_store *store, hf_bytes sealed, hf_bytes *content)
 {
     *content = (hf_bytes){NULL, 0};
-    if (sealed.size < 8) return hf_store_damaged(store, "a row is too short");
-    hf_bytes inner = {sealed.data, sealed.size - 8};
+    if (sealed.size < HF_SUM_SIZE) return hf_store_damaged(store, "a row is too short");
+    hf_bytes inner = {sealed.data, sealed.size - HF_SUM_SIZE};
     uint64_t stored;
     memcpy(&stored, sealed.data + inner.size, sizeof stored);
     if (checksum(inner) != stored)

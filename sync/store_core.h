@@ -140,6 +140,7 @@ hf_bytes hf_column_bytes(sqlite3_stmt *statement, int index); /* borrowed until 
 HF_MUST_CHECK hf_status hf_column_exact(hf_store *store, sqlite3_stmt *statement, int index,
                                         uint8_t *out, size_t size);
 /* Sealed blobs: content and its checksum. hf_unseal gives the content or HF_ERR_CORRUPT. */
+enum { HF_SUM_SIZE = 8 }; /* of the checksum */
 void hf_seal(hf_buffer *buffer);
 HF_MUST_CHECK hf_status hf_unseal(hf_store *store, hf_bytes sealed, hf_bytes *content);
 HF_MUST_CHECK hf_status hf_store_writable(hf_store *store); /* not damaged, not read-only */
