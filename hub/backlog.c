@@ -1,11 +1,24 @@
 /* backlog.c: see backlog.h. */
 #include "backlog.h"
 
-#include <assert.h>
+#include "sync/entry.h"
 
-enum { WORK_BYTES = 256, WORK_HEAD = 4, WORK_HELLO = 64, WORK_WITHHELD = 8, WORK_ORIGIN = 8 };
+#include <assert.h>
+#include <string.h>
+
+enum {
+    WORK_BYTES = 256,
+    WORK_CITES = 16,
+    WORK_HEAD = 4,
+    WORK_HELLO = 32,
+    WORK_LIFE = 4,
+    WORK_WITHHELD = 8,
+    WORK_ORIGIN = 8,
+    LONG_WORK = 2 * HF_TURN_WORK_MIN
+};
 
 /* What applying a frame costs, in entries of the usual size. A head is a signature to check: 60 us.
+ * A life is an incarnation that HELLO names: what is there of it is looked up, or it gets a row.
  * An entry that is withheld makes the hub write one or two of its own; whether it will be is not
  * known yet, but a device of which some were in its last turn is likely to go on. */
 static uint32_t work_of(const hf_received *received)
@@ -36,10 +49,13 @@ static hf_status put(hf_hub *hub, hf_peer *peer, const hf_message *message, hf_b
     hf_status status = hf_inbox_put(&hub->backlog, peer, raw);
     if (status != HF_OK) return status;
     hf_received *received = hub->backlog.last;
-    received->work = message->type == HF_FRAME_HELLO ? WORK_HELLO : WORK_HEAD;
+    received->work = WORK_HEAD;
+    if (message->type == HF_FRAME_HELLO)
+        received->work = WORK_HELLO + WORK_LIFE * (uint32_t)message->as.hello.origins.count;
     if (message->type == HF_FRAME_REFILL) {
         received->work = refill_work(&message->as.refill);
         received->judged = (uint32_t)message->as.refill.bodies.count;
+        received->asked = true;
     }
     if (message->type == HF_FRAME_PUSH) {
         received->lane = message->as.push.lane;
@@ -63,24 +79,21 @@ static hf_status put(hf_hub *hub, hf_peer *peer, const hf_message *message, hf_b
     return HF_OK;
 }
 
-/* How many records an entry is about. What does not read costs nothing, and is found out later. */
-static uint32_t parts_of(hf_bytes body)
+/* Of one entry, beside its bytes: the records it is about, and the writes it cites. */
+static uint32_t entry_work(hf_bytes body)
 {
-    enum { ITEMS_BEFORE = 8 };
-    hf_reader reader = hf_reader_open(body);
-    (void)hf_read_array(&reader, ITEMS_BEFORE + 1);
-    for (int i = 0; i < ITEMS_BEFORE; i++) (void)hf_read_item(&reader);
-    size_t count = hf_read_array(&reader, HF_ENTRY_PARTS_MAX);
-    return reader.status == HF_OK && count ? (uint32_t)count : 1;
+    hf_entry_body entry;
+    if (hf_entry_parse(body, &entry) != HF_OK) return 1; /* the session let it through */
+    return (uint32_t)(entry.part_count + entry.cite_count / WORK_CITES);
 }
 
-static hf_status put_piece(hf_hub *hub, hf_peer *peer, const hf_message *piece, uint32_t parts)
+static hf_status put_piece(hf_hub *hub, hf_peer *peer, const hf_message *piece, uint32_t work)
 {
     hf_buffer_clear(&hub->raw);
     hf_message_write(&hub->raw, piece);
     if (hub->raw.status != HF_OK) return hub->raw.status;
     hf_status status = put(hub, peer, piece, (hf_bytes){hub->raw.data, hub->raw.size});
-    if (status == HF_OK) hub->backlog.last->work = parts;
+    if (status == HF_OK) hub->backlog.last->work = work;
     return status;
 }
 
@@ -91,22 +104,22 @@ static hf_status put_push(hf_hub *hub, hf_peer *peer, const hf_message *message)
     hf_message piece = *message;
     hf_list *bodies = &piece.as.push.bodies;
     bodies->count = bodies->items.size = 0;
-    uint32_t parts = 0;
+    uint32_t work = 0;
     hf_status status = HF_OK;
     hf_bodies walk = hf_bodies_of_push(&message->as.push);
     while (status == HF_OK && hf_next_body(&walk)) {
-        uint32_t more = parts_of(walk.body);
-        size_t work = parts + more + (bodies->items.size + walk.body.size) / WORK_BYTES;
-        if (bodies->count && work > most) {
-            status = put_piece(hub, peer, &piece, parts);
+        uint32_t more = entry_work(walk.body);
+        size_t bytes = bodies->items.size + walk.body.size;
+        if (bodies->count && work + more + bytes / WORK_BYTES > most) {
+            status = put_piece(hub, peer, &piece, work);
             *bodies = (hf_list){.items = {.data = walk.body.data}};
-            parts = 0;
+            work = 0;
         }
         bodies->count++;
         bodies->items.size += walk.body.size;
-        parts += more;
+        work += more;
     }
-    return status == HF_OK ? put_piece(hub, peer, &piece, parts) : status;
+    return status == HF_OK ? put_piece(hub, peer, &piece, work) : status;
 }
 
 hf_status hf_backlog_put(hf_hub *hub, hf_peer *peer, const hf_message *message, hf_bytes raw)
@@ -115,7 +128,34 @@ hf_status hf_backlog_put(hf_hub *hub, hf_peer *peer, const hf_message *message, 
     return is_push ? put_push(hub, peer, message) : put(hub, peer, message, raw);
 }
 
-/* ---- a turn's share ---- */
+/* ---- an allowance ---- */
+
+static hf_spent *slot_of(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE])
+{
+    uint16_t word;
+    memcpy(&word, key_id, sizeof word); /* a key id is a hash */
+    return &hub->spent[word % HF_SPENT_KEPT];
+}
+
+void hf_backlog_join(hf_hub *hub, hf_peer *peer)
+{
+    const hf_spent *spent = slot_of(hub, peer->key_id);
+    bool known = memcmp(spent->key_id, peer->key_id, HF_HASH_SIZE) == 0;
+    peer->allowance = known ? spent->allowance : HF_ALLOWANCE_WORK;
+    peer->allowance_ms = known ? spent->at_ms : hub->now_ms;
+}
+
+/* A session that was superseded may end after the one that followed it. */
+static void note_spent(hf_hub *hub, const hf_peer *peer)
+{
+    hf_spent *spent = slot_of(hub, peer->key_id);
+    bool known = memcmp(spent->key_id, peer->key_id, HF_HASH_SIZE) == 0;
+    if (peer->allowance == HF_ALLOWANCE_WORK || (known && spent->at_ms > peer->allowance_ms))
+        return;
+    spent->allowance = peer->allowance;
+    spent->at_ms = peer->allowance_ms;
+    memcpy(spent->key_id, peer->key_id, HF_HASH_SIZE);
+}
 
 static void grow_allowance(const hf_hub *hub, hf_peer *peer)
 {
@@ -126,11 +166,18 @@ static void grow_allowance(const hf_hub *hub, hf_peer *peer)
     peer->allowance_ms = hub->now_ms;
 }
 
-static size_t count_senders(hf_hub *hub)
+static bool is_urgent(const hf_received *received)
+{
+    return received->by_lane && received->lane < HF_LANE_CRIME;
+}
+
+static size_t count_senders(hf_hub *hub, bool *any_urgent)
 {
     size_t count = 0;
+    *any_urgent = false;
     for (const hf_received *at = hub->backlog.first; at; at = at->next) {
         hf_peer *peer = at->owner;
+        if (is_urgent(at)) *any_urgent = true;
         if (peer->share_turn == hub->turn) continue;
         peer->share_turn = hub->turn;
         peer->share_used = 0;
@@ -174,19 +221,30 @@ static turn_budget budget_of(hf_hub *hub, size_t senders)
     return (turn_budget){.left = work, .share = work / (uint32_t)senders, .alone = alone};
 }
 
-static bool is_urgent(const hf_received *received)
+/* Whoever writes while a frame is applied waits for its end. What is longer than two turns and
+ * cannot be cut is charged by the square, so that few of the others' writes meet one, however long
+ * it is.
+ */
+static uint32_t charge_of(const hf_received *received)
 {
-    return received->by_lane && received->lane < HF_LANE_CRIME;
+    uint64_t charge = work_of(received), whole = received->work;
+    if (whole > LONG_WORK) charge += whole * whole / LONG_WORK;
+    return charge < HF_ALLOWANCE_WORK ? (uint32_t)charge : HF_ALLOWANCE_WORK;
 }
 
 /* What a device sends without end fills the store's journal, and the others wait while that is
  * moved to the database. A station sends for many, and refills are what the hub asked for. */
-static bool is_allowed(const hf_received *received, uint32_t work, const turn_budget *budget)
+static bool is_allowed(const hf_received *received, uint32_t charge, const turn_budget *budget)
 {
     const hf_peer *peer = received->owner;
-    bool counts = received->entries > 0 && !peer->is_station && !budget->alone;
+    bool counts = !received->asked && !peer->is_station && !budget->alone;
     uint32_t kept = is_urgent(received) ? 0 : HF_ALLOWANCE_KEPT;
-    return !counts || work + kept <= peer->allowance || peer->allowance == HF_ALLOWANCE_WORK;
+    return !counts || charge + kept <= peer->allowance || peer->allowance == HF_ALLOWANCE_WORK;
+}
+
+static uint8_t bit_of(const hf_received *received)
+{
+    return (uint8_t)(1u << (received->by_lane ? received->lane : HF_LANE_COUNT));
 }
 
 /* In a session's own order: once a frame has to wait, so do those behind it. But each lane is a
@@ -202,33 +260,33 @@ static bool is_in_order(const hf_received *received, uint8_t bit)
 static bool goes_now(hf_hub *hub, const hf_received *received, turn_budget *budget)
 {
     hf_peer *peer = received->owner;
-    uint32_t work = work_of(received);
-    uint8_t bit = (uint8_t)(1u << (received->by_lane ? received->lane : HF_LANE_COUNT));
+    uint32_t work = work_of(received), charge = charge_of(received);
+    uint8_t bit = bit_of(received);
     bool first = peer->share_used == 0;
     bool small = peer->share_used + work <= HF_TURN_SMALL_WORK;
     bool fits = first || peer->share_used + work <= budget->share;
     bool has_room = small || (fits && budget->left > 0);
-    if (!is_in_order(received, bit) || !has_room || !is_allowed(received, work, budget)) {
+    if (!is_in_order(received, bit) || !has_room || !is_allowed(received, charge, budget)) {
         peer->share_waits |= bit;
         return false;
     }
     peer->share_used += work;
-    peer->allowance -= work < peer->allowance ? work : peer->allowance;
+    peer->allowance -= charge < peer->allowance ? charge : peer->allowance;
     budget->left -= work < budget->left ? work : budget->left;
     hub->inbox_entries += received->judged;
     return true;
 }
 
-void hf_backlog_take(hf_hub *hub)
+static void take(hf_hub *hub, turn_budget *budget, bool urgent)
 {
-    size_t senders = count_senders(hub);
-    if (senders == 0) return;
-    turn_budget budget = budget_of(hub, senders);
     hf_received **at = &hub->backlog.first;
     hub->backlog.last = NULL;
     while (*at) {
         hf_received *received = *at;
-        if (!goes_now(hub, received, &budget)) {
+        hf_peer *peer = received->owner;
+        if (urgent && !received->by_lane) peer->share_waits |= bit_of(received);
+        bool is_its_turn = !urgent || is_urgent(received);
+        if (!is_its_turn || !goes_now(hub, received, budget)) {
             hub->backlog.last = received;
             at = &received->next;
             continue;
@@ -236,6 +294,22 @@ void hf_backlog_take(hf_hub *hub)
         *at = received->next;
         hf_inbox_pass(&hub->backlog, &hub->inbox, received);
     }
+}
+
+void hf_backlog_take(hf_hub *hub)
+{
+    bool any_urgent;
+    size_t senders = count_senders(hub, &any_urgent);
+    if (senders == 0) return;
+    turn_budget budget = budget_of(hub, senders);
+    if (any_urgent) { /* else the rest of its session, which came before it, would fill the share */
+        take(hub, &budget, true);
+        for (const hf_received *at = hub->backlog.first; at; at = at->next) {
+            hf_peer *peer = at->owner;
+            peer->share_waits = 0;
+        }
+    }
+    take(hub, &budget, false);
     hub->backlog_ms = hub->inbox.count > 0 ? 0 : hub->now_ms + HF_ALLOWANCE_WAIT_MS;
 }
 
@@ -255,6 +329,7 @@ void hf_backlog_done(hf_hub *hub)
 
 void hf_backlog_drop(hf_hub *hub, const hf_peer *peer)
 {
+    note_spent(hub, peer);
     hf_inbox_drop(&hub->backlog, peer);
     hf_inbox_drop(&hub->inbox, peer);
     if (hub->alone == peer) hub->alone = NULL;

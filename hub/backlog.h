@@ -8,6 +8,9 @@
 
 #include "peer.h"
 
+/* A session begins: with what its device's last one left of the allowance, if that is not long ago.
+ */
+void hf_backlog_join(hf_hub *hub, hf_peer *peer);
 /* Keeps one frame for a turn to come. HF_ERR_LIMIT: this session, or all of them, sent more than is
  * kept; HF_ERR_NOMEM. */
 HF_MUST_CHECK hf_status hf_backlog_put(hf_hub *hub, hf_peer *peer, const hf_message *message,

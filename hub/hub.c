@@ -216,8 +216,7 @@ hf_status hf_hub_link_up(hf_hub *hub, const uint8_t key_id[HF_HASH_SIZE], hf_val
     peer->is_station = device.is_hub;
     peer->valid = valid;
     peer->connected_ms = now_ms;
-    peer->allowance = HF_ALLOWANCE_WORK;
-    peer->allowance_ms = now_ms;
+    hf_backlog_join(hub, peer);
     hf_session_open(&peer->session, HF_SIDE_HUB, now_ms);
     hf_pace_open(&peer->pace);
     peer->next = hub->peers;

@@ -85,7 +85,8 @@ static void on_message(void *user, hf_bytes message)
     if (l->refused) return;
     hf_status status = hf_hub_recv(l->daemon->node->hub, l->peer, message, hf_clock_now_ms());
     if (status == HF_OK) return;
-    l->refused = true; /* on_close says why */
+    l->refused = true;            /* on_close says why */
+    hf_conn_read(l->conn, false); /* nothing that it goes on to say counts */
     hf_conn_want_write(l->conn);
 }
 

@@ -217,6 +217,12 @@ typedef struct hf_scope_list {
     size_t count; /* above the maximum: too many to list */
 } hf_scope_list;
 
+typedef struct hf_spent { /* what a session left of its allowance */
+    uint8_t key_id[HF_HASH_SIZE];
+    uint32_t allowance;
+    uint64_t at_ms;
+} hf_spent;
+
 struct hf_hub {
     hf_store *store;
     const hf_authority *authority; /* NULL: no certificate is renewed here */
@@ -235,10 +241,11 @@ struct hf_hub {
     hf_inbox inbox;       /* ... what the present turn applies */
     uint64_t backlog_ms;  /* nothing of the backlog can go sooner */
     size_t inbox_entries;
-    size_t issues[HF_ISSUES]; /* peers that wait for theirs */
-    uint64_t wish_at_ms;      /* at a station: what its devices lack by then is wished for again */
-    hf_peer *receipt_first;   /* peers that are due one */
-    uint64_t receipts_at_ms;  /* when the next signature may be; UINT64_MAX: none is due */
+    hf_spent spent[HF_SPENT_KEPT]; /* of those whose sessions ended last, by their keys */
+    size_t issues[HF_ISSUES];      /* peers that wait for theirs */
+    uint64_t wish_at_ms;     /* at a station: what its devices lack by then is wished for again */
+    hf_peer *receipt_first;  /* peers that are due one */
+    uint64_t receipts_at_ms; /* when the next signature may be; UINT64_MAX: none is due */
     uint64_t receipts_signed_ms;
     hf_receipt_point *points; /* room for HF_RECEIPT_LOGS_MAX; NULL before the first */
     size_t point_count;
@@ -312,7 +319,6 @@ HF_MUST_CHECK hf_status hf_peer_write_hubs(hf_peer *peer, hf_buffer *raw);
 /* A station's session without a link: what comes of it is taken as if it had one. */
 HF_MUST_CHECK hf_status hf_peer_new_linkless(hf_hub *hub, const hf_device *station, hf_peer **out);
 void hf_peer_free_linkless(hf_peer *peer);
-void hf_hub_touch(hf_scope_list *list, uint32_t scope); /* who holds it will be woken */
 void hf_hub_part(hf_hub *hub);      /* every session is told to go, and to come back at once */
 void hf_hub_look_gone(hf_hub *hub); /* ... so when a station was revoked */
 

@@ -143,6 +143,7 @@ static hf_status check_parts(hf_entry_body *entry)
         while (status == HF_OK && part.op_left > 0) {
             status = hf_op_next(&part, &nobody, 0, &op);
             if (++entry->op_count > HF_ENTRY_OPS_MAX) status = HF_ERR_LIMIT;
+            if (status == HF_OK) entry->cite_count += op.cite_count;
             if (status == HF_OK) status = check_own_cites(&op, &nobody, entry->seq);
         }
         if (status != HF_OK) return status;

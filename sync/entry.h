@@ -18,7 +18,7 @@ typedef struct hf_entry_body {
     hf_bytes transaction; /* 8 bytes, or empty */
     hf_bytes parts;       /* the encoded array */
     hf_bytes body;        /* all of it, verbatim */
-    size_t part_count, op_count, erased_count;
+    size_t part_count, op_count, cite_count, erased_count;
 } hf_entry_body;
 /* Strict: HF_ERR_PROTOCOL or HF_ERR_LIMIT on anything protocol.md 3 does not allow. */
 HF_MUST_CHECK hf_status hf_entry_parse(hf_bytes body, hf_entry_body *out);

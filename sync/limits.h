@@ -123,13 +123,15 @@ enum {
     HF_RELAY_ORIGINS_MAX = 64 * 1024, /* authors that one session may relay: ERROR 103 */
     HF_NOTICES_MAX = 64,              /* notices in one ACK; the verdicts tell them all */
     HF_PEER_FRAMES_PER_TURN = 32,     /* frames one session may send before the next may */
-    HF_TURN_WORK_MIN = 32,            /* that a hub applies in one turn, in small entries ... */
+    HF_PINGS_MAX = 16,                /* of one peer in a second: ERROR 103 */
+    HF_TURN_WORK_MIN = 16,            /* that a hub applies in one turn, in small entries ... */
     HF_TURN_WORK_EACH = 16,        /* ... or so much for each session that sent, where that ... */
     HF_TURN_WORK_MAX = 512,        /* ... is more; at most this */
     HF_TURN_ALONE_WORK_MAX = 4096, /* the same while one device alone has sent, for a while */
-    HF_TURN_SMALL_WORK = 16,       /* of one session, up to that, goes whoever else sent */
-    HF_ALLOWANCE_WORK = 4 * 1024,  /* that one session has applied each second while others send */
+    HF_TURN_SMALL_WORK = 8,        /* of one session, up to that, goes whoever else sent */
+    HF_ALLOWANCE_WORK = 2 * 1024,  /* that one device has applied each second while others send */
     HF_ALLOWANCE_KEPT = 256,       /* of that, for what is urgent alone */
+    HF_SPENT_KEPT = 256,           /* ended sessions, whose devices go on with what they left */
     HF_VECTOR_PASSES_MAX = 4,      /* passes over the vectors before a gap is an error */
 
     /* Connections: the oldest stranger is cut to make room for the newest. */

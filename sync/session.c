@@ -152,10 +152,21 @@ static void on_farewell(hf_session *session, const hf_message *message)
     session->ping_due = session->pong_due = false;
 }
 
-static void on_ping(hf_session *session, const hf_message *message)
+/* Each is an answer to be sealed and sent, and no replica has reason for many. */
+static hf_status on_ping(hf_session *session, const hf_message *message, uint64_t now_ms)
 {
+    enum { WINDOW_MS = 1000 };
+    if (now_ms - session->pings_since_ms >= WINDOW_MS) {
+        session->pings_since_ms = now_ms;
+        session->pings = 0;
+    }
+    if (++session->pings > HF_PINGS_MAX) {
+        hf_session_fail(session, HF_CODE_LIMIT, "more than %d PINGs in a second", HF_PINGS_MAX);
+        return HF_ERR_LIMIT;
+    }
     session->pong_nonce = message->as.ping.nonce;
     session->pong_due = true; /* of several unanswered ones, the newest is enough */
+    return HF_OK;
 }
 
 /* True when it answers our newest PING: then it carries the peer's time, and we know how old. */
@@ -217,7 +228,7 @@ hf_status hf_session_recv(hf_session *session, hf_bytes raw, uint64_t now_ms, hf
     switch (message.type) {
     case HF_FRAME_ERROR:
     case HF_FRAME_BYE: on_farewell(session, &message); break;
-    case HF_FRAME_PING: on_ping(session, &message); break;
+    case HF_FRAME_PING: return on_ping(session, &message, now_ms);
     case HF_FRAME_PONG:
         if (on_pong(session, &message, now_ms)) *out = message;
         break;

@@ -23,11 +23,13 @@ typedef struct hf_session {
     hf_side side;
     hf_session_state state;
     uint64_t opened_at_ms, heard_at_ms;
-    uint64_t closing_at_ms; /* the farewell waits for the link since then; 0: not seen by a tick */
-    uint64_t asked_at_ms;   /* last PING since we last heard; 0: none */
-    uint64_t ping_nonce;    /* of the newest PING */
-    uint64_t ping_sent_ms;  /* 0: its PONG came, or none was sent */
-    uint64_t pong_nonce;    /* to be answered */
+    uint64_t closing_at_ms;  /* the farewell waits for the link since then; 0: not seen by a tick */
+    uint64_t asked_at_ms;    /* last PING since we last heard; 0: none */
+    uint64_t ping_nonce;     /* of the newest PING */
+    uint64_t ping_sent_ms;   /* 0: its PONG came, or none was sent */
+    uint64_t pong_nonce;     /* to be answered */
+    uint64_t pings_since_ms; /* since then ... */
+    uint32_t pings;          /* ... so many PINGs came */
     bool ping_due, pong_due, farewell_due;
     uint16_t code;           /* why it ended; 0: it did not, or the link just went */
     bool by_peer;            /* the peer ended it */
@@ -77,6 +79,7 @@ typedef struct hf_received {
     uint32_t judged; /* entries that may need a verdict */
     uint8_t lane;
     bool by_lane; /* PUSH, HEAD: it has its place in its lane, not among the others' frames */
+    bool asked;   /* the hub asked for it */
     uint16_t
         refused; /* a relayed group that is not believed: why; the rest goes on. 0: it may be */
     uint8_t data[];

@@ -273,6 +273,34 @@ class Attacker:
                     pass
         self.again(flood)
 
+    def probes(self):
+        """Each is to be answered when what came before it is durable: a transaction, with nothing in it."""
+        def flood():
+            device = self.device()
+            at = 0
+            while self.going():
+                for _ in range(50):
+                    at += 1
+                    device.link.send(fold.encode([honest.PROBE, at, 1, 0, 0, 0, 1, [], []]))
+                self.count("probes", 50)
+                while device.until(honest.PROBED)[1] < at:
+                    pass
+        self.again(flood)
+
+    def sessions(self):
+        """All that a session is given at once, and then another session."""
+        def flood():
+            device = self.device()
+            scope, seq = device.scopes[SCOPE], 0
+            for _ in range(16):
+                device.push(*[honest.body(seq + at, scope) for at in range(1, 251)])
+                seq += 250
+            while max(log[2] for log in device.until(honest.ACK)[1]) < 3500:
+                pass
+            device.link.close()
+            self.count("sessions")
+        self.again(flood)
+
     def withheld_entries(self):
         """Entries in a scope that it may not write in: each makes the hub write verdicts."""
         def flood():

@@ -11,7 +11,8 @@ import time
 import fold
 import wire
 
-HELLO, WELCOME, PUSH, ACK, FEED, FEED_ACK, PING, PONG = 1, 2, 10, 11, 12, 13, 50, 51
+HELLO, WELCOME, PUSH, ACK, FEED, FEED_ACK = 1, 2, 10, 11, 12, 13
+PING, PONG, PROBE, PROBED = 50, 51, 52, 53
 PAUSE = 0.004  # between two writes
 
 

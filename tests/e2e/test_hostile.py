@@ -2,9 +2,11 @@
 
 What is measured: how long an honest device's write takes to be durable at the hub and at another device,
 alone and while somebody misbehaves, in the same run. HOLDFAST_LONG makes everything longer, and holds to
-twice the 99th percentile, or 7 ms more where that is more: alone it is 1 ms, and DESIGN 10 asks for 8. On a
-busy machine both are noise, so the 7 ms grow with how busy it is, and a measurement that fails is made
-again. Else the bound is what nobody waits who is served in turn, on any machine."""
+twice the 99th percentile, or 1 ms more where that is more. The attacker then has a processor of its own and the
+hub and the honest pair the others, as if it were another machine: else Linux, at any priority, lets it end its
+slice of a millisecond while the hub, whose write is on the disk, waits for that processor. On a busy machine
+all this is noise, so the millisecond grows with how busy it is, and a measurement that fails is made again.
+Without HOLDFAST_LONG the bound is what nobody waits who is served in turn, on any machine."""
 import hashlib
 import json
 import os
@@ -22,9 +24,9 @@ from world import SECONDS as PATIENCE, SLOWNESS, equal, expect, in_sync, wait_un
 
 LONG = bool(os.environ.get("HOLDFAST_LONG"))
 SECONDS = 15 if LONG else 0.8   # of one attack while it is measured
-ALONE = 3 if LONG else 0.4      # ... and of the honest pair without it
+ALONE = 6 if LONG else 0.4      # ... and of the honest pair without it
 TRIES = 4
-SLACK_MS, QUIET_MS = 7, 2       # 7 ms, where an undisturbed write takes 2 ms
+SLACK_MS, QUIET_MS = 1, 2       # 1 ms, where an undisturbed write takes 2 ms
 IN_TURN_MS = 5000
 ROOM_MIB = 64 if LONG else 128  # by which the hub may grow: HF_HUB_INBOX_BYTES_MAX, and what malloc keeps
 STREET, OTHER = "beds/street", "beds/other"
@@ -69,9 +71,20 @@ class _Scene:
 
     def once(self, name):
         """(within bounds, a line that says so)"""
-        alone = self.pair.write(ALONE)
-        running = self.attack(name, 600)
-        under = self.pair.write(SECONDS)
+        processors = sorted(os.sched_getaffinity(0))
+        apart = LONG and len(processors) > 1
+        honest_ones = (0, self.pair.thread.native_id, self.hub.process.pid) if apart else ()
+        for one in honest_ones:
+            os.sched_setaffinity(one, processors[:-1])
+        try:
+            alone = self.pair.write(ALONE)
+            running = self.attack(name, 600)
+            if apart:
+                os.sched_setaffinity(running.pid, processors[-1:])
+            under = self.pair.write(SECONDS)
+        finally:
+            for one in honest_ones:
+                os.sched_setaffinity(one, processors)
         done = _end(running)
         p99_alone, p99_under = (honest.percentile(took, 0.99) for took in (alone, under))
         slow = max(1, honest.percentile(alone, 0.5) / QUIET_MS,
@@ -116,14 +129,14 @@ def bombs_get_their_number_and_cost_the_others_nothing(world):
 
 def floods_keep_nobody_waiting(world):
     scene = _Scene(world)
-    for name in ("pings", "connects", "enrolments", *(["websocket_pings", "frames"] if LONG else [])):
+    for name in ("pings", "connects", "enrolments", *(["websocket_pings", "frames", "probes"] if LONG else [])):
         scene.measure(name)
     scene.end()
 
 
 def a_device_at_full_speed_leaves_room_for_the_others(world):
     scene = _Scene(world)
-    for name in ("big_entries", "small_entries", "withheld_entries", "origins",
+    for name in ("big_entries", "small_entries", "withheld_entries", "origins", "sessions",
                  *(["many_records"] if LONG else [])):
         scene.measure(name)
     scene.end()

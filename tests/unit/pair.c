@@ -446,11 +446,22 @@ static void write_part(hf_buffer *out, const pair_forged *entry, uint8_t number)
     hf_write_array(&ops, 4);
     hf_write_uint(&ops, entry->type);
     hf_write_bytes(&ops, id, sizeof id);
-    hf_write_array(&ops, 0);
+    hf_write_array(&ops, entry->cites > 0);
+    if (entry->cites) {
+        hf_write_array(&ops, 2);
+        hf_write_bytes(&ops, id, sizeof id);
+        hf_write_uint(&ops, HF_LANE_CRIME);
+    }
     hf_write_array(&ops, 1);
     hf_write_array(&ops, 3);
     hf_write_uint(&ops, entry->bad_delete ? 0 : SUMMARY);
-    hf_write_array(&ops, 0);
+    hf_write_array(&ops, entry->cites);
+    for (uint8_t i = 0; i < entry->cites; i++) {
+        hf_write_array(&ops, 3);
+        hf_write_uint(&ops, 1);
+        hf_write_uint(&ops, 1u + i);
+        hf_write_bytes(&ops, id, 4);
+    }
     hf_write_string(&ops, "forged");
     hf_write_bytes(out, ops.data, ops.size);
     hf_buffer_free(&ops);

@@ -98,6 +98,7 @@ typedef struct pair_forged { /* one entry in the name of edge's writing origin *
     uint8_t lane;
     bool bad_delete;
     uint8_t more_records; /* that it writes beside its first */
+    uint8_t cites;        /* writes of another's log that each of them cites */
 } pair_forged;
 /* Gives the hub one PUSH of these, in the lane of the first, as if edge's link had brought it. */
 hf_status pair_forge(pair_world *pair, size_t edge, const pair_forged *entries, size_t count);

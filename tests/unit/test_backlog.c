@@ -155,9 +155,9 @@ static void a_device_whose_entries_are_withheld_is_taken_in_smaller_shares(void 
             assert_true(now > held); /* it goes on, but slowly */
             if (now - held > most) most = now - held;
         }
-        if (frame == 0) assert_true(most > EACH / 2); /* it was not known yet what they are */
+        if (frame == 0) assert_true(most > HF_TURN_SMALL_WORK); /* it was not known yet */
     }
-    assert_true(most <= EACH / 4);
+    assert_true(most <= HF_TURN_WORK_MIN / 4);
     pair_free(pair);
 }
 
@@ -178,10 +178,52 @@ static void an_entry_of_much_work_shares_its_turn_with_none(void **state)
     assert_int_equal(pair_forge(pair, 0, entries, COUNT), HF_OK);
     pair->hub->alone = NULL; /* it has only begun */
     for (uint64_t i = 1; i <= COUNT; i++) {
+        pair->nodes[0].peer->allowance = HF_ALLOWANCE_WORK;
         turn(pair);
         assert_int_equal(acked(pair, 0), i);
     }
     pair_free(pair);
+}
+
+/* Milliseconds that such entries of one device take while others send: `count` of them. */
+static uint64_t ms_for(const pair_forged *kind, uint64_t count)
+{
+    static pair_forged entries[FRAME];
+    pair_world *pair = pair_new(1);
+    for (uint64_t i = 0; i < count; i++) {
+        entries[i] = *kind;
+        entries[i].seq = i + 1;
+        entries[i].pseq = i;
+        entries[i].scope = pair_scope(pair);
+        entries[i].type = CRIME;
+        entries[i].lane = HF_LANE_CRIME;
+    }
+    pair->nodes[0].peer->allowance = 0;
+    pair->nodes[0].peer->allowance_ms = pair->now_ms;
+    assert_int_equal(pair_forge(pair, 0, entries, count), HF_OK);
+    uint64_t from_ms = pair->now_ms;
+    while (acked(pair, 0) < count) {
+        pair->hub->alone = NULL; /* others are there */
+        turn(pair);
+    }
+    uint64_t took_ms = pair->now_ms - from_ms;
+    pair_free(pair);
+    return took_ms;
+}
+
+/* The same work in one entry keeps others waiting for all of it: so there are fewer of those. */
+static void what_cannot_be_cut_costs_its_sender_the_more(void **state)
+{
+    (void)state;
+    enum { SECOND_MS = 1000, RECORDS = 240 };
+    const pair_forged small = {.seq = 0}, of_records = {.more_records = RECORDS - 1};
+    const pair_forged of_cites = {.more_records = 15, .cites = 250};
+    assert_true(ms_for(&small, 2 * RECORDS) < SECOND_MS / 2);
+    uint64_t records_ms = ms_for(&of_records, 2), cites_ms = ms_for(&of_cites, 2);
+    assert_true(records_ms > SECOND_MS && records_ms < 3 * SECOND_MS);
+    assert_true(cites_ms > SECOND_MS && cites_ms < 3 * SECOND_MS);
+    const pair_forged ten = {.more_records = 9}; /* what people write is small, and is not this */
+    assert_true(ms_for(&ten, RECORDS / 10) < SECOND_MS / 2);
 }
 
 /* What others send goes at once meanwhile, and is not kept waiting by the clock that it waits for.
@@ -210,6 +252,68 @@ static void a_device_over_its_allowance_waits_while_others_send(void **state)
     }
     uint64_t took_ms = pair->now_ms - from_ms, due_ms = FRAMES * FRAME * 1000 / HF_ALLOWANCE_WORK;
     assert_true(took_ms > due_ms / 2 && took_ms < 2 * due_ms);
+    pair_free(pair);
+}
+
+static hf_peer *link_up(pair_world *pair, const uint8_t key_id[HF_HASH_SIZE])
+{
+    hf_peer *peer;
+    hf_validity ever = {0, UINT64_MAX};
+    assert_int_equal(hf_hub_link_up(pair->hub, key_id, ever, pair->now_ms, &peer), HF_OK);
+    return peer;
+}
+
+/* Else it would send all it likes, a session for each allowance. */
+static void a_device_that_comes_back_goes_on_with_what_it_left(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    uint8_t key_id[HF_HASH_SIZE];
+    memcpy(key_id, pair->nodes[0].peer->key_id, sizeof key_id);
+    pair->nodes[0].peer->allowance = 7;
+    pair->nodes[0].peer->allowance_ms = pair->now_ms;
+    pair_cut(pair, 0);
+    hf_peer *first = link_up(pair, key_id);
+    assert_int_equal(first->allowance, 7);
+    assert_int_equal(first->allowance_ms, pair->now_ms); /* it grows from there on */
+    hf_peer *second = link_up(pair, key_id);
+    second->allowance = 3;
+    second->allowance_ms = pair->now_ms + 1;
+    hf_hub_link_down(pair->hub, second, pair->now_ms);
+    hf_hub_link_down(pair->hub, first, pair->now_ms); /* it was told to go, and went late */
+    hf_peer *third = link_up(pair, key_id);
+    assert_int_equal(third->allowance, 3);
+    hf_hub_link_down(pair->hub, third, pair->now_ms);
+    memcpy(key_id, pair->nodes[1].peer->key_id, sizeof key_id);
+    pair_cut(pair, 1);
+    hf_peer *other = link_up(pair, key_id);
+    assert_true(other->allowance > HF_ALLOWANCE_WORK / 2);
+    hf_hub_link_down(pair->hub, other, pair->now_ms);
+    pair_free(pair);
+}
+
+/* Neither it, nor its heads or probes without end, cost others more than its entries may. */
+static void a_hello_waits_for_the_allowance_as_well(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    pair->nodes[0].peer->allowance = 0;
+    pair_cut(pair, 0);
+    while (!pair->nodes[0].peer) {
+        for (size_t i = 0; i < HF_SPENT_KEPT; i++) pair->hub->spent[i].at_ms = pair->now_ms + 1;
+        pair_step(pair);
+    }
+    hf_peer *peer = pair->nodes[0].peer;
+    for (int i = 0; i < 10; i++) {
+        assert_false(peer->greeted);
+        peer->allowance_ms = pair->now_ms + 1; /* no more of it comes */
+        (void)pair_crime(pair, 1, "Others are there");
+        pair_step(pair);
+    }
+    peer->allowance = HF_ALLOWANCE_WORK;
+    pair_step(pair);
+    assert_true(peer->greeted);
+    assert_true(peer->allowance < HF_ALLOWANCE_WORK);
     pair_free(pair);
 }
 
@@ -372,7 +476,10 @@ int main(void)
         cmocka_unit_test(a_device_that_is_alone_is_taken_in_larger_shares),
         cmocka_unit_test(a_device_whose_entries_are_withheld_is_taken_in_smaller_shares),
         cmocka_unit_test(an_entry_of_much_work_shares_its_turn_with_none),
+        cmocka_unit_test(what_cannot_be_cut_costs_its_sender_the_more),
         cmocka_unit_test(a_device_over_its_allowance_waits_while_others_send),
+        cmocka_unit_test(a_device_that_comes_back_goes_on_with_what_it_left),
+        cmocka_unit_test(a_hello_waits_for_the_allowance_as_well),
         cmocka_unit_test(what_is_urgent_passes_what_waits_of_the_same_device),
         cmocka_unit_test(each_urgent_write_passes_what_waits_of_the_same_device),
         cmocka_unit_test(a_session_that_ends_takes_what_waits_with_it),

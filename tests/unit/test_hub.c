@@ -467,7 +467,8 @@ static void say_hello(pair_world *pair, hf_peer *peer, uint16_t first)
     hf_message_write(&raw, &hello);
     hf_status status = hf_hub_recv(pair->hub, peer, hf_buffer_bytes(&raw), pair->now_ms);
     assert_int_equal(status, HF_OK);
-    assert_int_equal(hf_hub_turn(pair->hub, ++pair->now_ms, pair_wall_ms(pair)), HF_OK);
+    pair->now_ms += 1000; /* so many lives are a second's allowance */
+    assert_int_equal(hf_hub_turn(pair->hub, pair->now_ms, pair_wall_ms(pair)), HF_OK);
     hf_buffer_free(&claims);
     hf_buffer_free(&raw);
 }

@@ -432,6 +432,25 @@ static void an_answer_keeps_it_alive_and_tells_the_time(void **state)
     assert_true(hf_session_live(&client));
 }
 
+static void a_flood_of_pings_ends_the_session_and_a_ping_now_and_then_does_not(void **state)
+{
+    (void)state;
+    hf_session hub = open_hub();
+    uint8_t type;
+    for (uint64_t second = 0; second < 3; second++)
+        for (int i = 0; i < HF_PINGS_MAX; i++) {
+            uint64_t now_ms = T0_MS + second * 1000 + (uint64_t)i;
+            assert_int_equal(give(&hub, small(HF_FRAME_PING), now_ms, &type), HF_OK);
+        }
+    assert_true(hf_session_live(&hub));
+    uint64_t now_ms = T0_MS + 2999;
+    assert_int_equal(give(&hub, small(HF_FRAME_PING), now_ms, &type), HF_ERR_LIMIT);
+    assert_int_equal(hub.code, HF_CODE_LIMIT);
+    assert_int_equal(sent(&hub, now_ms).type, HF_FRAME_ERROR); /* and no PONG */
+    assert_int_equal(sent(&hub, now_ms).type, HF_FRAME_NONE);
+    assert_true(hf_session_over(&hub));
+}
+
 /* An old answer would set the clock by a time that is long gone. */
 static void a_pong_nobody_asked_for_tells_no_time(void **state)
 {
@@ -509,6 +528,7 @@ int main(void)
         cmocka_unit_test(a_greeting_that_never_comes_ends_the_session),
         cmocka_unit_test(silence_is_asked_about_twice_and_then_ends_it),
         cmocka_unit_test(an_answer_keeps_it_alive_and_tells_the_time),
+        cmocka_unit_test(a_flood_of_pings_ends_the_session_and_a_ping_now_and_then_does_not),
         cmocka_unit_test(a_pong_nobody_asked_for_tells_no_time),
         cmocka_unit_test(what_is_passed_on_goes_behind_what_is_there),
         cmocka_unit_test(dropping_one_sessions_frames_keeps_the_others_in_order),
