@@ -248,10 +248,11 @@ static uint8_t bit_of(const hf_received *received)
 }
 
 /* In a session's own order: once a frame has to wait, so do those behind it. But each lane is a
- * log of its own, so what is urgent goes before what waits of the others. */
+ * log of its own, so what is urgent goes before what waits of those that are less so. */
 static bool is_in_order(const hf_received *received, uint8_t bit)
 {
-    uint8_t before = is_urgent(received) ? bit | 1u << HF_LANE_COUNT : UINT8_MAX;
+    uint8_t to_here = (uint8_t)(bit | (bit - 1u));
+    uint8_t before = is_urgent(received) ? to_here | 1u << HF_LANE_COUNT : UINT8_MAX;
     return (((const hf_peer *)received->owner)->share_waits & before) == 0;
 }
 

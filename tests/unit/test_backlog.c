@@ -348,6 +348,37 @@ static void what_is_urgent_passes_what_waits_of_the_same_device(void **state)
     pair_free(pair);
 }
 
+static void push(pair_world *pair, uint8_t lane, uint64_t after, uint64_t count)
+{
+    pair_forged entries[HF_TURN_SMALL_WORK];
+    for (uint64_t i = 0; i < count; i++)
+        entries[i] = (pair_forged){.seq = after + i + 1,
+                                   .pseq = after + i,
+                                   .scope = pair_scope(pair),
+                                   .type = CUSTODY,
+                                   .lane = lane};
+    assert_int_equal(pair_forge(pair, 0, entries, count), HF_OK);
+}
+
+/* Small as it is, it does not slip by what has no room in the turn (simulator, seed 19). */
+static void what_is_less_urgent_does_not_pass_what_is_more_so(void **state)
+{
+    (void)state;
+    enum { MOST = HF_TURN_SMALL_WORK - 2 };
+    pair_world *pair = pair_new(2);
+    (void)pair_crime(pair, 1, "Others are there");
+    say(pair, 1);
+    const hf_peer *peer = pair->nodes[0].peer;
+    for (uint64_t i = 0; i < 3; i++) push(pair, HF_LANE_RISK, i * MOST, MOST);
+    push(pair, HF_LANE_INCIDENT, 0, 1);
+    turn(pair);
+    assert_int_equal(peer->queued_entries[HF_LANE_RISK], MOST);
+    assert_int_equal(peer->queued_entries[HF_LANE_INCIDENT], 1);
+    turn(pair);
+    assert_int_equal(peer->queued_entries[HF_LANE_RISK], 0);
+    pair_free(pair);
+}
+
 static hf_record_id put_custody(pair_world *pair, size_t edge)
 {
     enum { CELL = 3 };
@@ -481,6 +512,7 @@ int main(void)
         cmocka_unit_test(a_device_that_comes_back_goes_on_with_what_it_left),
         cmocka_unit_test(a_hello_waits_for_the_allowance_as_well),
         cmocka_unit_test(what_is_urgent_passes_what_waits_of_the_same_device),
+        cmocka_unit_test(what_is_less_urgent_does_not_pass_what_is_more_so),
         cmocka_unit_test(each_urgent_write_passes_what_waits_of_the_same_device),
         cmocka_unit_test(a_session_that_ends_takes_what_waits_with_it),
         cmocka_unit_test(behind_a_bad_frame_nothing_of_its_session_applies),
