@@ -171,19 +171,28 @@ static bool is_urgent(const hf_received *received)
     return received->by_lane && received->lane < HF_LANE_CRIME;
 }
 
+/* Who sends little waits for the end of the turn; who sends much, for the end of many. */
+static bool is_light(const hf_received *received)
+{
+    const hf_peer *peer = received->owner;
+    return !received->asked && peer->allowance > HF_ALLOWANCE_WORK / 4 * 3;
+}
+
 static size_t count_senders(hf_hub *hub, bool *any_urgent)
 {
     size_t count = 0;
     *any_urgent = false;
     for (const hf_received *at = hub->backlog.first; at; at = at->next) {
         hf_peer *peer = at->owner;
+        if (peer->share_turn != hub->turn) {
+            peer->share_turn = hub->turn;
+            peer->share_used = 0;
+            peer->share_waits = 0;
+            grow_allowance(hub, peer);
+            count++;
+        }
         if (is_urgent(at)) *any_urgent = true;
-        if (peer->share_turn == hub->turn) continue;
-        peer->share_turn = hub->turn;
-        peer->share_used = 0;
-        peer->share_waits = 0;
-        grow_allowance(hub, peer);
-        count++;
+        if (is_light(at)) hub->light_ms = hub->now_ms;
     }
     return count;
 }
@@ -191,18 +200,8 @@ static size_t count_senders(hf_hub *hub, bool *any_urgent)
 typedef struct turn_budget {
     uint32_t left;  /* of the turn's work */
     uint32_t share; /* of each sender in it */
-    bool alone;     /* one device alone has sent, for a while: nobody waits */
+    bool bulk;      /* for a while all who sent have sent much: nobody waits for its end */
 } turn_budget;
-
-static bool is_alone(hf_hub *hub, size_t senders)
-{
-    const hf_peer *first = hub->backlog.first->owner;
-    if (senders == 1 && hub->alone == first)
-        return hub->now_ms - hub->alone_since_ms >= HF_TURN_ALONE_MS;
-    hub->alone = senders == 1 ? first : NULL;
-    hub->alone_since_ms = hub->now_ms;
-    return false;
-}
 
 static uint32_t shared_work(size_t senders)
 {
@@ -211,14 +210,14 @@ static uint32_t shared_work(size_t senders)
     return work < HF_TURN_WORK_MAX ? (uint32_t)work : HF_TURN_WORK_MAX;
 }
 
-/* Long turns are cheaper, since each costs a sync of the disk. Where one device has been alone for
- * a while, nobody waits for their end; and where many have something to say, each waits for the
- * others in any case, and for the fewer syncs the shorter. */
-static turn_budget budget_of(hf_hub *hub, size_t senders)
+/* Long turns are cheaper, since each costs a sync of the disk. Where for a while all who send have
+ * much to send, nobody waits for their end; and where many have something to say, each waits for
+ * the others in any case, and for the fewer syncs the shorter. */
+static turn_budget budget_of(const hf_hub *hub, size_t senders)
 {
-    bool alone = is_alone(hub, senders);
-    uint32_t work = alone ? HF_TURN_ALONE_WORK_MAX : shared_work(senders);
-    return (turn_budget){.left = work, .share = work / (uint32_t)senders, .alone = alone};
+    bool bulk = hub->now_ms - hub->light_ms >= HF_TURN_BULK_MS;
+    uint32_t work = bulk ? HF_TURN_BULK_WORK_MAX : shared_work(senders);
+    return (turn_budget){.left = work, .share = work / (uint32_t)senders, .bulk = bulk};
 }
 
 /* Whoever writes while a frame is applied waits for its end. What is longer than two turns and
@@ -227,6 +226,8 @@ static turn_budget budget_of(hf_hub *hub, size_t senders)
  */
 static uint32_t charge_of(const hf_received *received)
 {
+    const hf_peer *peer = received->owner;
+    if (received->asked || peer->is_station) return 0;
     uint64_t charge = work_of(received), whole = received->work;
     if (whole > LONG_WORK) charge += whole * whole / LONG_WORK;
     return charge < HF_ALLOWANCE_WORK ? (uint32_t)charge : HF_ALLOWANCE_WORK;
@@ -237,9 +238,9 @@ static uint32_t charge_of(const hf_received *received)
 static bool is_allowed(const hf_received *received, uint32_t charge, const turn_budget *budget)
 {
     const hf_peer *peer = received->owner;
-    bool counts = !received->asked && !peer->is_station && !budget->alone;
     uint32_t kept = is_urgent(received) ? 0 : HF_ALLOWANCE_KEPT;
-    return !counts || charge + kept <= peer->allowance || peer->allowance == HF_ALLOWANCE_WORK;
+    return charge == 0 || budget->bulk || charge + kept <= peer->allowance ||
+           peer->allowance == HF_ALLOWANCE_WORK;
 }
 
 static uint8_t bit_of(const hf_received *received)
@@ -333,5 +334,4 @@ void hf_backlog_drop(hf_hub *hub, const hf_peer *peer)
     note_spent(hub, peer);
     hf_inbox_drop(&hub->backlog, peer);
     hf_inbox_drop(&hub->inbox, peer);
-    if (hub->alone == peer) hub->alone = NULL;
 }

@@ -249,8 +249,7 @@ struct hf_hub {
     uint64_t receipts_signed_ms;
     hf_receipt_point *points; /* room for HF_RECEIPT_LOGS_MAX; NULL before the first */
     size_t point_count;
-    const hf_peer *alone;     /* the only one that sent anything since ... */
-    uint64_t alone_since_ms;  /* ... this turn; NULL: there were several */
+    uint64_t light_ms;        /* when anyone last had something to be applied who sends little */
     uint64_t now_ms, wall_ms; /* of the last turn */
     uint64_t turn;            /* counts turns */
     uint64_t timers_at_ms;    /* no session has a deadline before */

@@ -125,14 +125,14 @@ enum {
     HF_PEER_FRAMES_PER_TURN = 32,     /* frames one session may send before the next may */
     HF_PINGS_MAX = 16,                /* of one peer in a second: ERROR 103 */
     HF_TURN_WORK_MIN = 16,            /* that a hub applies in one turn, in small entries ... */
-    HF_TURN_WORK_EACH = 16,        /* ... or so much for each session that sent, where that ... */
-    HF_TURN_WORK_MAX = 512,        /* ... is more; at most this */
-    HF_TURN_ALONE_WORK_MAX = 4096, /* the same while one device alone has sent, for a while */
-    HF_TURN_SMALL_WORK = 8,        /* of one session, up to that, goes whoever else sent */
-    HF_ALLOWANCE_WORK = 2 * 1024,  /* that one device has applied each second while others send */
-    HF_ALLOWANCE_KEPT = 256,       /* of that, for what is urgent alone */
-    HF_SPENT_KEPT = 256,           /* ended sessions, whose devices go on with what they left */
-    HF_VECTOR_PASSES_MAX = 4,      /* passes over the vectors before a gap is an error */
+    HF_TURN_WORK_EACH = 16,       /* ... or so much for each session that sent, where that ... */
+    HF_TURN_WORK_MAX = 512,       /* ... is more; at most this */
+    HF_TURN_BULK_WORK_MAX = 4096, /* the same while all who send have sent much, for a while */
+    HF_TURN_SMALL_WORK = 8,       /* of one session, up to that, goes whoever else sent */
+    HF_ALLOWANCE_WORK = 2 * 1024, /* that one device has applied each second while others send */
+    HF_ALLOWANCE_KEPT = 256,      /* of that, for what is urgent alone */
+    HF_SPENT_KEPT = 256,          /* ended sessions, whose devices go on with what they left */
+    HF_VECTOR_PASSES_MAX = 4,     /* passes over the vectors before a gap is an error */
 
     /* Connections: the oldest stranger is cut to make room for the newest. */
     HF_STRANGERS_MAX = 1024,            /* connected to a hub, and not known who: in all ... */
@@ -177,7 +177,7 @@ enum {
     HF_BETTER_MIN_MS = 30 * 1000,         /* at a lower hub: then a better one is tried; doubles */
     HF_BETTER_MAX_MS = 15 * 60 * 1000,    /* ... up to this, when none answers or holds */
     HF_BETTER_HELD_MS = 2 * 60 * 1000,    /* a link that lasted so long has held */
-    HF_TURN_ALONE_MS = 100,               /* that while */
+    HF_TURN_BULK_MS = 100,                /* that while */
     HF_ALLOWANCE_WAIT_MS = 10,            /* what is over the allowance is looked at again */
     HF_RENEW_RETRY_MS = 10 * 60 * 1000,   /* a renewal came to nothing: the device asks again */
     HF_RENEW_AGAIN_MS = 5 * 60 * 1000,    /* RENEW sooner than this in one session: ERROR 104 */
@@ -241,7 +241,7 @@ _Static_assert(HF_FRAME_SIZE_MAX < HF_FRAME_INFLATED_MAX, "an uncompressed frame
 _Static_assert(HF_VALUE_SIZE_MAX < HF_ENTRY_SIZE_MAX, "one value fits in an entry");
 _Static_assert(1 << HF_HEAD_PATH_MAX >= HF_LOG_SCOPES_MAX, "every leaf has its way to the root");
 _Static_assert(1 << HF_RECEIPT_PATH_MAX >= HF_RECEIPT_LOGS_MAX, "every log has its way up");
-_Static_assert(HF_PROOF_LINKS_MAX >= 2 * (HF_RECEIPT_APART + HF_TURN_ALONE_WORK_MAX),
+_Static_assert(HF_PROOF_LINKS_MAX >= 2 * (HF_RECEIPT_APART + HF_TURN_BULK_WORK_MAX),
                "a proof reaches from one kept receipt to the next");
 _Static_assert(HF_LOG_SCOPES_MAX >= HF_SCOPES_MAX, "a device may write in all it holds");
 _Static_assert(HF_FIELD_DOTS_MAX <= HF_OVERWRITTEN_MAX, "one write can put a crowded field right");

@@ -1,5 +1,5 @@
 /* test_backlog.c: how much of what devices sent one turn of the hub takes. */
-#include "hub/peer.h"
+#include "hub/backlog.h"
 
 #include "pair.h"
 
@@ -12,8 +12,8 @@
 
 enum { CRIME = 16, CUSTODY = 21, FRAME = HF_PUSH_ENTRIES_MAX, FRAMES = 6 };
 
-/* A day's work in the name of edge 0: frames full of entries, one behind the other. */
-static void send_days_work(pair_world *pair)
+/* A day's work in the name of an edge: frames full of entries, one behind the other. */
+static void send_days_work_of(pair_world *pair, size_t edge)
 {
     static pair_forged entries[FRAME];
     uint32_t beat = pair_scope(pair);
@@ -24,8 +24,13 @@ static void send_days_work(pair_world *pair)
                                        .scope = beat,
                                        .type = CRIME,
                                        .lane = HF_LANE_CRIME};
-        assert_int_equal(pair_forge(pair, 0, entries, FRAME), HF_OK);
+        assert_int_equal(pair_forge(pair, edge, entries, FRAME), HF_OK);
     }
+}
+
+static void send_days_work(pair_world *pair)
+{
+    send_days_work_of(pair, 0);
 }
 
 static void say(pair_world *pair, size_t edge)
@@ -87,6 +92,7 @@ static void all_of_a_days_work_comes_in_its_order_a_share_each_turn(void **state
     for (int turns = 0; held < FRAMES * FRAME; turns++) {
         assert_true(turns < FRAMES * FRAME);
         assert_int_equal(hf_hub_deadline_ms(pair->hub), 0); /* there is more: at once */
+        pair->nodes[0].peer->allowance = HF_ALLOWANCE_WORK;
         turn(pair);
         uint64_t now = acked(pair, 0);
         assert_true(now > held); /* every turn takes some, however much it weighs */
@@ -100,34 +106,33 @@ static void all_of_a_days_work_comes_in_its_order_a_share_each_turn(void **state
     pair_free(pair);
 }
 
-/* Nobody waits for the end of its turns: then they may be long, for each costs a sync of the disk.
- */
-static void a_device_that_is_alone_is_taken_in_larger_shares(void **state)
+/* Nobody waits for the end of their turns: then they may be long, for each costs a sync of the
+ * disk, and nobody is held to an allowance. Until somebody comes who has little to send. */
+static void those_who_all_have_much_to_send_do_not_wait_for_one_another(void **state)
 {
     (void)state;
-    pair_world *pair = pair_new(2);
-    for (int i = 0; i < 2; i++) {
-        (void)pair_crime(pair, 0, "Now and then");
-        say(pair, 0);
+    enum { ALL = 2 * FRAMES * FRAME };
+    pair_world *pair = pair_new(3);
+    hf_store *store = pair->hub_node.store;
+    for (size_t edge = 0; edge < 2; edge++) send_days_work_of(pair, edge);
+    uint64_t before = hf_feed_position(store), from_ms = pair->now_ms, most = 0;
+    for (uint64_t held = before, now; held < before + ALL; held = now) {
+        bool was_bulk = most > HF_TURN_WORK_MAX;
+        if (was_bulk) {
+            (void)pair_crime(pair, 2, "Urgent");
+            say(pair, 2);
+        }
         turn(pair);
-        pair->now_ms += HF_TURN_ALONE_MS;
+        now = hf_feed_position(store);
+        if (was_bulk) {
+            assert_int_equal(acked(pair, 2), 1);
+            assert_true(now - held <= 3 * HF_TURN_WORK_EACH + 1);
+            break;
+        }
+        assert_true(pair->now_ms < from_ms + 4 * HF_TURN_BULK_MS);
+        if (now - held > most) most = now - held;
     }
-    uint64_t before = hf_feed_position(pair->hub_node.store);
-    const hf_peer *peer = pair->nodes[0].peer;
-    static pair_forged entries[FRAME];
-    uint64_t seq = 2;
-    for (uint64_t frame = 0; frame < FRAMES; frame++) {
-        for (size_t i = 0; i < FRAME; i++, seq++)
-            entries[i] = (pair_forged){.seq = seq + 1,
-                                       .pseq = seq,
-                                       .scope = pair_scope(pair),
-                                       .type = CRIME,
-                                       .lane = HF_LANE_CRIME};
-        assert_int_equal(pair_forge(pair, 0, entries, FRAME), HF_OK);
-    }
-    turn(pair);
-    assert_int_equal(hf_feed_position(pair->hub_node.store), before + FRAMES * FRAME);
-    assert_int_equal(peer->queued_size, 0);
+    assert_true(most > HF_TURN_WORK_MAX && most <= HF_TURN_BULK_WORK_MAX);
     pair_free(pair);
 }
 
@@ -149,7 +154,7 @@ static void a_device_whose_entries_are_withheld_is_taken_in_smaller_shares(void 
                                        .lane = HF_LANE_CRIME};
         assert_int_equal(pair_forge(pair, 0, entries, EACH), HF_OK);
         for (most = 0; held < seq - 1; held = now) {
-            pair->hub->alone = NULL; /* it has only begun */
+            pair->hub->light_ms = pair->now_ms; /* it has only begun */
             turn(pair);
             now = acked(pair, 0);
             assert_true(now > held); /* it goes on, but slowly */
@@ -176,7 +181,7 @@ static void an_entry_of_much_work_shares_its_turn_with_none(void **state)
                                    .lane = HF_LANE_CRIME,
                                    .more_records = 199};
     assert_int_equal(pair_forge(pair, 0, entries, COUNT), HF_OK);
-    pair->hub->alone = NULL; /* it has only begun */
+    pair->hub->light_ms = pair->now_ms; /* it has only begun */
     for (uint64_t i = 1; i <= COUNT; i++) {
         pair->nodes[0].peer->allowance = HF_ALLOWANCE_WORK;
         turn(pair);
@@ -203,7 +208,7 @@ static uint64_t ms_for(const pair_forged *kind, uint64_t count)
     assert_int_equal(pair_forge(pair, 0, entries, count), HF_OK);
     uint64_t from_ms = pair->now_ms;
     while (acked(pair, 0) < count) {
-        pair->hub->alone = NULL; /* others are there */
+        pair->hub->light_ms = pair->now_ms; /* others are there */
         turn(pair);
     }
     uint64_t took_ms = pair->now_ms - from_ms;
@@ -234,7 +239,7 @@ static void a_device_over_its_allowance_waits_while_others_send(void **state)
     pair_world *pair = pair_new(2);
     hf_peer *peer = pair->nodes[0].peer;
     peer->allowance = 0;
-    peer->allowance_ms = pair->now_ms;
+    peer->allowance_ms = pair->hub->light_ms = pair->now_ms;
     send_days_work(pair);
     turn(pair); /* a millisecond's allowance is less than the first piece needs */
     assert_int_equal(acked(pair, 0), 0);
@@ -246,7 +251,7 @@ static void a_device_over_its_allowance_waits_while_others_send(void **state)
     assert_int_equal(acked(pair, 1), 1);
     uint64_t from_ms = pair->now_ms, held = 0, now;
     for (; held < FRAMES * FRAME; held = now ? now : held) {
-        pair->hub->alone = NULL; /* others go on sending */
+        pair->hub->light_ms = pair->now_ms; /* others go on sending */
         turn(pair);
         now = acked(pair, 0);
     }
@@ -261,6 +266,28 @@ static hf_peer *link_up(pair_world *pair, const uint8_t key_id[HF_HASH_SIZE])
     hf_validity ever = {0, UINT64_MAX};
     assert_int_equal(hf_hub_link_up(pair->hub, key_id, ever, pair->now_ms, &peer), HF_OK);
     return peer;
+}
+
+/* Neither does it wait for the allowance, nor does anything else for what it takes. */
+static void what_the_hub_asked_for_costs_no_allowance(void **state)
+{
+    (void)state;
+    pair_world *pair = pair_new(2);
+    hf_peer *peer = pair->nodes[0].peer;
+    (void)pair_crime(pair, 1, "Others are there");
+    say(pair, 1);
+    const hf_message refill = {.type = HF_FRAME_REFILL, .as.refill.bodies.count = 100};
+    const uint8_t raw[] = {0};
+    peer->allowance = 1;
+    peer->allowance_ms = pair->hub->now_ms; /* no more of it comes */
+    assert_int_equal(hf_backlog_put(pair->hub, peer, &refill, (hf_bytes){raw, 1}), HF_OK);
+    size_t waiting = pair->hub->backlog.count;
+    hf_backlog_take(pair->hub);
+    assert_true(pair->hub->backlog.count < waiting);
+    assert_int_equal(peer->queued_size, sizeof(hf_received) + 1); /* taken, and not applied yet */
+    assert_int_equal(peer->allowance, 1);
+    hf_backlog_drop(pair->hub, peer);
+    pair_free(pair);
 }
 
 /* Else it would send all it likes, a session for each allowance. */
@@ -301,6 +328,7 @@ static void a_hello_waits_for_the_allowance_as_well(void **state)
     pair_cut(pair, 0);
     while (!pair->nodes[0].peer) {
         for (size_t i = 0; i < HF_SPENT_KEPT; i++) pair->hub->spent[i].at_ms = pair->now_ms + 1;
+        pair->hub->light_ms = pair->now_ms; /* others are there */
         pair_step(pair);
     }
     hf_peer *peer = pair->nodes[0].peer;
@@ -337,7 +365,7 @@ static void what_is_urgent_passes_what_waits_of_the_same_device(void **state)
     assert_int_equal(pair_forge(pair, 0, urgent, URGENT + 1), HF_OK);
     uint64_t before = hf_feed_position(pair->hub_node.store);
     for (int i = 0; i < URGENT; i++) {
-        pair->hub->alone = NULL;               /* others are there */
+        pair->hub->light_ms = pair->now_ms;    /* others are there */
         peer->allowance_ms = pair->now_ms + 1; /* no more of it comes */
         turn(pair);
     }
@@ -432,7 +460,7 @@ static void a_session_that_ends_takes_what_waits_with_it(void **state)
     (void)state;
     pair_world *pair = pair_new(1);
     send_days_work(pair);
-    pair->hub->alone = NULL; /* it has only begun */
+    pair->hub->light_ms = pair->now_ms; /* it has only begun */
     turn(pair);
     assert_true(pair->hub->backlog.count > 0);
     uint64_t before = hf_feed_position(pair->hub_node.store);
@@ -504,11 +532,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_write_does_not_wait_for_a_days_work),
         cmocka_unit_test(all_of_a_days_work_comes_in_its_order_a_share_each_turn),
-        cmocka_unit_test(a_device_that_is_alone_is_taken_in_larger_shares),
+        cmocka_unit_test(those_who_all_have_much_to_send_do_not_wait_for_one_another),
         cmocka_unit_test(a_device_whose_entries_are_withheld_is_taken_in_smaller_shares),
         cmocka_unit_test(an_entry_of_much_work_shares_its_turn_with_none),
         cmocka_unit_test(what_cannot_be_cut_costs_its_sender_the_more),
         cmocka_unit_test(a_device_over_its_allowance_waits_while_others_send),
+        cmocka_unit_test(what_the_hub_asked_for_costs_no_allowance),
         cmocka_unit_test(a_device_that_comes_back_goes_on_with_what_it_left),
         cmocka_unit_test(a_hello_waits_for_the_allowance_as_well),
         cmocka_unit_test(what_is_urgent_passes_what_waits_of_the_same_device),
