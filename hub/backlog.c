@@ -12,7 +12,7 @@ enum {
     WORK_HEAD = 4,
     WORK_HELLO = 32,
     WORK_LIFE = 4,
-    WORK_WITHHELD = 8,
+    WORK_WITHHELD = 16,
     WORK_ORIGIN = 8,
     LONG_WORK = 2 * HF_TURN_WORK_MIN
 };
@@ -175,7 +175,7 @@ static bool is_urgent(const hf_received *received)
 static bool is_light(const hf_received *received)
 {
     const hf_peer *peer = received->owner;
-    return !received->asked && peer->allowance > HF_ALLOWANCE_WORK / 4 * 3;
+    return !received->asked && peer->allowance > HF_ALLOWANCE_WORK / 8 * 7;
 }
 
 static size_t count_senders(hf_hub *hub, bool *any_urgent)
