@@ -127,7 +127,7 @@ enum {
     HF_TURN_WORK_MIN = 16,            /* that a hub applies in one turn, in small entries ... */
     HF_TURN_WORK_EACH = 16,       /* ... or so much for each session that sent, where that ... */
     HF_TURN_WORK_MAX = 512,       /* ... is more; at most this */
-    HF_TURN_BULK_WORK_MAX = 4096, /* the same while all who send have sent much, for a while */
+    HF_TURN_BULK_WORK_MAX = 2048, /* the same while all who send have sent much, for a while */
     HF_TURN_SMALL_WORK = 8,       /* of one session, up to that, goes whoever else sent */
     HF_ALLOWANCE_WORK = 2 * 1024, /* that one device has applied each second while others send */
     HF_ALLOWANCE_KEPT = 256,      /* of that, for what is urgent alone */
@@ -177,7 +177,7 @@ enum {
     HF_BETTER_MIN_MS = 30 * 1000,         /* at a lower hub: then a better one is tried; doubles */
     HF_BETTER_MAX_MS = 15 * 60 * 1000,    /* ... up to this, when none answers or holds */
     HF_BETTER_HELD_MS = 2 * 60 * 1000,    /* a link that lasted so long has held */
-    HF_TURN_BULK_MS = 100,                /* that while */
+    HF_TURN_BULK_MS = 50,                 /* that while */
     HF_ALLOWANCE_WAIT_MS = 10,            /* what is over the allowance is looked at again */
     HF_RENEW_RETRY_MS = 10 * 60 * 1000,   /* a renewal came to nothing: the device asks again */
     HF_RENEW_AGAIN_MS = 5 * 60 * 1000,    /* RENEW sooner than this in one session: ERROR 104 */

@@ -444,7 +444,7 @@ static void each_urgent_write_passes_what_waits_of_the_same_device(void **state)
     for (int i = 0; i < WRITES; i++) {
         hf_record_id record = {.type = 0};
         for (int ms = 0; ms < APART_MS; ms++) {
-            if (ms % 50 == 0) (void)pair_crime(pair, 1, "Others are there");
+            if (ms % (HF_TURN_BULK_MS / 2) == 0) (void)pair_crime(pair, 1, "Others are there");
             if (ms == APART_MS - SOON_MS) record = put_custody(pair, 0);
             pair->now_ms++;
             pair_step(pair);
