@@ -171,11 +171,23 @@ static bool is_urgent(const hf_received *received)
     return received->by_lane && received->lane < HF_LANE_CRIME;
 }
 
-/* Who sends little waits for the end of the turn; who sends much, for the end of many. */
-static bool is_light(const hf_received *received)
+/* Who sends little waits for the end of the turn; who sends much, for the end of many. Noted of the
+ * last who did, and of the last other one. */
+static void note_light(hf_hub *hub, const hf_received *received)
 {
     const hf_peer *peer = received->owner;
-    return !received->asked && peer->allowance > HF_ALLOWANCE_WORK / 8 * 7;
+    if (received->asked || peer->allowance <= HF_ALLOWANCE_WORK / 8 * 7) return;
+    if (hub->light != peer) hub->other_light_ms = hub->light_ms;
+    hub->light = peer;
+    hub->light_ms = hub->now_ms;
+}
+
+/* For a while nobody has sent little, or only who is the only one to send now. */
+static bool nobody_waits(const hf_hub *hub, size_t senders)
+{
+    bool is_itself = senders == 1 && hub->backlog.first->owner == hub->light;
+    uint64_t light_ms = is_itself ? hub->other_light_ms : hub->light_ms;
+    return light_ms == 0 || hub->now_ms - light_ms >= HF_LIGHT_MS;
 }
 
 static size_t count_senders(hf_hub *hub, bool *any_urgent)
@@ -192,7 +204,7 @@ static size_t count_senders(hf_hub *hub, bool *any_urgent)
             count++;
         }
         if (is_urgent(at)) *any_urgent = true;
-        if (is_light(at)) hub->light_ms = hub->now_ms;
+        note_light(hub, at);
     }
     return count;
 }
@@ -200,7 +212,7 @@ static size_t count_senders(hf_hub *hub, bool *any_urgent)
 typedef struct turn_budget {
     uint32_t left;  /* of the turn's work */
     uint32_t share; /* of each sender in it */
-    bool bulk;      /* for a while all who sent have sent much: nobody waits for its end */
+    bool bulk;      /* nobody waits for its end */
 } turn_budget;
 
 static uint32_t shared_work(size_t senders)
@@ -215,8 +227,8 @@ static uint32_t shared_work(size_t senders)
  * the others in any case, and for the fewer syncs the shorter. */
 static turn_budget budget_of(const hf_hub *hub, size_t senders)
 {
-    bool bulk = hub->now_ms - hub->light_ms >= HF_TURN_BULK_MS;
-    uint32_t work = bulk ? HF_TURN_BULK_WORK_MAX : shared_work(senders);
+    bool bulk = nobody_waits(hub, senders);
+    uint32_t work = bulk ? HF_TURN_WORK_MAX : shared_work(senders);
     return (turn_budget){.left = work, .share = work / (uint32_t)senders, .bulk = bulk};
 }
 
@@ -334,4 +346,5 @@ void hf_backlog_drop(hf_hub *hub, const hf_peer *peer)
     note_spent(hub, peer);
     hf_inbox_drop(&hub->backlog, peer);
     hf_inbox_drop(&hub->inbox, peer);
+    if (hub->light == peer) hub->light = NULL;
 }

@@ -249,7 +249,9 @@ struct hf_hub {
     uint64_t receipts_signed_ms;
     hf_receipt_point *points; /* room for HF_RECEIPT_LOGS_MAX; NULL before the first */
     size_t point_count;
-    uint64_t light_ms;        /* when anyone last had something to be applied who sends little */
+    const hf_peer *light;     /* the last who had something to be applied and sends little; ... */
+    uint64_t light_ms;        /* ... when; 0: never */
+    uint64_t other_light_ms;  /* the same of the last other one */
     uint64_t now_ms, wall_ms; /* of the last turn */
     uint64_t turn;            /* counts turns */
     uint64_t timers_at_ms;    /* no session has a deadline before */

@@ -127,7 +127,6 @@ enum {
     HF_TURN_WORK_MIN = 16,            /* that a hub applies in one turn, in small entries ... */
     HF_TURN_WORK_EACH = 16,       /* ... or so much for each session that sent, where that ... */
     HF_TURN_WORK_MAX = 512,       /* ... is more; at most this */
-    HF_TURN_BULK_WORK_MAX = 2048, /* the same while all who send have sent much, for a while */
     HF_TURN_SMALL_WORK = 8,       /* of one session, up to that, goes whoever else sent */
     HF_ALLOWANCE_WORK = 2 * 1024, /* that one device has applied each second while others send */
     HF_ALLOWANCE_KEPT = 256,      /* of that, for what is urgent alone */
@@ -177,12 +176,12 @@ enum {
     HF_BETTER_MIN_MS = 30 * 1000,         /* at a lower hub: then a better one is tried; doubles */
     HF_BETTER_MAX_MS = 15 * 60 * 1000,    /* ... up to this, when none answers or holds */
     HF_BETTER_HELD_MS = 2 * 60 * 1000,    /* a link that lasted so long has held */
-    HF_TURN_BULK_MS = 50,                 /* that while */
-    HF_ALLOWANCE_WAIT_MS = 10,            /* what is over the allowance is looked at again */
-    HF_RENEW_RETRY_MS = 10 * 60 * 1000,   /* a renewal came to nothing: the device asks again */
-    HF_RENEW_AGAIN_MS = 5 * 60 * 1000,    /* RENEW sooner than this in one session: ERROR 104 */
-    HF_STORE_RETRY_MS = 1000,             /* after a failed commit, before a hub tries unasked */
-    HF_HEAD_INTERVAL_MS = 250,            /* at most one signed head per log in this time ... */
+    HF_LIGHT_MS = 10 * 1000,   /* after who sends little, who sends much is held to its allowance */
+    HF_ALLOWANCE_WAIT_MS = 10, /* what is over the allowance is looked at again */
+    HF_RENEW_RETRY_MS = 10 * 60 * 1000,  /* a renewal came to nothing: the device asks again */
+    HF_RENEW_AGAIN_MS = 5 * 60 * 1000,   /* RENEW sooner than this in one session: ERROR 104 */
+    HF_STORE_RETRY_MS = 1000,            /* after a failed commit, before a hub tries unasked */
+    HF_HEAD_INTERVAL_MS = 250,           /* at most one signed head per log in this time ... */
     HF_HEAD_INTERVAL_MAX_MS = 10 * 1000, /* ... and on the thinnest link not less often than this */
     HF_RECEIPT_INTERVAL_MS = 1000,       /* at most one signature under receipts in this time ... */
     HF_RECEIPT_GATHER_MS = 100, /* ... and not sooner: so that acks go first, and many wait */
@@ -241,7 +240,7 @@ _Static_assert(HF_FRAME_SIZE_MAX < HF_FRAME_INFLATED_MAX, "an uncompressed frame
 _Static_assert(HF_VALUE_SIZE_MAX < HF_ENTRY_SIZE_MAX, "one value fits in an entry");
 _Static_assert(1 << HF_HEAD_PATH_MAX >= HF_LOG_SCOPES_MAX, "every leaf has its way to the root");
 _Static_assert(1 << HF_RECEIPT_PATH_MAX >= HF_RECEIPT_LOGS_MAX, "every log has its way up");
-_Static_assert(HF_PROOF_LINKS_MAX >= 2 * (HF_RECEIPT_APART + HF_TURN_BULK_WORK_MAX),
+_Static_assert(HF_PROOF_LINKS_MAX >= 2 * (HF_RECEIPT_APART + HF_TURN_WORK_MAX),
                "a proof reaches from one kept receipt to the next");
 _Static_assert(HF_LOG_SCOPES_MAX >= HF_SCOPES_MAX, "a device may write in all it holds");
 _Static_assert(HF_FIELD_DOTS_MAX <= HF_OVERWRITTEN_MAX, "one write can put a crowded field right");
