@@ -50,6 +50,12 @@ static void turn(pair_world *pair)
     assert_int_equal(hf_hub_turn(pair->hub, ++pair->now_ms, pair_wall_ms(pair)), HF_OK);
 }
 
+/* Others than who sends now, who have just sent little. */
+static void others_are_there(pair_world *pair)
+{
+    pair->hub->other_light_ms = pair->hub->light_ms = pair->now_ms;
+}
+
 /* What the hub now says is durable of this edge's lane; 0 when it says nothing. */
 static uint64_t acked(pair_world *pair, size_t edge)
 {
@@ -166,7 +172,7 @@ static void a_device_whose_entries_are_withheld_is_taken_in_smaller_shares(void 
                                        .lane = HF_LANE_CRIME};
         assert_int_equal(pair_forge(pair, 0, entries, EACH), HF_OK);
         for (most = 0; held < seq - 1; held = now) {
-            pair->hub->other_light_ms = pair->hub->light_ms = pair->now_ms; /* it has only begun */
+            others_are_there(pair);
             turn(pair);
             now = acked(pair, 0);
             assert_true(now > held); /* it goes on, but slowly */
@@ -193,7 +199,7 @@ static void an_entry_of_much_work_shares_its_turn_with_none(void **state)
                                    .lane = HF_LANE_CRIME,
                                    .more_records = 199};
     assert_int_equal(pair_forge(pair, 0, entries, COUNT), HF_OK);
-    pair->hub->other_light_ms = pair->hub->light_ms = pair->now_ms; /* it has only begun */
+    others_are_there(pair);
     for (uint64_t i = 1; i <= COUNT; i++) {
         pair->nodes[0].peer->allowance = HF_ALLOWANCE_WORK;
         turn(pair);
@@ -220,7 +226,7 @@ static uint64_t ms_for(const pair_forged *kind, uint64_t count)
     assert_int_equal(pair_forge(pair, 0, entries, count), HF_OK);
     uint64_t from_ms = pair->now_ms;
     while (acked(pair, 0) < count) {
-        pair->hub->other_light_ms = pair->hub->light_ms = pair->now_ms; /* others are there */
+        others_are_there(pair);
         turn(pair);
     }
     uint64_t took_ms = pair->now_ms - from_ms;
@@ -251,7 +257,8 @@ static void a_device_over_its_allowance_waits_while_others_send(void **state)
     pair_world *pair = pair_new(2);
     hf_peer *peer = pair->nodes[0].peer;
     peer->allowance = 0;
-    peer->allowance_ms = pair->hub->other_light_ms = pair->hub->light_ms = pair->now_ms;
+    peer->allowance_ms = pair->now_ms;
+    others_are_there(pair);
     send_days_work(pair);
     turn(pair); /* a millisecond's allowance is less than the first piece needs */
     assert_int_equal(acked(pair, 0), 0);
@@ -263,7 +270,7 @@ static void a_device_over_its_allowance_waits_while_others_send(void **state)
     assert_int_equal(acked(pair, 1), 1);
     uint64_t from_ms = pair->now_ms, held = 0, now;
     for (; held < FRAMES * FRAME; held = now ? now : held) {
-        pair->hub->other_light_ms = pair->hub->light_ms = pair->now_ms; /* others go on sending */
+        others_are_there(pair);
         turn(pair);
         now = acked(pair, 0);
     }
@@ -340,7 +347,7 @@ static void a_hello_waits_for_the_allowance_as_well(void **state)
     pair_cut(pair, 0);
     while (!pair->nodes[0].peer) {
         for (size_t i = 0; i < HF_SPENT_KEPT; i++) pair->hub->spent[i].at_ms = pair->now_ms + 1;
-        pair->hub->other_light_ms = pair->hub->light_ms = pair->now_ms; /* others are there */
+        others_are_there(pair);
         pair_step(pair);
     }
     hf_peer *peer = pair->nodes[0].peer;
@@ -377,8 +384,8 @@ static void what_is_urgent_passes_what_waits_of_the_same_device(void **state)
     assert_int_equal(pair_forge(pair, 0, urgent, URGENT + 1), HF_OK);
     uint64_t before = hf_feed_position(pair->hub_node.store);
     for (int i = 0; i < URGENT; i++) {
-        pair->hub->other_light_ms = pair->hub->light_ms = pair->now_ms; /* others are there */
-        peer->allowance_ms = pair->now_ms + 1;                          /* no more of it comes */
+        others_are_there(pair);
+        peer->allowance_ms = pair->now_ms + 1; /* no more of it comes */
         turn(pair);
     }
     assert_int_equal(acked(pair, 0), 0);
@@ -472,7 +479,7 @@ static void a_session_that_ends_takes_what_waits_with_it(void **state)
     (void)state;
     pair_world *pair = pair_new(1);
     send_days_work(pair);
-    pair->hub->other_light_ms = pair->hub->light_ms = pair->now_ms; /* it has only begun */
+    others_are_there(pair);
     turn(pair);
     assert_true(pair->hub->backlog.count > 0);
     uint64_t before = hf_feed_position(pair->hub_node.store);
