@@ -222,9 +222,9 @@ static uint32_t shared_work(size_t senders)
     return work < HF_TURN_WORK_MAX ? (uint32_t)work : HF_TURN_WORK_MAX;
 }
 
-/* Long turns are cheaper, since each costs a sync of the disk. Where for a while all who send have
- * much to send, nobody waits for their end; and where many have something to say, each waits for
- * the others in any case, and for the fewer syncs the shorter. */
+/* Long turns are cheaper, since each costs a sync of the disk: so where nobody waits for their end;
+ * and where many have something to say, each waits for the others in any case, and for the fewer
+ * syncs the shorter. */
 static turn_budget budget_of(const hf_hub *hub, size_t senders)
 {
     bool bulk = nobody_waits(hub, senders);
@@ -233,9 +233,7 @@ static turn_budget budget_of(const hf_hub *hub, size_t senders)
 }
 
 /* Whoever writes while a frame is applied waits for its end. What is longer than two turns and
- * cannot be cut is charged by the square, so that few of the others' writes meet one, however long
- * it is.
- */
+ * cannot be cut is charged by the square, so that few of the others' writes meet one. */
 static uint32_t charge_of(const hf_received *received)
 {
     const hf_peer *peer = received->owner;

@@ -8,8 +8,7 @@
 
 #include "peer.h"
 
-/* A session begins: with what its device's last one left of the allowance, if that is not long ago.
- */
+/* A session begins, with what its device's last one left of the allowance. */
 void hf_backlog_join(hf_hub *hub, hf_peer *peer);
 /* Keeps one frame for a turn to come. HF_ERR_LIMIT: this session, or all of them, sent more than is
  * kept; HF_ERR_NOMEM. */
